@@ -1,0 +1,131 @@
+"""cfplug: collaborative filtering with tabular metadata, built of plugins and run from recipes.
+
+These names are all that a plugin or a notebook needs. Importing them loads no torch, fastai or pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from cfplug.components import (
+    KINDS,
+    Analyzer,
+    ColdStart,
+    Context,
+    Loss,
+    Metric,
+    Model,
+    Section,
+    Source,
+    Splitter,
+    Table,
+)
+from cfplug.dataset import REPEATS, ROLES, Column, Dataset, Repeats, Scale, Split, infer_role, merge_repeats
+from cfplug.errors import (
+    ArtifactError,
+    CapabilityError,
+    CfplugError,
+    DataError,
+    DownloadError,
+    Place,
+    PluginError,
+    Problem,
+    RecipeError,
+    TrainingError,
+    UnknownIdError,
+    did_you_mean,
+)
+from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished, hookimpl
+from cfplug.params import NoParams, param
+
+if TYPE_CHECKING:
+    from cfplug.encoding import Batch, Interactions, Newcomers, Spec
+    from cfplug.prediction import FittedModel, Predictions
+    from cfplug.recipe import Recipe, read_recipe
+    from cfplug.results import Run
+    from cfplug.runner import open_run, resume, run
+
+__version__ = "0.1.0"
+
+_LATE = {
+    "Batch": "cfplug.encoding",
+    "Interactions": "cfplug.encoding",
+    "Newcomers": "cfplug.encoding",
+    "Spec": "cfplug.encoding",
+    "FittedModel": "cfplug.prediction",
+    "Predictions": "cfplug.prediction",
+    "Recipe": "cfplug.recipe",
+    "read_recipe": "cfplug.recipe",
+    "Run": "cfplug.results",
+    "open_run": "cfplug.runner",
+    "resume": "cfplug.runner",
+    "run": "cfplug.runner",
+}
+"""Names whose modules load more than a manifest may: they are imported when they are first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(_LATE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "KINDS",
+    "REPEATS",
+    "ROLES",
+    "Analyzer",
+    "ArtifactError",
+    "Batch",
+    "CapabilityError",
+    "CfplugError",
+    "ColdStart",
+    "Column",
+    "Context",
+    "DataError",
+    "Dataset",
+    "DownloadError",
+    "EpochFinished",
+    "FittedModel",
+    "Interactions",
+    "Loss",
+    "Metric",
+    "Model",
+    "Newcomers",
+    "NoParams",
+    "Place",
+    "PluginError",
+    "Predictions",
+    "Problem",
+    "Recipe",
+    "RecipeError",
+    "Repeats",
+    "Run",
+    "RunFinished",
+    "RunStarted",
+    "Scale",
+    "Section",
+    "Source",
+    "Spec",
+    "Split",
+    "Splitter",
+    "StepFinished",
+    "Table",
+    "TrainingError",
+    "UnknownIdError",
+    "__version__",
+    "did_you_mean",
+    "hookimpl",
+    "infer_role",
+    "merge_repeats",
+    "open_run",
+    "param",
+    "read_recipe",
+    "resume",
+    "run",
+]

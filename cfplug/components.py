@@ -1,0 +1,293 @@
+"""The kinds of component, what a plugin declares of each, and the exact signature of its functions.
+
+A component is a frozen attrs class of parameters and one function. A declaration names the
+function as text, `"package.module:function"`, so that a manifest imports nothing heavy; a short
+plugin may give the function itself. It is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import attrs
+from attrs import field, frozen
+
+from cfplug.errors import PluginError, did_you_mean
+from cfplug.params import NoParams, parameters
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FunctionName = str | Callable[..., Any]
+
+CAPABILITIES = ("embeddings", "biases", "fold_in")
+"""What a model may declare that it gives, beside predictions."""
+
+RESERVED = ("use", "name", "loss", "train")
+"""Keys of a recipe's entries, which therefore cannot be names of parameters."""
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def _kebab(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError(f"{attribute.name}: must be a kebab-case noun such as `item-mean`; is {value!r}")
+
+
+def _parameter_class(_instance: object, _attribute: object, value: object) -> None:
+    if not isinstance(value, type) or not attrs.has(value) or value.__setattr__ is object.__setattr__:
+        raise ValueError(f"params: must be a frozen attrs class; is {value!r}")
+    taken = [name for name in (each.name for each in attrs.fields(value)) if name in RESERVED]
+    if taken:
+        raise ValueError(
+            f"params: {taken[0]} is a key of recipes and cannot be a parameter of {value.__name__}"
+        )
+
+
+@frozen
+class Component:
+    """What every declaration has: a name, a frozen attrs class of parameters, and a line of help.
+
+    Use one of the seven kinds below.
+    """
+
+    signatures: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    name: str = field(validator=_kebab)
+    params: type = field(default=NoParams, validator=_parameter_class)
+    help: str = field(default="", kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        parameters(self.params)  # an annotation that cannot be resolved is told here, not at run time
+        for verb, expected in self.signatures.items():
+            function = getattr(self, verb)
+            if isinstance(function, str) and not _TARGET.fullmatch(function):
+                raise ValueError(f"{verb}: must look like `package.module:function`; is {function!r}")
+            if callable(function):
+                _check_signature(function, verb, expected)
+
+    @property
+    def summary(self) -> str:
+        """One line on what the component is: its help, or the first line of its parameters' docstring."""
+        return self.help or (inspect.getdoc(self.params) or "").partition("\n")[0]
+
+    def function(self, verb: str) -> Callable[..., Any]:
+        """The function that the declaration names for `verb`, imported now; PluginError if it cannot be."""
+        target = getattr(self, verb)
+        if target is None:
+            raise PluginError(f"{self.name} declares no {verb}")
+        if callable(target):
+            return target  # type: ignore[no-any-return]
+        module, _, name = target.partition(":")
+        function = _import(module, name, f"{self.name}: {verb}={target!r}")
+        _check_signature(function, verb, self.signatures[verb])
+        return function
+
+
+def _import(module: str, name: str, owner: str) -> Callable[..., Any]:
+    try:
+        loaded = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        advice = (
+            ""
+            if missing == module or module.startswith(f"{missing}.")
+            else f" (python -m pip install {missing})"
+        )
+        raise PluginError(f"{owner}: no module called {missing}{advice}") from error
+    except Exception as error:
+        raise PluginError(f"{owner}: importing {module} raised {type(error).__name__}: {error}") from error
+    found = getattr(loaded, name, None)
+    if not callable(found):
+        raise PluginError(
+            f"{owner}: {module} has no function called {name}{did_you_mean(name, vars(loaded))}"
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def _check_signature(function: Callable[..., Any], verb: str, expected: tuple[str, ...]) -> None:
+    found = tuple(inspect.signature(function).parameters)
+    if found != expected:
+        name = getattr(function, "__qualname__", repr(function))
+        raise PluginError(f"{verb}: {name} takes ({', '.join(found)}); expected ({', '.join(expected)})")
+
+
+@frozen
+class Source(Component):
+    """Ratings and the tables about users and items.
+
+    `read(params, context) -> Dataset`
+    """
+
+    signatures = {"read": ("params", "context")}
+    read: FunctionName = field(kw_only=True)
+
+
+@frozen
+class Splitter(Component):
+    """Which rows train and which validate.
+
+    `split(dataset, params, context) -> Split`
+    """
+
+    signatures = {"split": ("dataset", "params", "context")}
+    split: FunctionName = field(kw_only=True)
+
+
+@frozen
+class Model(Component):
+    """Something that learns to predict ratings; either by gradient or by itself.
+
+    By gradient: `build(params, spec) -> torch.nn.Module`, whose `forward(batch)` gives raw outputs of
+    shape (n, spec.n_outputs) for `batch.user` and `batch.item`, codes of shape (n,). By itself:
+    `fit(params, train, context)` gives a predictor with `predict(batch) -> (n,) ratings` and
+    `state() -> {name: array}`, and `restore(params, state)` gives that predictor again.
+
+    `gives` lists what else it has: `embeddings` (a method `embeddings(side) -> (n_ids, factors)`, with
+    side "user" or "item"), `biases` (`biases(side) -> (n_ids,)`), `fold_in`.
+    """
+
+    signatures = {
+        "build": ("params", "spec"),
+        "fit": ("params", "train", "context"),
+        "restore": ("params", "state"),
+    }
+    build: FunctionName | None = field(default=None, kw_only=True)
+    fit: FunctionName | None = field(default=None, kw_only=True)
+    restore: FunctionName | None = field(default=None, kw_only=True)
+    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+
+    def __attrs_post_init__(self) -> None:
+        Component.__attrs_post_init__(self)
+        if (self.build is None) == (self.fit is None):
+            raise ValueError("a model declares either build (it learns by gradient) or fit (it fits itself)")
+        if (self.fit is None) != (self.restore is None):
+            raise ValueError("a model that fits itself declares fit and restore, any other neither")
+        for capability in self.gives:
+            if capability not in CAPABILITIES:
+                raise ValueError(
+                    f"gives: no capability called {capability!r}{did_you_mean(capability, CAPABILITIES)}"
+                )
+
+    @property
+    def learns_by_gradient(self) -> bool:
+        return self.build is not None
+
+
+@frozen
+class Loss(Component):
+    """A head and an objective for models that learn by gradient.
+
+    `build(params, scale)` gives a `torch.nn.Module` with `n_outputs`, `loss(outputs, rating) -> scalar`
+    and `decode(outputs) -> (n,) ratings` for outputs of shape (n, n_outputs); with
+    `gives=("distribution",)` also `distribution(outputs) -> (n, n_levels)`. `needs_levels` says that
+    the data must have rating levels.
+    """
+
+    signatures = {"build": ("params", "scale")}
+    build: FunctionName = field(kw_only=True)
+    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+    needs_levels: bool = field(default=False, kw_only=True)
+
+
+@frozen
+class Metric(Component):
+    """One number on how good predictions are.
+
+    `score(params, truth, prediction) -> float`, where `truth` holds the ratings and
+    `prediction.rating` the predicted ones, both of shape (n,); a metric that `needs`
+    "distribution" finds it in `prediction.distribution`, shape (n, n_levels).
+    """
+
+    signatures = {"score": ("params", "truth", "prediction")}
+    score: FunctionName = field(kw_only=True)
+    lower_is_better: bool = field(default=True, kw_only=True)
+    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+
+
+@frozen
+class ColdStart(Component):
+    """Answers for users and items that training never saw.
+
+    `adapt(params, fitted, newcomers, context)` gives an object with `predict(pairs) -> (n,) ratings`,
+    where `pairs` is a table with the columns user and item, raw ids. `origin` is the word that
+    labels its predictions; `needs` lists what a model must give for it to work.
+    """
+
+    signatures = {"adapt": ("params", "fitted", "newcomers", "context")}
+    adapt: FunctionName = field(kw_only=True)
+    origin: str = field(default="mean", kw_only=True)
+    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+
+
+@frozen
+class Analyzer(Component):
+    """A section of the report.
+
+    `analyze(params, fitted, context) -> Section`; `needs` lists what a model must give for it.
+    """
+
+    signatures = {"analyze": ("params", "fitted", "context")}
+    analyze: FunctionName = field(kw_only=True)
+    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+
+
+KINDS: Mapping[str, type[Component]] = {
+    "source": Source,
+    "split": Splitter,
+    "model": Model,
+    "loss": Loss,
+    "metric": Metric,
+    "cold-start": ColdStart,
+    "analyzer": Analyzer,
+}
+"""The seven kinds by name."""
+
+
+class Progress(Protocol):
+    """How a step says how far it is: the part done (0 to 1, or None if unknown) and a few words."""
+
+    def __call__(self, done: float | None, message: str) -> None: ...
+
+
+@frozen(eq=False)
+class Context:
+    """What any step may need and nothing more.
+
+    `seed` is the recipe's own number, `rng` a generator spawned from it for this step alone, `device`
+    a torch device as text, `scratch` a folder that is removed after the run, `progress` and `say`
+    what a person is told while the step works.
+    """
+
+    seed: int
+    rng: np.random.Generator
+    device: str
+    scratch: Path
+    progress: Progress
+    say: Callable[[str], None]
+
+
+@frozen
+class Table:
+    """Rows for a person to read; every row has as many cells as there are columns."""
+
+    title: str
+    columns: tuple[str, ...] = field(converter=tuple)
+    rows: tuple[tuple[Any, ...], ...] = field(converter=lambda rows: tuple(map(tuple, rows)))
+
+
+@frozen
+class Section:
+    """What an analyzer found, as data: a title, paragraphs of text, tables."""
+
+    title: str
+    text: tuple[str, ...] = field(
+        default=(), converter=lambda text: (text,) if isinstance(text, str) else tuple(text)
+    )
+    tables: tuple[Table, ...] = field(default=(), converter=tuple)

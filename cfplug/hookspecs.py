@@ -1,0 +1,118 @@
+"""Every hook. The first seven return a list of declarations; the observers are told and change nothing.
+
+A plugin is a module with some of these functions, each marked `@cfplug.hookimpl`, found through the
+entry-point group `cfplug`:
+
+    @cfplug.hookimpl
+    def cfplug_metrics():
+        return [cfplug.Metric("median-error", score="my_package.scores:median_error")]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pluggy
+from attrs import frozen
+
+from cfplug.components import Analyzer, ColdStart, Loss, Metric, Model, Source, Splitter
+
+hookspec = pluggy.HookspecMarker("cfplug")
+hookimpl = pluggy.HookimplMarker("cfplug")
+
+
+@hookspec
+def cfplug_sources() -> Sequence[Source]:  # type: ignore[empty-body]
+    """Where ratings and tables come from."""
+
+
+@hookspec
+def cfplug_splits() -> Sequence[Splitter]:  # type: ignore[empty-body]
+    """Which rows train and which validate."""
+
+
+@hookspec
+def cfplug_models() -> Sequence[Model]:  # type: ignore[empty-body]
+    """What learns to predict ratings."""
+
+
+@hookspec
+def cfplug_losses() -> Sequence[Loss]:  # type: ignore[empty-body]
+    """Heads and objectives for models that learn by gradient."""
+
+
+@hookspec
+def cfplug_metrics() -> Sequence[Metric]:  # type: ignore[empty-body]
+    """How good predictions are."""
+
+
+@hookspec
+def cfplug_cold_starts() -> Sequence[ColdStart]:  # type: ignore[empty-body]
+    """Answers for users and items that training never saw."""
+
+
+@hookspec
+def cfplug_analyzers() -> Sequence[Analyzer]:  # type: ignore[empty-body]
+    """Sections of the report."""
+
+
+@frozen
+class RunStarted:
+    """A checked recipe is about to run; nothing has been read yet."""
+
+    title: str
+    recipe: str
+    folder: Path
+
+
+@frozen
+class StepFinished:
+    """One step is done: `read`, `split`, `train`, `score`, `analyze`, `write`. `model` is empty where it has none."""
+
+    step: str
+    model: str
+    seed: int
+    seconds: float
+
+
+@frozen
+class EpochFinished:
+    """One epoch of training is done. `epoch` counts from 1; losses are means over rows."""
+
+    model: str
+    seed: int
+    epoch: int
+    epochs: int
+    train_loss: float
+    valid_loss: float
+    seconds: float
+
+
+@frozen
+class RunFinished:
+    """The run folder is complete. `metrics` are its rows: model, seed, part, metric, value."""
+
+    folder: Path
+    metrics: tuple[tuple[str, int, str, str, float], ...]
+    claims_met: bool
+
+
+@hookspec
+def cfplug_run_started(event: RunStarted) -> None:
+    """Told once, before anything is read."""
+
+
+@hookspec
+def cfplug_step_finished(event: StepFinished) -> None:
+    """Told after each step."""
+
+
+@hookspec
+def cfplug_epoch_finished(event: EpochFinished) -> None:
+    """Told after each epoch of a model that learns by gradient."""
+
+
+@hookspec
+def cfplug_run_finished(event: RunFinished) -> None:
+    """Told once, when the run folder is complete."""

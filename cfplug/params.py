@@ -1,0 +1,317 @@
+"""`param()`: one parameter of a component, and the strict way from plain values to a parameter object."""
+
+from __future__ import annotations
+
+import functools
+import math
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+import attrs
+import cattrs
+from attrs import frozen
+from cattrs.cols import mapping_structure_factory
+
+from cfplug.errors import did_you_mean
+
+_KEY = "cfplug"
+
+
+@frozen
+class Rule:
+    """What a parameter's value must satisfy beside its type, and what a person is told about it."""
+
+    help: str
+    at_least: float | None = None
+    at_most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    choices: tuple[Any, ...] | None = None
+    unit: str | None = None
+
+    def words(self) -> str:
+        """The rule in words, such as `at least 1`; empty if anything goes."""
+        bounds = {
+            "at least": self.at_least,
+            "above": self.above,
+            "at most": self.at_most,
+            "below": self.below,
+        }
+        words = [f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
+        if self.choices is not None:
+            words.append("one of " + ", ".join(map(str, self.choices)))
+        return " and ".join(words)
+
+    def broken_by(self, value: Any) -> str | None:
+        """Why `value` (of the right type) breaks the rule, or None."""
+        if isinstance(value, tuple):
+            return next((why for item in value if (why := self.broken_by(item))), None)
+        if value is None:
+            return None
+        if self.choices is not None and value not in self.choices:
+            return f"must be {self.words()}; is {value!r}{did_you_mean(str(value), map(str, self.choices))}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if not math.isfinite(value):
+            return f"must be a finite number; is {value!r}"
+        return None if self._within(value) else f"must be {self.words()}; is {value!r}"
+
+    def _within(self, value: float) -> bool:
+        return (
+            (self.at_least is None or value >= self.at_least)
+            and (self.at_most is None or value <= self.at_most)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+
+def param(
+    default: Any = attrs.NOTHING,
+    *,
+    help: str,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    choices: Iterable[Any] | None = None,
+    unit: str | None = None,
+) -> Any:
+    """One parameter of a component, as a field of a frozen attrs class.
+
+    The field's annotation is its type: `int`, `float`, `str`, `bool`, `Path`, a tuple of one of
+    these, a `dict[str, ...]`, or any of them `| None`. Bounds hold for every number of a tuple. A
+    parameter without a default must be given. A value that breaks a rule raises `ValueError`, in
+    Python as in a recipe.
+    """
+    rule = Rule(help, at_least, at_most, above, below, tuple(choices) if choices is not None else None, unit)
+
+    def check(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        why = rule.broken_by(value)
+        if why:
+            raise ValueError(f"{attribute.name}: {why}")
+
+    return attrs.field(default=default, validator=check, metadata={_KEY: rule})
+
+
+@frozen
+class NoParams:
+    """The parameters of a component that takes none."""
+
+
+@frozen
+class Parameter:
+    """A parameter as `describe` shows it. `default` is `attrs.NOTHING` where one must be given."""
+
+    name: str
+    type: str
+    default: Any
+    rule: Rule
+
+    @property
+    def required(self) -> bool:
+        return self.default is attrs.NOTHING
+
+
+def parameters(cls: type) -> tuple[Parameter, ...]:
+    """The parameters that `cls`, a frozen attrs class of `param()` fields, declares."""
+    return tuple(
+        Parameter(field.name, type_words(types_of(cls)[field.name]), field.default, rule_of(field))
+        for field in attrs.fields(cls)
+    )
+
+
+def rule_of(field: attrs.Attribute[Any]) -> Rule:
+    """The rule that `param()` gave `field`; a plain attrs field has an empty one."""
+    rule = field.metadata.get(_KEY)
+    return rule if isinstance(rule, Rule) else Rule(help="")
+
+
+@functools.cache
+def types_of(cls: type) -> dict[str, Any]:
+    """The annotations of `cls`, resolved from text to types."""
+    return typing.get_type_hints(cls)
+
+
+_WORDS = {
+    int: ("a whole number", "whole numbers"),
+    float: ("a number", "numbers"),
+    str: ("text", "texts"),
+    bool: ("true or false", "true or false"),
+    Path: ("a path", "paths"),
+    Any: ("anything", "anything"),
+}
+
+
+def type_words(kind: Any, *, many: bool = False) -> str:
+    """A type in the words of an error message: `a list of whole numbers`."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return " or ".join(
+            "null" if part is type(None) else type_words(part, many=many) for part in arguments
+        )
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        return f"a list of {len(arguments)} {type_words(arguments[0], many=True)}"
+    if origin is tuple:
+        return f"a list of {type_words(arguments[0], many=True)}"
+    if origin is dict:
+        return f"a table of {type_words(arguments[1], many=True)}"
+    return _WORDS[kind][many] if kind in _WORDS else str(getattr(kind, "__name__", kind))
+
+
+# From plain values to a parameter object
+
+
+@frozen
+class Fault:
+    """A fault in plain values: the keys and positions that lead to it, and what is wrong there.
+
+    `on_key` is true where the key itself is at fault, as when it is misspelt.
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+    on_key: bool = False
+
+
+@frozen
+class Structured:
+    """What came of plain values: the object, or None and every fault."""
+
+    value: Any
+    faults: tuple[Fault, ...] = ()
+
+
+def _here(_key: str) -> Path:
+    return Path()
+
+
+def structure(
+    cls: type, values: Mapping[str, Any], *, owner: str, base: Callable[[str], Path] = _here
+) -> Structured:
+    """Make a `cls` of plain values, strictly, and find every fault in one pass.
+
+    `true` is not a number, `3` is accepted for a float, a string is never converted. A relative
+    path is taken from the folder `base(key)`. `owner` is the name that messages use.
+    """
+    fields = {field.name: field for field in attrs.fields(cls)}
+    faults = [
+        Fault((key,), f"unknown parameter of {owner}{did_you_mean(str(key), fields)}", on_key=True)
+        for key in values
+        if key not in fields
+    ]
+    found: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in values:
+            outcome = _structure_field(field, values[name], types_of(cls)[name])
+            faults += [Fault((name, *fault.path), fault.message) for fault in outcome.faults]
+            found[name] = base(name) / outcome.value if isinstance(outcome.value, Path) else outcome.value
+        elif field.default is attrs.NOTHING:
+            faults.append(Fault((), f"{owner} needs {name}: {rule_of(field).help}"))
+    if faults:
+        return Structured(None, tuple(faults))
+    try:
+        return Structured(cls(**found))
+    except (ValueError, TypeError) as error:  # a rule between parameters, in __attrs_post_init__
+        return Structured(None, (Fault((), str(error)),))
+
+
+def _structure_field(field: attrs.Attribute[Any], value: Any, kind: Any) -> Structured:
+    outcome = structure_value(value, kind)
+    why = rule_of(field).broken_by(outcome.value) if not outcome.faults else None
+    return Structured(None, (Fault((), why),)) if why else outcome
+
+
+def structure_value(value: Any, kind: Any) -> Structured:
+    """`value` as a `kind`, or the faults that say why it is none."""
+    try:
+        return Structured(_converter().structure(value, kind))
+    except Exception as error:  # cattrs wraps whatever a hook raises; _leaves takes it apart
+        return Structured(None, tuple(_leaves(error, ())))
+
+
+def plain(value: Any) -> Any:
+    """`value` as YAML and JSON can hold it: tables, lists, numbers and text."""
+    if attrs.has(type(value)):
+        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _leaves(error: BaseException, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    if isinstance(error, cattrs.IterableValidationError):
+        grouped, _ = error.group_exceptions()
+        for inner, note in grouped:
+            yield from _leaves(inner, (*path, note.index))
+    else:
+        yield Fault(path, str(error))
+
+
+def _refused(value: Any, kind: Any) -> TypeError:
+    shown = (
+        {None: "null", True: "true", False: "false"}.get(value) if isinstance(value, bool | None) else None
+    )
+    return TypeError(f"must be {type_words(kind)}; is {shown or repr(value)}")
+
+
+def _exactly(*accepted: type) -> Callable[[Any, Any], Any]:
+    def hook(value: Any, kind: Any) -> Any:
+        if type(value) not in accepted:
+            raise _refused(value, kind)
+        return kind(value)
+
+    return hook
+
+
+@functools.cache
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=True)
+    converter.register_structure_hook(bool, _exactly(bool))
+    converter.register_structure_hook(int, _exactly(int))
+    converter.register_structure_hook(float, _exactly(float, int))
+    converter.register_structure_hook(str, _exactly(str))
+    converter.register_structure_hook(Path, _exactly(str))
+    converter.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _as_tuple)
+    converter.register_structure_hook_func(
+        lambda kind: get_origin(kind) in (Union, types.UnionType), _as_union
+    )
+
+    @converter.register_structure_hook_factory(lambda kind: get_origin(kind) is dict)
+    def as_table(kind: Any) -> Callable[[Any, Any], Any]:
+        inner = mapping_structure_factory(kind, converter)
+
+        def hook(value: Any, _kind: Any) -> Any:
+            if not isinstance(value, Mapping):
+                raise _refused(value, kind)
+            return inner(value, kind)
+
+        return hook
+
+    return converter
+
+
+def _as_tuple(value: Any, kind: Any) -> tuple[Any, ...]:
+    arguments = get_args(kind)
+    exact = None if arguments[-1] is Ellipsis else len(arguments)
+    if not isinstance(value, list | tuple) or exact not in (None, len(value)):
+        raise _refused(value, kind)
+    return tuple(_converter().structure(list(value), list[arguments[0]]))  # type: ignore[valid-type]
+
+
+def _as_union(value: Any, kind: Any) -> Any:
+    options = [option for option in get_args(kind) if option is not type(None)]
+    if value is None and len(options) < len(get_args(kind)):
+        return None
+    if len(options) == 1:
+        return _converter().structure(value, options[0])
+    for option in options:
+        try:
+            return _converter().structure(value, option)
+        except Exception:  # not this one: the next may fit, and none fitting is told below
+            continue
+    raise _refused(value, kind)
