@@ -40,8 +40,8 @@ from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinishe
 from cfplug.params import NoParams, param
 
 if TYPE_CHECKING:
-    from cfplug.encoding import Batch, Interactions, Newcomers, Spec
-    from cfplug.prediction import FittedModel, Predictions
+    from cfplug.encoding import Batch, Interactions, Spec
+    from cfplug.prediction import FittedModel, Newcomers, Predictions
     from cfplug.recipe import Recipe, read_recipe
     from cfplug.results import Run
     from cfplug.runner import open_run, resume, run
@@ -51,7 +51,7 @@ __version__ = "0.1.0"
 _LATE = {
     "Batch": "cfplug.encoding",
     "Interactions": "cfplug.encoding",
-    "Newcomers": "cfplug.encoding",
+    "Newcomers": "cfplug.prediction",
     "Spec": "cfplug.encoding",
     "FittedModel": "cfplug.prediction",
     "Predictions": "cfplug.prediction",

@@ -1,0 +1,240 @@
+"""Ids -> codes and back: the vocabularies that an artifact keeps, and the batches that models see.
+
+An *id* is the label in the file; a *code* is its position in the catalogue of one side. Ids are
+matched by value: 17 and "17" are one id unless the catalogue has both.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from attrs import field, frozen
+
+from cfplug.dataset import Dataset
+from cfplug.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import torch
+
+Side = Literal["user", "item"]
+SIDES: tuple[Side, Side] = ("user", "item")
+UNKNOWN = -1
+"""The code of an id that the catalogue does not have."""
+
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+
+
+@frozen(eq=False)
+class Vocabulary:
+    """The ids of one side in the order of their codes, and the labels that people read, if any."""
+
+    side: Side
+    ids: tuple[int | str, ...]
+    labels: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @functools.cached_property
+    def _codes(self) -> dict[int | str, int]:
+        return {value: code for code, value in enumerate(self.ids)}
+
+    @functools.cached_property
+    def _types(self) -> set[type]:
+        return {type(value) for value in self.ids}
+
+    def encode(self, values: Iterable[object]) -> np.ndarray:
+        """Codes of `values`, int64 of shape (n,), with UNKNOWN for ids that the catalogue lacks.
+
+        DataError for what cannot be an id of this catalogue, such as text among whole numbers, and
+        where ids of another type are asked for and none of them is known: a mistake, not newcomers.
+        """
+        if isinstance(values, pd.Series | np.ndarray) and values.dtype == np.int64 and self._types == {int}:
+            return self._index.get_indexer(np.asarray(values))
+        asked = values.tolist() if isinstance(values, pd.Series | np.ndarray) else list(values)
+        codes = np.fromiter((self._code(row, value) for row, value in enumerate(asked)), np.int64, len(asked))
+        foreign = [value for value in asked if type(value) not in self._types]
+        if asked and len(foreign) == len(asked) and (codes == UNKNOWN).all():
+            raise DataError(self._wrong_type(asked[0]), row=0, column=self.side)
+        return codes
+
+    @functools.cached_property
+    def _index(self) -> pd.Index[Any]:
+        return pd.Index(self.ids, dtype="int64")
+
+    def _code(self, row: int, value: object) -> int:
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, bool | None) or not isinstance(value, int | str | float):
+            raise DataError(self._wrong_type(value), row=row, column=self.side)
+        if isinstance(value, float):
+            if not value.is_integer():
+                raise DataError(self._wrong_type(value), row=row, column=self.side)
+            value = int(value)
+        if value in self._codes:
+            return self._codes[value]
+        if isinstance(value, int):
+            return self._codes.get(str(value), UNKNOWN)
+        if _WHOLE.fullmatch(value.strip()):
+            return self._codes.get(int(value), UNKNOWN)
+        if self._types == {int}:
+            raise DataError(self._wrong_type(value), row=row, column=self.side)
+        return UNKNOWN
+
+    def _wrong_type(self, value: object) -> str:
+        kind = "whole numbers" if self._types == {int} else "text"
+        example = f", such as {self.ids[0]!r}" if self.ids else ""
+        return f"the {self.side} ids are {kind}{example}; asked for {value!r}"
+
+    def decode(self, codes: Iterable[int]) -> list[int | str]:
+        """The ids of `codes`."""
+        return [self.ids[code] for code in codes]
+
+    def label(self, code: int) -> str:
+        """What a person reads for `code`: its label, or its id."""
+        return self.labels[code] if self.labels is not None else str(self.ids[code])
+
+    def to_json(self) -> dict[str, Any]:
+        """The vocabulary as JSON holds it: whole numbers stay numbers, text stays text."""
+        return {"ids": list(self.ids), "labels": None if self.labels is None else list(self.labels)}
+
+    @classmethod
+    def from_json(cls, side: Side, data: Mapping[str, Any]) -> Vocabulary:
+        labels = data["labels"]
+        return cls(side, tuple(data["ids"]), None if labels is None else tuple(labels))
+
+
+def vocabulary(dataset: Dataset, side: Side) -> Vocabulary:
+    """The catalogue of one side: all its known ids in the order of their table."""
+    table = f"{side}s"
+    frame = dataset.tables()[table]
+    name = dataset.label(table)
+    labels = None
+    if name is not None:
+        shown = frame[name].astype(object).where(frame[name].notna(), frame[side].map(str))
+        labels = tuple(map(str, shown))
+    return Vocabulary(side, tuple(frame[side].tolist()), labels)
+
+
+@frozen(eq=False)
+class Batch:
+    """The codes of n pairs: `user` and `item`, each of shape (n,), and context columns by name.
+
+    A numpy array in `fit` and `predict` of models that fit themselves, a tensor on the device in a
+    module's `forward`.
+    """
+
+    user: Any
+    item: Any
+    context: Mapping[str, Any] = field(factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def __getitem__(self, rows: Any) -> Batch:
+        return Batch(
+            self.user[rows], self.item[rows], {name: column[rows] for name, column in self.context.items()}
+        )
+
+    def to(self, device: str | torch.device, **_: object) -> Batch:
+        """The same batch as tensors on `device`; takes and ignores what fastai passes to a tensor's `to`."""
+        import torch
+
+        return Batch(
+            torch.as_tensor(self.user, device=device),
+            torch.as_tensor(self.item, device=device),
+            {name: torch.as_tensor(column, device=device) for name, column in self.context.items()},
+        )
+
+
+@frozen(eq=False)
+class Interactions:
+    """Ratings in codes: `batch.user`, `batch.item` and `rating`, each of shape (n,), and the catalogue's sizes."""
+
+    batch: Batch
+    rating: np.ndarray
+    n_users: int
+    n_items: int
+
+    def __len__(self) -> int:
+        return len(self.rating)
+
+
+@frozen(eq=False)
+class Support:
+    """How much training knew of each id: how many ratings it had, and their sum, each of shape (n_ids,)."""
+
+    count: Mapping[Side, np.ndarray]
+    sum: Mapping[Side, np.ndarray]
+
+    @classmethod
+    def of(cls, train: Interactions) -> Support:
+        sizes = {"user": train.n_users, "item": train.n_items}
+        codes = {"user": train.batch.user, "item": train.batch.item}
+        return cls(
+            {side: np.bincount(codes[side], minlength=sizes[side]) for side in SIDES},
+            {side: np.bincount(codes[side], train.rating, sizes[side]) for side in SIDES},
+        )
+
+    def trained(self, side: Side, codes: np.ndarray) -> np.ndarray:
+        """Which of `codes` had a rating in training, bool of shape (n,)."""
+        return np.where(codes == UNKNOWN, False, self.count[side][codes] > 0)
+
+    @property
+    def mean(self) -> float:
+        """The mean of the training ratings."""
+        return float(self.sum["user"].sum() / self.count["user"].sum())
+
+
+@frozen(eq=False)
+class Catalogue:
+    """The vocabularies of both sides and the pairs that were rated, in codes sorted by user."""
+
+    user: Vocabulary
+    item: Vocabulary
+    rated_user: np.ndarray
+    rated_item: np.ndarray
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Catalogue:
+        users, items = vocabulary(dataset, "user"), vocabulary(dataset, "item")
+        user = users.encode(dataset.ratings["user"])
+        item = items.encode(dataset.ratings["item"])
+        order = np.lexsort((item, user))
+        return cls(users, items, user[order], item[order])
+
+    def side(self, side: Side) -> Vocabulary:
+        return self.user if side == "user" else self.item
+
+    def encode(self, pairs: pd.DataFrame) -> Batch:
+        """The codes of a table with the columns user and item; UNKNOWN where the catalogue lacks an id."""
+        for name in SIDES:
+            if name not in pairs.columns:
+                found = ", ".join(map(str, pairs.columns))
+                guess = did_you_mean(name, map(str, pairs.columns))
+                raise DataError(f"pairs need a column called {name}; found {found}{guess}")
+        return Batch(self.user.encode(pairs["user"]), self.item.encode(pairs["item"]))
+
+    def interactions(self, ratings: pd.DataFrame, rows: Sequence[int] | np.ndarray) -> Interactions:
+        """The rows of a dataset's ratings, in codes."""
+        part = ratings.iloc[rows]
+        return Interactions(self.encode(part), part["rating"].to_numpy(), len(self.user), len(self.item))
+
+    def rated_by(self, user: int) -> np.ndarray:
+        """The codes of the items that the user of this code has rated."""
+        start, stop = np.searchsorted(self.rated_user, [user, user + 1])
+        return self.rated_item[start:stop]
+
+
+@frozen
+class Spec:
+    """What a module needs to know to be built: how many codes each side has, and how many outputs."""
+
+    n_users: int
+    n_items: int
+    n_outputs: int

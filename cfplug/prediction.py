@@ -1,0 +1,228 @@
+"""A fitted model answers questions about raw ids: ratings with their origin, and recommendations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+from attrs import field, frozen
+
+from cfplug.encoding import UNKNOWN, Batch, Catalogue, Side, Support
+from cfplug.errors import CapabilityError, DataError, PluginError, UnknownIdError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+WARM = "warm"
+"""The origin of a prediction whose user and item both had ratings in training."""
+
+CHUNK = 16_384
+"""Pairs that go through a module at once: bounds memory, whatever is asked."""
+
+
+class Predictor(Protocol):
+    """What `fit` and `restore` of a model give: ratings for codes."""
+
+    def predict(self, batch: Batch) -> np.ndarray: ...
+
+
+class PairPredictor(Protocol):
+    """What `adapt` of a cold-start strategy gives: ratings for raw ids."""
+
+    def predict(self, pairs: pd.DataFrame) -> np.ndarray: ...
+
+
+@frozen(eq=False)
+class Predictions:
+    """Ratings, their origin (`warm` or a cold-start's word), each of shape (n,), and the distribution.
+
+    `distribution` has the shape (n, n_levels); it is None where the loss gives none.
+    """
+
+    rating: np.ndarray
+    origin: np.ndarray
+    distribution: np.ndarray | None = None
+
+
+@frozen(eq=False)
+class Newcomers:
+    """Whom a cold-start strategy is asked about: tables of users and items, and ratings that they gave.
+
+    `users` and `items` have an id column and whatever metadata is known; `ratings` has user, item and
+    rating. Each may be empty.
+    """
+
+    users: pd.DataFrame
+    items: pd.DataFrame
+    ratings: pd.DataFrame
+
+
+@frozen(eq=False)
+class NetworkPredictor:
+    """A trained module and its head, as a predictor."""
+
+    module: nn.Module
+    head: nn.Module
+    device: str
+
+    def predict(self, batch: Batch) -> np.ndarray:
+        """Ratings of shape (n,), by the head's decode."""
+        return self._through("decode", batch)
+
+    def distribution(self, batch: Batch) -> np.ndarray:
+        """Probabilities of the rating levels, shape (n, n_levels)."""
+        return self._through("distribution", batch)
+
+    def embeddings(self, side: Side) -> np.ndarray:
+        return _numpy(self.module.embeddings(side))  # type: ignore[operator]
+
+    def biases(self, side: Side) -> np.ndarray:
+        return _numpy(self.module.biases(side))  # type: ignore[operator]
+
+    def _through(self, verb: str, batch: Batch) -> np.ndarray:
+        import torch
+
+        decode = getattr(self.head, verb)
+        self.module.eval()
+        self.head.eval()
+        with torch.inference_mode():
+            parts = [_numpy(decode(self.module(chunk.to(self.device)))) for chunk in _chunks(batch)]
+        return np.concatenate(parts)
+
+
+def _chunks(batch: Batch) -> Iterator[Batch]:
+    for start in range(0, max(len(batch), 1), CHUNK):
+        yield batch[start : start + CHUNK]
+
+
+def _numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().double().numpy()
+
+
+@frozen(eq=False)
+class Policy:
+    """What to do about ids that training never saw: a cold-start strategy, ready to adapt a model."""
+
+    name: str
+    origin: str
+    adapt: Callable[[FittedModel, Newcomers], PairPredictor]
+
+
+@frozen(eq=False)
+class FittedModel:
+    """A model that has been trained, with all that it needs to answer for raw ids.
+
+    `policy` is None where the recipe says `unknown: error`.
+    """
+
+    name: str
+    component: str
+    seed: int
+    gives: tuple[str, ...]
+    catalogue: Catalogue
+    support: Support
+    predictor: Any = field(repr=False)
+    policy: Policy | None = None
+
+    def predict(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        """Ratings for a table with the columns user and item, in its order and with its index.
+
+        The answer has the columns user, item, prediction and origin. DataError for a missing column or
+        an id of the wrong type; UnknownIdError for an id that training never saw, where the recipe
+        says `unknown: error`.
+        """
+        answers = self.answer(pairs)
+        return pairs[["user", "item"]].assign(prediction=answers.rating, origin=answers.origin)
+
+    def answer(self, pairs: pd.DataFrame) -> Predictions:
+        """The same as arrays, with the distribution where the model has one."""
+        codes = self.catalogue.encode(pairs)
+        warm = self.support.trained("user", codes.user) & self.support.trained("item", codes.item)
+        rating = np.empty(len(pairs))
+        origin = np.full(len(pairs), WARM, dtype=object)
+        rating[warm] = self._checked(self.predictor.predict(codes[warm]), int(warm.sum()), self.component)
+        if not warm.all():
+            policy = self._policy(pairs, codes)
+            cold = pairs.loc[~warm, ["user", "item"]]
+            adapted = policy.adapt(self, self._newcomers(pairs, codes))
+            rating[~warm] = self._checked(adapted.predict(cold), len(cold), policy.name)
+            origin[~warm] = policy.origin
+        gives = "distribution" in self.gives and bool(warm.all())
+        return Predictions(rating, origin, self.predictor.distribution(codes) if gives else None)
+
+    def _checked(self, rating: np.ndarray, n: int, component: str) -> np.ndarray:
+        rating = np.asarray(rating)
+        if rating.shape != (n,):
+            raise PluginError(f"{component}: asked for {n} ratings, it gave an array of shape {rating.shape}")
+        if not np.isfinite(rating).all():
+            raise PluginError(f"{component}: {int((~np.isfinite(rating)).sum())} of {n} ratings are no finite numbers")
+        return rating
+
+    def _policy(self, pairs: pd.DataFrame, codes: Batch) -> Policy:
+        if self.policy is not None:
+            return self.policy
+        told = []
+        for side in ("user", "item"):
+            cold = pairs[side][~self.support.trained(side, getattr(codes, side))].drop_duplicates()
+            if len(cold):
+                names = ", ".join(map(repr, cold.head(3))) + (", ..." if len(cold) > 3 else "")
+                told.append(f"{len(cold)} {side}{'s' if len(cold) > 1 else ''} ({names})")
+        raise UnknownIdError(
+            f"training never saw {' and '.join(told)}, and the recipe says `unknown: error`; "
+            "name a cold-start strategy there (cfplug list cold-starts)"
+        )
+
+    def _newcomers(self, pairs: pd.DataFrame, codes: Batch) -> Newcomers:
+        tables = [
+            pairs.loc[~self.support.trained(side, getattr(codes, side)), [side]].drop_duplicates(ignore_index=True)
+            for side in ("user", "item")
+        ]
+        return Newcomers(*tables, pd.DataFrame({"user": [], "item": [], "rating": []}))
+
+    def recommend(self, user: object, n: int = 10, *, exclude_seen: bool = True) -> pd.DataFrame:
+        """The `n` items with the highest predicted rating for `user`; ties go to the item that comes first.
+
+        The answer has the columns rank, item, label, prediction and origin. Items that the user has
+        rated are left out unless `exclude_seen` is false. DataError if fewer than `n` are left.
+        """
+        code = int(self.catalogue.user.encode([user])[0])
+        wanted = np.ones(len(self.catalogue.item), dtype=bool)
+        if self.policy is None:
+            wanted &= self.support.count["item"] > 0
+        if exclude_seen and code != UNKNOWN:
+            wanted[self.catalogue.rated_by(code)] = False
+        items = np.flatnonzero(wanted)
+        if not 1 <= n <= len(items):
+            raise DataError(f"asked for {n} items; {len(items)} can be recommended to user {user!r}")
+        ids = pd.Series(self.catalogue.item.decode(items), dtype=object)
+        answers = self.answer(pd.DataFrame({"user": pd.Series([user] * len(ids), dtype=object), "item": ids}))
+        best = np.argsort(-answers.rating, kind="stable")[:n]
+        return pd.DataFrame(
+            {
+                "rank": np.arange(1, n + 1),
+                "item": ids.iloc[best].tolist(),
+                "label": [self.catalogue.item.label(code) for code in items[best]],
+                "prediction": answers.rating[best],
+                "origin": answers.origin[best],
+            }
+        )
+
+    def embeddings(self, side: Side) -> pd.DataFrame:
+        """The factors of every id of `side`, one row an id, in the catalogue's order."""
+        return pd.DataFrame(self._capability("embeddings")(side), index=self._ids(side))
+
+    def biases(self, side: Side) -> pd.Series[float]:
+        """The bias of every id of `side`, in the catalogue's order."""
+        return pd.Series(self._capability("biases")(side), index=self._ids(side), name="bias")
+
+    def _ids(self, side: Side) -> pd.Index[Any]:
+        return pd.Index(self.catalogue.side(side).ids, name=side)
+
+    def _capability(self, name: str) -> Callable[[Side], np.ndarray]:
+        if name not in self.gives:
+            raise CapabilityError(f"{self.name} ({self.component}) has no {name}")
+        found: Callable[[Side], np.ndarray] = getattr(self.predictor, name)
+        return found

@@ -1,0 +1,47 @@
+"""Means of training ratings, as predictions for pairs with a newcomer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from cfplug import Context, FittedModel, Newcomers, NoParams
+    from cfplug_coldstart import ItemMean
+
+
+@frozen(eq=False)
+class Means:
+    """rating = (sum of the known side's ratings + damping x mean) / (their number + damping).
+
+    The known side is the item where it has training ratings, else the user; where neither has any
+    this is the mean of all. Infinite damping gives that mean for every pair.
+    """
+
+    fitted: FittedModel
+    damping: float
+
+    def predict(self, pairs: pd.DataFrame) -> np.ndarray:
+        """Ratings of shape (n,)."""
+        support, codes = self.fitted.support, self.fitted.catalogue.encode(pairs)
+        rating = np.full(len(pairs), support.mean)
+        if np.isinf(self.damping):
+            return rating
+        for side, asked in (("user", codes.user), ("item", codes.item)):  # the item has the last word
+            known = support.trained(side, asked)
+            count, total = support.count[side][asked[known]], support.sum[side][asked[known]]
+            rating[known] = (total + self.damping * support.mean) / (count + self.damping)
+        return rating
+
+
+def global_mean(params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context) -> Means:
+    """The mean of the training ratings, for every pair."""
+    return Means(fitted, np.inf)
+
+
+def item_mean(params: ItemMean, fitted: FittedModel, newcomers: Newcomers, context: Context) -> Means:
+    """Damped means of the side that is known."""
+    return Means(fitted, params.damping)

@@ -1,0 +1,61 @@
+"""Matrix factorization and the baselines that it must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+import cfplug
+
+
+@attrs.frozen
+class DotProduct:
+    """Dot product of a user's and an item's factors, without biases."""
+
+    factors: int = cfplug.param(50, at_least=1, help="length of each embedding")
+    init_deviation: float = cfplug.param(
+        0.01, above=0, help="deviation of the truncated normal from which embeddings start"
+    )
+
+
+@attrs.frozen
+class Pmf:
+    """Probabilistic matrix factorization: dot product of factors plus a user and an item bias."""
+
+    factors: int = cfplug.param(50, at_least=1, help="length of each embedding")
+    init_deviation: float = cfplug.param(
+        0.01, above=0, help="deviation of the truncated normal from which embeddings and biases start"
+    )
+
+
+@attrs.frozen
+class Bias:
+    """Mean rating plus damped user and item offsets, in closed form by alternation."""
+
+    user_damping: float = cfplug.param(5.0, at_least=0, unit="ratings", help="pull of user offsets towards zero")
+    item_damping: float = cfplug.param(5.0, at_least=0, unit="ratings", help="pull of item offsets towards zero")
+    rounds: int = cfplug.param(10, at_least=1, help="alternations between items and users")
+
+
+@cfplug.hookimpl
+def cfplug_models() -> Sequence[cfplug.Model]:
+    return [
+        cfplug.Model(
+            "dot-product", DotProduct, build="cfplug_factors.modules:dot_product", gives=["embeddings"]
+        ),
+        cfplug.Model("pmf", Pmf, build="cfplug_factors.modules:pmf", gives=["embeddings", "biases"]),
+        cfplug.Model(
+            "mean",
+            fit="cfplug_factors.baselines:fit_mean",
+            restore="cfplug_factors.baselines:restore_mean",
+            help="The mean of the training ratings, for every pair.",
+        ),
+        cfplug.Model(
+            "bias",
+            Bias,
+            fit="cfplug_factors.baselines:fit_bias",
+            restore="cfplug_factors.baselines:restore_bias",
+            gives=["biases"],
+        ),
+    ]

@@ -1,0 +1,74 @@
+"""Factorizations that learn by gradient, as torch modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from cfplug import CapabilityError
+
+if TYPE_CHECKING:
+    from cfplug import Batch, Spec
+    from cfplug_factors import DotProduct, Pmf
+
+
+def dot_product(params: DotProduct, spec: Spec) -> Factorization:
+    """Factors alone."""
+    return Factorization(spec, params.factors, params.init_deviation, with_biases=False)
+
+
+def pmf(params: Pmf, spec: Spec) -> Factorization:
+    """Factors and biases."""
+    return Factorization(spec, params.factors, params.init_deviation, with_biases=True)
+
+
+class Factorization(nn.Module):
+    """output = <p_user, q_item> [+ b_user + b_item], after Salakhutdinov and Mnih (NIPS 2007).
+
+    Embeddings have the shapes (n_users, factors) and (n_items, factors), biases (n_ids, n_outputs).
+    Where the head needs K > 1 outputs, output k weighs the factors' products by a learned column:
+    sum_f p_f q_f W_fk + b_user,k + b_item,k.
+    """
+
+    def __init__(self, spec: Spec, factors: int, deviation: float, *, with_biases: bool) -> None:
+        super().__init__()
+        sizes = {"user": spec.n_users, "item": spec.n_items}
+        self.factors = nn.ModuleDict({side: _embedding(size, factors, deviation) for side, size in sizes.items()})
+        self.bias = nn.ModuleDict(
+            {side: _embedding(size, spec.n_outputs, deviation) for side, size in sizes.items()}
+            if with_biases
+            else {}
+        )
+        self.mix = nn.Linear(factors, spec.n_outputs, bias=False) if spec.n_outputs > 1 else None
+
+    def forward(self, batch: Batch) -> Tensor:
+        products = self.factors["user"](batch.user) * self.factors["item"](batch.item)
+        outputs: Tensor = products.sum(dim=1, keepdim=True) if self.mix is None else self.mix(products)
+        if self.bias:
+            outputs = outputs + self.bias["user"](batch.user) + self.bias["item"](batch.item)
+        return outputs
+
+    def embeddings(self, side: str) -> Tensor:
+        """Factors of every id of `side`, shape (n_ids, factors)."""
+        return _weight(self.factors[side])
+
+    def biases(self, side: str) -> Tensor:
+        """Bias of every id of `side`, shape (n_ids,); a head with several outputs has no single one."""
+        if self.mix is not None:
+            raise CapabilityError("with a loss of several outputs a bias is not one number")
+        return _weight(self.bias[side]).squeeze(1)
+
+
+def _embedding(size: int, width: int, deviation: float) -> nn.Embedding:
+    embedding = nn.Embedding(size, width)
+    with torch.no_grad():
+        nn.init.trunc_normal_(embedding.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+    return embedding
+
+
+def _weight(embedding: nn.Module) -> Tensor:
+    weight = embedding.weight
+    assert isinstance(weight, Tensor)
+    return weight.detach()
