@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from cfplug.prediction import FittedModel, Newcomers, Predictions
     from cfplug.recipe import Recipe, read_recipe
     from cfplug.results import Run
-    from cfplug.runner import open_run, resume, run
+    from cfplug.runner import resume, run
+    from cfplug.storage import open_run
 
 __version__ = "0.1.0"
 
@@ -58,7 +59,7 @@ _LATE = {
     "Recipe": "cfplug.recipe",
     "read_recipe": "cfplug.recipe",
     "Run": "cfplug.results",
-    "open_run": "cfplug.runner",
+    "open_run": "cfplug.storage",
     "resume": "cfplug.runner",
     "run": "cfplug.runner",
 }

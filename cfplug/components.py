@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -28,11 +28,20 @@ FunctionName = str | Callable[..., Any]
 CAPABILITIES = ("embeddings", "biases", "fold_in")
 """What a model may declare that it gives, beside predictions."""
 
-RESERVED = ("use", "name", "loss", "train")
-"""Keys of a recipe's entries, which therefore cannot be names of parameters."""
-
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
+def _paragraphs(text: str | Iterable[str]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
+
+
+def _rows(rows: Iterable[Iterable[Any]]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(map(tuple, rows))
 
 
 def _kebab(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
@@ -43,11 +52,6 @@ def _kebab(_instance: object, attribute: attrs.Attribute[str], value: object) ->
 def _parameter_class(_instance: object, _attribute: object, value: object) -> None:
     if not isinstance(value, type) or not attrs.has(value) or value.__setattr__ is object.__setattr__:
         raise ValueError(f"params: must be a frozen attrs class; is {value!r}")
-    taken = [name for name in (each.name for each in attrs.fields(value)) if name in RESERVED]
-    if taken:
-        raise ValueError(
-            f"params: {taken[0]} is a key of recipes and cannot be a parameter of {value.__name__}"
-        )
 
 
 @frozen
@@ -58,13 +62,18 @@ class Component:
     """
 
     signatures: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    reserved: ClassVar[tuple[str, ...]] = ("use", "name")
+    """Keys of its entries in a recipe, which therefore cannot be names of parameters."""
 
     name: str = field(validator=_kebab)
     params: type = field(default=NoParams, validator=_parameter_class)
     help: str = field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        parameters(self.params)  # an annotation that cannot be resolved is told here, not at run time
+        for parameter in parameters(self.params):  # an annotation that cannot be resolved is told here too
+            if parameter.name in self.reserved:
+                owner = self.params.__name__
+                raise ValueError(f"params: {parameter.name} is a key of recipes and cannot be a parameter of {owner}")
         for verb, expected in self.signatures.items():
             function = getattr(self, verb)
             if isinstance(function, str) and not _TARGET.fullmatch(function):
@@ -95,19 +104,13 @@ def _import(module: str, name: str, owner: str) -> Callable[..., Any]:
         loaded = importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module
-        advice = (
-            ""
-            if missing == module or module.startswith(f"{missing}.")
-            else f" (python -m pip install {missing})"
-        )
+        advice = "" if missing == module or module.startswith(f"{missing}.") else f" (python -m pip install {missing})"
         raise PluginError(f"{owner}: no module called {missing}{advice}") from error
     except Exception as error:
         raise PluginError(f"{owner}: importing {module} raised {type(error).__name__}: {error}") from error
     found = getattr(loaded, name, None)
     if not callable(found):
-        raise PluginError(
-            f"{owner}: {module} has no function called {name}{did_you_mean(name, vars(loaded))}"
-        )
+        raise PluginError(f"{owner}: {module} has no function called {name}{did_you_mean(name, vars(loaded))}")
     return found  # type: ignore[no-any-return]
 
 
@@ -158,10 +161,11 @@ class Model(Component):
         "fit": ("params", "train", "context"),
         "restore": ("params", "state"),
     }
+    reserved = (*Component.reserved, "loss", "train")
     build: FunctionName | None = field(default=None, kw_only=True)
     fit: FunctionName | None = field(default=None, kw_only=True)
     restore: FunctionName | None = field(default=None, kw_only=True)
-    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts)
 
     def __attrs_post_init__(self) -> None:
         Component.__attrs_post_init__(self)
@@ -171,9 +175,7 @@ class Model(Component):
             raise ValueError("a model that fits itself declares fit and restore, any other neither")
         for capability in self.gives:
             if capability not in CAPABILITIES:
-                raise ValueError(
-                    f"gives: no capability called {capability!r}{did_you_mean(capability, CAPABILITIES)}"
-                )
+                raise ValueError(f"gives: no capability called {capability!r}{did_you_mean(capability, CAPABILITIES)}")
 
     @property
     def learns_by_gradient(self) -> bool:
@@ -192,7 +194,7 @@ class Loss(Component):
 
     signatures = {"build": ("params", "scale")}
     build: FunctionName = field(kw_only=True)
-    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts)
     needs_levels: bool = field(default=False, kw_only=True)
 
 
@@ -208,7 +210,7 @@ class Metric(Component):
     signatures = {"score": ("params", "truth", "prediction")}
     score: FunctionName = field(kw_only=True)
     lower_is_better: bool = field(default=True, kw_only=True)
-    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts)
 
 
 @frozen
@@ -223,7 +225,7 @@ class ColdStart(Component):
     signatures = {"adapt": ("params", "fitted", "newcomers", "context")}
     adapt: FunctionName = field(kw_only=True)
     origin: str = field(default="mean", kw_only=True)
-    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts)
 
 
 @frozen
@@ -235,7 +237,7 @@ class Analyzer(Component):
 
     signatures = {"analyze": ("params", "fitted", "context")}
     analyze: FunctionName = field(kw_only=True)
-    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts)
 
 
 KINDS: Mapping[str, type[Component]] = {
@@ -278,8 +280,18 @@ class Table:
     """Rows for a person to read; every row has as many cells as there are columns."""
 
     title: str
-    columns: tuple[str, ...] = field(converter=tuple)
-    rows: tuple[tuple[Any, ...], ...] = field(converter=lambda rows: tuple(map(tuple, rows)))
+    columns: tuple[str, ...] = field(converter=_texts)
+    rows: tuple[tuple[Any, ...], ...] = field(converter=_rows)
+
+    def __str__(self) -> str:
+        lines = [self.columns, *(tuple(map(str, row)) for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        aligned = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+        return "\n".join([self.title, *aligned] if self.title else aligned)
+
+
+def _tables(tables: Iterable[Table]) -> tuple[Table, ...]:
+    return tuple(tables)
 
 
 @frozen
@@ -287,7 +299,5 @@ class Section:
     """What an analyzer found, as data: a title, paragraphs of text, tables."""
 
     title: str
-    text: tuple[str, ...] = field(
-        default=(), converter=lambda text: (text,) if isinstance(text, str) else tuple(text)
-    )
-    tables: tuple[Table, ...] = field(default=(), converter=tuple)
+    text: tuple[str, ...] = field(default=(), converter=_paragraphs)
+    tables: tuple[Table, ...] = field(default=(), converter=_tables)

@@ -125,9 +125,7 @@ class Dataset:
             if added and given is not None:
                 told.append(f"{added} ids in ratings are missing from {table}; they have no metadata")
         tables = {"ratings": ratings, **catalogues}
-        complete = {
-            table: _roles(table, frame, (roles or {}).get(table, {})) for table, frame in tables.items()
-        }
+        complete = {table: _roles(table, frame, (roles or {}).get(table, {})) for table, frame in tables.items()}
         dataset = cls(
             name,
             ratings,
@@ -208,7 +206,8 @@ def _check_pairs(ratings: pd.DataFrame) -> None:
         same = (ratings["user"] == user) & (ratings["item"] == item)
         first = int(same.to_numpy().argmax())
         raise DataError(
-            f"user {user!r} rated item {item!r} before, in row {first}; say what to do with repeats (repeats: last or mean)",
+            f"user {user!r} rated item {item!r} before, in row {first}; "
+            "say what to do with repeats (repeats: last or mean)",
             table="ratings",
             row=row,
         )
@@ -252,9 +251,7 @@ def _clean_ratings(ratings: pd.Series[Any], scale: Scale | None) -> pd.Series[An
         bad[:] = True
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(
-            f"a rating is a number; is {ratings.iloc[row]!r}", table="ratings", row=row, column="rating"
-        )
+        raise DataError(f"a rating is a number; is {ratings.iloc[row]!r}", table="ratings", row=row, column="rating")
     if scale is not None:
         off = (numbers < scale.low) | (numbers > scale.high)
         if off.any():
@@ -274,9 +271,7 @@ def _scale_of(ratings: pd.Series[Any], most_levels: int = 50) -> Scale:
     return Scale(values[0], values[-1], tuple(values) if len(values) <= most_levels else ())
 
 
-def _catalogue(
-    table: str, key: str, given: pd.DataFrame | None, rated: pd.Series[Any]
-) -> tuple[pd.DataFrame, int]:
+def _catalogue(table: str, key: str, given: pd.DataFrame | None, rated: pd.Series[Any]) -> tuple[pd.DataFrame, int]:
     """One row for every id: those of the table first, then those that only the ratings name, and how many these are."""
     import pandas as pd
 
@@ -303,7 +298,7 @@ def _catalogue(
     merged = pd.concat([frame, extra.to_frame()], ignore_index=True)
     merged[key] = _clean_ids(table, key, merged[key])
     for name in frame.columns:
-        if name != key and frame[name].map(type).eq(tuple).all():  # a set that is missing is empty, not NaN
+        if name != key and _all_tuples(frame[name]):  # a set that is missing is empty, not NaN
             merged[name] = [value if isinstance(value, tuple) else () for value in merged[name]]
     return merged, len(extra)
 
@@ -317,9 +312,7 @@ def _roles(table: str, frame: pd.DataFrame, given: Mapping[str, str]) -> dict[st
             )
         if role not in ROLES:
             raise DataError(f"no role called {role!r}{did_you_mean(role, ROLES)}", table=table, column=name)
-    roles = {
-        str(name): given.get(str(name)) or infer_role(table, str(name), frame[name]) for name in frame.columns
-    }
+    roles = {str(name): given.get(str(name)) or infer_role(table, str(name), frame[name]) for name in frame.columns}
     for name, role in roles.items():
         _check_role(table, name, role, frame[name])
     return roles
@@ -339,11 +332,15 @@ def infer_role(table: str, name: str, column: pd.Series[Any], most_categories: i
         return "category"
     if pd.api.types.is_numeric_dtype(column.dtype):
         return "number"
-    if len(column) and column.map(type).eq(tuple).all():
+    if len(column) and _all_tuples(column):
         return "set"
     if name.casefold() in ("title", "name", "label"):
         return "label"
     return "category" if column.nunique() <= max(2, min(most_categories, len(column) // 2)) else "text"
+
+
+def _all_tuples(column: pd.Series[Any]) -> bool:
+    return all(isinstance(value, tuple) for value in column)
 
 
 def _check_role(table: str, name: str, role: str, column: pd.Series[Any]) -> None:
@@ -355,7 +352,7 @@ def _check_role(table: str, name: str, role: str, column: pd.Series[Any]) -> Non
     elif role == "time":
         fits = pd.api.types.is_datetime64_any_dtype(column.dtype)
     elif role == "set":
-        fits = bool(column.map(type).eq(tuple).all())
+        fits = _all_tuples(column)
     if not fits:
         raise DataError(
             f"the role {role} does not fit its values, such as {column.iloc[0]!r}", table=table, column=name

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,9 @@ from cfplug.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     import torch
 
-Side = Literal["user", "item"]
+Side = str
+"""`user` or `item`."""
+
 SIDES: tuple[Side, Side] = ("user", "item")
 UNKNOWN = -1
 """The code of an id that the catalogue does not have."""
@@ -51,17 +53,21 @@ class Vocabulary:
     def encode(self, values: Iterable[object]) -> np.ndarray:
         """Codes of `values`, int64 of shape (n,), with UNKNOWN for ids that the catalogue lacks.
 
-        DataError for what cannot be an id of this catalogue, such as text among whole numbers, and
-        where ids of another type are asked for and none of them is known: a mistake, not newcomers.
+        DataError for what cannot be an id of this catalogue: a word where all ids are whole numbers, or
+        nothing but numbers where all ids are words. Those are mistakes, not newcomers.
         """
         if isinstance(values, pd.Series | np.ndarray) and values.dtype == np.int64 and self._types == {int}:
-            return self._index.get_indexer(np.asarray(values))
+            return self._index.get_indexer(pd.Index(values))
         asked = values.tolist() if isinstance(values, pd.Series | np.ndarray) else list(values)
         codes = np.fromiter((self._code(row, value) for row, value in enumerate(asked)), np.int64, len(asked))
-        foreign = [value for value in asked if type(value) not in self._types]
-        if asked and len(foreign) == len(asked) and (codes == UNKNOWN).all():
+        if asked and (codes == UNKNOWN).all() and self._only_words and not any(isinstance(each, str) for each in asked):
             raise DataError(self._wrong_type(asked[0]), row=0, column=self.side)
         return codes
+
+    @functools.cached_property
+    def _only_words(self) -> bool:
+        """Whether no id is, or reads as, a whole number."""
+        return all(isinstance(each, str) and not _WHOLE.fullmatch(each) for each in self.ids)
 
     @functools.cached_property
     def _index(self) -> pd.Index[Any]:
@@ -137,9 +143,7 @@ class Batch:
         return len(self.user)
 
     def __getitem__(self, rows: Any) -> Batch:
-        return Batch(
-            self.user[rows], self.item[rows], {name: column[rows] for name, column in self.context.items()}
-        )
+        return Batch(self.user[rows], self.item[rows], {name: column[rows] for name, column in self.context.items()})
 
     def to(self, device: str | torch.device, **_: object) -> Batch:
         """The same batch as tensors on `device`; takes and ignores what fastai passes to a tensor's `to`."""
@@ -220,10 +224,10 @@ class Catalogue:
                 raise DataError(f"pairs need a column called {name}; found {found}{guess}")
         return Batch(self.user.encode(pairs["user"]), self.item.encode(pairs["item"]))
 
-    def interactions(self, ratings: pd.DataFrame, rows: Sequence[int] | np.ndarray) -> Interactions:
+    def interactions(self, ratings: pd.DataFrame, rows: np.ndarray) -> Interactions:
         """The rows of a dataset's ratings, in codes."""
         part = ratings.iloc[rows]
-        return Interactions(self.encode(part), part["rating"].to_numpy(), len(self.user), len(self.item))
+        return Interactions(self.encode(part), part["rating"].to_numpy(copy=True), len(self.user), len(self.item))
 
     def rated_by(self, user: int) -> np.ndarray:
         """The codes of the items that the user of this code has rated."""

@@ -149,9 +149,7 @@ def type_words(kind: Any, *, many: bool = False) -> str:
     """A type in the words of an error message: `a list of whole numbers`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        return " or ".join(
-            "null" if part is type(None) else type_words(part, many=many) for part in arguments
-        )
+        return " or ".join("null" if part is type(None) else type_words(part, many=many) for part in arguments)
     if origin is tuple and arguments[-1] is not Ellipsis:
         return f"a list of {len(arguments)} {type_words(arguments[0], many=True)}"
     if origin is tuple:
@@ -188,9 +186,7 @@ def _here(_key: str) -> Path:
     return Path()
 
 
-def structure(
-    cls: type, values: Mapping[str, Any], *, owner: str, base: Callable[[str], Path] = _here
-) -> Structured:
+def structure(cls: type, values: Mapping[str, Any], *, owner: str, base: Callable[[str], Path] = _here) -> Structured:
     """Make a `cls` of plain values, strictly, and find every fault in one pass.
 
     `true` is not a number, `3` is accepted for a float, a string is never converted. A relative
@@ -253,9 +249,7 @@ def _leaves(error: BaseException, path: tuple[str | int, ...]) -> Iterator[Fault
 
 
 def _refused(value: Any, kind: Any) -> TypeError:
-    shown = (
-        {None: "null", True: "true", False: "false"}.get(value) if isinstance(value, bool | None) else None
-    )
+    shown = {None: "null", True: "true", False: "false"}.get(value) if isinstance(value, bool | None) else None
     return TypeError(f"must be {type_words(kind)}; is {shown or repr(value)}")
 
 
@@ -276,12 +270,10 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(float, _exactly(float, int))
     converter.register_structure_hook(str, _exactly(str))
     converter.register_structure_hook(Path, _exactly(str))
-    converter.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _as_tuple)
-    converter.register_structure_hook_func(
-        lambda kind: get_origin(kind) in (Union, types.UnionType), _as_union
-    )
+    converter.register_structure_hook_func(_originates(tuple), _as_tuple)
+    converter.register_structure_hook_func(_originates(Union, types.UnionType), _as_union)
 
-    @converter.register_structure_hook_factory(lambda kind: get_origin(kind) is dict)
+    @converter.register_structure_hook_factory(_originates(dict))
     def as_table(kind: Any) -> Callable[[Any, Any], Any]:
         inner = mapping_structure_factory(kind, converter)
 
@@ -293,6 +285,10 @@ def _converter() -> cattrs.Converter:
         return hook
 
     return converter
+
+
+def _originates(*origins: Any) -> Callable[[Any], bool]:
+    return lambda kind: get_origin(kind) in origins
 
 
 def _as_tuple(value: Any, kind: Any) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from attrs import field, frozen
 
-from cfplug.encoding import UNKNOWN, Batch, Catalogue, Side, Support
+from cfplug.encoding import SIDES, UNKNOWN, Batch, Catalogue, Side, Support
 from cfplug.errors import CapabilityError, DataError, PluginError, UnknownIdError
 
 if TYPE_CHECKING:
@@ -162,25 +162,16 @@ class FittedModel:
         return rating
 
     def _policy(self, pairs: pd.DataFrame, codes: Batch) -> Policy:
-        if self.policy is not None:
-            return self.policy
-        told = []
-        for side in ("user", "item"):
-            cold = pairs[side][~self.support.trained(side, getattr(codes, side))].drop_duplicates()
-            if len(cold):
-                names = ", ".join(map(repr, cold.head(3))) + (", ..." if len(cold) > 3 else "")
-                told.append(f"{len(cold)} {side}{'s' if len(cold) > 1 else ''} ({names})")
-        raise UnknownIdError(
-            f"training never saw {' and '.join(told)}, and the recipe says `unknown: error`; "
-            "name a cold-start strategy there (cfplug list cold-starts)"
-        )
+        if self.policy is None:
+            raise unknown_ids(self.support, pairs, codes)
+        return self.policy
 
     def _newcomers(self, pairs: pd.DataFrame, codes: Batch) -> Newcomers:
-        tables = [
+        users, items = (
             pairs.loc[~self.support.trained(side, getattr(codes, side)), [side]].drop_duplicates(ignore_index=True)
-            for side in ("user", "item")
-        ]
-        return Newcomers(*tables, pd.DataFrame({"user": [], "item": [], "rating": []}))
+            for side in SIDES
+        )
+        return Newcomers(users, items, pd.DataFrame({"user": [], "item": [], "rating": []}))
 
     def recommend(self, user: object, n: int = 10, *, exclude_seen: bool = True) -> pd.DataFrame:
         """The `n` items with the highest predicted rating for `user`; ties go to the item that comes first.
@@ -226,3 +217,17 @@ class FittedModel:
             raise CapabilityError(f"{self.name} ({self.component}) has no {name}")
         found: Callable[[Side], np.ndarray] = getattr(self.predictor, name)
         return found
+
+
+def unknown_ids(support: Support, pairs: pd.DataFrame, codes: Batch) -> UnknownIdError:
+    """The error for pairs with ids that training never saw, where the recipe says `unknown: error`."""
+    told = []
+    for side in SIDES:
+        cold = pairs[side][~support.trained(side, getattr(codes, side))].drop_duplicates()
+        if len(cold):
+            names = ", ".join(map(repr, cold.head(3).tolist())) + (", ..." if len(cold) > 3 else "")
+            told.append(f"{len(cold)} {side}{'s' if len(cold) > 1 else ''} ({names})")
+    return UnknownIdError(
+        f"training never saw {' and '.join(told)}, and the recipe says `unknown: error`; "
+        "name a cold-start strategy there (cfplug list cold-starts)"
+    )

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import attrs
 import pluggy
 from attrs import field, frozen
 
@@ -129,6 +130,20 @@ class Registry:
             text += "".join(f"\nperhaps it belongs to a plugin that is broken\n{plugin.why}" for plugin in broken)
         return text
 
+    def clashes(self) -> list[str]:
+        """Short names that two plugins give to components of one kind; each full name still works."""
+        told = []
+        for kind in KINDS:
+            owners: dict[str, list[str]] = {}
+            for entry in self.entries(kind):
+                owners.setdefault(entry.component.name, []).append(entry.full_name)
+            told += [
+                f"two plugins have a {kind} called {name}: write {' or '.join(full)}"
+                for name, full in owners.items()
+                if len(full) > 1
+            ]
+        return told
+
     def notify(self, hook: str, event: object) -> Iterator[str]:
         """Tell every observer; yields a warning, naming its plugin, for each one that raises."""
         for plugin in self.plugins:
@@ -170,7 +185,7 @@ def assemble(candidates: Iterable[Candidate], limit: str = "") -> Registry:
     without = {word[1:] for word in wanted if word.startswith("-")}
     plugins: list[Plugin] = []
     for candidate in ordered:
-        if candidate.name in without or only and candidate.name not in only:
+        if candidate.name in without or (only and candidate.name not in only):
             plugins.append(_bare(candidate, "off", f"switched off by {LIMIT}"))
         else:
             plugins.append(_load_one(manager, candidate, plugins))
@@ -223,7 +238,7 @@ def _loader_of(file: Path) -> Callable[[], ModuleType]:
 
 
 @frozen
-class _Broken(Exception):
+class _BrokenError(Exception):
     """Why a plugin cannot be used, without its name."""
 
     why: str
@@ -239,10 +254,10 @@ def _load_one(manager: pluggy.PluginManager, candidate: Candidate, earlier: Sequ
     try:
         for other in earlier:
             if other.name == candidate.name and other.state != "off":
-                raise _Broken(f"another plugin bears this name: {other.title}")
+                raise _BrokenError(f"another plugin bears this name: {other.title}")
         module = _import(candidate)
         components = _register(manager, candidate.name, module)
-    except _Broken as broken:
+    except _BrokenError as broken:
         advice = f"  switch it off with {LIMIT}=-{candidate.name}"
         return _bare(candidate, "broken", f"plugin {title} is broken: {broken.why}\n{advice}")
     hooks = tuple(sorted(caller.name for caller in manager.get_hookcallers(module) or ()))
@@ -265,27 +280,28 @@ def _import(candidate: Candidate) -> ModuleType:
             module = candidate.load()
     except (Exception, SystemExit) as error:
         name = type(error).__name__
-        raise _Broken(f"importing it raised {name}: {error}{_last_line(error)}") from error
+        raise _BrokenError(f"importing it raised {name}: {error}{_last_line(error)}") from error
     return module
 
 
 def _last_line(error: BaseException, file: str = "") -> str:
     """The last line of the traceback that lies in the plugin: what its author must look at."""
-    ours = (__file__, importlib.__file__, pluggy.__file__)
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename not in ours and "importlib" not in frame.filename and "pluggy" not in frame.filename
-    ]
-    frames = [frame for frame in frames if frame.filename == file] or frames
     if isinstance(error, SyntaxError) and error.filename:
         return f"\n  at {error.filename}:{error.lineno}: {(error.text or '').strip()}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_foreign(frame.filename)]
+    frames = [frame for frame in frames if frame.filename == file] or frames
     return f"\n  at {frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
 
 
-def _register(
-    manager: pluggy.PluginManager, name: str, module: ModuleType
-) -> tuple[tuple[str, Component], ...]:
+_MACHINERY = tuple(str(Path(module.__file__ or "").parent) for module in (importlib, pluggy, hookspecs, attrs))
+
+
+def _is_foreign(file: str) -> bool:
+    """Whether a frame belongs to a plugin rather than to what loads it."""
+    return not file.startswith((*_MACHINERY, "<"))
+
+
+def _register(manager: pluggy.PluginManager, name: str, module: ModuleType) -> tuple[tuple[str, Component], ...]:
     """Register `module` and collect its declarations; unregister it again if anything is wrong."""
     _check_hooks(module)
     try:
@@ -295,9 +311,9 @@ def _register(
     except Exception as error:
         if manager.has_plugin(name):
             manager.unregister(module, name)
-        if isinstance(error, _Broken):
+        if isinstance(error, _BrokenError):
             raise
-        raise _Broken(f"{type(error).__name__}: {error}") from error
+        raise _BrokenError(f"{type(error).__name__}: {error}") from error
 
 
 def _check_hooks(module: ModuleType) -> None:
@@ -310,16 +326,16 @@ def _check_hooks(module: ModuleType) -> None:
         if not callable(function) or not (is_marked or name in specs):
             continue
         if not is_marked:
-            raise _Broken(f"{name} is not marked with @cfplug.hookimpl")
+            raise _BrokenError(f"{name} is not marked with @cfplug.hookimpl")
         found = _signature(function, name)
         if name not in specs:
             near = nearest(name, specs)
             expected = f"; did you mean {_signature(specs[near])}?" if near else ""
-            raise _Broken(f"{found}: no hook is called {name}{expected}")
+            raise _BrokenError(f"{found}: no hook is called {name}{expected}")
         if set(inspect.signature(function).parameters) - set(inspect.signature(specs[name]).parameters):
-            raise _Broken(f"{found} has an argument that the hook has not; expected {_signature(specs[name])}")
+            raise _BrokenError(f"{found} has an argument that the hook has not; expected {_signature(specs[name])}")
     if not marked:
-        raise _Broken("it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl")
+        raise _BrokenError("it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl")
 
 
 def _signature(function: Callable[..., Any], name: str = "") -> str:
@@ -327,15 +343,13 @@ def _signature(function: Callable[..., Any], name: str = "") -> str:
     return f"{name or function.__name__}({names})"
 
 
-def _declarations(
-    manager: pluggy.PluginManager, name: str, module: ModuleType
-) -> Iterator[tuple[str, Component]]:
+def _declarations(manager: pluggy.PluginManager, name: str, module: ModuleType) -> Iterator[tuple[str, Component]]:
     others = [other for other in manager.get_plugins() if other is not module]
     for kind, hook in HOOK_OF.items():
         try:
             answers = manager.subset_hook_caller(hook, others)()
         except Exception as error:
-            raise _Broken(f"{hook} raised {type(error).__name__}: {error}{_last_line(error)}") from error
+            raise _BrokenError(f"{hook} raised {type(error).__name__}: {error}{_last_line(error)}") from error
         for answer in answers:
             yield from _checked(kind, hook, answer)
 
@@ -343,12 +357,12 @@ def _declarations(
 def _checked(kind: str, hook: str, answer: object) -> Iterator[tuple[str, Component]]:
     wanted = KINDS[kind]
     if not isinstance(answer, list | tuple):
-        raise _Broken(f"{hook} must return a list of cfplug.{wanted.__name__}; returned {answer!r}")
+        raise _BrokenError(f"{hook} must return a list of cfplug.{wanted.__name__}; returned {answer!r}")
     names = set()
     for component in answer:
         if not isinstance(component, wanted):
-            raise _Broken(f"{hook} must return a list of cfplug.{wanted.__name__}; one entry is {component!r}")
+            raise _BrokenError(f"{hook} must return a list of cfplug.{wanted.__name__}; one entry is {component!r}")
         if component.name in names:
-            raise _Broken(f"{hook} declares {component.name} twice")
+            raise _BrokenError(f"{hook} declares {component.name} twice")
         names.add(component.name)
         yield kind, component

@@ -17,13 +17,18 @@ class TrainSettings:
     epochs: int = param(5, at_least=1, help="passes over the training ratings")
     learning_rate: float = param(5e-3, above=0, help="the highest rate of the schedule")
     weight_decay: float = param(
-        0.1,
-        at_least=0,
-        help="decoupled decay of every parameter: each step subtracts learning_rate x weight_decay x value",
+        0.1, at_least=0, help="decay of every weight; adam: apart from the gradient, sgd: added to it"
     )
     batch_size: int = param(64, at_least=1, unit="ratings", help="ratings a step")
     schedule: str = param("one-cycle", choices=SCHEDULES, help="how the learning rate goes")
     optimizer: str = param("adam", choices=OPTIMIZERS, help="the rule of a step")
     momentum: float = param(
-        0.9, at_least=0, below=1, help="of sgd, and the first moment of adam where the schedule is constant"
+        0.9, at_least=0, below=1, help="of sgd, or adam's beta1; one-cycle has its own course for it: .95, .85, .95"
+    )
+    beta2: float = param(0.99, at_least=0, below=1, help="decay of adam's mean of squared gradients")
+    epsilon: float = param(1e-5, above=0, help="what adam adds to the root of that mean")
+    threads: int | None = param(
+        None,
+        at_least=1,
+        help="processor threads of a step; torch's own choice if not given, one is best for small models",
     )

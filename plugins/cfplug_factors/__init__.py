@@ -41,9 +41,7 @@ class Bias:
 @cfplug.hookimpl
 def cfplug_models() -> Sequence[cfplug.Model]:
     return [
-        cfplug.Model(
-            "dot-product", DotProduct, build="cfplug_factors.modules:dot_product", gives=["embeddings"]
-        ),
+        cfplug.Model("dot-product", DotProduct, build="cfplug_factors.modules:dot_product", gives=["embeddings"]),
         cfplug.Model("pmf", Pmf, build="cfplug_factors.modules:pmf", gives=["embeddings", "biases"]),
         cfplug.Model(
             "mean",

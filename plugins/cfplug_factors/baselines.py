@@ -23,7 +23,8 @@ class Offsets:
 
     def predict(self, batch: Batch) -> np.ndarray:
         """Ratings of shape (n,)."""
-        return self.mean + self.user[batch.user] + self.item[batch.item]
+        rating: np.ndarray = self.mean + self.user[batch.user] + self.item[batch.item]
+        return rating
 
     def biases(self, side: str) -> np.ndarray:
         """Offsets of every id of `side`, shape (n_ids,)."""
@@ -64,7 +65,8 @@ def restore_bias(params: Bias, state: Mapping[str, np.ndarray]) -> Offsets:
 def _offsets(codes: np.ndarray, residual: np.ndarray, size: int, damping: float) -> np.ndarray:
     total = np.bincount(codes, residual, size)
     weight = np.bincount(codes, minlength=size) + damping
-    return np.divide(total, weight, out=np.zeros(size), where=weight > 0)
+    offsets: np.ndarray = np.divide(total, weight, out=np.zeros(size), where=weight > 0)
+    return offsets
 
 
 def _restore(state: Mapping[str, np.ndarray]) -> Offsets:

@@ -37,9 +37,7 @@ class Factorization(nn.Module):
         sizes = {"user": spec.n_users, "item": spec.n_items}
         self.factors = nn.ModuleDict({side: _embedding(size, factors, deviation) for side, size in sizes.items()})
         self.bias = nn.ModuleDict(
-            {side: _embedding(size, spec.n_outputs, deviation) for side, size in sizes.items()}
-            if with_biases
-            else {}
+            {side: _embedding(size, spec.n_outputs, deviation) for side, size in sizes.items()} if with_biases else {}
         )
         self.mix = nn.Linear(factors, spec.n_outputs, bias=False) if spec.n_outputs > 1 else None
 

@@ -20,8 +20,4 @@ class BiasRanking:
 
 @cfplug.hookimpl
 def cfplug_analyzers() -> Sequence[cfplug.Analyzer]:
-    return [
-        cfplug.Analyzer(
-            "bias-ranking", BiasRanking, analyze="cfplug_insight.biases:rank", needs=["biases"]
-        )
-    ]
+    return [cfplug.Analyzer("bias-ranking", BiasRanking, analyze="cfplug_insight.biases:rank", needs=["biases"])]

@@ -21,7 +21,7 @@ WHY = (
 
 def rank(params: BiasRanking, fitted: FittedModel, context: Context) -> Section:
     """Two tables: the lowest and the highest biases of the most rated ids of one side."""
-    side = "user" if params.side == "user" else "item"
+    side = params.side
     count = fitted.support.count[side]
     bias = fitted.biases(side).to_numpy()
     most = np.argsort(-count, kind="stable")[: params.most_rated]
@@ -31,7 +31,12 @@ def rank(params: BiasRanking, fitted: FittedModel, context: Context) -> Section:
 
     def table(title: str, codes: np.ndarray) -> Table:
         rows = [
-            (vocabulary.label(code), round(float(bias[code]), 3), round(float(total[code] / count[code]), 2), int(count[code]))
+            (
+                vocabulary.label(code),
+                round(float(bias[code]), 3),
+                round(float(total[code] / count[code]), 2),
+                int(count[code]),
+            )
             for code in codes
         ]
         return Table(title, (side, "bias", "mean rating", "ratings"), rows)

@@ -14,7 +14,8 @@ class Mse:
     """Mean squared error, with an optional sigmoid range."""
 
     range: tuple[float, float] | None = cfplug.param(
-        None, help="squash outputs into (low, high) by a sigmoid; wider than the scale lets ratings reach its ends"
+        None,
+        help="squash outputs into (low, high) by a sigmoid; wider than the scale lets ratings reach its ends",
     )
 
     def __attrs_post_init__(self) -> None:

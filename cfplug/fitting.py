@@ -1,0 +1,173 @@
+"""One entry of a recipe's models -> a fitted model; its arrays and words for the artifact, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import frozen
+from fastai.learner import Learner
+
+from cfplug.components import Context
+from cfplug.dataset import Scale
+from cfplug.encoding import SIDES, Catalogue, Interactions, Spec, Support
+from cfplug.errors import ArtifactError, PluginError
+from cfplug.prediction import FittedModel, NetworkPredictor, Policy
+from cfplug.recipe import ModelUse
+from cfplug.training import (
+    Checkpoint,
+    Epoch,
+    Scored,
+    Watch,
+    load_weights,
+    seed_for,
+    train,
+    weights_of,
+)
+
+WEIGHTS, SUPPORT = "weights.", "support."
+
+
+@frozen(eq=False)
+class Task:
+    """One model of one seed, and what it learns from."""
+
+    use: ModelUse
+    catalogue: Catalogue
+    train: Interactions
+    valid: Interactions
+    scale: Scale
+    policy: Policy | None
+    context: Context
+
+    @property
+    def seed(self) -> int:
+        return self.context.seed
+
+
+@frozen(eq=False)
+class Fitted:
+    """A fitted model, the fastai Learner that trained it (if one did) and what each epoch gave."""
+
+    model: FittedModel
+    learner: Learner | None
+    history: tuple[Epoch, ...]
+
+
+def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
+    """Build and train, or let the model fit itself."""
+    support = Support.of(task.train)
+    if not task.use.model.learns_by_gradient:
+        predictor = task.use.model.function("fit")(task.use.use.params, task.train, task.context)
+        return Fitted(_model(task, support, predictor), None, ())
+    scored = _build(task.use, task.catalogue, task.scale, task.seed)
+    assert task.use.train is not None
+    learner, history = train(
+        scored,
+        (task.train, task.valid),
+        task.use.train,
+        name=task.use.name,
+        seed=task.seed,
+        device=task.context.device,
+        watch=watch,
+        resume=resume,
+    )
+    return Fitted(_model(task, support, _predictor(scored, task.context.device)), learner, history)
+
+
+def _predictor(scored: Scored, device: str) -> NetworkPredictor:
+    return NetworkPredictor(scored.module, scored.head, device)
+
+
+def _build(use: ModelUse, catalogue: Catalogue, scale: Scale, seed: int) -> Scored:
+    assert use.loss is not None
+    torch.manual_seed(seed_for(seed, f"build {use.name}"))
+    head = use.loss.component.function("build")(use.loss.params, scale)
+    spec = Spec(len(catalogue.user), len(catalogue.item), head.n_outputs)
+    return Scored(use.model.function("build")(use.use.params, spec), head)
+
+
+def _model(task: Task, support: Support, predictor: Any) -> FittedModel:
+    gives = _gives(task.use)
+    return FittedModel(
+        task.use.name,
+        task.use.use.full_name,
+        task.seed,
+        gives,
+        task.catalogue,
+        support,
+        predictor,
+        task.policy,
+    )
+
+
+def _gives(use: ModelUse) -> tuple[str, ...]:
+    loss = getattr(use.loss.component, "gives", ()) if use.loss else ()
+    return (*use.model.gives, *loss)
+
+
+# To the artifact and back
+
+
+def arrays_of(model: FittedModel) -> dict[str, np.ndarray]:
+    """Everything that the model learned, as named arrays."""
+    arrays = {f"{WEIGHTS}{name}": array for name, array in _state(model).items()}
+    for side in SIDES:
+        arrays[f"{SUPPORT}{side}.count"] = model.support.count[side]
+        arrays[f"{SUPPORT}{side}.sum"] = model.support.sum[side]
+    return arrays
+
+
+def _state(model: FittedModel) -> Mapping[str, np.ndarray]:
+    if isinstance(model.predictor, NetworkPredictor):
+        return weights_of(Scored(model.predictor.module, model.predictor.head))
+    state = model.predictor.state()
+    wrong = [name for name, array in state.items() if not isinstance(array, np.ndarray) or array.dtype == object]
+    if wrong:
+        raise PluginError(f"{model.component}: state() gives arrays of numbers by name; {wrong[0]} is none")
+    return dict(state)
+
+
+def words_of(model: FittedModel, scale: Scale) -> dict[str, Any]:
+    """What a person or program may want to know of the model, as JSON holds it."""
+    sizes = {name: list(array.shape) for name, array in _state(model).items()}
+    return {
+        "name": model.name,
+        "component": model.component,
+        "seed": model.seed,
+        "gives": list(model.gives),
+        "scale": {"low": scale.low, "high": scale.high, "levels": list(scale.levels)},
+        "parameters": int(sum(np.prod(shape) for shape in sizes.values())),
+        "shapes": sizes,
+    }
+
+
+def restore(
+    use: ModelUse,
+    catalogue: Catalogue,
+    words: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    policy: Policy | None,
+) -> FittedModel:
+    """The model that `arrays_of` and `words_of` describe; ArtifactError if they do not fit together."""
+    scale = Scale(words["scale"]["low"], words["scale"]["high"], tuple(words["scale"]["levels"]))
+    state = {name.removeprefix(WEIGHTS): array for name, array in arrays.items() if name.startswith(WEIGHTS)}
+    try:
+        support = Support(
+            {side: arrays[f"{SUPPORT}{side}.count"] for side in SIDES},
+            {side: arrays[f"{SUPPORT}{side}.sum"] for side in SIDES},
+        )
+        predictor = _restored(use, catalogue, scale, words["seed"], state)
+    except (KeyError, RuntimeError) as error:
+        raise ArtifactError(f"the weights of {use.name} do not fit its recipe: {error}") from error
+    return FittedModel(use.name, use.use.full_name, words["seed"], _gives(use), catalogue, support, predictor, policy)
+
+
+def _restored(use: ModelUse, catalogue: Catalogue, scale: Scale, seed: int, state: Mapping[str, np.ndarray]) -> Any:
+    if not use.model.learns_by_gradient:
+        return use.model.function("restore")(use.use.params, state)
+    scored = _build(use, catalogue, scale, seed)
+    load_weights(scored, state)
+    return _predictor(scored, "cpu")

@@ -1,0 +1,345 @@
+"""Recipe -> Run: the one place that calls components, in a fixed order."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import pandas as pd
+from attrs import field, frozen
+
+from cfplug import storage
+from cfplug.artifact import RunFolder, json_text, read_json
+from cfplug.components import Analyzer, Context, Section, Table
+from cfplug.dataset import Dataset, Split
+from cfplug.encoding import Catalogue, Support
+from cfplug.errors import ArtifactError
+from cfplug.fitting import Fitted, Task, fit
+from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished
+from cfplug.prediction import FittedModel, Predictions, unknown_ids
+from cfplug.progress import Lines, Teller
+from cfplug.recipe import DEFAULT_SEED, Recipe, Use, read_recipe
+from cfplug.registry import Registry, load
+from cfplug.report import render
+from cfplug.results import Run
+from cfplug.training import Checkpoint, Epoch, Watch, resolve_device, seed_for
+
+
+def run(
+    recipe: str | Path | Recipe,
+    *,
+    set: Sequence[str] = (),
+    out: str | Path = "runs",
+    plugins_dir: Iterable[str | Path] = (),
+    teller: Teller | None = None,
+) -> Run:
+    """Carry out a recipe, given as a file or already read, and leave a run folder under `out`.
+
+    `set` holds overrides, `key.path=value`; `plugins_dir` folders of single-file plugins; `teller`
+    says what happens (by default in plain lines on standard error). RecipeError, before anything is
+    written, if the recipe cannot be run.
+    """
+    registry = load(map(Path, plugins_dir))
+    if not isinstance(recipe, Recipe):
+        recipe = read_recipe(recipe, set=set, registry=registry)
+    device = resolve_device(recipe.device)
+    files = {"recipe.yaml": recipe.text, "resolved.yaml": recipe.resolved()}
+    folder = RunFolder.create(Path(out), Path(recipe.source).stem, files)
+    return _carry_out(_Work(recipe, registry, folder, device, teller or Lines()))
+
+
+def resume(path: str | Path, *, plugins_dir: Iterable[str | Path] = (), teller: Teller | None = None) -> Run:
+    """Go on with a run that was stopped, after its last finished epoch.
+
+    The numbers are those of an unbroken run. ArtifactError if there is nothing to resume, or the data
+    is not what it was.
+    """
+    registry = load(map(Path, plugins_dir))
+    folder = RunFolder.of_partial(Path(path))
+    recipe = storage.read_recipe_of(folder.partial, registry)
+    return _carry_out(_Work(recipe, registry, folder, resolve_device(recipe.device), teller or Lines()))
+
+
+def read_data(use: Use, *, teller: Teller | None = None) -> Dataset:
+    """The dataset of a source on its own, without a run."""
+    teller = teller or Lines()
+    with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
+        rng = np.random.default_rng(seed_for(DEFAULT_SEED, f"read {use.name}"))
+        context = Context(DEFAULT_SEED, rng, "cpu", Path(scratch), teller.progress, teller.say)
+        dataset: Dataset = use.component.function("read")(use.params, context)
+    return dataset
+
+
+def _carry_out(work: _Work) -> Run:
+    try:
+        with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
+            return attrs.evolve(work, scratch=Path(scratch)).carry_out()
+    except KeyboardInterrupt:
+        work.teller.say(f"stopped; go on with: cfplug resume {work.folder.partial}")
+        raise
+    except Exception as error:
+        if (work.folder.partial / storage.CHECKPOINTS).exists():
+            error.add_note(f"what was finished is kept; go on with: cfplug resume {work.folder.partial}")
+        else:
+            work.folder.discard()
+        raise
+
+
+@frozen(eq=False)
+class _Prepared:
+    """The data of a run: read once, the same for every seed and model."""
+
+    dataset: Dataset
+    catalogue: Catalogue
+    hash: str
+
+
+@frozen(eq=False)
+class _Results:
+    """What the models of a run gave, in the order in which they were trained."""
+
+    fitted: list[Fitted] = field(factory=list)
+    metrics: list[dict[str, Any]] = field(factory=list)
+    predictions: list[pd.DataFrame] = field(factory=list)
+    sections: list[Section] = field(factory=list)
+
+
+@frozen(eq=False)
+class _Work:
+    """One run on its way: what it follows, where it writes, whom it tells."""
+
+    recipe: Recipe
+    registry: Registry
+    folder: RunFolder
+    device: str
+    teller: Teller
+    scratch: Path = Path()
+    started: float = field(factory=time.time)
+
+    def carry_out(self) -> Run:
+        self._notify("cfplug_run_started", RunStarted(self.recipe.title, self.recipe.source, self.folder.partial))
+        data = self._read()
+        results = _Results()
+        for seed in self.recipe.seeds:
+            self._one_seed(data, seed, results)
+        run = self._write(data, results)
+        rows = tuple(tuple(row.values()) for row in results.metrics)
+        self._notify("cfplug_run_finished", RunFinished(run.path, rows, run.claims_met))
+        return run
+
+    # The steps, in their order
+
+    def _read(self) -> _Prepared:
+        use, seed = self.recipe.data, self.recipe.seeds[0]
+        with self._step("read", use, seed) as context:
+            dataset = use.component.function("read")(use.params, context)
+            if not isinstance(dataset, Dataset):
+                raise TypeError(f"read gave {type(dataset).__name__}, not a Dataset")
+        self.teller.say(str(dataset))
+        for word in dataset.words:
+            self.teller.say(f"  {word}")
+        prepared = _Prepared(dataset, Catalogue.of(dataset), dataset.hash())
+        self._remember_data(prepared.hash)
+        return prepared
+
+    def _remember_data(self, found: str) -> None:
+        """Note the data's hash with the first checkpoint; a resumed run must find the same data."""
+        path = self.folder.partial / "data.json"
+        if not path.exists():
+            self.folder.write(path.name, json_text({"sha256": found}))
+        elif (before := read_json(path)["sha256"]) != found:
+            raise ArtifactError(
+                "the data is not what it was when the run began: "
+                f"its SHA-256 is {found[:12]}..., it was {before[:12]}..."
+            )
+
+    def _one_seed(self, data: _Prepared, seed: int, results: _Results) -> None:
+        split = self._split(data.dataset, seed)
+        parts = {name: data.catalogue.interactions(data.dataset.ratings, rows) for name, rows in split.parts().items()}
+        self._check_unknown(data, split, Support.of(parts["train"]))
+        for use in self.recipe.models:
+            policy = storage.policy_of(self.recipe, self._context(f"unknown {use.name}", seed))
+            with self._step("train", use.use, seed) as context:
+                task = Task(use, data.catalogue, parts["train"], parts["valid"], data.dataset.scale, policy, context)
+                fitted = self._fit(task)
+            results.fitted.append(fitted)
+            self._score(fitted.model, data.dataset, split, results)
+            if seed == self.recipe.seeds[0]:
+                self._analyze(fitted.model, results)
+
+    def _split(self, dataset: Dataset, seed: int) -> Split:
+        use = self.recipe.split
+        with self._step("split", use, seed) as context:
+            split: Split = use.component.function("split")(dataset, use.params, context)
+            split.check(len(dataset.ratings))
+        return split
+
+    def _check_unknown(self, data: _Prepared, split: Split, support: Support) -> None:
+        """Say, before any training, that the split asks for ids that training will not have seen."""
+        ratings = data.dataset.ratings
+        for part, rows in split.parts().items():
+            pairs = ratings.iloc[rows]
+            codes = data.catalogue.encode(pairs)
+            cold = ~(support.trained("user", codes.user) & support.trained("item", codes.item))
+            if cold.any() and self.recipe.unknown is None:
+                raise unknown_ids(support, pairs, codes)
+            if cold.any() and self.recipe.unknown is not None:
+                self.teller.say(
+                    f"{int(cold.sum()):,} of {len(rows):,} {part} ratings have a user or item that training never "
+                    f"saw; {self.recipe.unknown.name} answers for them"
+                )
+
+    def _fit(self, task: Task) -> Fitted:
+        place = storage.model_folder(self.recipe, task.use.name, task.seed)
+        done = storage.read_fitted(self.folder, place, task.use, task.catalogue, task.policy)
+        if done is not None:
+            self.teller.say(f"{task.use.name}: was finished before")
+            return done
+        fitted = fit(task, self._watch(task, place), storage.read_checkpoint(self.folder, place))
+        storage.write_model(self.folder, place, fitted, task.scale)
+        return fitted
+
+    def _watch(self, task: Task, place: str) -> Watch:
+        def epoch_finished(epoch: Epoch, epochs: int) -> None:
+            self.teller.say(
+                f"{task.use.name}: epoch {epoch.epoch} of {epochs}: train loss {epoch.train_loss:.4f}, "
+                f"valid loss {epoch.valid_loss:.4f}, {epoch.seconds:.1f} s"
+            )
+            event = EpochFinished(
+                task.use.name,
+                task.seed,
+                epoch.epoch,
+                epochs,
+                epoch.train_loss,
+                epoch.valid_loss,
+                epoch.seconds,
+            )
+            self._notify("cfplug_epoch_finished", event)
+
+        def checkpoint(state: Checkpoint) -> None:
+            storage.write_checkpoint(self.folder, place, state)
+
+        return Watch(self.teller.progress, epoch_finished, checkpoint)
+
+    def _score(self, model: FittedModel, dataset: Dataset, split: Split, results: _Results) -> None:
+        for part, rows in split.parts().items():
+            if part == "train":
+                continue
+            pairs = dataset.ratings.iloc[rows]
+            answers = model.answer(pairs)
+            truth = pairs["rating"].to_numpy()
+            results.predictions.append(_prediction_rows(model, part, pairs, answers))
+            for use in self.recipe.metrics:
+                with self._step("score", use, model.seed, model.name):
+                    value = float(use.component.function("score")(use.params, truth, answers))
+                row = {
+                    "model": model.name,
+                    "seed": model.seed,
+                    "part": part,
+                    "metric": use.name,
+                    "value": value,
+                }
+                results.metrics.append(row)
+
+    def _analyze(self, model: FittedModel, results: _Results) -> None:
+        for use in self.recipe.analyzers:
+            assert isinstance(use.component, Analyzer)
+            missing = [need for need in use.component.needs if need not in model.gives]
+            if missing:
+                results.sections.append(
+                    Section(f"{use.name} of {model.name}", f"{model.name} has no {missing[0]}, which this needs.")
+                )
+                continue
+            with self._step("analyze", use, model.seed, model.name) as context:
+                results.sections.append(use.component.function("analyze")(use.params, model, context))
+
+    def _write(self, data: _Prepared, results: _Results) -> Run:
+        folder = self.folder
+        self.teller.progress(None, "writing")
+        models = tuple(fitted.model for fitted in results.fitted)
+        learners = {(each.model.name, each.model.seed): each.learner for each in results.fitted if each.learner}
+        run = Run(
+            folder.final,
+            self.recipe,
+            models,
+            pd.DataFrame(results.metrics),
+            tuple(results.sections),
+            learners,
+        )
+        storage.write_catalogue(folder, data.catalogue)
+        folder.write("metrics.json", json_text(results.metrics))
+        folder.write("claims.json", json_text([_claim_row(each) for each in run.claims()]))
+        history = _history(results.fitted)
+        folder.write("history.csv", history.to_csv(index=False))
+        folder.write("predictions.parquet", storage.parquet(pd.concat(results.predictions, ignore_index=True)))
+        folder.write("sections.json", json_text(storage.section_words(results.sections)))
+        facts = {"device": self.device, "started": self.started, "seconds": time.time() - self.started}
+        environment = storage.environment(self.recipe, self.registry, data.hash, facts)
+        folder.write("environment.json", json_text(environment))
+        shown = Table("Training", history.columns, history.round(4).astype(object).to_numpy().tolist())
+        folder.write("report.html", render(run, environment, str(data.dataset), shown))
+        storage.write_index(folder)
+        folder.finish(storage.CHECKPOINTS)
+        return run
+
+    # What every step has
+
+    def _context(self, step: str, seed: int) -> Context:
+        rng = np.random.default_rng(seed_for(seed, step))
+        return Context(seed, rng, self.device, self.scratch, self.teller.progress, self.teller.say)
+
+    @contextmanager
+    def _step(self, step: str, use: Use, seed: int, model: str = "") -> Iterator[Context]:
+        """Run one step of one component: an exception leaves with the names of both, observers are told."""
+        started = time.perf_counter()
+        try:
+            yield self._context(f"{step} {use.name}", seed)
+        except Exception as error:
+            error.add_note(f"in step {step}: {use.full_name} of plugin {use.title}, {use.place}")
+            raise
+        name = model or (use.name if step == "train" else "")
+        self._notify("cfplug_step_finished", StepFinished(step, name, seed, time.perf_counter() - started))
+
+    def _notify(self, hook: str, event: object) -> None:
+        for warning in self.registry.notify(hook, event):
+            self.teller.say(f"warning: {warning}")
+
+
+def _prediction_rows(model: FittedModel, part: str, pairs: pd.DataFrame, answers: Predictions) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": model.name,
+            "seed": model.seed,
+            "part": part,
+            "user": pairs["user"].to_numpy(),
+            "item": pairs["item"].to_numpy(),
+            "rating": pairs["rating"].to_numpy(),
+            "prediction": answers.rating,
+            "origin": answers.origin.astype(str),
+        }
+    )
+
+
+def _history(fitted: Sequence[Fitted]) -> pd.DataFrame:
+    columns = ["model", "seed", *(each.name for each in attrs.fields(Epoch))]
+    rows = [(each.model.name, each.model.seed, *attrs.astuple(epoch)) for each in fitted for epoch in each.history]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _claim_row(measured: Any) -> dict[str, Any]:
+    claim = measured.claim
+    return {
+        "model": measured.model,
+        "part": claim.part,
+        "metric": claim.metric,
+        "claimed": claim.bound(),
+        "measured": measured.value,
+        "met": bool(measured.met),
+        "source": claim.source,
+    }

@@ -1,0 +1,67 @@
+"""The layout of the RecBole wheel: three tables with a header, the same ratings in the same order.
+
+Titles stand there without their year and one film has its word for `unknown` misspelt; both are put
+right, so that only what is not there at all differs from the official archive.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cfplug import Dataset
+from cfplug_movielens.archive import Archive
+from cfplug_movielens.lines import Format, Row, rows
+from cfplug_movielens.tables import RATINGS, USERS, dataset, ratings_table, users_table, year_of
+
+MARKER = "ml-100k.inter"
+
+_RATINGS = Format(RATINGS, "\t", header=("user_id:token", "item_id:token", "rating:float", "timestamp:float"))
+_USERS = Format(
+    USERS, "\t", header=("user_id:token", "age:token", "gender:token", "occupation:token", "zip_code:token")
+)
+_ITEMS = Format(
+    ("item", "title", "year", "genres"),
+    "\t",
+    header=("item_id:token", "movie_title:token_seq", "release_year:token", "class:token_seq"),
+)
+_MISSPELT = "unkonwn"
+
+WORDS = (
+    "read from the wheel: there are no release dates and no published splits (u1 to u5, ua, ub); "
+    "to have them, get the official archive and name it: path: ml-100k.zip"
+)
+
+
+def read(archive: Archive, name: str) -> Dataset:
+    """The data set `name` out of a wheel, or a folder, in this layout."""
+    tables = {
+        "ratings": ratings_table(archive.read(MARKER), _RATINGS),
+        "users": users_table(archive.read("ml-100k.user"), _USERS),
+        "items": _items(archive),
+    }
+    return dataset(name, tables, words=(WORDS,))
+
+
+def ratings_bytes(archive: Archive) -> bytes:
+    """The ratings without the header, for their hash: these are the bytes of u.data."""
+    return archive.read(MARKER).data.partition(b"\n")[2]
+
+
+def _items(archive: Archive) -> pd.DataFrame:
+    found = list(rows(archive.read("ml-100k.item"), _ITEMS))
+    titles = [_title(row) for row in found]
+    return pd.DataFrame(
+        {
+            "item": [row.whole("item") for row in found],
+            "title": titles,
+            "year": [year_of(title) for title in titles],
+            "genres": [tuple(row["genres"].split()) for row in found],
+        }
+    )
+
+
+def _title(row: Row) -> str:
+    """The title as the official archive writes it: `Toy Story (1995)`."""
+    if row["year"] == _MISSPELT:
+        return row["title"].replace(_MISSPELT, "unknown")
+    return f"{row['title']} ({row['year']})"

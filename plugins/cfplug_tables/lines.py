@@ -1,0 +1,115 @@
+"""Where in a delimited file a row is, and which row is not like the others.
+
+The fast parser knows neither. The one of the standard library does, and reads the file again when asked.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from cfplug import DataError
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+UNIT_SEPARATOR = "\x1f"
+"""Stands in for a separator of several letters, which neither parser knows."""
+
+
+@frozen
+class Dialect:
+    """How a file is written; `columns` are the names of the columns of a file without a header."""
+
+    separator: str
+    quote: str | None
+    encoding: str
+    columns: tuple[str, ...] | None
+
+    @property
+    def delimiter(self) -> str:
+        return self.separator if len(self.separator) == 1 else UNIT_SEPARATOR
+
+    @property
+    def enclosing(self) -> str | None:
+        return self.quote if len(self.separator) == 1 else None
+
+    @property
+    def codec(self) -> str:
+        """The encoding, with the mark left out that some programs put before UTF-8."""
+        name = codecs.lookup(self.encoding).name
+        return "utf-8-sig" if name == "utf-8" else name
+
+    def delimited(self, text: str) -> str:
+        """`text` with a separator of one letter."""
+        return text.replace(self.separator, UNIT_SEPARATOR) if len(self.separator) > 1 else text
+
+    def rows(self, lines: Iterable[str], *, strict: bool = False) -> Reader:
+        """The rows of `lines`, as lists of texts."""
+        return csv.reader(
+            map(self.delimited, lines),
+            delimiter=self.delimiter,
+            quotechar=self.enclosing,
+            quoting=csv.QUOTE_MINIMAL if self.enclosing else csv.QUOTE_NONE,
+            strict=strict,
+        )
+
+
+def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not blank, the header included, after the line on which it begins (from 1).
+
+    DataError if a cell goes on and on, as it does behind a quote that nothing closes.
+    """
+    begins = 1
+    with path.open(encoding=dialect.codec, newline="") as file:
+        rows = dialect.rows(file)
+        try:
+            for fields in rows:
+                if fields:
+                    yield begins, fields
+                begins = rows.line_num + 1
+        except csv.Error as error:
+            raise never_closed(path, begins, dialect) from error
+        except UnicodeError as error:  # the whole was decoded, but not from its start on: UTF-16 without its mark
+            raise DataError(f"{path.name}: is not {dialect.encoding}: {error}") from error
+
+
+def line_of(path: Path, dialect: Dialect, row: int) -> int:
+    """The line on which row `row` of the table (0 is the first behind the header) begins."""
+    skipped = row if dialect.columns else row + 1
+    return next(line for line, _ in islice(records(path, dialect), skipped, None))
+
+
+def check_shape(path: Path, dialect: Dialect, names: Iterable[str]) -> None:
+    """DataError names the line of the first row with more or fewer cells than there are columns."""
+    expected = len(tuple(names))
+    rule = f"{expected} columns are named" if dialect.columns else f"the header has {expected}"
+    for line, fields in records(path, dialect):
+        if len(fields) != expected:
+            cells = "1 cell" if len(fields) == 1 else f"{len(fields)} cells"
+            raise DataError(f"{path.name}:{line}: the row has {cells}; {rule}")
+
+
+def check_end(path: Path, dialect: Dialect) -> None:
+    """DataError names the line of the last row if a quote opens in it that nothing closes."""
+    begins = max(line for line, _ in records(path, dialect))
+    text = path.read_text(encoding=dialect.codec)
+    last = list(io.StringIO(text, newline=""))[begins - 1 :]
+    try:
+        list(dialect.rows(last, strict=True))
+    except csv.Error as error:
+        raise never_closed(path, begins, dialect) from error
+
+
+def never_closed(path: Path, line: int, dialect: Dialect) -> DataError:
+    return DataError(
+        f"{path.name}:{line}: a quote ({dialect.enclosing}) opens in this row and is never closed; "
+        "if quotes are plain letters in this file, quote: null"
+    )

@@ -1,0 +1,70 @@
+"""A table as its file gave it, and the way from its rows back to the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, field, frozen
+
+from cfplug import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@frozen(eq=False)
+class TableFile:
+    """The table `table`, as read from the file `path`.
+
+    `typed` is false where every cell is the text in the file, empty text included. `position` gives, for a
+    row of `frame`, the line of the file on which it begins, or the row itself where there are no lines.
+    `originals` are the names that renamed columns have in the file, `words` what a person should be told.
+    """
+
+    table: str
+    path: Path
+    frame: pd.DataFrame
+    typed: bool
+    unit: str
+    position: Callable[[int], int]
+    words: tuple[str, ...] = ()
+    originals: Mapping[str, str] = field(factory=dict)
+
+    def where(self, row: int) -> str:
+        """The row in words, such as `line 17`."""
+        return f"{self.unit} {self.position(row)}"
+
+    def fault(self, message: str, row: int | None = None, column: str | None = None) -> DataError:
+        """An error that says `ratings.csv:17: column age: message`; `row` is a row of `frame`."""
+        place = self.path.name
+        if row is not None:
+            place += f":{self.position(row)}" if self.unit == "line" else f", {self.where(row)}"
+        named = f"column {self.originals.get(column, column)}: " if column else ""
+        error = DataError(f"{place}: {named}{message}")
+        error.table, error.row, error.column = self.table, row, column
+        return error
+
+    def convert(self, column: str, meaning: Callable[[pd.Series[Any]], pd.Series[Any]]) -> pd.Series[Any]:
+        """`meaning` of the column; its DataError says where in the file the row is."""
+        try:
+            return meaning(self.frame[column])
+        except DataError as error:
+            raise self.fault(error.message, error.row, column) from error
+
+    def having(self, columns: Mapping[str, pd.Series[Any]]) -> TableFile:
+        """The same with other values in some columns."""
+        return evolve(self, frame=self.frame.assign(**columns))
+
+
+def existing(path: Path, *, folder: bool = False) -> Path:
+    """`path`, if there is such a file (or, where `folder` allows it, folder); DataError names the nearest."""
+    if path.is_dir() and not folder:
+        raise DataError(f"{path}: is a folder, not a file")
+    if path.exists():
+        return path
+    if not path.parent.is_dir():
+        raise DataError(f"{path}: there is no folder {path.parent}")
+    beside = sorted(each.name for each in path.parent.iterdir())
+    raise DataError(f"{path}: there is no such file{did_you_mean(path.name, beside)}")

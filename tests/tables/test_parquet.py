@@ -1,0 +1,163 @@
+"""The Parquet source: types of its own, rows instead of lines."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from cfplug_tables import ParquetParams
+from cfplug_tables.parquet import read
+from pyarrow import parquet
+
+import cfplug
+
+RATINGS = {"user": [1, 2, 1], "item": ["a", "a", "b"], "rating": [4, 3, 5]}
+
+
+@pytest.fixture
+def ratings(tmp_path: Path) -> Path:
+    return stored(tmp_path / "ratings.parquet", RATINGS)
+
+
+def stored(path: Path, columns: dict[str, Any]) -> Path:
+    parquet.write_table(pa.table(columns), path)
+    return path
+
+
+def told(context: cfplug.Context, ratings: Path, **params: Any) -> str:
+    """The text of the error that reading raises."""
+    with pytest.raises(cfplug.DataError) as raised:
+        read(ParquetParams(ratings, **params), context)
+    return str(raised.value)
+
+
+def test_columns_keep_their_types(ratings: Path, tmp_path: Path, context: cfplug.Context, said: list[str]) -> None:
+    items = stored(
+        tmp_path / "items.parquet",
+        {
+            "item": ["a", "b", "c"],
+            "title": ["Ant", None, "Cow"],
+            "genres": [["x", "y"], None, []],
+            "price": [Decimal("1.50"), None, Decimal("2")],
+            "out": [datetime.date(2020, 5, 31), None, datetime.date(2021, 1, 1)],
+            "kind": pa.array(["k", "l", "k"]).dictionary_encode(),
+            "free": [True, False, True],
+            "tags": ["red|big", "red", ""],
+        },
+    )
+    dataset = read(ParquetParams(ratings, None, items), context)
+    assert said == [
+        "ratings: user (id), item (id), rating (target)",
+        "items: item (id), title (label), genres (set), price (number), out (time), "
+        "kind (category), free (category), tags (set)",
+    ]
+    first = dataset.items.iloc[0]
+    assert first["genres"] == ("x", "y")
+    assert first["price"] == 1.5
+    assert first["out"] == pd.Timestamp("2020-05-31")
+    assert first["kind"] == "k"
+    assert first["tags"] == ("red", "big")
+    assert dataset.items["genres"].tolist()[1:] == [(), ()]
+    assert dataset.ratings["user"].tolist() == [1, 2, 1]
+
+
+def test_text_ids_stay_text(tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "ratings.parquet", {**RATINGS, "user": ["1", "2", "1"]})
+    assert read(ParquetParams(path), context).ratings["user"].tolist() == ["1", "2", "1"]
+
+
+def test_whole_ids_kept_as_floats_are_whole(tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "ratings.parquet", {**RATINGS, "user": [1.0, 2.0, 1.0]})
+    assert read(ParquetParams(path), context).ratings["user"].tolist() == [1, 2, 1]
+
+
+def test_times_with_a_zone_are_told_in_utc(tmp_path: Path, context: cfplug.Context) -> None:
+    when = pd.Series(pd.to_datetime(["2024-05-31T14:00:00+02:00"] * 3)).dt.tz_convert("Europe/Berlin")
+    path = stored(tmp_path / "ratings.parquet", {**RATINGS, "when": pa.array(when)})
+    dataset = read(ParquetParams(path, time="when"), context)
+    assert dataset.ratings["time"].tolist() == [pd.Timestamp("2024-05-31 12:00:00")] * 3
+
+
+def test_a_folder_of_parquet_files_is_one_table(tmp_path: Path, context: cfplug.Context) -> None:
+    folder = tmp_path / "ratings"
+    folder.mkdir()
+    stored(folder / "part-0.parquet", RATINGS)
+    stored(folder / "part-1.parquet", {"user": [3], "item": ["b"], "rating": [1]})
+    assert read(ParquetParams(folder), context).ratings["user"].tolist() == [1, 2, 1, 3]
+
+
+def test_nested_columns_are_left_out_aloud(ratings: Path, tmp_path: Path, context: cfplug.Context) -> None:
+    users = stored(tmp_path / "users.parquet", {"user": [1, 2], "home": [{"city": "Bonn"}, None]})
+    dataset = read(ParquetParams(ratings, users), context)
+    assert dataset.words == ("users.parquet: column home is left out; cfplug has no role for struct<city: string>",)
+
+
+def test_a_rating_that_is_missing_names_the_row(tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "ratings.parquet", {**RATINGS, "rating": [4.0, None, 5.0]})
+    assert told(context, path) == "ratings.parquet, row 1: column rating: a rating is a number; is nan"
+
+
+def test_a_rating_that_is_true_is_no_number(tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "ratings.parquet", {**RATINGS, "rating": [True, False, True]})
+    assert told(context, path) == "ratings.parquet, row 0: column rating: a rating is a number; is True"
+
+
+@pytest.mark.parametrize("ids", [[1, None, 2], ["a", None, "b"], ["a", " ", "b"]])
+def test_an_empty_id_names_the_row(ids: list[Any], tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "ratings.parquet", {**RATINGS, "who": ids})
+    path = stored(path, {"who": ids, "item": [1, 2, 3], "rating": [1, 2, 3]})
+    assert told(context, path, user="who") == "ratings.parquet, row 1: column who: an id is empty"
+
+
+def test_a_fraction_is_no_id(tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "ratings.parquet", {**RATINGS, "user": [1.0, 2.5, 3.0]})
+    assert told(context, path) == "ratings.parquet, row 1: column user: an id is a whole number or text; is 2.5"
+
+
+def test_a_moment_is_no_id(tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "ratings.parquet", {**RATINGS, "user": [datetime.date(2020, 5, 31)] * 3})
+    assert told(context, path) == (
+        "ratings.parquet, row 0: column user: an id is a whole number or text; is Timestamp('2020-05-31 00:00:00')"
+    )
+
+
+def test_a_repeated_pair_names_both_rows(tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "ratings.parquet", {**RATINGS, "item": ["a", "a", "a"]})
+    assert told(context, path) == (
+        "ratings.parquet, row 2: user 1 rated item 'a' before, in row 0; "
+        "say what to do with repeats (repeats: last or mean)"
+    )
+
+
+def test_a_missing_column_names_the_nearest(tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "ratings.parquet", {"user": [1], "item": [1], "ratings": [1]})
+    assert told(context, path) == (
+        "ratings.parquet: there is no column rating (did you mean ratings?); "
+        "the file has user, item, ratings; say what it calls them (rating: NAME)"
+    )
+
+
+def test_a_file_without_rows_says_so(tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "ratings.parquet", {"user": pa.array([], "int64")})
+    assert told(context, path) == "ratings.parquet: the file has no row"
+
+
+def test_a_file_that_is_no_parquet_says_so(tmp_path: Path, context: cfplug.Context) -> None:
+    path = tmp_path / "ratings.parquet"
+    path.write_text("user,item,rating\n1,1,1\n")
+    assert told(context, path) == "ratings.parquet: is no Parquet file, or one that was cut short"
+
+
+def test_a_cut_file_says_so(ratings: Path, context: cfplug.Context) -> None:
+    ratings.write_bytes(ratings.read_bytes()[:-20])
+    assert told(context, ratings) == "ratings.parquet: is no Parquet file, or one that was cut short"
+
+
+def test_a_file_that_is_not_there_names_the_nearest(ratings: Path, tmp_path: Path, context: cfplug.Context) -> None:
+    path = tmp_path / "rating.parquet"
+    assert told(context, path) == f"{path}: there is no such file; did you mean ratings.parquet?"
