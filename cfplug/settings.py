@@ -27,8 +27,6 @@ class TrainSettings:
     )
     beta2: float = param(0.99, at_least=0, below=1, help="decay of adam's mean of squared gradients")
     epsilon: float = param(1e-5, above=0, help="what adam adds to the root of that mean")
-    threads: int | None = param(
-        None,
-        at_least=1,
-        help="processor threads of a step; torch's own choice if not given, one is best for small models",
+    threads: int = param(
+        1, at_least=1, help="processor threads of a step; more than one helps wide networks, and slows small models"
     )

@@ -231,9 +231,9 @@ def _unneeded(learner: Learner) -> list[Callback]:
 
 
 @contextmanager
-def _threads(number: int | None) -> Iterator[None]:
+def _threads(number: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
+    torch.set_num_threads(number)
     try:
         yield
     finally:

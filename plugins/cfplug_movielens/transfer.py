@@ -74,7 +74,7 @@ def _transfer(size: int, part: Path, context: Context, url: str, output: str, _p
             _go_on(url, size, part, context)
             break
         except _BROKEN:
-            if True:
+            if left == 0 or _size_of(part) <= before:
                 raise
             context.say(f"the transfer broke off at {_size_of(part):,} of {size:,} bytes; going on from there")
     os.replace(part, output)
