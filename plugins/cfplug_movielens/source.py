@@ -48,7 +48,7 @@ def _laid_out(path: Path, release: Release) -> tuple[Archive, Layout]:
             return found, layout
     marker = LAYOUTS[0].marker
     files = {name.rpartition("/")[2] for name in archive.names}
-    raise DataError(f"{path}: no {marker} in it{did_you_mean(marker, files)}")
+    raise DataError(f"{path}: no {marker} in it, by which {release.name} is known{did_you_mean(marker, files)}")
 
 
 def _compared(dataset: Dataset, archive: Archive, layout: Layout, release: Release, context: Context) -> Dataset:

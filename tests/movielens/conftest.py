@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
 import io
@@ -145,8 +146,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         stop = server.breaks_after.pop(0) if server.breaks_after else len(body)
-        self.wfile.write(body[:stop])
-        self.wfile.flush()
+        with contextlib.suppress(ConnectionError):  # the reader has heard enough
+            self.wfile.write(body[:stop])
+            self.wfile.flush()
         if server.hangs:
             server.lets_go.wait(20)
 

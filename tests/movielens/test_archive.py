@@ -42,6 +42,7 @@ def with_entry(path: Path, name: str, **traits: int) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(st.lists(parts, min_size=1), st.data())
 def test_any_name_with_two_dots_for_a_part_is_refused(names: list[str], data: st.DataObject) -> None:
     names.insert(data.draw(st.integers(0, len(names))), "..")
@@ -49,11 +50,13 @@ def test_any_name_with_two_dots_for_a_part_is_refused(names: list[str], data: st
     assert unsafe(separator.join(names)) == "leads out of the archive"
 
 
+@settings(deadline=None)
 @given(st.lists(parts, min_size=1), st.sampled_from(["/", "\\", "//host/share/", "C:\\", "c:/", "z:"]))
 def test_any_absolute_name_is_refused(names: list[str], start: str) -> None:
     assert unsafe(start + "/".join(names)) == "is an absolute path"
 
 
+@settings(deadline=None)
 @given(st.lists(parts, min_size=1))
 @example(["ml-100k", "u.data"])
 @example(["..."])
@@ -109,7 +112,7 @@ def test_ten_gigabytes_of_zeros_are_refused_unread(tmp_path: Path) -> None:
 def test_zeros_that_hide_behind_a_small_size_take_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("u.data", b"\0" * 200_000_000)
+        archive.writestr("u.data", b"\0" * 60_000_000)
         archive.infolist()[0].file_size = 1000
     tracemalloc.start()
     try:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from cfplug_movielens import layout_100k, layout_recbole
 from cfplug_movielens.archive import Archive, open_archive
+from cfplug_movielens.tables import year_of
 
 from cfplug import DataError, Dataset
 
@@ -107,6 +108,19 @@ def test_real_films_that_are_written_oddly(official: Dataset, item: int, title: 
     assert film["title"] == title
     assert film["release_date"] is date or film["release_date"] == date
     np.testing.assert_equal(film["year"], year)
+
+
+@pytest.mark.parametrize(
+    ("title", "year"),
+    [
+        ("Toy Story (1995)", 1995),
+        ("Land Before Time III (1994) (V)", 1994),
+        ("Summer of (1942) (1971)", 1971),
+        ("2001: A Space Odyssey", np.nan),
+    ],
+)
+def test_the_year_stands_last_in_parentheses(title: str, year: float) -> None:
+    np.testing.assert_equal(year_of(title), year)
 
 
 def test_real_splits_are_rows_of_the_ratings(official: Dataset, real: Path) -> None:

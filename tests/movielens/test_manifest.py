@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import cfplug_movielens
-import pytest
 
 
 def test_the_source_is_declared_with_a_function_that_can_be_imported() -> None:
@@ -22,11 +21,11 @@ def test_the_path_is_optional() -> None:
     assert cfplug_movielens.MovieLens100K(Path("ml-100k.zip")).path == Path("ml-100k.zip")
 
 
-@pytest.mark.parametrize("module", ["pandas", "numpy", "pooch", "requests", "platformdirs"])
-def test_declaring_loads_nothing_heavy(module: str) -> None:
-    program = f"import sys, cfplug_movielens; cfplug_movielens.cfplug_sources(); print({module!r} in sys.modules)"
+def test_declaring_loads_nothing_heavy() -> None:
+    program = "import sys, cfplug_movielens; cfplug_movielens.cfplug_sources(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    heavy = {"pandas", "numpy", "pooch", "requests", "platformdirs", "torch", "fastai"}
+    assert heavy & set(done.stdout.split()) == set()
 
 
 def test_every_module_uses_only_the_public_door() -> None:

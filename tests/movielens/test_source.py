@@ -80,7 +80,7 @@ def test_an_archive_of_something_else_names_the_nearest_file(zipped: Zipped, con
     path = zipped({"ml/u_data": b"", "ml/README": b""})
     with pytest.raises(DataError) as error:
         read_100k(MovieLens100K(path), context)
-    assert str(error.value) == f"{path}: no u.data in it; did you mean u_data?"
+    assert str(error.value) == f"{path}: no u.data in it, by which movielens-100k is known; did you mean u_data?"
 
 
 def test_a_failed_download_is_a_data_error_too(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import logging
 import os
 import signal
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pooch
 import pytest
 from cfplug_movielens import transfer
 from cfplug_movielens.releases import Release
@@ -43,6 +46,17 @@ def test_the_file_comes_whole(release: Release, target: Path, context: cfplug.Co
     assert target.read_bytes() == server.content
     assert list(target.parent.iterdir()) == [target]
     assert server.asked == [None]
+
+
+def test_pooch_writes_nothing_to_the_terminal(release: Release, target: Path, context: cfplug.Context) -> None:
+    lines = io.StringIO()
+    listener = logging.StreamHandler(lines)
+    pooch.get_logger().addHandler(listener)
+    try:
+        transfer.download(release, target, context)
+    finally:
+        pooch.get_logger().removeHandler(listener)
+    assert lines.getvalue() == ""
 
 
 def test_progress_rises_to_one(release: Release, target: Path, context: cfplug.Context) -> None:

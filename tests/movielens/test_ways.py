@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 import attrs
 import pytest
 from cfplug_movielens import ways
-from cfplug_movielens.cache import cache_folder
+from cfplug_movielens.cache import cache_folder, find, keep
 from cfplug_movielens.releases import Release, Wheel
+from cfplug_movielens.wheel import fetch
 
 import cfplug
 from cfplug import DownloadError
+
+WAITING = "another process is filling the cache; waiting for it"
 
 
 @pytest.fixture
@@ -133,6 +137,24 @@ def test_a_wheel_with_another_hash_is_refused(
     assert [path.name for path in cache.iterdir()] == [".lock"]
 
 
+def test_pip_is_asked_for_one_wheel_by_its_hash_and_for_nothing_else(
+    wheel: Wheel, context: cfplug.Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scribe = tmp_path / "python"
+    scribe.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/asked\ncat requirements.txt >>{tmp_path}/asked\n')
+    scribe.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(scribe))
+    with pytest.raises(DownloadError, match=r"^pip brought no tiny_ratings-1\.0-py3-none-any\.whl$"):
+        fetch(wheel, context)
+    command, requirement = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    assert command == (
+        "-m pip download --no-deps --require-hashes --only-binary :all: --retries 2 --no-input "
+        "--disable-pip-version-check --progress-bar off --requirement requirements.txt --dest . "
+        + " ".join(wheel.options)
+    )
+    assert requirement == f"tiny-ratings==1.0 --hash=sha256:{wheel.sha256}"
+
+
 def test_a_python_without_pip_is_told_how_to_get_it(
     release: Release,
     wheel: Wheel,
@@ -198,13 +220,39 @@ def test_two_that_need_the_archive_at_once_share_one_download(
     threads = [threading.Thread(target=ways.obtain, args=(release, context)) for _ in range(2)]
     for thread in threads:
         thread.start()
-    while "another process is filling the cache; waiting for it" not in said:
+    deadline = time.monotonic() + 10
+    while WAITING not in said and time.monotonic() < deadline:
         threads[0].join(0.01)
     server.lets_go.set()
     for thread in threads:
         thread.join()
+    assert WAITING in said
     assert len(server.asked) == 1
     assert said[-1] == f"movielens-tiny: from the cache, {cache / 'tiny.zip'}"
+
+
+def test_what_has_another_hash_is_not_kept(cache: Path, tmp_path: Path) -> None:
+    cache.mkdir(parents=True)
+    (tmp_path / "a.whl").write_bytes(b"meddled")
+    with pytest.raises(DownloadError) as error:
+        keep(tmp_path / "a.whl", "sha256:" + "0" * 64)
+    assert str(error.value) == "a.whl has another hash than the one that is known; it was thrown away"
+    assert list(cache.iterdir()) == []
+
+
+def test_what_is_found_with_another_hash_is_removed(cache: Path, said: list[str]) -> None:
+    cache.mkdir(parents=True)
+    (cache / "a.zip").write_bytes(b"meddled")
+    assert find("a.zip", "sha256:" + "0" * 64, said.append) is None
+    assert said == [f"{cache / 'a.zip'} is not what was published (its hash is another), so it was thrown away"]
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("known", ["md5:900150983cd24fb0d6963f7d28e17f72", "md5:900150983CD24FB0D6963F7D28E17F72"])
+def test_a_hash_names_its_algorithm(cache: Path, said: list[str], known: str) -> None:
+    cache.mkdir(parents=True)
+    (cache / "a.zip").write_bytes(b"abc")
+    assert find("a.zip", known, said.append) == cache / "a.zip"
 
 
 def test_the_cache_is_the_users_own_unless_a_variable_names_another(

@@ -1,0 +1,72 @@
+"""Peak memory of training PMF on a million ratings, against that of importing torch and fastai plus the tensors.
+
+Two fresh processes; peaks are the operating system's (maximum resident set). `make benchmark` runs it on ratings that
+it makes up itself, of the size of MovieLens 1M; `--ratings FILE` takes a CSV file with the columns user, item, rating.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+USERS, ITEMS, RATINGS = 6_040, 3_706, 1_000_209
+
+BARE = """
+import torch, fastai.collab, pandas, pyarrow.parquet
+user, item = torch.zeros({ratings}, dtype=torch.int64), torch.zeros({ratings}, dtype=torch.int64)
+rating = torch.zeros({ratings})
+tables = [torch.zeros(({ids}), 51) for _ in range(4)]  # weights, their gradients, adam's two moments
+"""
+
+RECIPE = """
+data: {{use: csv, ratings: {file}, user: {user}, item: {item}, rating: {rating}}}
+split: {{use: random, valid: 0.1}}
+loss: {{use: mse, range: [0, 5.5]}}
+train: {{epochs: 2, batch_size: 4096, learning_rate: 0.02, epsilon: 2e-4, beta2: 0.9}}
+models: [pmf]
+"""
+
+
+def peak(code: str) -> int:
+    """Peak resident bytes of a fresh Python that runs `code`."""
+    tail = "\nimport resource; print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+    done = subprocess.run([sys.executable, "-c", code + tail], check=True, capture_output=True, text=True)
+    return int(done.stdout.split("PEAK")[1])
+
+
+def made_up(folder: Path) -> Path:
+    """A CSV file of the size of MovieLens 1M."""
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    pairs = rng.choice(USERS * ITEMS, RATINGS, replace=False)
+    frame = pd.DataFrame({"user": pairs // ITEMS, "item": pairs % ITEMS, "rating": rng.integers(1, 6, RATINGS)})
+    frame.to_csv(folder / "ratings.csv", index=False)
+    return folder / "ratings.csv"
+
+
+def main() -> None:
+    """Both peaks and their ratio."""
+    import tempfile
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ratings", type=Path)
+    parser.add_argument("--columns", nargs=3, default=["user", "item", "rating"])
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        file = arguments.ratings or made_up(Path(scratch))
+        user, item, rating = arguments.columns
+        recipe = Path(scratch) / "recipe.yaml"
+        recipe.write_text(RECIPE.format(file=file.absolute(), user=user, item=item, rating=rating), encoding="utf-8")
+        bare = peak(BARE.format(ratings=RATINGS, ids=USERS + ITEMS))
+        ours = peak(f"import cfplug; cfplug.run({str(recipe)!r}, out={scratch!r})")
+    print(f"torch, fastai, pandas and the tensors: {bare / 2**20:.0f} MiB")
+    print(f"cfplug run of PMF on {file.name}: {ours / 2**20:.0f} MiB")
+    print(f"ratio: {ours / bare:.2f} (to stay at or under 1.5)")
+
+
+if __name__ == "__main__":
+    main()
