@@ -40,7 +40,7 @@ class PredefinedParams:
     )
     valid: Path | None = cfplug.param(None, help="the file of validation pairs")
     test: Path | None = cfplug.param(None, help="the file of test pairs")
-    separator: str = cfplug.param("\t", help="what stands between two cells of the files")
+    separator: str = cfplug.param("tab", help="what stands between two cells of the files")
     encoding: str = cfplug.param("utf-8", help="the encoding of the files, such as latin-1")
     header: bool = cfplug.param(False, help="whether the first row of each file names its columns")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cfplug import Context, DataError, Dataset, Scale, merge_repeats
-from cfplug_tables import TableParams, cells
+from cfplug_tables import TableParams, cells, metadata
 from cfplug_tables.naming import canonical
 from cfplug_tables.table_file import TableFile
 
@@ -82,8 +82,8 @@ def _metadata(file: TableFile, name: str, role: str | None, separator: str, miss
     column = file.frame[name]
     unknown = (column.isna() if file.typed else column.isin(missing)).to_numpy()
     if role is not None:
-        return file.convert(name, lambda column: cells.declared(column, role, separator, unknown))
-    inferred = cells.inferred_typed if file.typed else cells.inferred
+        return file.convert(name, lambda column: metadata.declared(column, role, separator, unknown))
+    inferred = metadata.inferred_typed if file.typed else metadata.inferred
     return file.convert(name, lambda column: inferred(column, separator, unknown))
 
 
@@ -112,7 +112,9 @@ def _once(file: TableFile, repeats: str) -> tuple[pd.DataFrame, int]:
     """The ratings with one row for every pair, and how many rows that took away."""
     ratings = file.frame
     repeated = ratings.duplicated(["user", "item"]).to_numpy()
-    if repeats != "error" or not repeated.any():
+    if not repeated.any():
+        return ratings, 0
+    if repeats != "error":
         return merge_repeats(ratings, "mean" if repeats == "mean" else "last")
     row, first = _first_repeat(ratings[["user", "item"]])
     user, item = (cells.cell(ratings[key], row) for key in ("user", "item"))

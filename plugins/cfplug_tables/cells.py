@@ -1,4 +1,4 @@
-"""What the cells of one column mean: ids, numbers, times, sets.
+"""What the cells of one column mean: ids, numbers, ratings, moments.
 
 Each function takes a column and gives one of the same length; DataError says which row does not fit.
 """
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     Column = pd.Series[Any]
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
-_LEADING_ZERO = r"^\s*-?0[0-9]"
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999."""
 
@@ -44,7 +43,7 @@ def typed_ids(column: Column) -> Column:
     import pandas as pd
 
     if pd.api.types.is_float_dtype(column.dtype):
-        _refuse(column, (column % 1 != 0).to_numpy(), "an id is a whole number or text")
+        refuse(column, (column % 1 != 0).to_numpy(), "an id is a whole number or text")
     elif not (pd.api.types.is_integer_dtype(column.dtype) or is_text(column)):
         raise DataError(f"an id is a whole number or text; is {cell(column, 0)!r}", row=0)
     return column.astype(object) if is_text(column) else column.astype("int64")
@@ -75,9 +74,19 @@ def is_text(column: Column) -> bool:
 def numbers(column: Column) -> np.ndarray:
     """The numbers in `column`, of shape (n,) and type float64; NaN where there is none."""
     import pandas as pd
+    import pyarrow as pa
 
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype="float64", na_value=float("nan"))
+    try:  # all at once, if all are numbers
+        return pa.array(column, from_pandas=True).cast("float64").to_pandas().to_numpy()  # type: ignore[no-any-return]
+    except pa.ArrowException:
+        return _one_by_one(column)
+
+
+def _one_by_one(column: Column) -> np.ndarray:
+    import pandas as pd
+
     codes, uniques = pd.factorize(column)
     parsed = pd.Series([_number(each) for each in uniques], dtype="float64")
     return parsed.reindex(codes).to_numpy()  # a missing value has the code -1, which is no row
@@ -98,7 +107,7 @@ def ratings(column: Column, scale: tuple[float, float] | None) -> Column:
     import pandas as pd
 
     values = numbers(column)
-    _refuse(column, ~np.isfinite(values) | pd.api.types.is_bool_dtype(column.dtype), "a rating is a number")
+    refuse(column, ~np.isfinite(values) | pd.api.types.is_bool_dtype(column.dtype), "a rating is a number")
     if scale is not None:
         off = (values < scale[0]) | (values > scale[1])
         if off.any():
@@ -117,18 +126,7 @@ def times(column: Column, unit: str) -> Column:
         found = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
     else:
         return _moments(column, unit)
-    _refuse(column, found.isna().to_numpy(), "a time is ISO 8601 text such as 2024-05-31T12:00:00")
-    return naive(found)
-
-
-def dates(column: Column, missing: np.ndarray) -> Column:
-    """Moments in UTC of a column of ISO 8601 text, where some may be missing."""
-    import pandas as pd
-
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return naive(column)
-    found = pd.to_datetime(column.where(~missing), format="ISO8601", utc=True, errors="coerce")
-    _refuse(column, found.isna().to_numpy() & ~missing, "a time is ISO 8601 text such as 2024-05-31")
+    refuse(column, found.isna().to_numpy(), "a time is ISO 8601 text such as 2024-05-31T12:00:00")
     return naive(found)
 
 
@@ -145,7 +143,7 @@ def _moments(column: Column, unit: str) -> Column:
 
     since = numbers(column)
     words = {"s": "seconds", "ms": "milliseconds"}[unit]
-    _refuse(column, ~np.isfinite(since), f"a time in {words} since 1970 is a number", "; for text, time_unit: iso")
+    refuse(column, ~np.isfinite(since), f"a time in {words} since 1970 is a number", "; for text, time_unit: iso")
     seconds = since if unit == "s" else since / 1000
     late = np.abs(seconds) > _LAST_SECOND
     if late.any():
@@ -155,79 +153,8 @@ def _moments(column: Column, unit: str) -> Column:
     return pd.Series(np.rint(seconds * 1000).astype("int64").astype("datetime64[ms]"))
 
 
-def _refuse(column: Column, bad: np.ndarray, rule: str, advice: str = "") -> None:
+def refuse(column: Column, bad: np.ndarray, rule: str, advice: str = "") -> None:
+    """DataError for the first row where `bad`, of shape (n,), is true."""
     if bad.any():
         row = int(bad.argmax())
         raise DataError(f"{rule}; is {cell(column, row)!r}{advice}", row=row)
-
-
-# Metadata
-
-
-def declared(column: Column, role: str, separator: str, missing: np.ndarray) -> Column:
-    """The column as `role` wants it; where `missing`, of shape (n,), there is no value."""
-    import numpy as np
-    import pandas as pd
-
-    if role == "number":
-        values = numbers(column)
-        _refuse(column, ~np.isfinite(values) & ~missing, "a number is expected")
-        return _shortest(pd.Series(np.where(missing, np.nan, values)))
-    if role == "set":
-        return sets(column, separator, missing)
-    return dates(column, missing) if role == "time" else column.where(~missing)
-
-
-def inferred(column: Column, separator: str, missing: np.ndarray) -> Column:
-    """The column of texts as numbers if all are, as sets if it looks so, else as text.
-
-    Texts with leading zeros, such as zip codes, are no numbers.
-    """
-    import numpy as np
-    import pandas as pd
-
-    known = column[~missing]
-    coded = known.str.contains(_LEADING_ZERO, regex=True).any()
-    if len(known) and not coded and np.isfinite(numbers(known)).all():
-        return declared(column, "number", separator, missing)
-    if looks_like_sets(known, separator):
-        return sets(column, separator, missing)
-    return pd.Series(column.where(~missing))
-
-
-def inferred_typed(column: Column, separator: str, missing: np.ndarray) -> Column:
-    """The column of a typed file as it is, but for texts that look like sets."""
-    import pandas as pd
-
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return naive(column)
-    known = column[~missing]
-    return sets(column, separator, missing) if is_text(known) and looks_like_sets(known, separator) else column
-
-
-def looks_like_sets(texts: Column, separator: str, most_members: int = 100) -> bool:
-    """Whether some texts hold the separator, and what it separates are few words that come again."""
-    distinct = texts.drop_duplicates()
-    if not distinct.str.contains(separator, regex=False).any():
-        return False
-    members = distinct.str.split(separator, regex=False).explode()
-    return members.nunique() <= most_members and members.nunique() < len(members)
-
-
-def sets(column: Column, separator: str, missing: np.ndarray) -> Column:
-    """Tuples of the members, in their order; a missing set is empty."""
-    import pandas as pd
-
-    if not is_text(column):
-        return column
-    members = [
-        () if gone else tuple(part.strip() for part in text.split(separator) if part.strip())
-        for text, gone in zip(column.tolist(), missing, strict=True)
-    ]
-    return pd.Series(members, dtype=object)
-
-
-def _shortest(values: Column) -> Column:
-    """Whole numbers as integers, where none is missing."""
-    whole = values.notna().all() and (values % 1 == 0).all() and values.abs().max() < 2**53
-    return values.astype("int64") if whole else values

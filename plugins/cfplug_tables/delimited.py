@@ -61,7 +61,7 @@ def _text(path: Path, dialect: Dialect) -> str:
             f"{path.name}:{line}: byte {error.start + 1} of the file, 0x{raw[error.start]:02x}, is not "
             f"{dialect.encoding}; if it is another encoding, say so (encoding: {_likely(raw)})"
         ) from error
-    if not text.strip():
+    if not text or text.isspace():
         raise DataError(f"{path.name}: the file is empty")
     return text
 

@@ -44,13 +44,15 @@ def _wanted(table: str, params: TableParams) -> dict[str, str]:
 def _unused_time(file: TableFile, wanted: dict[str, str], columns: list[str]) -> Iterator[str]:
     like = next((name for name in columns if name.casefold() in _LIKE_TIMES), None)
     if file.table == "ratings" and "time" not in wanted and like:
-        yield f"{file.path.name}: {like} is read as a number; `time: {like}` makes it the time of a rating"
+        yield f"{file.path.name}: {like} is not taken for the time of a rating; `time: {like}` does that"
 
 
 def _missing(file: TableFile, missing: dict[str, str], columns: list[str]) -> DataError:
     lacks = ", ".join(f"no column {name}{_guess(name, columns)}" for name in missing.values())
     keys = ", ".join(f"{_parameter(file.table, key)}: NAME" for key in missing)
-    message = f"there is {lacks}; the file has {', '.join(columns)}; say what it calls them ({keys})"
+    message = (
+        f"there is {lacks}; the file has {', '.join(columns) or 'no named column'}; say what it calls them ({keys})"
+    )
     return file.fault(message + _hint(file.table, columns))
 
 
@@ -65,7 +67,7 @@ def _parameter(table: str, key: str) -> str:
 
 def _hint(table: str, columns: list[str]) -> str:
     """What is probably wrong if the names look like many in one, or like values."""
-    found = next((each for each in _SEPARATORS if each in columns[0]), None)
+    found = next((each for each in _SEPARATORS if each in "".join(columns)), None)
     if len(columns) == 1 and found:
         return f"; or is the separator {found!r}?"
     if any(name.replace(".", "").isdecimal() for name in columns):

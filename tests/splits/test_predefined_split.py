@@ -136,8 +136,8 @@ def test_ids_are_matched_by_value_and_the_split_is_complete(
 
 
 def test_a_pair_that_the_data_lacks_names_its_line(write: Write, context: Contexts) -> None:
-    valid = write("a.test", "1\t10\n\n1\t30\n")
-    assert told(SMALL, context, valid=valid) == "a.test:3: user 1, item 30: the data has no such rating"
+    valid = write("a.test", "1\t10\n\n2\t30\n")
+    assert told(SMALL, context, valid=valid) == "a.test:3: user 2, item 30: the data has no such rating"
 
 
 def test_further_unknown_pairs_are_counted(write: Write, context: Contexts) -> None:

@@ -263,7 +263,7 @@ def test_a_column_called_time_is_the_time(write: Write, context: cfplug.Context)
 def test_a_column_that_looks_like_times_is_pointed_out(write: Write, context: cfplug.Context) -> None:
     dataset = read(CsvParams(write("ratings.csv", "user,item,rating,timestamp\n1,10,4,0\n")), context)
     assert dataset.words == (
-        "ratings.csv: timestamp is read as a number; `time: timestamp` makes it the time of a rating",
+        "ratings.csv: timestamp is not taken for the time of a rating; `time: timestamp` does that",
     )
 
 

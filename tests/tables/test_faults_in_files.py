@@ -123,6 +123,13 @@ def test_a_file_without_a_header_is_recognized(write: Write, context: cfplug.Con
     )
 
 
+def test_a_header_without_names_is_no_header(write: Write, context: cfplug.Context) -> None:
+    assert told(context, write("ratings.csv", ",,\n1,2,3\n")) == (
+        "ratings.csv: there is no column user, no column item, no column rating; the file has no named column; "
+        "say what it calls them (user: NAME, item: NAME, rating: NAME)"
+    )
+
+
 def test_two_columns_of_one_name_are_refused(write: Write, context: cfplug.Context) -> None:
     path = write("ratings.csv", "user,item,rating,item\n1,2,3,4\n")
     assert told(context, path) == "ratings.csv:1: two columns are called item"

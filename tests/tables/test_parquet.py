@@ -161,3 +161,17 @@ def test_a_cut_file_says_so(ratings: Path, context: cfplug.Context) -> None:
 def test_a_file_that_is_not_there_names_the_nearest(ratings: Path, tmp_path: Path, context: cfplug.Context) -> None:
     path = tmp_path / "rating.parquet"
     assert told(context, path) == f"{path}: there is no such file; did you mean ratings.parquet?"
+
+
+@pytest.mark.parametrize("kind", ["float64", "string", "null", "bool", "timestamp[s]", "int64"])
+def test_a_column_of_nothing_but_missing_values_is_no_obstacle(
+    kind: str, ratings: Path, tmp_path: Path, context: cfplug.Context
+) -> None:
+    users = stored(tmp_path / "users.parquet", {"user": [1, 2], "x": pa.array([None, None], kind)})
+    assert read(ParquetParams(ratings, users), context).users["x"].isna().all()
+
+
+@pytest.mark.parametrize("kind", ["float64", "string", "null", "int64"])
+def test_ids_that_are_all_missing_are_refused(kind: str, tmp_path: Path, context: cfplug.Context) -> None:
+    path = stored(tmp_path / "r.parquet", {"user": pa.array([None], kind), "item": [1], "rating": [1]})
+    assert told(context, path) == "r.parquet, row 0: column user: an id is empty"

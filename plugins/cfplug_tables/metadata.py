@@ -1,0 +1,99 @@
+"""What a column of metadata means, by the role that is declared or by its values.
+
+Each function takes a column of n values and `missing` of shape (n,), which is true where a value is unknown, and
+gives a column of the same length; DataError says which row does not fit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cfplug_tables.cells import is_text, naive, numbers, refuse
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    Column = pd.Series[Any]
+
+_LEADING_ZERO = r"^\s*-?0[0-9]"
+
+
+def declared(column: Column, role: str, separator: str, missing: np.ndarray) -> Column:
+    """The column as `role` wants it."""
+    import numpy as np
+    import pandas as pd
+
+    if role == "number":
+        values = numbers(column)
+        refuse(column, ~np.isfinite(values) & ~missing, "a number is expected")
+        return _shortest(pd.Series(np.where(missing, np.nan, values)))
+    if role == "set":
+        return sets(column, separator, missing)
+    return dates(column, missing) if role == "time" else column.where(~missing)
+
+
+def inferred(column: Column, separator: str, missing: np.ndarray) -> Column:
+    """The column of texts as numbers if all are, as sets if it looks so, else as text.
+
+    Texts with leading zeros, such as zip codes, are no numbers.
+    """
+    import numpy as np
+    import pandas as pd
+
+    known = column[~missing]
+    coded = known.str.contains(_LEADING_ZERO, regex=True).any()
+    if len(known) and not coded and np.isfinite(numbers(known)).all():
+        return declared(column, "number", separator, missing)
+    if looks_like_sets(known, separator):
+        return sets(column, separator, missing)
+    return pd.Series(column.where(~missing))
+
+
+def inferred_typed(column: Column, separator: str, missing: np.ndarray) -> Column:
+    """The column of a typed file as it is, but for texts that look like sets."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return naive(column)
+    known = column[~missing]
+    return sets(column, separator, missing) if is_text(known) and looks_like_sets(known, separator) else column
+
+
+def looks_like_sets(texts: Column, separator: str, most_members: int = 100) -> bool:
+    """Whether some texts hold the separator, and what it separates are few words that come again."""
+    distinct = texts.drop_duplicates()
+    if not distinct.str.contains(separator, regex=False).any():
+        return False
+    members = distinct.str.split(separator, regex=False).explode()
+    return members.nunique() <= most_members and members.nunique() < len(members)
+
+
+def sets(column: Column, separator: str, missing: np.ndarray) -> Column:
+    """Tuples of the members, in their order; a missing set is empty."""
+    import pandas as pd
+
+    if not is_text(column):
+        return column
+    members = [
+        () if gone else tuple(part.strip() for part in text.split(separator) if part.strip())
+        for text, gone in zip(column.tolist(), missing, strict=True)
+    ]
+    return pd.Series(members, dtype=object)
+
+
+def _shortest(values: Column) -> Column:
+    """Whole numbers as integers, where none is missing."""
+    whole = values.notna().all() and (values % 1 == 0).all() and values.abs().max() < 2**53
+    return values.astype("int64") if whole else values
+
+
+def dates(column: Column, missing: np.ndarray) -> Column:
+    """Moments in UTC of a column of ISO 8601 text, where some may be missing."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return naive(column)
+    found = pd.to_datetime(column.where(~missing), format="ISO8601", utc=True, errors="coerce")
+    refuse(column, found.isna().to_numpy() & ~missing, "a time is ISO 8601 text such as 2024-05-31")
+    return naive(found)
