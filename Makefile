@@ -5,17 +5,24 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RECIPE ?= recipes/pmf.yaml
 
-.PHONY: help run test lint clean
+.PHONY: help run test lint docs benchmark clean
 
 help:
 	@echo "make run    run $(RECIPE) on real MovieLens 100K (RECIPE=... for another)"
 	@echo "make test   the whole test suite"
 	@echo "make lint   ruff and mypy"
+	@echo "make docs   the list of components in recipes/README.md, made again"
+	@echo "make benchmark   how good and how fast, beside fastai and surprise"
+
+# torch first and pinned, so that nothing that needs it brings another build.
+define install
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --constraint constraints.txt torch torchvision
+	$(1)/bin/python -m pip install --quiet --constraint constraints.txt --editable $(2)
+endef
 
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(call install,$(VENV),'.[dev]')
 	@touch $@
 
 run: $(READY)
@@ -28,6 +35,15 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY)
+	$(BIN)/python recipes/components.py
+
+benchmark:
+	$(call install,.venv-benchmark,. -r benchmarks/requirements.txt)
+	.venv-benchmark/bin/python benchmarks/training.py
+	.venv-benchmark/bin/python benchmarks/startup.py
+	.venv-benchmark/bin/python benchmarks/memory.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

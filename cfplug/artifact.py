@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,17 +43,36 @@ class RunFolder:
         """
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
-            folder = cls(_free_name(out, f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"))
-            draft = Path(tempfile.mkdtemp(prefix=".new-", dir=out))
+            draft = out / f".{uuid.uuid4().hex}{PARTIAL}"
             try:
+                draft.mkdir()
                 for name, text in files.items():
                     write_bytes(draft / name, text.encode())
-                draft.chmod(0o755)
-                draft.rename(folder.partial)
+                return cls._named(draft, out, f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise
+
+    @classmethod
+    def _named(cls, draft: Path, out: Path, name: str) -> RunFolder:
+        """Give `draft` the first name that is free, even if another run takes one at the same moment."""
+        folder, number = cls(out / name), 1
+        while not folder._take(draft):
+            number += 1
+            folder = cls(out / f"{name}-{number}")
         return folder
+
+    def _take(self, draft: Path) -> bool:
+        """Make `draft` this folder, unless there is one of its name."""
+        if self.final.exists() or self.partial.exists():
+            return False
+        try:
+            draft.rename(self.partial)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                return False
+            raise
+        return True
 
     @classmethod
     def of_partial(cls, path: Path) -> RunFolder:
@@ -77,7 +97,8 @@ class RunFolder:
     def finish(self, scratch: str) -> Path:
         """Drop the folder called `scratch`, give the run folder its final name, and return it."""
         with writing(self.final):
-            shutil.rmtree(self.partial / scratch, ignore_errors=True)
+            with suppress(FileNotFoundError):
+                shutil.rmtree(self.partial / scratch)
             for folder in (path for path in self.partial.rglob("*") if path.is_dir()):
                 _sync(folder)
             _sync(self.partial)
@@ -96,17 +117,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ArtifactError(f"cannot write {error.filename or path}: {error.strerror or error}") from error
-
-
-def _free_name(out: Path, name: str) -> Path:
-    taken = [path.name.removesuffix(PARTIAL) for path in out.iterdir()]
-    number = next(n for n in range(1, len(taken) + 2) if _numbered(name, n) not in taken)
-    return out / _numbered(name, number)
-
-
-def _numbered(name: str, number: int) -> str:
-    return name if number == 1 else f"{name}-{number}"
+        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -168,7 +179,7 @@ def arrays_to_bytes(arrays: Mapping[str, np.ndarray], words: Mapping[str, str] |
     import numpy as np
     from safetensors.numpy import save
 
-    whole = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+    whole = {name: np.asarray(arrays[name], order="C") for name in arrays}
     return save(whole, dict(words) if words else None)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import inspect
 import json
 import os
 import sys
@@ -11,12 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import rich_click as click
 
 from cfplug import shelf
-from cfplug.components import KINDS, Table
-from cfplug.errors import CfplugError, RecipeError, did_you_mean
-from cfplug.params import Parameter, parameters, plain
+from cfplug.components import KINDS, Component, Table
+from cfplug.errors import CfplugError, Problem, RecipeError, did_you_mean
+from cfplug.params import NoParams, Parameter, parameters, plain
 from cfplug.recipe import read_recipe, read_use
 from cfplug.registry import LIMIT, Registry, load, plural
 
@@ -28,10 +31,17 @@ if TYPE_CHECKING:
     from cfplug.results import Run
 
 Command = Callable[..., Any]
+BAD_OPTION = 2
+"""The exit code of a command that cannot be carried out as it is written."""
 
 
 class _Group(click.RichGroup):
     """Shows cfplug's own errors as text with their notes, and leaves with their exit code."""
+
+    group_class = type  # the groups inside it are such groups too
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order of this file, not of the alphabet
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -55,7 +65,7 @@ def _plugins_dir(command: Command) -> Command:
         "--plugins-dir",
         "folders",
         multiple=True,
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
         help="A folder of single-file plugins; may be repeated.",
     )
     return option(command)
@@ -90,12 +100,28 @@ def _complete_component(ctx: click.Context, _param: click.Parameter, start: str)
 
 
 _recipe_argument = click.argument("recipe", shell_complete=_complete_recipe)
+_source_argument = click.argument("source", shell_complete=_complete_component)
+
+
+@contextmanager
+def _naming() -> Iterator[None]:
+    """What is looked up here was named on the command line: if nothing bears the name, the option is bad."""
+    try:
+        yield
+    except CfplugError as error:
+        error.exit_code = BAD_OPTION
+        raise
 
 
 def _recipe_path(name: str) -> Path:
     """A file, or one of cfplug's own recipes by its name."""
     path = Path(name)
-    return path if path.exists() or path.suffix or path.name != name else shelf.find(name)
+    return path if path.exists() or path.suffix or path.name != name else _on_shelf(name)
+
+
+def _on_shelf(name: str) -> Path:
+    with _naming():
+        return shelf.find(name)
 
 
 # Running
@@ -113,6 +139,7 @@ def run_command(
 ) -> None:
     """Carry out RECIPE, a file or the name of one of cfplug's own, and leave a run folder."""
     registry = load(folders)
+    _warn(registry)
     checked = read_recipe(_recipe_path(recipe), set=sets, registry=registry)
     with _teller() as teller:
         teller.progress(None, "loading torch and fastai")
@@ -120,7 +147,11 @@ def run_command(
 
         finished = run(checked, out=out, plugins_dir=folders, teller=teller)
     _show_run(finished, as_json)
-    if check and not finished.claims_met:
+    missed = [claim for claim in finished.claims() if not claim.met]
+    for claim in missed:
+        promise = claim.claim.bound()
+        click.echo(f"missed: {claim.model}: {claim.claim.metric} is {claim.value:.4f}, claimed {promise}", err=True)
+    if check and missed:
         sys.exit(1)
 
 
@@ -141,11 +172,17 @@ def resume(run: Path, as_json: bool, folders: Sequence[Path]) -> None:
 def _teller() -> Iterator[Teller]:
     from cfplug.progress import Bar, Lines
 
-    if sys.stderr.isatty():
-        with Bar() as bar:
-            yield bar
-    else:
-        yield Lines()
+    with _printing_aside():
+        if sys.stderr.isatty():
+            with Bar() as bar:
+                yield bar
+        else:
+            yield Lines()
+
+
+def _printing_aside() -> contextlib.redirect_stdout[Any]:
+    """What a component prints goes to standard error: standard output is for what was asked."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def _show_run(run: Run, as_json: bool) -> None:
@@ -164,18 +201,25 @@ def _show_run(run: Run, as_json: bool) -> None:
 @_plugins_dir
 def check(recipe: str, sets: Sequence[str], as_json: bool, folders: Sequence[Path]) -> None:
     """Find every problem of RECIPE without running it."""
-    path = _recipe_path(recipe)
+    path, registry = _recipe_path(recipe), load(folders)
+    _warn(registry)
     try:
-        read_recipe(path, set=sets, registry=load(folders))
+        read_recipe(path, set=sets, registry=registry)
     except RecipeError as error:
         if not as_json:
             raise
-        _print_json([{"place": str(each.place), "path": each.path, "message": each.message} for each in error.problems])
+        _print_json([_problem_words(each) for each in error.problems])
         sys.exit(error.exit_code)
     if as_json:
         _print_json([])
     else:
         click.echo(f"{path}: no problems")
+
+
+def _problem_words(problem: Problem) -> dict[str, Any]:
+    place = problem.place
+    where = {"source": None, "line": None, "column": None} if place is None else attrs.asdict(place)
+    return {**where, "path": problem.path, "message": problem.message}
 
 
 # Recipes
@@ -198,7 +242,7 @@ def list_recipes(as_json: bool) -> None:
 @click.argument("name", shell_complete=_complete_recipe)
 def show_recipe(name: str) -> None:
     """The text of one recipe."""
-    click.echo(shelf.find(name).read_text(encoding="utf-8"), nl=False)
+    click.echo(_on_shelf(name).read_text(encoding="utf-8"), nl=False)
 
 
 @recipes.command("copy")
@@ -206,7 +250,7 @@ def show_recipe(name: str) -> None:
 @click.argument("target", default=".", type=click.Path(path_type=Path))
 def copy_recipe(name: str, target: Path) -> None:
     """Copy a recipe to TARGET, a file or folder, to change it; nothing is overwritten."""
-    source = shelf.find(name)
+    source = _on_shelf(name)
     target = target / source.name if target.is_dir() else target
     try:
         with target.open("x", encoding="utf-8") as file:
@@ -239,6 +283,10 @@ _kind_argument = click.argument(
 @_plugins_dir
 def list_components(kind: str, as_json: bool, folders: Sequence[Path]) -> None:
     """The components of a KIND: sources, splits, models, losses, metrics, cold-starts or analyzers."""
+    _list(kind, folders, as_json)
+
+
+def _list(kind: str, folders: Sequence[Path], as_json: bool) -> None:
     registry = load(folders)
     rows = [(each.component.name, each.plugin.name, each.component.summary) for each in registry.entries(kind)]
     _print_rows(("name", "plugin", "what it is"), rows, as_json)
@@ -252,33 +300,50 @@ def list_components(kind: str, as_json: bool, folders: Sequence[Path]) -> None:
 @_plugins_dir
 def describe(kind: str, name: str, as_json: bool, folders: Sequence[Path]) -> None:
     """The parameters of one component: default, bounds, unit and help."""
-    entry = load(folders).find(kind, name)
+    with _naming():
+        entry = load(folders).find(kind, name)
+    known = parameters(entry.component.params)
     if as_json:
-        _print_json([_parameter_words(each) for each in parameters(entry.component.params)])
+        _print_json([_parameter_words(each) for each in known])
         return
-    click.echo(f"{entry.full_name}: {entry.component.summary}\n")
-    rows = [tuple(map(_cell, _parameter_words(each).values())) for each in parameters(entry.component.params)]
-    if rows:
-        _print_table(Table("", ("parameter", "type", "default", "bounds", "unit", "help"), rows))
+    click.echo(f"{entry.full_name}: {_description(entry.component)}\n")
+    if known:
+        rows = [(each.name, _default(each), _takes(each), each.rule.help) for each in known]
+        _print_table(Table("", ("parameter", "default", "takes", "what it is"), rows))
     else:
         click.echo("It takes no parameters.")
 
 
+def _description(component: Component) -> str:
+    """Its help, the whole docstring of its parameters, and what it gives or needs."""
+    docstring = "" if component.params is NoParams else inspect.getdoc(component.params) or ""
+    facts = {verb: ", ".join(getattr(component, verb, ())) for verb in ("gives", "needs")}
+    lines = [f"It {verb} {words}." for verb, words in facts.items() if words]
+    return "\n\n".join(part for part in (component.help, docstring, *lines) if part)
+
+
 def _parameter_words(parameter: Parameter) -> dict[str, Any]:
     rule = parameter.rule
-    default = "(needed)" if parameter.required else plain(parameter.default)
     return {
         "parameter": parameter.name,
         "type": parameter.type,
-        "default": default,
+        "required": parameter.required,
+        "default": None if parameter.required else plain(parameter.default),
         "bounds": rule.words(),
         "unit": rule.unit or "",
         "help": rule.help,
     }
 
 
-def _cell(value: object) -> str:
-    return "null" if value is None else "true" if value is True else "false" if value is False else str(value)
+def _default(parameter: Parameter) -> str:
+    """The default as a recipe would write it."""
+    return "(needed)" if parameter.required else json.dumps(plain(parameter.default), ensure_ascii=False)
+
+
+def _takes(parameter: Parameter) -> str:
+    """Type, bounds and unit in a few words: `a number, at least 0, in ratings`."""
+    rule = parameter.rule
+    return ", ".join(part for part in (parameter.type, rule.words(), rule.unit and f"in {rule.unit}") if part)
 
 
 @main.command()
@@ -345,10 +410,11 @@ def _version(name: str) -> str:
 
 
 def _warn(registry: Registry) -> None:
-    """What `list` and `plugins` say of plugins that they cannot show."""
+    """What every command that uses plugins says of those that it cannot use."""
     broken = [each.name for each in registry.plugins if each.state == "broken"]
     if broken:
-        click.echo(f"{len(broken)} plugins are broken: {', '.join(broken)} (cfplug doctor)", err=True)
+        verb = "plugin is" if len(broken) == 1 else "plugins are"
+        click.echo(f"{len(broken)} {verb} broken: {', '.join(broken)} (cfplug doctor)", err=True)
     for word in registry.words:
         click.echo(word, err=True)
 
@@ -366,12 +432,11 @@ def data() -> None:
 @_plugins_dir
 def list_data(as_json: bool, folders: Sequence[Path]) -> None:
     """Every source."""
-    rows = [(each.component.name, each.plugin.name, each.component.summary) for each in load(folders).entries("source")]
-    _print_rows(("name", "plugin", "what it is"), rows, as_json)
+    _list("source", folders, as_json)
 
 
 @data.command()
-@click.argument("source")
+@_source_argument
 @_sets
 @_plugins_dir
 def fetch(source: str, sets: Sequence[str], folders: Sequence[Path]) -> None:
@@ -380,7 +445,7 @@ def fetch(source: str, sets: Sequence[str], folders: Sequence[Path]) -> None:
 
 
 @data.command()
-@click.argument("source")
+@_source_argument
 @_sets
 @click.option("--rows", default=5, show_default=True, type=click.IntRange(1), help="How many rows of each table.")
 @_plugins_dir
@@ -392,7 +457,18 @@ def show(source: str, sets: Sequence[str], rows: int, folders: Sequence[Path]) -
         click.echo(f"  {word}")
     for name, frame in dataset.tables().items():
         columns = [f"{column} ({role})" for column, role in dataset.roles[name].items()]
-        _print_table(Table(f"{name}: {len(frame):,} rows", columns, frame.head(rows).astype(str).to_numpy().tolist()))
+        cells = [[_cell(cell) for cell in row] for row in frame.head(rows).astype(object).to_numpy().tolist()]
+        click.echo()
+        _print_table(Table(f"{name}: {len(frame):,} rows", columns, cells))
+
+
+def _cell(value: Any) -> str:
+    """A value of the data: the members of a set by name, nothing where it is missing."""
+    import pandas as pd
+
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "" if pd.isna(value) else str(value)
 
 
 def _read(source: str, sets: Sequence[str], folders: Sequence[Path]) -> Any:
@@ -431,7 +507,8 @@ def predict(
     if (pairs is None) == (not users and not items) or len(users) != len(items):
         raise click.UsageError("give either --pairs, or --user and --item equally often")
     asked = _pairs(pairs, users, items)
-    answer = _model(run, name, folders).predict(asked)
+    with _printing_aside():
+        answer = _model(run, name, folders).predict(asked)
     if out is None:
         _print_frame(answer, as_json)
         return
@@ -448,9 +525,12 @@ def _pairs(path: Path | None, users: Sequence[str], items: Sequence[str]) -> pd.
     if path is None:
         return pd.DataFrame({"user": users, "item": items})
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        # as text, since 007 is no 7; the catalogue matches 17 and "17" by value
+        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
-        raise CfplugError(f"{path} cannot be read: {error}") from error
+        raise CfplugError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 @main.command()
@@ -464,28 +544,27 @@ def recommend(
     run: Path, name: str | None, user: str, count: int, include_seen: bool, as_json: bool, folders: Sequence[Path]
 ) -> None:
     """The items that RUN, a run folder, recommends to a user, the best first."""
-    model = _model(run, name, folders)
-    _print_frame(model.recommend(user, count, exclude_seen=not include_seen), as_json)
+    with _printing_aside():
+        answer = _model(run, name, folders).recommend(user, count, exclude_seen=not include_seen)
+    _print_frame(answer, as_json)
 
 
 def _model(run: Path, name: str | None, folders: Sequence[Path]) -> FittedModel:
     from cfplug.storage import open_run
 
     opened = open_run(run, plugins_dir=folders)
-    return opened.find(name) if name else opened.model
+    with _naming():
+        return opened.find(name) if name else opened.model
 
 
 # Printing
 
 
 def _print_frame(frame: pd.DataFrame, as_json: bool) -> None:
-    if as_json:
-        _print_json(json.loads(frame.to_json(orient="records")))
-    else:
-        rows = [
-            [f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in frame.to_numpy().tolist()
-        ]
-        _print_table(Table("", tuple(frame.columns), rows))
+    rows = frame.astype(object).to_numpy().tolist()
+    if not as_json:
+        rows = [[f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in rows]
+    _print_rows(tuple(frame.columns), rows, as_json)
 
 
 def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool) -> None:
@@ -500,17 +579,35 @@ def _print_json(data: Any) -> None:
 
 
 def _print_table(table: Table) -> None:
-    """A drawn table on a terminal, plain aligned text elsewhere."""
+    """A drawn table on a terminal, plain aligned text elsewhere; without the columns in which nothing stands."""
+    table = _filled(table)
     if not sys.stdout.isatty():
         click.echo(str(table))
         return
+    from rich import box
     from rich.console import Console
     from rich.table import Table as Drawn
     from rich.text import Text
 
-    drawn = Drawn(title=table.title or None)
-    for column in table.columns:
-        drawn.add_column(column)
+    drawn = Drawn(title=table.title or None, title_justify="left", box=box.ROUNDED)
+    for index, column in enumerate(table.columns):
+        number = all(_is_number(row[index]) for row in table.rows)
+        drawn.add_column(Text(column), justify="right" if number else "left", no_wrap=index == 0, overflow="fold")
     for row in table.rows:
         drawn.add_row(*(Text(str(cell)) for cell in row))  # Text: what the data says is never markup
     Console().print(drawn)
+
+
+def _filled(table: Table) -> Table:
+    shown = [index for index in range(len(table.columns)) if any(str(row[index]) for row in table.rows)]
+    if not shown:
+        return table
+    return Table(table.title, [table.columns[i] for i in shown], [[row[i] for i in shown] for row in table.rows])
+
+
+def _is_number(cell: object) -> bool:
+    try:
+        float(str(cell))
+    except ValueError:
+        return False
+    return True

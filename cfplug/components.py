@@ -18,7 +18,7 @@ import attrs
 from attrs import field, frozen
 
 from cfplug.errors import PluginError, did_you_mean
-from cfplug.params import NoParams, parameters
+from cfplug.params import NoParams, check_parameters, parameters
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,16 +28,15 @@ FunctionName = str | Callable[..., Any]
 CAPABILITIES = ("embeddings", "biases", "fold_in")
 """What a model may declare that it gives, beside predictions."""
 
+DISTRIBUTION = "distribution"
+"""What a loss may declare that it gives: how likely each rating level is."""
+
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-def _texts(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(values)
-
-
-def _paragraphs(text: str | Iterable[str]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(text)
+def _texts(values: str | Iterable[str]) -> tuple[str, ...]:
+    return (values,) if isinstance(values, str) else tuple(values)
 
 
 def _rows(rows: Iterable[Iterable[Any]]) -> tuple[tuple[Any, ...], ...]:
@@ -47,6 +46,16 @@ def _rows(rows: Iterable[Iterable[Any]]) -> tuple[tuple[Any, ...], ...]:
 def _kebab(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError(f"{attribute.name}: must be a kebab-case noun such as `item-mean`; is {value!r}")
+
+
+def _of(*capabilities: str) -> Callable[[object, attrs.Attribute[tuple[str, ...]], tuple[str, ...]], None]:
+    def check(_instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+        for word in value:
+            if word not in capabilities:
+                guess = did_you_mean(word, capabilities)
+                raise ValueError(f"{attribute.name}: no capability called {word!r}{guess}")
+
+    return check
 
 
 def _parameter_class(_instance: object, _attribute: object, value: object) -> None:
@@ -70,16 +79,23 @@ class Component:
     help: str = field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        self._check_params()
+        for verb, expected in self.signatures.items():
+            function = getattr(self, verb)
+            if callable(function):
+                _check_signature(function, verb, expected)
+            elif function is not None and not _TARGET.fullmatch(str(function)):
+                raise ValueError(f"{verb}: must look like `package.module:function`; is {function!r}")
+
+    def _check_params(self) -> None:
         for parameter in parameters(self.params):  # an annotation that cannot be resolved is told here too
             if parameter.name in self.reserved:
                 owner = self.params.__name__
                 raise ValueError(f"params: {parameter.name} is a key of recipes and cannot be a parameter of {owner}")
-        for verb, expected in self.signatures.items():
-            function = getattr(self, verb)
-            if isinstance(function, str) and not _TARGET.fullmatch(function):
-                raise ValueError(f"{verb}: must look like `package.module:function`; is {function!r}")
-            if callable(function):
-                _check_signature(function, verb, expected)
+        try:
+            check_parameters(self.params)
+        except ValueError as error:
+            raise ValueError(f"params: {self.params.__name__}.{error}") from None
 
     @property
     def summary(self) -> str:
@@ -104,18 +120,24 @@ def _import(module: str, name: str, owner: str) -> Callable[..., Any]:
         loaded = importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module
-        advice = "" if missing == module or module.startswith(f"{missing}.") else f" (python -m pip install {missing})"
+        ours = missing == module or module.startswith(f"{missing}.") or "." in missing
+        advice = "" if ours else f" (python -m pip install {missing})"
         raise PluginError(f"{owner}: no module called {missing}{advice}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{owner}: importing {module} raised {type(error).__name__}: {error}") from error
     found = getattr(loaded, name, None)
-    if not callable(found):
+    if found is None:
         raise PluginError(f"{owner}: {module} has no function called {name}{did_you_mean(name, vars(loaded))}")
+    if not callable(found):
+        raise PluginError(f"{owner}: {module}.{name} is no function; it is {found!r}")
     return found  # type: ignore[no-any-return]
 
 
 def _check_signature(function: Callable[..., Any], verb: str, expected: tuple[str, ...]) -> None:
-    found = tuple(inspect.signature(function).parameters)
+    try:
+        found: tuple[str, ...] = tuple(inspect.signature(function).parameters)
+    except ValueError:  # a few functions that are written in C do not tell
+        found = ("?",)
     if found != expected:
         name = getattr(function, "__qualname__", repr(function))
         raise PluginError(f"{verb}: {name} takes ({', '.join(found)}); expected ({', '.join(expected)})")
@@ -165,7 +187,7 @@ class Model(Component):
     build: FunctionName | None = field(default=None, kw_only=True)
     fit: FunctionName | None = field(default=None, kw_only=True)
     restore: FunctionName | None = field(default=None, kw_only=True)
-    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts)
+    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES))
 
     def __attrs_post_init__(self) -> None:
         Component.__attrs_post_init__(self)
@@ -173,9 +195,6 @@ class Model(Component):
             raise ValueError("a model declares either build (it learns by gradient) or fit (it fits itself)")
         if (self.fit is None) != (self.restore is None):
             raise ValueError("a model that fits itself declares fit and restore, any other neither")
-        for capability in self.gives:
-            if capability not in CAPABILITIES:
-                raise ValueError(f"gives: no capability called {capability!r}{did_you_mean(capability, CAPABILITIES)}")
 
     @property
     def learns_by_gradient(self) -> bool:
@@ -194,7 +213,7 @@ class Loss(Component):
 
     signatures = {"build": ("params", "scale")}
     build: FunctionName = field(kw_only=True)
-    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts)
+    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts, validator=_of(DISTRIBUTION))
     needs_levels: bool = field(default=False, kw_only=True)
 
 
@@ -210,7 +229,9 @@ class Metric(Component):
     signatures = {"score": ("params", "truth", "prediction")}
     score: FunctionName = field(kw_only=True)
     lower_is_better: bool = field(default=True, kw_only=True)
-    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts)
+    needs: tuple[str, ...] = field(
+        default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES, DISTRIBUTION)
+    )
 
 
 @frozen
@@ -225,7 +246,9 @@ class ColdStart(Component):
     signatures = {"adapt": ("params", "fitted", "newcomers", "context")}
     adapt: FunctionName = field(kw_only=True)
     origin: str = field(default="mean", kw_only=True)
-    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts)
+    needs: tuple[str, ...] = field(
+        default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES, DISTRIBUTION)
+    )
 
 
 @frozen
@@ -237,7 +260,9 @@ class Analyzer(Component):
 
     signatures = {"analyze": ("params", "fitted", "context")}
     analyze: FunctionName = field(kw_only=True)
-    needs: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts)
+    needs: tuple[str, ...] = field(
+        default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES, DISTRIBUTION)
+    )
 
 
 KINDS: Mapping[str, type[Component]] = {
@@ -275,13 +300,19 @@ class Context:
     say: Callable[[str], None]
 
 
+def _rows_fit(table: Any, _attribute: object, rows: tuple[tuple[Any, ...], ...]) -> None:
+    for number, row in enumerate(rows):
+        if len(row) != len(table.columns):
+            raise ValueError(f"rows: row {number} has {len(row)} cells for {len(table.columns)} columns")
+
+
 @frozen
 class Table:
     """Rows for a person to read; every row has as many cells as there are columns."""
 
     title: str
     columns: tuple[str, ...] = field(converter=_texts)
-    rows: tuple[tuple[Any, ...], ...] = field(converter=_rows)
+    rows: tuple[tuple[Any, ...], ...] = field(converter=_rows, validator=_rows_fit)
 
     def __str__(self) -> str:
         lines = [self.columns, *(tuple(map(str, row)) for row in self.rows)]
@@ -299,5 +330,5 @@ class Section:
     """What an analyzer found, as data: a title, paragraphs of text, tables."""
 
     title: str
-    text: tuple[str, ...] = field(default=(), converter=_paragraphs)
+    text: tuple[str, ...] = field(default=(), converter=_texts)
     tables: tuple[Table, ...] = field(default=(), converter=_tables)

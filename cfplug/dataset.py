@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import field, frozen
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROLES = ("id", "target", "category", "number", "set", "time", "text", "label")
-"""What a column may be: `set` is several categories at once, `label` is for people to read."""
+"""What a column may be: `set` is several categories at once, as a tuple of texts, `label` is for people to read."""
 
 REQUIRED = {"ratings": ("user", "item", "rating"), "users": ("user",), "items": ("item",)}
 """The columns that each table must have, under these names."""
+
+FIXED = {"user": "id", "item": "id", "rating": "target"}
+"""The roles of those columns, which nobody can change."""
 
 Repeats = Literal["error", "last", "mean"]
 REPEATS: tuple[Repeats, ...] = ("error", "last", "mean")
@@ -66,6 +70,8 @@ class Split:
 
         counts = np.zeros(n_ratings, dtype=np.int64)
         for name, rows in self.parts().items():
+            if np.ndim(rows) != 1 or np.asarray(rows).dtype.kind not in "iu":
+                raise DataError(f"the split's {name} part must be row numbers of shape (n,); is {_kind_of(rows)}")
             if len(rows) == 0:
                 raise DataError(f"the split leaves no ratings to {name}; it has {n_ratings} in all")
             if rows.min() < 0 or rows.max() >= n_ratings:
@@ -75,6 +81,13 @@ class Split:
             raise DataError(f"the split uses {int((counts > 1).sum())} rows twice", row=int(counts.argmax()))
         if (counts == 0).any():
             raise DataError(f"the split loses {int((counts == 0).sum())} rows", row=int(counts.argmin()))
+
+
+def _kind_of(rows: Any) -> str:
+    import numpy as np
+
+    array = np.asarray(rows)
+    return f"{array.dtype} of shape {array.shape}"
 
 
 @frozen(eq=False)
@@ -125,13 +138,12 @@ class Dataset:
             if added and given is not None:
                 told.append(f"{added} ids in ratings are missing from {table}; they have no metadata")
         tables = {"ratings": ratings, **catalogues}
-        complete = {table: _roles(table, frame, (roles or {}).get(table, {})) for table, frame in tables.items()}
         dataset = cls(
             name,
             ratings,
             catalogues["users"],
             catalogues["items"],
-            complete,
+            _all_roles(tables, roles or {}),
             scale or _scale_of(ratings["rating"]),
             dict(folds or {}),
             tuple(told),
@@ -160,11 +172,8 @@ class Dataset:
         digest = hashlib.sha256()
         for table, frame in self.tables().items():
             for name in frame.columns:
-                column = frame[name]
-                if self.roles[table][name] == "set":
-                    column = column.map("\x1f".join)
                 digest.update(f"\x00{table}\x00{name}\x00{len(frame)}\x00".encode())
-                digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+                digest.update(pd.util.hash_pandas_object(_told_apart(frame[name]), index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
     def __str__(self) -> str:
@@ -188,6 +197,20 @@ def merge_repeats(ratings: pd.DataFrame, policy: Repeats) -> tuple[pd.DataFrame,
     return ratings[~repeated].reset_index(drop=True), int(repeated.sum())
 
 
+def _told_apart(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Objects as the text that Python shows for them: pandas hashes 1 and "1", () and ("",) alike."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return column
+    return column.astype(object).map(repr, na_action="ignore")
+
+
+def _shown(column: pd.Series[Any], row: int) -> str:
+    """One value as a message shows it: 1, not np.int64(1)."""
+    return repr(column.iloc[[row]].tolist()[0])
+
+
 def _check_columns(table: str, frame: pd.DataFrame) -> None:
     for name in REQUIRED[table]:
         if name not in frame.columns:
@@ -196,6 +219,9 @@ def _check_columns(table: str, frame: pd.DataFrame) -> None:
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):
         raise DataError("there are two columns of this name", table=table, column=str(doubled[0]))
+    for name in frame.columns:
+        if not isinstance(name, str):
+            raise DataError(f"the name of a column is text; is {name!r}", table=table)
 
 
 def _check_pairs(ratings: pd.DataFrame) -> None:
@@ -206,7 +232,7 @@ def _check_pairs(ratings: pd.DataFrame) -> None:
         same = (ratings["user"] == user) & (ratings["item"] == item)
         first = int(same.to_numpy().argmax())
         raise DataError(
-            f"user {user!r} rated item {item!r} before, in row {first}; "
+            f"user {_shown(ratings['user'], row)} rated item {_shown(ratings['item'], row)} before, in row {first}; "
             "say what to do with repeats (repeats: last or mean)",
             table="ratings",
             row=row,
@@ -215,14 +241,16 @@ def _check_pairs(ratings: pd.DataFrame) -> None:
 
 def _clean_ids(table: str, key: str, ids: pd.Series[Any]) -> pd.Series[Any]:
     """Ids as 64-bit integers where all are whole numbers, else as text and whole numbers in an object column."""
+    import numpy as np
     import pandas as pd
 
     missing = ids.isna().to_numpy()
     if missing.any():
         raise DataError("an id is empty", table=table, row=int(missing.argmax()), column=key)
-    if pd.api.types.is_integer_dtype(ids.dtype):
+    if pd.api.types.is_integer_dtype(ids.dtype) and len(ids) and ids.max() < 2**63:
         return ids.astype("int64")
-    values = [_clean_id(table, key, row, value) for row, value in enumerate(ids.tolist())]
+    plain = [value.item() if isinstance(value, np.generic) else value for value in ids.tolist()]
+    values = [_clean_id(table, key, row, value) for row, value in enumerate(plain)]
     whole = all(isinstance(value, int) for value in values)
     return pd.Series(values, index=ids.index, dtype="int64" if whole and values else object, name=ids.name)
 
@@ -245,13 +273,11 @@ def _clean_ratings(ratings: pd.Series[Any], scale: Scale | None) -> pd.Series[An
 
     if len(ratings) == 0:
         raise DataError("there is no rating", table="ratings")
-    numbers = pd.to_numeric(ratings, errors="coerce").astype("float64").to_numpy()
+    numbers = _numbers(ratings)
     bad = ~np.isfinite(numbers)
-    if pd.api.types.is_bool_dtype(ratings.dtype):
-        bad[:] = True
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(f"a rating is a number; is {ratings.iloc[row]!r}", table="ratings", row=row, column="rating")
+        raise DataError(f"a rating is a number; is {_shown(ratings, row)}", table="ratings", row=row, column="rating")
     if scale is not None:
         off = (numbers < scale.low) | (numbers > scale.high)
         if off.any():
@@ -263,6 +289,20 @@ def _clean_ratings(ratings: pd.Series[Any], scale: Scale | None) -> pd.Series[An
                 column="rating",
             )
     return pd.Series(numbers, index=ratings.index, name="rating")
+
+
+def _numbers(column: pd.Series[Any]) -> np.ndarray:
+    """The numbers in `column`, float64 of shape (n,); NaN for all that is none, as text, a truth value or a time."""
+    import numpy as np
+    import pandas as pd
+
+    if pd.api.types.is_any_real_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype="float64", na_value=np.nan)
+    return np.array([float(value) if _is_number(value) else math.nan for value in column.tolist()])
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _scale_of(ratings: pd.Series[Any], most_levels: int = 50) -> Scale:
@@ -284,14 +324,14 @@ def _catalogue(table: str, key: str, given: pd.DataFrame | None, rated: pd.Serie
     repeated = frame[key].duplicated().to_numpy()
     if repeated.any():
         row = int(repeated.argmax())
-        raise DataError(f"the id {frame[key].iloc[row]!r} has two rows", table=table, row=row, column=key)
+        raise DataError(f"the id {_shown(frame[key], row)} has two rows", table=table, row=row, column=key)
     extra = seen[~seen.isin(frame[key])]
     if len(extra) == 0:
         return frame, 0
     if len(extra) == len(seen):
         raise DataError(
-            f"no id of the ratings is among the ids of {table}; ratings have {seen.iloc[0]!r}, "
-            f"{table} has {frame[key].iloc[0]!r}",
+            f"no id of the ratings is among the ids of {table}; ratings have {_shown(seen, 0)}, "
+            f"{table} has {_shown(frame[key], 0) if len(frame) else 'none'}",
             table=table,
             column=key,
         )
@@ -303,19 +343,37 @@ def _catalogue(table: str, key: str, given: pd.DataFrame | None, rated: pd.Serie
     return merged, len(extra)
 
 
+def _all_roles(tables: Mapping[str, pd.DataFrame], given: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    for table in given:
+        if table not in tables:
+            raise DataError(f"roles name a table {table!r} that is not there{did_you_mean(table, tables)}")
+    return {table: _roles(table, frame, given.get(table, {})) for table, frame in tables.items()}
+
+
 def _roles(table: str, frame: pd.DataFrame, given: Mapping[str, str]) -> dict[str, str]:
     for name, role in given.items():
         if name not in frame.columns:
             raise DataError(
-                f"roles name a column {name!r} that is not there{did_you_mean(name, map(str, frame.columns))}",
-                table=table,
+                f"roles name a column {name!r} that is not there{did_you_mean(name, frame.columns)}", table=table
             )
         if role not in ROLES:
             raise DataError(f"no role called {role!r}{did_you_mean(role, ROLES)}", table=table, column=name)
-    roles = {str(name): given.get(str(name)) or infer_role(table, str(name), frame[name]) for name in frame.columns}
-    for name, role in roles.items():
-        _check_role(table, name, role, frame[name])
+        if name in REQUIRED[table] and role != FIXED[name]:
+            raise DataError(f"the role of this column is {FIXED[name]}; is {role}", table=table, column=name)
+    roles = {}
+    for name in frame.columns:
+        _check_cells(table, name, frame[name])
+        roles[name] = given.get(name) or infer_role(table, name, frame[name])
+        _check_role(table, name, roles[name], frame[name])
     return roles
+
+
+def _check_cells(table: str, name: str, column: pd.Series[Any]) -> None:
+    for row, value in enumerate(column if column.dtype == object else ()):
+        if not isinstance(value, Hashable):
+            raise DataError(
+                f"a cell with several values is a tuple of texts; is {value!r}", table=table, row=row, column=name
+            )
 
 
 def infer_role(table: str, name: str, column: pd.Series[Any], most_categories: int = 100) -> str:
@@ -346,14 +404,13 @@ def _all_tuples(column: pd.Series[Any]) -> bool:
 def _check_role(table: str, name: str, role: str, column: pd.Series[Any]) -> None:
     import pandas as pd
 
-    fits = True
-    if role == "number":
-        fits = pd.api.types.is_numeric_dtype(column.dtype)
-    elif role == "time":
-        fits = pd.api.types.is_datetime64_any_dtype(column.dtype)
-    elif role == "set":
-        fits = _all_tuples(column)
-    if not fits:
+    typed = {"number": pd.api.types.is_numeric_dtype, "time": pd.api.types.is_datetime64_any_dtype}
+    if role in typed and not typed[role](column.dtype):
         raise DataError(
-            f"the role {role} does not fit its values, such as {column.iloc[0]!r}", table=table, column=name
+            f"the role {role} does not fit a column of type {column.dtype}, with values such as {_shown(column, 0)}",
+            table=table,
+            column=name,
         )
+    for row, value in enumerate(column if role == "set" else ()):
+        if not (isinstance(value, tuple) and all(isinstance(member, str) for member in value)):
+            raise DataError(f"a set is a tuple of texts; is {value!r}", table=table, row=row, column=name)

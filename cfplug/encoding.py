@@ -28,7 +28,8 @@ SIDES: tuple[Side, Side] = ("user", "item")
 UNKNOWN = -1
 """The code of an id that the catalogue does not have."""
 
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,99})")
+"""A whole number as people write it; text of more digits is no number, and int() would refuse it."""
 
 
 @frozen(eq=False)
@@ -47,8 +48,8 @@ class Vocabulary:
         return {value: code for code, value in enumerate(self.ids)}
 
     @functools.cached_property
-    def _types(self) -> set[type]:
-        return {type(value) for value in self.ids}
+    def _types(self) -> frozenset[type]:
+        return frozenset(type(value) for value in self.ids)
 
     def encode(self, values: Iterable[object]) -> np.ndarray:
         """Codes of `values`, int64 of shape (n,), with UNKNOWN for ids that the catalogue lacks.
@@ -93,12 +94,15 @@ class Vocabulary:
         return UNKNOWN
 
     def _wrong_type(self, value: object) -> str:
-        kind = "whole numbers" if self._types == {int} else "text"
+        kind = {frozenset([int]): "whole numbers", frozenset([str]): "text"}.get(self._types, "whole numbers and text")
         example = f", such as {self.ids[0]!r}" if self.ids else ""
         return f"the {self.side} ids are {kind}{example}; asked for {value!r}"
 
     def decode(self, codes: Iterable[int]) -> list[int | str]:
-        """The ids of `codes`."""
+        """The ids of `codes`; DataError for UNKNOWN, which stands for none."""
+        codes = list(codes)
+        if any(code < 0 for code in codes):
+            raise DataError(f"the code {UNKNOWN} stands for no {self.side}", column=self.side)
         return [self.ids[code] for code in codes]
 
     def label(self, code: int) -> str:
@@ -197,7 +201,7 @@ class Support:
 
 @frozen(eq=False)
 class Catalogue:
-    """The vocabularies of both sides and the pairs that were rated, in codes sorted by user."""
+    """The vocabularies of both sides and the pairs that were rated, in 32-bit codes sorted by user."""
 
     user: Vocabulary
     item: Vocabulary
@@ -210,7 +214,7 @@ class Catalogue:
         user = users.encode(dataset.ratings["user"])
         item = items.encode(dataset.ratings["item"])
         order = np.lexsort((item, user))
-        return cls(users, items, user[order], item[order])
+        return cls(users, items, user[order].astype(np.int32), item[order].astype(np.int32))
 
     def side(self, side: Side) -> Vocabulary:
         return self.user if side == "user" else self.item
@@ -219,7 +223,7 @@ class Catalogue:
         """The codes of a table with the columns user and item; UNKNOWN where the catalogue lacks an id."""
         for name in SIDES:
             if name not in pairs.columns:
-                found = ", ".join(map(str, pairs.columns))
+                found = ", ".join(map(str, pairs.columns)) or "none"
                 guess = did_you_mean(name, map(str, pairs.columns))
                 raise DataError(f"pairs need a column called {name}; found {found}{guess}")
         return Batch(self.user.encode(pairs["user"]), self.item.encode(pairs["item"]))

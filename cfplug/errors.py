@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from attrs import frozen
 
@@ -89,6 +91,32 @@ class TrainingError(CfplugError):
 
 class ArtifactError(CfplugError):
     """A run folder could not be written, or is not what it was when it was written."""
+
+
+def shown(value: Any) -> str:
+    """A value as a recipe would say it, on one line and not too long: `null`, `'pmf'`, `[1, 2.5]`."""
+    words = _words(value)
+    return words if len(words) <= 80 else f"{words[:77]}..."
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a terminal shows `text` on one line, and obeys nothing in it."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
+
+
+def printable(text: str) -> str:
+    """`text` itself where it is one line, and its escaped form where not."""
+    return text if is_one_line(text) else repr(text)
+
+
+def _words(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{printable(str(key))}: {_words(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_words, value)) + "]"
+    return repr(value)
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -61,6 +61,9 @@ def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
     support = Support.of(task.train)
     if not task.use.model.learns_by_gradient:
         predictor = task.use.model.function("fit")(task.use.use.params, task.train, task.context)
+        for verb in ("predict", "state"):
+            if not callable(getattr(predictor, verb, None)):
+                raise PluginError(f"fit gave {type(predictor).__name__}, which has no {verb}")
         return Fitted(_model(task, support, predictor), None, ())
     scored = _build(task.use, task.catalogue, task.scale, task.seed)
     assert task.use.train is not None
@@ -124,7 +127,9 @@ def _state(model: FittedModel) -> Mapping[str, np.ndarray]:
     if isinstance(model.predictor, NetworkPredictor):
         return weights_of(Scored(model.predictor.module, model.predictor.head))
     state = model.predictor.state()
-    wrong = [name for name, array in state.items() if not isinstance(array, np.ndarray) or array.dtype == object]
+    wrong = [
+        name for name, array in state.items() if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf"
+    ]
     if wrong:
         raise PluginError(f"{model.component}: state() gives arrays of numbers by name; {wrong[0]} is none")
     return dict(state)
@@ -152,17 +157,25 @@ def restore(
     policy: Policy | None,
 ) -> FittedModel:
     """The model that `arrays_of` and `words_of` describe; ArtifactError if they do not fit together."""
-    scale = Scale(words["scale"]["low"], words["scale"]["high"], tuple(words["scale"]["levels"]))
     state = {name.removeprefix(WEIGHTS): array for name, array in arrays.items() if name.startswith(WEIGHTS)}
+    seed, scale = _facts(use.name, words)
     try:
         support = Support(
             {side: arrays[f"{SUPPORT}{side}.count"] for side in SIDES},
             {side: arrays[f"{SUPPORT}{side}.sum"] for side in SIDES},
         )
-        predictor = _restored(use, catalogue, scale, words["seed"], state)
+        predictor = _restored(use, catalogue, scale, seed, state)
     except (KeyError, RuntimeError) as error:
         raise ArtifactError(f"the weights of {use.name} do not fit its recipe: {error}") from error
-    return FittedModel(use.name, use.use.full_name, words["seed"], _gives(use), catalogue, support, predictor, policy)
+    return FittedModel(use.name, use.use.full_name, seed, _gives(use), catalogue, support, predictor, policy)
+
+
+def _facts(name: str, words: Mapping[str, Any]) -> tuple[int, Scale]:
+    try:
+        scale = words["scale"]
+        return int(words["seed"]), Scale(scale["low"], scale["high"], tuple(scale["levels"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"model.json of {name} is damaged: {type(error).__name__}: {error}") from error
 
 
 def _restored(use: ModelUse, catalogue: Catalogue, scale: Scale, seed: int, state: Mapping[str, np.ndarray]) -> Any:

@@ -15,9 +15,21 @@ import cattrs
 from attrs import frozen
 from cattrs.cols import mapping_structure_factory
 
-from cfplug.errors import did_you_mean
+from cfplug.errors import did_you_mean, nearest, shown
 
 _KEY = "cfplug"
+
+
+@frozen
+class Fault:
+    """A fault in plain values: the keys and positions that lead to it, and what is wrong there.
+
+    `on_key` is true where the key itself is at fault, as when it is misspelt.
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+    on_key: bool = False
 
 
 @frozen
@@ -40,19 +52,28 @@ class Rule:
             "at most": self.at_most,
             "below": self.below,
         }
-        words = [f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
+        words = [f"{word} {number_words(bound)}" for word, bound in bounds.items() if bound is not None]
         if self.choices is not None:
             words.append("one of " + ", ".join(map(str, self.choices)))
         return " and ".join(words)
 
     def broken_by(self, value: Any) -> str | None:
-        """Why `value` (of the right type) breaks the rule, or None."""
-        if isinstance(value, tuple):
-            return next((why for item in value if (why := self.broken_by(item))), None)
+        """Why `value` (of the right type) breaks the rule, or None; every item of a list or table must keep it."""
+        return next((fault.message for fault in self.faults(value)), None)
+
+    def faults(self, value: Any, path: tuple[str | int, ...] = ()) -> Iterator[Fault]:
+        """Everything in `value` that breaks the rule."""
+        if isinstance(value, tuple | Mapping):
+            for step, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+                yield from self.faults(item, (*path, step))
+        elif why := self._why(value):
+            yield Fault(path, why)
+
+    def _why(self, value: Any) -> str | None:
         if value is None:
             return None
         if self.choices is not None and value not in self.choices:
-            return f"must be {self.words()}; is {value!r}{did_you_mean(str(value), map(str, self.choices))}"
+            return f"must be {self.words()}; is {shown(value)}{did_you_mean(str(value), map(str, self.choices))}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         if not math.isfinite(value):
@@ -66,6 +87,11 @@ class Rule:
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
         )
+
+
+def number_words(number: float) -> str:
+    """A number as a person writes it: `1`, `0.005`, `4294967295`."""
+    return str(number) if isinstance(number, int) else f"{number:.12g}"
 
 
 def param(
@@ -82,7 +108,7 @@ def param(
     """One parameter of a component, as a field of a frozen attrs class.
 
     The field's annotation is its type: `int`, `float`, `str`, `bool`, `Path`, a tuple of one of
-    these, a `dict[str, ...]`, or any of them `| None`. Bounds hold for every number of a tuple. A
+    these, a `dict[str, ...]`, or any of them `| None`. Rules hold for every item of a tuple or table. A
     parameter without a default must be given. A value that breaks a rule raises `ValueError`, in
     Python as in a recipe.
     """
@@ -118,9 +144,39 @@ class Parameter:
 def parameters(cls: type) -> tuple[Parameter, ...]:
     """The parameters that `cls`, a frozen attrs class of `param()` fields, declares."""
     return tuple(
-        Parameter(field.name, type_words(types_of(cls)[field.name]), field.default, rule_of(field))
+        Parameter(field.name, type_words(types_of(cls)[field.name]), _default_of(field), rule_of(field))
         for field in attrs.fields(cls)
     )
+
+
+def check_parameters(cls: type) -> None:
+    """ValueError if a parameter has a type that no recipe can give, or a default that breaks its own rule."""
+    for field in attrs.fields(cls):
+        kind, default = types_of(cls)[field.name], _default_of(field)
+        if not _fits_recipes(kind):
+            raise ValueError(
+                f"{field.name}: must be int, float, str, bool, Path, a tuple of one of these, a dict[str, ...] "
+                f"or any of them | None; is {kind.__name__ if isinstance(kind, type) and not get_args(kind) else kind}"
+            )
+        faults = () if default is attrs.NOTHING else _structure_field(field, plain(default), kind).faults
+        for fault in faults:
+            raise ValueError(f"{field.name}: its default {fault.message}")
+
+
+def _fits_recipes(kind: Any) -> bool:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return all(part is type(None) or _fits_recipes(part) for part in arguments)
+    if origin is tuple:
+        return all(part is Ellipsis or (part is arguments[0] and _fits_recipes(part)) for part in arguments)
+    if origin is dict:
+        return arguments[0] is str and _fits_recipes(arguments[1])
+    return kind in _WORDS
+
+
+def _default_of(field: attrs.Attribute[Any]) -> Any:
+    default: Any = field.default
+    return default.factory() if isinstance(default, attrs.Factory) and not default.takes_self else default  # type: ignore[arg-type]
 
 
 def rule_of(field: attrs.Attribute[Any]) -> Rule:
@@ -163,18 +219,6 @@ def type_words(kind: Any, *, many: bool = False) -> str:
 
 
 @frozen
-class Fault:
-    """A fault in plain values: the keys and positions that lead to it, and what is wrong there.
-
-    `on_key` is true where the key itself is at fault, as when it is misspelt.
-    """
-
-    path: tuple[str | int, ...]
-    message: str
-    on_key: bool = False
-
-
-@frozen
 class Structured:
     """What came of plain values: the object, or None and every fault."""
 
@@ -186,38 +230,69 @@ def _here(_key: str) -> Path:
     return Path()
 
 
-def structure(cls: type, values: Mapping[str, Any], *, owner: str, base: Callable[[str], Path] = _here) -> Structured:
+def structure(
+    cls: type,
+    values: Mapping[str, Any],
+    *,
+    owner: str,
+    base: Callable[[str], Path] = _here,
+    beside: Iterable[str] = (),
+) -> Structured:
     """Make a `cls` of plain values, strictly, and find every fault in one pass.
 
     `true` is not a number, `3` is accepted for a float, a string is never converted. A relative
-    path is taken from the folder `base(key)`. `owner` is the name that messages use.
+    path is taken from the folder `base(key)`. `owner` is the name that messages use, `beside` holds
+    the other keys that may stand beside the parameters: one of them may be meant by a misspelt key.
     """
     fields = {field.name: field for field in attrs.fields(cls)}
-    faults = [
-        Fault((key,), f"unknown parameter of {owner}{did_you_mean(str(key), fields)}", on_key=True)
-        for key in values
-        if key not in fields
-    ]
+    unknown = [key for key in values if key not in fields]
+    known = (*fields, *beside)
+    meant = {nearest(key, known) for key in unknown}
+    faults = [Fault((key,), f"unknown parameter of {owner}{did_you_mean(key, known)}", on_key=True) for key in unknown]
     found: dict[str, Any] = {}
     for name, field in fields.items():
         if name in values:
             outcome = _structure_field(field, values[name], types_of(cls)[name])
             faults += [Fault((name, *fault.path), fault.message) for fault in outcome.faults]
-            found[name] = base(name) / outcome.value if isinstance(outcome.value, Path) else outcome.value
-        elif field.default is attrs.NOTHING:
-            faults.append(Fault((), f"{owner} needs {name}: {rule_of(field).help}"))
-    if faults:
-        return Structured(None, tuple(faults))
-    try:
-        return Structured(cls(**found))
-    except (ValueError, TypeError) as error:  # a rule between parameters, in __attrs_post_init__
-        return Structured(None, (Fault((), str(error)),))
+            found[name] = _rebased(outcome.value, base(name))
+        elif (default := _default_of(field)) is not attrs.NOTHING:
+            found[name] = structure_value(plain(default), types_of(cls)[name]).value  # 5 for a float is 5.0 here too
+        elif name not in meant:
+            faults.append(Fault((), f"{owner} needs {name}: {rule_of(field).help}".removesuffix(": ")))
+    return Structured(None, tuple(faults)) if faults else _made(cls, found, owner, values)
 
 
 def _structure_field(field: attrs.Attribute[Any], value: Any, kind: Any) -> Structured:
     outcome = structure_value(value, kind)
-    why = rule_of(field).broken_by(outcome.value) if not outcome.faults else None
-    return Structured(None, (Fault((), why),)) if why else outcome
+    broken = () if outcome.faults else tuple(rule_of(field).faults(outcome.value))
+    return Structured(None, broken) if broken else outcome
+
+
+def _rebased(value: Any, folder: Path) -> Any:
+    """`value` with every path in it taken from `folder`."""
+    if isinstance(value, tuple):
+        return tuple(_rebased(item, folder) for item in value)
+    if isinstance(value, Mapping):
+        return {key: _rebased(item, folder) for key, item in value.items()}
+    return folder / value if isinstance(value, Path) else value
+
+
+def _made(cls: type, found: Mapping[str, Any], owner: str, values: Mapping[str, Any]) -> Structured:
+    try:
+        return Structured(cls(**found))
+    except ValueError as error:  # a rule between parameters, in __attrs_post_init__
+        return Structured(None, (_located(str(error), values),))
+    except Exception as error:  # a slip in such a rule: the plugin's fault, and still no crash of the reader
+        return Structured(None, (Fault((), f"checking {owner} raised {type(error).__name__}: {error}"),))
+
+
+def _located(message: str, values: Any) -> Fault:
+    """The fault that `message` tells; where it begins with a key, as `range: must ...` does, it is about that key."""
+    path: list[str | int] = []
+    while isinstance(values, Mapping) and message.partition(": ")[0] in values:
+        key, _, message = message.partition(": ")
+        path, values = [*path, key], values[key]
+    return Fault(tuple(path), message)
 
 
 def structure_value(value: Any, kind: Any) -> Structured:
@@ -249,8 +324,7 @@ def _leaves(error: BaseException, path: tuple[str | int, ...]) -> Iterator[Fault
 
 
 def _refused(value: Any, kind: Any) -> TypeError:
-    shown = {None: "null", True: "true", False: "false"}.get(value) if isinstance(value, bool | None) else None
-    return TypeError(f"must be {type_words(kind)}; is {shown or repr(value)}")
+    return TypeError(f"must be {type_words(kind)}; is {shown(value)}")
 
 
 def _exactly(*accepted: type) -> Callable[[Any, Any], Any]:
@@ -262,6 +336,12 @@ def _exactly(*accepted: type) -> Callable[[Any, Any], Any]:
     return hook
 
 
+def _as_path(value: Any, kind: Any) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise _refused(value, kind)
+    return Path(value)
+
+
 @functools.cache
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
@@ -269,7 +349,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(int, _exactly(int))
     converter.register_structure_hook(float, _exactly(float, int))
     converter.register_structure_hook(str, _exactly(str))
-    converter.register_structure_hook(Path, _exactly(str))
+    converter.register_structure_hook(Path, _as_path)
     converter.register_structure_hook_func(_originates(tuple), _as_tuple)
     converter.register_structure_hook_func(_originates(Union, types.UnionType), _as_union)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 WARM = "warm"
 """The origin of a prediction whose user and item both had ratings in training."""
 
-CHUNK = 16_384
-"""Pairs that go through a module at once: bounds memory, whatever is asked."""
+CHUNK = 1024
+"""Pairs that go through a module at once. Always so many, since torch rounds the odd rest of a batch differently."""
 
 
 class Predictor(Protocol):
@@ -90,12 +90,13 @@ class NetworkPredictor:
         self.head.eval()
         with torch.inference_mode():
             parts = [_numpy(decode(self.module(chunk.to(self.device)))) for chunk in _chunks(batch)]
-        return np.concatenate(parts)
+        return np.concatenate(parts)[: len(batch)]
 
 
 def _chunks(batch: Batch) -> Iterator[Batch]:
+    """Equal parts, the last one filled up with the last pair; one empty part where there is no pair."""
     for start in range(0, max(len(batch), 1), CHUNK):
-        yield batch[start : start + CHUNK]
+        yield batch[np.arange(start, start + CHUNK).clip(max=len(batch) - 1)] if len(batch) else batch
 
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:
@@ -179,6 +180,7 @@ class FittedModel:
         The answer has the columns rank, item, label, prediction and origin. Items that the user has
         rated are left out unless `exclude_seen` is false. DataError if fewer than `n` are left.
         """
+        user = user.item() if isinstance(user, np.generic) else user
         code = int(self.catalogue.user.encode([user])[0])
         wanted = np.ones(len(self.catalogue.item), dtype=bool)
         if self.policy is None:
@@ -203,11 +205,11 @@ class FittedModel:
 
     def embeddings(self, side: Side) -> pd.DataFrame:
         """The factors of every id of `side`, one row an id, in the catalogue's order."""
-        return pd.DataFrame(self._capability("embeddings")(side), index=self._ids(side))
+        return pd.DataFrame(self._capability("embeddings")(side), index=self._ids(side), copy=True)
 
     def biases(self, side: Side) -> pd.Series[float]:
         """The bias of every id of `side`, in the catalogue's order."""
-        return pd.Series(self._capability("biases")(side), index=self._ids(side), name="bias")
+        return pd.Series(self._capability("biases")(side), index=self._ids(side), name="bias", copy=True)
 
     def _ids(self, side: Side) -> pd.Index[Any]:
         return pd.Index(self.catalogue.side(side).ids, name=side)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
 
@@ -29,31 +32,39 @@ class Quiet:
 
 
 class Lines:
-    """Plain lines, one for what is said and one for each new message of progress; for logs and pipes."""
+    """Plain lines, for logs and pipes: each thing said, each new piece of work, each quarter of one that counts."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
-        self._last = ""
+        self._message = ""
+        self._stage = ("", 0)
 
     def say(self, text: str) -> None:
         print(text, file=self._stream or sys.stderr, flush=True)
 
     def progress(self, done: float | None, message: str) -> None:
-        if message != self._last:
-            self._last = message
+        stage = (_work(message), int(4 * (_share(done) or 0)))
+        if message not in ("", self._message) and stage != self._stage:
+            self._message, self._stage = message, stage
             self.say(message)
 
 
 class Bar:
     """A live bar below the lines that are said, for a terminal. Use it as a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self._bar: Progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[percent]}"),
+            TimeRemainingColumn(),
+        )
+        self._bar: Progress = Progress(*columns, console=console or Console(stderr=True), transient=True)
         self._task: TaskID | None = None
+        self._working: tuple[str, bool] | None = None
 
     def __enter__(self) -> Bar:
         self._bar.start()
@@ -68,7 +79,25 @@ class Bar:
         self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def progress(self, done: float | None, message: str) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task(message, total=1.0)
-        total, completed = (None, 0.0) if done is None else (1.0, done)
-        self._bar.update(self._task, description=message, total=total, completed=completed)
+        share = _share(done)
+        if self._task is None or self._working != (_work(message), share is None):
+            self._task = self._begin(message, share)
+        percent = "" if share is None else f"{share:4.0%}"
+        self._bar.update(self._task, description=message, completed=share or 0.0, percent=percent)
+
+    def _begin(self, message: str, share: float | None) -> TaskID:
+        """Another piece of work has its own bar and its own clock; rich sets neither back."""
+        self._working = (_work(message), share is None)
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        return self._bar.add_task(message, total=None if share is None else 1.0, percent="")
+
+
+def _work(message: str) -> str:
+    """A message without its numbers, which change while the work is the same."""
+    return re.sub(r"[0-9.,]+", "", message)
+
+
+def _share(done: float | None) -> float | None:
+    """The part done, 0 to 1, whatever a component said; None if unknown."""
+    return None if done is None or math.isnan(done) else min(max(done, 0.0), 1.0)

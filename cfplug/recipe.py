@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,11 +13,11 @@ import attrs
 from attrs import field, frozen
 from ruamel.yaml import YAML
 
-from cfplug.components import Component, Loss, Metric, Model
-from cfplug.document import Node, override, parse, path_text
-from cfplug.errors import Place, PluginError, Problem, RecipeError, did_you_mean
-from cfplug.params import Fault, param, plain, structure
-from cfplug.registry import Registry, load
+from cfplug.components import KINDS, Component, Loss, Metric, Model
+from cfplug.document import REFUSED, Node, override, parse, path_text
+from cfplug.errors import Place, PluginError, Problem, RecipeError, did_you_mean, is_one_line, nearest, shown
+from cfplug.params import number_words, param, plain, structure
+from cfplug.registry import Entry, Registry, load, plural
 from cfplug.settings import TrainSettings
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -66,6 +67,11 @@ class ModelUse:
         return entry
 
 
+def _check_one_line(name: str, text: str) -> None:
+    if not is_one_line(text.strip()):
+        raise ValueError(f"{name}: must be one line of text; is {shown(text)}")
+
+
 @frozen
 class Claim:
     """What the recipe promises of one metric, as mean over its seeds, and where the figure comes from."""
@@ -78,8 +84,11 @@ class Claim:
     source: str = param("", help="where the figure was published")
 
     def __attrs_post_init__(self) -> None:
-        if (self.at_most is None) == (self.at_least is None):
-            raise ValueError("a claim gives either at_most or at_least")
+        if self.at_most is None and self.at_least is None:
+            raise ValueError("a claim needs at_most or at_least")
+        if self.at_most is not None and self.at_least is not None:
+            raise ValueError("at_least: cannot stand beside at_most; make it a claim of its own")
+        _check_one_line("source", self.source)
 
     def met_by(self, measured: float) -> bool:
         """Whether the measured value keeps the promise."""
@@ -89,7 +98,8 @@ class Claim:
 
     def bound(self) -> str:
         """The promise in words: `at most 0.8217`."""
-        return f"at most {self.at_most:g}" if self.at_most is not None else f"at least {self.at_least:g}"
+        word, bound = ("at least", self.at_least) if self.at_most is None else ("at most", self.at_most)
+        return f"{word} {number_words(cast(float, bound))}"
 
 
 @frozen
@@ -107,9 +117,10 @@ class Heading:
 
     def __attrs_post_init__(self) -> None:
         if self.seed is not None and self.seeds is not None:
-            raise ValueError("give either seed or seeds")
+            raise ValueError("seeds: cannot stand beside seed; give one of them")
         if self.seeds is not None and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
-            raise ValueError(f"seeds: must be different numbers, at least one; is {list(self.seeds)}")
+            raise ValueError(f"seeds: must be different numbers, at least one; is {shown(self.seeds)}")
+        _check_one_line("title", self.title)
 
 
 KEYS = (
@@ -119,14 +130,14 @@ KEYS = (
 """The keys of a recipe, in the order in which a resolved one is written."""
 
 DEFAULTS: Mapping[str, Any] = {
-    "split": "random",
-    "loss": "mse",
-    "metrics": ["mse", "rmse"],
-    "unknown": "item-mean",
+    "split": "splits/random",
+    "loss": "losses/mse",
+    "metrics": ["metrics/mse", "metrics/rmse"],
+    "unknown": "coldstart/item-mean",
     "analyzers": [],
     "claims": [],
 }
-"""What stands for a component that the recipe does not name."""
+"""What stands for a component that the recipe does not name; full names, which no other plugin can take."""
 
 
 @frozen
@@ -191,23 +202,45 @@ def parse_recipe(text: str, source: str, *, set: Sequence[str] = (), registry: R
     """The recipe in `text`; `source` is the file that messages name and whose folder paths start from."""
     root, problems = parse(text, source)
     if not isinstance(root.value, dict):
-        problems.append(Problem(root.place, "", "a recipe is a table of keys, such as `data: movielens-100k`"))
-        raise RecipeError(problems)
-    for number, argument in enumerate(set, start=1):
-        try:
-            root = override(root, argument, Place(f"--set argument {number}"))
-        except RecipeError as error:
-            problems += error.problems
+        why = "a recipe is a table of keys, such as `data: movielens-100k`"
+        raise RecipeError(problems or [Problem(root.place, "", "the recipe is empty" if root.value is None else why)])
+    root = _overridden(root, set, problems)
     reading = _Reading(root, source, registry or load(), problems)
     recipe = reading.recipe(text)
     if recipe is None or problems:
-        raise RecipeError(sorted(problems, key=_in_file_order))
+        raise RecipeError(_in_order(problems, source, len(set)))
     return recipe
 
 
-def _in_file_order(problem: Problem) -> tuple[float, float, str]:
-    place = problem.place or Place("")
-    return place.line or math.inf, place.column or math.inf, place.source
+def _overridden(
+    root: Node, arguments: Sequence[str], problems: list[Problem], defaults: Mapping[str, Any] = DEFAULTS
+) -> Node:
+    for number, argument in enumerate(arguments, start=1):
+        place = Place(f"--set argument {number}")
+        try:
+            root = override(_with_default(root, argument, place, defaults), argument, place)
+        except RecipeError as error:
+            problems += error.problems
+    return root
+
+
+def _with_default(root: Node, argument: str, place: Place, defaults: Mapping[str, Any]) -> Node:
+    """`root`, with the default written out of which `argument` may change a part."""
+    key = re.split(r"[.=[]", argument, maxsplit=1)[0]
+    if key not in defaults or key in root.value:
+        return root
+    return Node({**root.value, key: _as_node(defaults[key], place)}, root.place, {**root.keys, key: place})
+
+
+def _in_order(problems: Iterable[Problem], source: str, overrides: int) -> list[Problem]:
+    """As they stand in the file, then argument by argument."""
+    sources = [source, *(f"--set argument {number}" for number in range(1, overrides + 1))]
+
+    def order(problem: Problem) -> tuple[int, int, int]:
+        place = problem.place or Place(source)
+        return sources.index(place.source), place.line or 0, place.column or 0
+
+    return sorted(problems, key=order)
 
 
 @frozen
@@ -221,23 +254,21 @@ class _Reading:
 
     def recipe(self, text: str) -> Recipe | None:
         self._unknown_keys()
-        heading = self._structure(Heading, (), "a recipe", keep=lambda key: key in attrs.fields_dict(Heading))
-        train = self._train(("train",))
-        models = self._models(train)
-        metrics = self._uses("metric", "metrics")
+        heading = self._heading()
         data, split = self._required("data", "source"), self._use("split", ("split",))
-        unknown = None if self._at(("unknown",)).plain() == ERROR else self._use("cold-start", ("unknown",))
-        analyzers, claims = self._uses("analyzer", "analyzers"), self._claims(models, metrics)
+        models, metrics = self._models(), self._uses("metric", "metrics")
+        unknown, analyzers = self._unknown(), self._uses("analyzer", "analyzers")
+        claims = [self._claim(("claims", position)) for position in range(len(self._entries("claims")))]
         self._check_metrics(metrics, models)
         if self.problems or data is None or split is None:
             return None
         return Recipe(
-            title=heading.title or Path(self.source).stem,
+            title=heading.title.strip() or Path(self.source).stem,
             data=data,
             split=split,
             unknown=unknown,
             analyzers=tuple(analyzers),
-            claims=claims,
+            claims=tuple(claims),
             models=tuple(models),
             metrics=tuple(metrics),
             device=heading.device,
@@ -253,72 +284,91 @@ class _Reading:
             if key not in KEYS:
                 self._problem((key,), f"unknown key of a recipe{did_you_mean(key, KEYS)}", on_key=True)
 
+    def _heading(self) -> Any:
+        plain_keys = {key: node for key, node in self.root.value.items() if key in attrs.fields_dict(Heading)}
+        return self._structure(Heading, (), "a recipe", table=plain_keys)
+
+    def _lacks(self, key: str, what: str) -> bool:
+        """Whether the recipe has no `key`; told, unless a misspelt key that is told already was meant."""
+        lacks = key not in self.root.value
+        if lacks and not self._is_misspelt(key):
+            self._problem((), f"a recipe needs {key}: {what}")
+        return lacks
+
+    def _is_misspelt(self, key: str) -> bool:
+        return key in {nearest(other, KEYS) for other in self.root.value if other not in KEYS}
+
     def _required(self, key: str, kind: str) -> Use | None:
-        if key not in self.root.value:
-            self._problem((), f"a recipe needs {key}: the name of a {kind}, or a table with it under `use`")
+        if self._lacks(key, f"the name of {_a(kind)}, or a table with it under `use`"):
             return None
         return self._use(kind, (key,))
 
-    def _train(self, path: tuple[str | int, ...]) -> TrainSettings | None:
-        return cast("TrainSettings | None", self._structure(TrainSettings, path, "train"))
+    def _unknown(self) -> Use | None:
+        node = self._at(("unknown",))
+        if node.plain() in (ERROR, {"use": ERROR}):
+            return None
+        name = node.value
+        if isinstance(name, str) and nearest(name, [ERROR]) and not self._entry("cold-start", node):
+            self._problem(("unknown",), f"no policy called {shown(name)}; did you mean {ERROR}?")
+            return None
+        return self._use("cold-start", ("unknown",))
 
-    def _models(self, train: TrainSettings | None) -> list[ModelUse]:
-        if "models" not in self.root.value:
-            self._problem((), "a recipe needs models: a list of models")
-            return []
-        entries = self._entries("models")
-        uses = [self._use("model", ("models", position)) for position in range(len(entries))]
-        self._distinct("models", uses)
-        loss = self._use("loss", ("loss",))
-        models = [self._model(position, use, loss, train) for position, use in enumerate(uses)]
-        if uses and all(use and not cast(Model, use.component).learns_by_gradient for use in uses):
-            for key in ("loss", "train"):
-                if key in self.root.value:
-                    self._problem((key,), "no model of this recipe learns by gradient", on_key=True)
+    def _models(self) -> list[ModelUse]:
+        positions = range(len(self._entries("models"))) if not self._lacks("models", "a list of models") else ()
+        uses = [self._use("model", ("models", position), named=True) for position in positions]
+        self._distinct("model", "models")
+        loss, train = self._shared()
+        models = [self._model(position, use, loss, train) for position, use in zip(positions, uses, strict=True)]
         return [model for model in models if model is not None]
 
+    def _shared(self) -> tuple[Use | None, TrainSettings | None]:
+        """The recipe's own loss and train settings, which only models that learn by gradient can follow."""
+        entries = [self._entry("model", node) for node in self._nodes("models")]
+        if not entries or not all(map(_fits_itself, entries)):
+            return self._use("loss", ("loss",)), self._structure(TrainSettings, ("train",), "train")
+        for key in ("loss", "train"):
+            if key in self.root.value:
+                self._problem((key,), "no model of this recipe learns by gradient", on_key=True)
+        return None, None
+
     def _model(self, position: int, use: Use | None, loss: Use | None, train: TrainSettings | None) -> ModelUse | None:
-        path = ("models", position)
-        own = {key for key in ("loss", "train") if key in (self._at(path).plain() or ()) and use}
-        fits_itself = use is not None and not cast(Model, use.component).learns_by_gradient
-        if fits_itself:
-            for key in sorted(own):
-                self._problem((*path, key), f"{use.name if use else ''} fits itself and takes no {key}", on_key=True)
+        path, node = ("models", position), self._at(("models", position))
+        own = [key for key in ("loss", "train") if node.step(key) is not None]
+        entry = self._entry("model", node)
+        if entry is not None and _fits_itself(entry):
+            for key in own:
+                self._problem((*path, key), f"{entry.component.name} fits itself and takes no {key}", on_key=True)
             return ModelUse(use, None, None) if use else None
         if "loss" in own:
             loss = self._use("loss", (*path, "loss"))
         if "train" in own:
-            train = self._train((*path, "train"))
+            train = self._structure(TrainSettings, (*path, "train"), "train")
         return ModelUse(use, loss, train) if use and loss and train else None
 
     def _uses(self, kind: str, key: str) -> list[Use]:
-        uses = [self._use(kind, (key, position)) for position in range(len(self._entries(key)))]
-        self._distinct(key, uses)
+        uses = [self._use(kind, (key, position), named=True) for position in range(len(self._entries(key)))]
+        self._distinct(kind, key)
         return [use for use in uses if use is not None]
 
-    def _claims(self, models: Sequence[ModelUse], metrics: Sequence[Use]) -> tuple[Claim, ...]:
-        claims = []
-        for position in range(len(self._entries("claims"))):
-            path = ("claims", position)
-            claim = self._structure(Claim, path, "a claim")
-            if claim is not None:
-                self._check_claim(claim, path, models, metrics)
-                claims.append(claim)
-        return tuple(claims)
+    def _claim(self, path: tuple[str | int, ...]) -> Claim:
+        names = self._names("model", "models")
+        for key, known in (("metric", self._names("metric", "metrics")), ("model", names)):
+            claimed = self._at((*path, key)).value
+            if isinstance(claimed, str) and claimed and known and not {claimed, None} & set(known):
+                guess = did_you_mean(claimed, filter(None, known))
+                self._problem((*path, key), f"{shown(claimed)} is none of the recipe's {key}s{guess}")
+        if len(names) > 1 and self._names_no_model(path):
+            listed = ", ".join(filter(None, names))
+            self._problem(path, f"a claim of a recipe with several models names one of them under `model`: {listed}")
+        return cast(Claim, self._structure(Claim, path, "a claim"))
 
-    def _check_claim(
-        self, claim: Claim, path: tuple[str | int, ...], models: Sequence[ModelUse], metrics: Sequence[Use]
-    ) -> None:
-        measured = [metric.name for metric in metrics]
-        names = [model.name for model in models]
-        if claim.metric not in measured and metrics:
-            guess = did_you_mean(claim.metric, measured)
-            self._problem((*path, "metric"), f"{claim.metric!r} is none of the recipe's metrics{guess}")
-        if claim.model and claim.model not in names and names:
-            guess = did_you_mean(claim.model, names)
-            self._problem((*path, "model"), f"{claim.model!r} is none of the recipe's models{guess}")
-        if not claim.model and len(names) > 1:
-            self._problem(path, f"a claim of a recipe with several models names one of them: {', '.join(names)}")
+    def _names_no_model(self, path: tuple[str | int, ...]) -> bool:
+        table = self._at(path).value
+        if not isinstance(table, dict):
+            return False
+        if "model" in table:
+            return bool(table["model"].value == "")
+        return not any(nearest(key, ["model"]) for key in table if key not in attrs.fields_dict(Claim))
 
     def _check_metrics(self, metrics: Sequence[Use], models: Sequence[ModelUse]) -> None:
         for position, use in enumerate(metrics):
@@ -335,79 +385,114 @@ class _Reading:
     # Parts that several keys share
 
     def _at(self, path: tuple[str | int, ...]) -> Node:
+        """The value at `path`, a default where the recipe says nothing, an empty table where there is none."""
         node = self.root
         for step in path:
-            if isinstance(node.value, dict) and step in node.value:
-                node = node.value[step]
-            elif isinstance(node.value, tuple) and isinstance(step, int):
-                node = node.value[step]
-            elif node is self.root and step in DEFAULTS:
-                node = _as_node(DEFAULTS[str(step)], self.root.place)
-            else:
+            inner = node.step(step)
+            if inner is None and node is self.root and step in DEFAULTS:
+                inner = _as_node(DEFAULTS[str(step)], self.root.place)
+            if inner is None:
                 return Node({}, node.place)
+            node = inner
         return node
+
+    def _nodes(self, key: str) -> tuple[Node, ...]:
+        value = self._at((key,)).value
+        return value if isinstance(value, tuple) else ()
 
     def _entries(self, key: str) -> tuple[Node, ...]:
         node = self._at((key,))
         if not isinstance(node.value, tuple):
-            self._problem((key,), f"must be a list; is {node.plain()!r}")
-            return ()
-        if key in ("models", "metrics") and not node.value:
+            such = f", such as [{node.value}]" if isinstance(node.value, str) and is_one_line(node.value) else ""
+            self._problem((key,), f"must be a list{such}; is {shown(node.plain())}")
+        elif key in ("models", "metrics") and not node.value:
             self._problem((key,), "must have at least one entry")
-        return node.value
+        return self._nodes(key)
 
-    def _use(self, kind: str, path: tuple[str | int, ...]) -> Use | None:
+    def _entry(self, kind: str, node: Node) -> Entry | None:
+        """The component that an entry names, if there is one; `_use` tells where there is none."""
+        use = node.step("use") or node
+        try:
+            return self.registry.find(kind, use.value) if isinstance(use.value, str) else None
+        except PluginError:
+            return None
+
+    def _names(self, kind: str, key: str) -> list[str | None]:
+        """What each entry of a list is called; None where that cannot be told."""
+        return [] if self._is_misspelt(key) else [self._name(kind, node) for node in self._nodes(key)]
+
+    def _name(self, kind: str, node: Node) -> str | None:
+        name, entry = node.step("name"), self._entry(kind, node)
+        if name is not None:
+            return name.value if _can_name_a_folder(name.value) else None
+        return entry.component.name if entry and not self._misspelt(kind, node.value, "name") else None
+
+    def _distinct(self, kind: str, key: str) -> None:
+        seen: dict[str, int] = {}
+        for position, name in enumerate(self._names(kind, key)):
+            if name is None:
+                continue
+            if name.casefold() in seen:  # not every disk tells PMF from pmf, and models have folders
+                first = seen[name.casefold()]
+                self._problem((key, position), f"{shown(name)} is also {key}[{first}]; give one of them a `name`")
+            seen.setdefault(name.casefold(), position)
+
+    def _use(self, kind: str, path: tuple[str | int, ...], *, named: bool = False) -> Use | None:
+        """The component that the recipe names at `path`; only the entries of a list have a `name`."""
         node = self._at(path)
         table = node.value if isinstance(node.value, dict) else {"use": node}
-        if not isinstance(name := table["use"].value if "use" in table else None, str):
-            where, found = (
-                ((*path, "use"), table["use"].plain()) if len(table) > 1 and "use" in table else (path, node.plain())
-            )
-            self._problem(where, f"must be the name of a {kind}, or a table with it under `use`; is {found!r}")
+        entry = self._named_entry(kind, path, table)
+        if entry is None:
             return None
-        where = (*path, "use") if isinstance(node.value, dict) else path
+        title = self._label(path, table.get("name"), entry.component.name, named=named)
+        component = entry.component
+        made = self._structure(component.params, path, component.name, table=table, beside=component.reserved)
+        if made is None or title is None:
+            return None
+        return Use(title, entry.full_name, entry.component, made, entry.plugin.title, node.place)
+
+    def _named_entry(self, kind: str, path: tuple[str | int, ...], table: Mapping[str, Node]) -> Entry | None:
+        if "use" not in table:
+            self._no_use(kind, path, table)
+            return None
+        in_table = isinstance(self._at(path).value, dict)
+        where, also = ((*path, "use"), "") if in_table else (path, ", or a table with it under `use`")
+        name = table["use"].plain()
+        if not isinstance(name, str) or not is_one_line(name):
+            self._problem(where, f"must be the name of {_a(kind)}{also}; is {shown(name)}")
+            return None
         try:
-            entry = self.registry.find(kind, name)
+            return self.registry.find(kind, name)
         except PluginError as error:
             self._problem(where, str(error))
             return None
-        title = self._label(path, table, kind, entry.component.name)
-        reserved = entry.component.reserved
-        params = self._structure(
-            entry.component.params,
-            path,
-            entry.component.name,
-            keep=lambda key: key not in reserved,
-            table=table,
-        )
-        if params is None or title is None:
-            return None
-        return Use(title, entry.full_name, entry.component, params, entry.plugin.title, node.place)
 
-    def _label(self, path: tuple[str | int, ...], table: Mapping[str, Node], kind: str, default: str) -> str | None:
+    def _no_use(self, kind: str, path: tuple[str | int, ...], table: Mapping[str, Node]) -> None:
+        odd = self._misspelt(kind, table, "use")
+        if odd:
+            self._problem((*path, odd), f"unknown key of {_a(kind)}; did you mean use?", on_key=True)
+        else:
+            self._problem(path, f"{_a(kind)} needs use: its name (cfplug list {plural(kind)})")
+
+    def _misspelt(self, kind: str, table: object, meant: str) -> str | None:
+        """The key of an entry that may be a misspelt `meant`: one that no component of the kind has."""
+        entries = self.registry.entries(kind)
+        known = {field.name for entry in entries for field in attrs.fields(entry.component.params)}
+        known.update(KINDS[kind].reserved)
+        keys = table if isinstance(table, dict) else ()
+        return next((key for key in keys if key not in known and nearest(key, [meant])), None)
+
+    def _label(self, path: tuple[str | int, ...], node: Node | None, default: str, *, named: bool) -> str | None:
         """The `name` of an entry in a list: what tables and folders call it."""
-        node = table.get("name")
         if node is None:
             return default
-        if (
-            not isinstance(node.value, str)
-            or not node.value.strip()
-            or set(node.value) & set("/\\\0:")
-            or node.value.startswith(".")
-        ):
-            self._problem((*path, "name"), f"must be text that can name a folder; is {node.plain()!r}")
+        if not named:
+            self._problem((*path, "name"), "only an entry of a list has a name; leave it out", on_key=True)
             return None
-        return node.value
-
-    def _distinct(self, key: str, uses: Sequence[Use | None]) -> None:
-        seen: dict[str, int] = {}
-        for position, use in enumerate(uses):
-            if use is None:
-                continue
-            if use.name in seen:
-                first = seen[use.name]
-                self._problem((key, position), f"{use.name!r} is also {key}[{first}]; give one of them a `name`")
-            seen.setdefault(use.name, position)
+        if not _can_name_a_folder(node.value):
+            self._problem((*path, "name"), f"must be text that can name a folder; is {shown(node.plain())}")
+            return None
+        return str(node.value)
 
     def _structure(
         self,
@@ -415,32 +500,49 @@ class _Reading:
         path: tuple[str | int, ...],
         owner: str,
         *,
-        keep: Any = lambda key: True,
         table: Mapping[str, Node] | None = None,
+        beside: Iterable[str] = (),
     ) -> Any:
+        """A `cls` of the table at `path`, in which the keys `beside` belong to others."""
         node = self._at(path)
         if table is None and not isinstance(node.value, dict):
-            self._problem(path, f"must be a table of keys; is {node.plain()!r}")
+            self._problem(path, f"must be a table of keys; is {shown(node.plain())}")
             return None
-        values = {key: item for key, item in (table or node.value).items() if keep(key)}
+        values = {key: item for key, item in (node.value if table is None else table).items() if key not in beside}
         outcome = structure(
             cls,
             {key: item.plain() for key, item in values.items()},
             owner=owner,
             base=lambda key: self._folder(values[key].place),
+            beside=beside,
         )
         for fault in outcome.faults:
-            self._fault(path, fault)
+            self._problem((*path, *fault.path), fault.message, on_key=fault.on_key)
         return outcome.value
 
     def _folder(self, place: Place) -> Path:
         return Path(self.source).parent.absolute() if place.source == self.source else Path.cwd()
 
-    def _fault(self, path: tuple[str | int, ...], fault: Fault) -> None:
-        self._problem((*path, *fault.path), fault.message, on_key=fault.on_key)
-
     def _problem(self, path: tuple[str | int, ...], message: str, *, on_key: bool = False) -> None:
-        self.problems.append(Problem(self.root.place_of(path, on_key=on_key), path_text(path), message))
+        if on_key or self.root.nearest(path).value is not REFUSED:
+            self.problems.append(Problem(self.root.place_of(path, on_key=on_key), path_text(path), message))
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _fits_itself(entry: Entry | None) -> bool:
+    return entry is not None and not cast(Model, entry.component).learns_by_gradient
+
+
+def _can_name_a_folder(name: object) -> bool:
+    """Whether `name` is text that a folder may be called on every common system."""
+    if not isinstance(name, str):
+        return False
+    ends = name[:1] + name[-1:]
+    sound = is_one_line(name) and not set(name) & set('/\\:*?"<>|')
+    return sound and ends.strip(". ") == ends and 0 < len(name.encode()) <= 80
 
 
 def _as_node(value: Any, place: Place) -> Node:
@@ -452,14 +554,9 @@ def _as_node(value: Any, place: Place) -> Node:
 def read_use(kind: str, name: str, *, set: Sequence[str] = (), registry: Registry | None = None) -> Use:
     """One component with its parameters, as a recipe would name it; RecipeError with every problem."""
     place = Place(name)
-    root = Node({"it": Node({"use": Node(name, place)}, place, {"use": place})}, place, {"it": place})
     problems: list[Problem] = []
-    for number, argument in enumerate(set, start=1):
-        try:
-            root = override(root, f"it.{argument}", Place(f"--set argument {number}"))
-        except RecipeError as error:
-            problems += error.problems
-    use = _Reading(root, "", registry or load(), problems)._use(kind, ("it",))
+    root = _overridden(Node({"use": Node(name, place)}, place, {"use": place}), set, problems, {})
+    use = _Reading(root, "", registry or load(), problems)._use(kind, ())
     if use is None or problems:
-        raise RecipeError(attrs.evolve(problem, path=problem.path.removeprefix("it.")) for problem in problems)
+        raise RecipeError(_in_order(problems, name, len(set)))
     return use

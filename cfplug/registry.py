@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import os
 import re
+import reprlib
 import sys
 import time
 import traceback
@@ -50,9 +51,9 @@ class Candidate:
     load: Callable[[], ModuleType] = field(eq=False, repr=False)
 
     @property
-    def order(self) -> tuple[bool, str, str]:
+    def order(self) -> tuple[bool, str, str, str]:
         """cfplug's own plugins first, then by name: the same whatever the order of installation."""
-        return self.distribution != "cfplug", self.name, self.distribution
+        return self.distribution != "cfplug", self.name, self.distribution, self.version
 
 
 @frozen
@@ -67,7 +68,6 @@ class Plugin:
     components: tuple[tuple[str, Component], ...] = ()
     hooks: tuple[str, ...] = ()
     milliseconds: float = 0.0
-    file: str = ""
 
     @property
     def title(self) -> str:
@@ -112,23 +112,40 @@ class Registry:
         if len(found) == 1:
             return found[0]
         if found:
-            names = " and ".join(entry.full_name for entry in found)
-            raise PluginError(f"two plugins have a {kind} called {name}; write {names.replace(' and ', ' or ')}")
+            raise PluginError(_clash(kind, name, [entry.full_name for entry in found]))
         raise PluginError(self._missing(kind, name, entries))
 
     def _missing(self, kind: str, name: str, entries: Sequence[Entry]) -> str:
-        owner = next((plugin for plugin in self.plugins if plugin.name == name.partition("/")[0]), None)
-        if "/" in name and owner and owner.state == "broken":
-            return f"{name} needs a plugin that is broken\n{owner.why}"
-        if "/" in name and owner and owner.state == "off":
-            return f"{name} needs the plugin {owner.name}, which {LIMIT} switches off"
+        if "/" in name and (why := self._unusable(name)):
+            return why
         names = {entry.full_name if "/" in name else entry.component.name for entry in entries}
-        text = f'no {kind} called "{name}"{did_you_mean(name, names) or ";"} (cfplug list {plural(kind)})'
-        text = text.replace("; (", " (")
+        guess = did_you_mean(name, names)
+        text = f'no {kind} called "{name}"{guess} (cfplug list {plural(kind)})'
+        return "\n".join([text, *self._elsewhere(guessed=bool(guess))])
+
+    def _unusable(self, name: str) -> str:
+        """Why no component can be had from the plugin that the full name `name` begins with; empty if one can."""
+        plugin_name = name.partition("/")[0]
+        states = {plugin.state: plugin for plugin in self.plugins if plugin.name == plugin_name}
+        if not states:
+            names = [plugin.name for plugin in self.plugins]
+            return f'no plugin called "{plugin_name}"{did_you_mean(plugin_name, names)} (cfplug plugins)'
+        if "ok" in states:
+            return ""
+        if "broken" in states:
+            return f"{name} needs a plugin that is broken\n{states['broken'].why}"
+        return f"{name} needs the plugin {plugin_name}, which {LIMIT} switches off"
+
+    def _elsewhere(self, *, guessed: bool) -> Iterator[str]:
+        """Where a component may be that no healthy plugin has; in short, if there is a better guess."""
         broken = [plugin for plugin in self.plugins if plugin.state == "broken"]
-        if broken and not did_you_mean(name, names):
-            text += "".join(f"\nperhaps it belongs to a plugin that is broken\n{plugin.why}" for plugin in broken)
-        return text
+        if broken and guessed:
+            names = ", ".join(plugin.name for plugin in broken)
+            yield f"or it belongs to a plugin that is broken: {names} (cfplug doctor)"
+        elif broken:
+            yield from (f"perhaps it belongs to a plugin that is broken\n{plugin.why}" for plugin in broken)
+        if off := [plugin.name for plugin in self.plugins if plugin.state == "off"]:
+            yield f"perhaps it belongs to a plugin that {LIMIT} switches off: {', '.join(off)}"
 
     def clashes(self) -> list[str]:
         """Short names that two plugins give to components of one kind; each full name still works."""
@@ -137,11 +154,7 @@ class Registry:
             owners: dict[str, list[str]] = {}
             for entry in self.entries(kind):
                 owners.setdefault(entry.component.name, []).append(entry.full_name)
-            told += [
-                f"two plugins have a {kind} called {name}: write {' or '.join(full)}"
-                for name, full in owners.items()
-                if len(full) > 1
-            ]
+            told += [_clash(kind, name, full) for name, full in owners.items() if len(full) > 1]
         return told
 
     def notify(self, hook: str, event: object) -> Iterator[str]:
@@ -150,15 +163,19 @@ class Registry:
             if hook in plugin.hooks:
                 try:
                     self._alone(plugin.name, hook)(event=event)
-                except Exception as error:  # whatever an observer raises must not cost the run
-                    yield (
-                        f"the observer {hook} of plugin {plugin.title} raised {type(error).__name__}: {error}"
-                        f"{_last_line(error, plugin.file)}"
-                    )
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # whatever an observer raises, be it SystemExit, must not cost the run
+                    yield f"the observer {hook} of plugin {plugin.title} raised {_words(error)}{_last_line(error)}"
 
     def _alone(self, name: str, hook: str) -> Any:
         others = [module for other, module in self.manager.list_name_plugin() if other != name]
         return self.manager.subset_hook_caller(hook, others)
+
+
+def _clash(kind: str, name: str, full_names: Sequence[str]) -> str:
+    article = "an" if kind[0] in "aeiou" else "a"
+    return f"{len(full_names)} plugins have {article} {kind} called {name}; write {' or '.join(full_names)}"
 
 
 def plural(kind: str) -> str:
@@ -198,31 +215,68 @@ def assemble(candidates: Iterable[Candidate], limit: str = "") -> Registry:
 
 
 def installed() -> Iterator[Candidate]:
-    """The plugins that installed distributions announce as entry points; each once."""
+    """The plugins that installed distributions announce as entry points.
+
+    Of two distributions of one name it is the one that Python finds first. importlib's own list is not
+    used: one distribution with a damaged file would take all plugins away.
+    """
     seen = set()
-    for point in importlib.metadata.entry_points(group=GROUP):
-        distribution = point.dist.name if point.dist else "unknown"
-        if (key := (point.name, point.value, distribution)) not in seen:
-            seen.add(key)
-            yield Candidate(point.name, distribution, point.dist.version if point.dist else "", point.load)
+    for distribution in importlib.metadata.distributions():
+        if f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or ""):
+            name, version = _bearer(distribution)
+            if name not in seen:
+                yield from _announced(distribution, name, version)
+            seen.add(name)
+
+
+def _bearer(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Name and version; one that was removed by half has lost them."""
+    try:
+        return str(distribution.metadata["Name"] or "unknown"), str(distribution.metadata["Version"] or "")
+    except Exception:  # what it raises for a missing file depends on the version of Python
+        return "unknown", ""
+
+
+def _announced(distribution: importlib.metadata.Distribution, name: str, version: str) -> Iterator[Candidate]:
+    try:
+        points = {point for point in distribution.entry_points if point.group == GROUP}
+    except Exception as error:
+        yield Candidate(name, name, version, _failing(f"its entry_points.txt cannot be read: {_words(error)}"))
+    else:
+        yield from (Candidate(point.name, name, version, point.load) for point in points)
+
+
+def _failing(why: str) -> Callable[[], ModuleType]:
+    def fail() -> ModuleType:
+        raise _BrokenError(why)
+
+    return fail
 
 
 def in_folders(folders: Iterable[Path]) -> Iterator[Candidate]:
     """The plugins that are single files, `FOLDER/my_plugin.py`; PluginError if a folder is not there."""
-    for folder in folders:
+    for folder in {folder.resolve(): folder for folder in folders}.values():
         if not folder.is_dir():
             raise PluginError(f"--plugins-dir {folder}: there is no such folder")
         for file in sorted(folder.glob("*.py")):
             if not file.name.startswith("_"):
-                yield Candidate(file.stem.replace("_", "-"), str(file), "", _loader_of(file))
+                yield Candidate(file.stem.replace("_", "-"), str(file), "", _loader_of(file.resolve()))
 
 
 def _loader_of(file: Path) -> Callable[[], ModuleType]:
+    """Imports `file` as a module of its own name, so that its declarations can name its functions; once."""
+
     def load_file() -> ModuleType:
         name = re.sub(r"\W", "_", file.stem)
+        loaded = sys.modules.get(name)
+        if loaded is not None and getattr(loaded, "__file__", None) == str(file):
+            return loaded
+        found = importlib.util.find_spec(name) if loaded is None else loaded.__spec__
+        if found is not None and found.origin != str(file):
+            raise _BrokenError(f"{file.name} would hide the module {name}; give the file another name")
         spec = importlib.util.spec_from_file_location(name, file)
-        if spec is None or spec.loader is None or name in sys.modules:
-            raise ImportError(f"{file.name} would hide the module {name}; give the file another name")
+        assert spec is not None
+        assert spec.loader is not None
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
@@ -239,9 +293,30 @@ def _loader_of(file: Path) -> Callable[[], ModuleType]:
 
 @frozen
 class _BrokenError(Exception):
-    """Why a plugin cannot be used, without its name."""
+    """Why a plugin cannot be used, without its name; and what to do, where that is not to switch it off."""
 
     why: str
+    advice: str = ""
+
+
+@contextlib.contextmanager
+def _blaming(what: str) -> Iterator[None]:
+    """Whatever a plugin raises, be it SystemExit, becomes a _BrokenError that says `what` raised it."""
+    try:
+        yield
+    except (KeyboardInterrupt, _BrokenError):
+        raise
+    except BaseException as error:
+        raise _BrokenError(f"{what} raised {_words(error)}{_last_line(error)}") from error
+
+
+def _words(error: BaseException) -> str:
+    """`ValueError: its text`."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its text cannot be had)"
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def _bare(candidate: Candidate, state: str, why: str) -> Plugin:
@@ -250,50 +325,58 @@ def _bare(candidate: Candidate, state: str, why: str) -> Plugin:
 
 def _load_one(manager: pluggy.PluginManager, candidate: Candidate, earlier: Sequence[Plugin]) -> Plugin:
     started = time.perf_counter()
-    title = _bare(candidate, "", "").title
     try:
-        for other in earlier:
-            if other.name == candidate.name and other.state != "off":
-                raise _BrokenError(f"another plugin bears this name: {other.title}")
-        module = _import(candidate)
-        components = _register(manager, candidate.name, module)
+        _check_name(candidate, earlier)
+        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints must not end up in --json
+            module = _import(candidate)
+            components = _register(manager, candidate.name, module)
     except _BrokenError as broken:
-        advice = f"  switch it off with {LIMIT}=-{candidate.name}"
-        return _bare(candidate, "broken", f"plugin {title} is broken: {broken.why}\n{advice}")
-    hooks = tuple(sorted(caller.name for caller in manager.get_hookcallers(module) or ()))
+        advice = broken.advice or f"switch it off with {LIMIT}=-{candidate.name}"
+        title = _bare(candidate, "", "").title
+        return _bare(candidate, "broken", f"plugin {title} is broken: {broken.why}\n  {advice}")
     spent = (time.perf_counter() - started) * 1000
-    return Plugin(
-        candidate.name,
-        candidate.distribution,
-        candidate.version,
-        "ok",
-        components=components,
-        hooks=hooks,
-        milliseconds=spent,
-        file=getattr(module, "__file__", None) or "",
+    return attrs.evolve(
+        _bare(candidate, "ok", ""), components=components, hooks=_hooks(manager, module), milliseconds=spent
     )
 
 
+def _check_name(candidate: Candidate, earlier: Sequence[Plugin]) -> None:
+    for other in earlier:
+        if other.name == candidate.name and other.state == "ok":
+            raise _BrokenError(
+                f"another plugin bears this name: {other.title}", "uninstall one of the two, or give it another name"
+            )
+
+
 def _import(candidate: Candidate) -> ModuleType:
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints must not end up in --json
-            module = candidate.load()
-    except (Exception, SystemExit) as error:
-        name = type(error).__name__
-        raise _BrokenError(f"importing it raised {name}: {error}{_last_line(error)}") from error
+    with _blaming("importing it"):
+        module = candidate.load()
+    if not isinstance(module, ModuleType):
+        raise _BrokenError(f"its entry point must name a module; it names {_shown(module)}")
     return module
 
 
-def _last_line(error: BaseException, file: str = "") -> str:
+def _shown(value: object) -> str:
+    """A value that should be another, with its type, in a few words."""
+    if isinstance(value, Component):
+        return f"cfplug.{type(value).__name__} {value.name}"
+    return "None" if value is None else f"{type(value).__name__} {reprlib.repr(value)}"
+
+
+def _last_line(error: BaseException) -> str:
     """The last line of the traceback that lies in the plugin: what its author must look at."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"\n  at {error.filename}:{error.lineno}: {(error.text or '').strip()}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_foreign(frame.filename)]
-    frames = [frame for frame in frames if frame.filename == file] or frames
-    return f"\n  at {frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
+    if not frames:
+        return ""
+    first = Path(frames[0].filename)
+    home = f"{first.parent}{os.sep}" if first.name == "__init__.py" else str(first)
+    last = [frame for frame in frames if frame.filename.startswith(home)][-1]
+    return f"\n  at {last.filename}:{last.lineno}: {last.line}"
 
 
-_MACHINERY = tuple(str(Path(module.__file__ or "").parent) for module in (importlib, pluggy, hookspecs, attrs))
+_MACHINERY = tuple(f"{Path(module.__file__ or '').parent}{os.sep}" for module in (importlib, pluggy, hookspecs))
 
 
 def _is_foreign(file: str) -> bool:
@@ -303,39 +386,58 @@ def _is_foreign(file: str) -> bool:
 
 def _register(manager: pluggy.PluginManager, name: str, module: ModuleType) -> tuple[tuple[str, Component], ...]:
     """Register `module` and collect its declarations; unregister it again if anything is wrong."""
-    _check_hooks(module)
+    if other := manager.get_name(module):
+        raise _BrokenError(f"its module {module.__name__} is the plugin {other} already")
     try:
-        manager.register(module, name)
-        manager.check_pending()
-        return tuple(_declarations(manager, name, module))
-    except Exception as error:
+        with _blaming("registering it"):
+            _check_hooks(module)
+            manager.register(module, name)
+            manager.check_pending()
+            return tuple(_declarations(manager, module))
+    except BaseException:
         if manager.has_plugin(name):
             manager.unregister(module, name)
-        if isinstance(error, _BrokenError):
-            raise
-        raise _BrokenError(f"{type(error).__name__}: {error}") from error
+        raise
+
+
+_SPECS: Mapping[str, Callable[..., Any]] = {
+    name: spec for name, spec in vars(hookspecs).items() if name.startswith("cfplug_")
+}
 
 
 def _check_hooks(module: ModuleType) -> None:
-    """What pluggy would also refuse, with the signature found, the one expected and the nearest hook."""
-    specs = {name: spec for name, spec in vars(hookspecs).items() if name.startswith("cfplug_")}
-    marked = False
-    for name, function in vars(module).items():
-        is_marked = hasattr(function, "cfplug_impl")
-        marked = marked or is_marked
-        if not callable(function) or not (is_marked or name in specs):
-            continue
-        if not is_marked:
-            raise _BrokenError(f"{name} is not marked with @cfplug.hookimpl")
-        found = _signature(function, name)
-        if name not in specs:
-            near = nearest(name, specs)
-            expected = f"; did you mean {_signature(specs[near])}?" if near else ""
-            raise _BrokenError(f"{found}: no hook is called {name}{expected}")
-        if set(inspect.signature(function).parameters) - set(inspect.signature(specs[name]).parameters):
-            raise _BrokenError(f"{found} has an argument that the hook has not; expected {_signature(specs[name])}")
-    if not marked:
+    """What pluggy would also refuse or pass over, with the signature found, the one expected and the nearest hook."""
+    hooks = [
+        (name, value) for name, value in vars(module).items() if inspect.isroutine(value) and _is_hook(name, value)
+    ]
+    for name, function in hooks:
+        _check_hook(name, function)
+    if not hooks:
         raise _BrokenError("it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl")
+
+
+def _is_hook(name: str, function: Callable[..., Any]) -> bool:
+    """Whether a function is a hook, or was meant to be one."""
+    return _mark(function) is not None or (name.startswith("cfplug_") and nearest(name, _SPECS) is not None)
+
+
+def _mark(function: Callable[..., Any]) -> dict[str, Any] | None:
+    """What `@cfplug.hookimpl` left on `function`; None if it is not marked."""
+    mark = getattr(function, "cfplug_impl", None)
+    return mark if isinstance(mark, dict) else None
+
+
+def _check_hook(name: str, function: Callable[..., Any]) -> None:
+    found, mark = _signature(function, name), _mark(function)
+    hook = (mark or {}).get("specname") or name
+    if hook not in _SPECS:
+        near = nearest(hook, _SPECS)
+        advice = f"did you mean {_signature(_SPECS[near])}?" if near else f"the hooks are {', '.join(_SPECS)}"
+        raise _BrokenError(f"{found}: no hook is called {hook}; {advice}")
+    if mark is None:
+        raise _BrokenError(f"{found} is not marked with @cfplug.hookimpl")
+    if set(inspect.signature(function).parameters) - set(inspect.signature(_SPECS[hook]).parameters):
+        raise _BrokenError(f"{found} has an argument that the hook has not; expected {_signature(_SPECS[hook])}")
 
 
 def _signature(function: Callable[..., Any], name: str = "") -> str:
@@ -343,25 +445,31 @@ def _signature(function: Callable[..., Any], name: str = "") -> str:
     return f"{name or function.__name__}({names})"
 
 
-def _declarations(manager: pluggy.PluginManager, name: str, module: ModuleType) -> Iterator[tuple[str, Component]]:
+def _hooks(manager: pluggy.PluginManager, module: ModuleType) -> tuple[str, ...]:
+    return tuple(sorted(caller.name for caller in manager.get_hookcallers(module) or ()))
+
+
+def _declarations(manager: pluggy.PluginManager, module: ModuleType) -> Iterator[tuple[str, Component]]:
     others = [other for other in manager.get_plugins() if other is not module]
+    hooks = _hooks(manager, module)
     for kind, hook in HOOK_OF.items():
-        try:
-            answers = manager.subset_hook_caller(hook, others)()
-        except Exception as error:
-            raise _BrokenError(f"{hook} raised {type(error).__name__}: {error}{_last_line(error)}") from error
-        for answer in answers:
-            yield from _checked(kind, hook, answer)
+        if hook in hooks:
+            with _blaming(hook):
+                answers = manager.subset_hook_caller(hook, others)()
+            for answer in answers or [None]:  # pluggy leaves None out
+                yield from _checked(kind, hook, answer)
 
 
 def _checked(kind: str, hook: str, answer: object) -> Iterator[tuple[str, Component]]:
     wanted = KINDS[kind]
     if not isinstance(answer, list | tuple):
-        raise _BrokenError(f"{hook} must return a list of cfplug.{wanted.__name__}; returned {answer!r}")
+        raise _BrokenError(f"{hook} must return a list of cfplug.{wanted.__name__}; returned {_shown(answer)}")
     names = set()
     for component in answer:
         if not isinstance(component, wanted):
-            raise _BrokenError(f"{hook} must return a list of cfplug.{wanted.__name__}; one entry is {component!r}")
+            raise _BrokenError(
+                f"{hook} must return a list of cfplug.{wanted.__name__}; one entry is {_shown(component)}"
+            )
         if component.name in names:
             raise _BrokenError(f"{hook} declares {component.name} twice")
         names.add(component.name)

@@ -19,6 +19,9 @@ from cfplug.recipe import Claim, Recipe
 if TYPE_CHECKING:
     from fastai.learner import Learner
 
+METRICS = ("model", "seed", "part", "metric", "value")
+"""The columns of a run's metrics."""
+
 
 @frozen
 class Measured:
@@ -69,7 +72,7 @@ class Run:
         if learner is None:
             raise CapabilityError(
                 f"there is no Learner for {self.model.name}: the run was opened from its folder, "
-                "or the model fits itself"
+                "was resumed after the model was trained, or the model fits itself"
             )
         return learner
 
@@ -91,15 +94,19 @@ class Run:
         return rows[(rows["model"] == model) & (rows["metric"] == metric) & (rows["part"] == part)]["value"]
 
     def table(self) -> Table:
-        """One row for each model, part and metric: measured (mean and deviation over seeds) beside claimed."""
-        claims = {(claim.model, claim.claim.metric, claim.claim.part): claim for claim in self.claims()}
-        rows = []
-        for (model, part, metric), group in self.metrics.groupby(["model", "part", "metric"], sort=False):
-            claim = claims.get((str(model), str(metric), str(part)))
-            rows.append((model, part, metric, _number(group["value"].to_numpy()), *_claim_cells(claim)))
+        """One row for each model, part and metric: measured (mean and deviation over seeds) beside claimed.
+
+        Where there are several claims about one of them, each has its row.
+        """
+        claims = self.claims()
+        rows: list[tuple[object, ...]] = []
+        for key, group in self.metrics.groupby(["model", "part", "metric"], sort=False):
+            measured = (*key, _number(group["value"].to_numpy()))
+            its_own = [claim for claim in claims if (claim.model, claim.claim.part, claim.claim.metric) == key]
+            rows += [(*measured, *_claim_cells(claim)) for claim in its_own] or [(*measured, "", "", "")]
         seeds = len(self.recipe.seeds)
-        measured = "measured" if seeds == 1 else f"measured, mean of {seeds} seeds"
-        return Table(self.recipe.title, ("model", "part", "metric", measured, "claimed", "met", "source"), rows)
+        mean = "measured" if seeds == 1 else f"measured, mean of {seeds} seeds"
+        return Table(self.recipe.title, ("model", "part", "metric", mean, "claimed", "met", "source"), rows)
 
     def __str__(self) -> str:
         return f"{self.table()}\n{self.path}"
@@ -120,7 +127,5 @@ def _number(values: np.ndarray) -> str:
     return f"{values.mean():.4f}{deviation}"
 
 
-def _claim_cells(claim: Measured | None) -> tuple[str, str, str]:
-    if claim is None:
-        return "", "", ""
+def _claim_cells(claim: Measured) -> tuple[str, str, str]:
     return claim.claim.bound(), "yes" if claim.met else "no", claim.claim.source

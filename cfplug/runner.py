@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from cfplug import storage
 from cfplug.artifact import RunFolder, json_text, read_json
 from cfplug.components import Analyzer, Context, Section, Table
 from cfplug.dataset import Dataset, Split
-from cfplug.encoding import Catalogue, Support
-from cfplug.errors import ArtifactError
+from cfplug.encoding import Catalogue, Interactions, Support
+from cfplug.errors import ArtifactError, Place, PluginError, Problem, RecipeError
 from cfplug.fitting import Fitted, Task, fit
 from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished
 from cfplug.prediction import FittedModel, Predictions, unknown_ids
@@ -27,7 +28,7 @@ from cfplug.progress import Lines, Teller
 from cfplug.recipe import DEFAULT_SEED, Recipe, Use, read_recipe
 from cfplug.registry import Registry, load
 from cfplug.report import render
-from cfplug.results import Run
+from cfplug.results import METRICS, Run
 from cfplug.training import Checkpoint, Epoch, Watch, resolve_device, seed_for
 
 
@@ -51,7 +52,7 @@ def run(
     device = resolve_device(recipe.device)
     files = {"recipe.yaml": recipe.text, "resolved.yaml": recipe.resolved()}
     folder = RunFolder.create(Path(out), Path(recipe.source).stem, files)
-    return _carry_out(_Work(recipe, registry, folder, device, teller or Lines()))
+    return _carry_out(_Work(recipe, registry, folder, device, teller or Lines()), keep=False)
 
 
 def resume(path: str | Path, *, plugins_dir: Iterable[str | Path] = (), teller: Teller | None = None) -> Run:
@@ -63,7 +64,8 @@ def resume(path: str | Path, *, plugins_dir: Iterable[str | Path] = (), teller: 
     registry = load(map(Path, plugins_dir))
     folder = RunFolder.of_partial(Path(path))
     recipe = storage.read_recipe_of(folder.partial, registry)
-    return _carry_out(_Work(recipe, registry, folder, resolve_device(recipe.device), teller or Lines()))
+    work = _Work(recipe, registry, folder, resolve_device(recipe.device), teller or Lines())
+    return work.name() if storage.lacks_only_its_name(folder) else _carry_out(work, keep=True)
 
 
 def read_data(use: Use, *, teller: Teller | None = None) -> Dataset:
@@ -72,11 +74,17 @@ def read_data(use: Use, *, teller: Teller | None = None) -> Dataset:
     with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
         rng = np.random.default_rng(seed_for(DEFAULT_SEED, f"read {use.name}"))
         context = Context(DEFAULT_SEED, rng, "cpu", Path(scratch), teller.progress, teller.say)
-        dataset: Dataset = use.component.function("read")(use.params, context)
-    return dataset
+        return _dataset(use.component.function("read")(use.params, context))
 
 
-def _carry_out(work: _Work) -> Run:
+def _dataset(given: object) -> Dataset:
+    if not isinstance(given, Dataset):
+        raise PluginError(f"read gave {type(given).__name__}, not a Dataset")
+    return given
+
+
+def _carry_out(work: _Work, *, keep: bool) -> Run:
+    """Carry `work` out. If it fails, its folder stays where anything was finished, or always with `keep`."""
     try:
         with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
             return attrs.evolve(work, scratch=Path(scratch)).carry_out()
@@ -84,7 +92,7 @@ def _carry_out(work: _Work) -> Run:
         work.teller.say(f"stopped; go on with: cfplug resume {work.folder.partial}")
         raise
     except Exception as error:
-        if (work.folder.partial / storage.CHECKPOINTS).exists():
+        if keep or storage.has_checkpoints(work.folder):
             error.add_note(f"what was finished is kept; go on with: cfplug resume {work.folder.partial}")
         else:
             work.folder.discard()
@@ -128,8 +136,18 @@ class _Work:
         results = _Results()
         for seed in self.recipe.seeds:
             self._one_seed(data, seed, results)
+        started = time.perf_counter()
         run = self._write(data, results)
-        rows = tuple(tuple(row.values()) for row in results.metrics)
+        self._step_finished("write", "", self.recipe.seeds[0], started)
+        return self._finished(run)
+
+    def name(self) -> Run:
+        """Give a folder that has every file its final name, and open it."""
+        path = self.folder.finish(storage.CHECKPOINTS)
+        return self._finished(storage.opened(storage.OpenedFolder.at(path), self.registry))
+
+    def _finished(self, run: Run) -> Run:
+        rows = tuple(run.metrics.itertuples(index=False, name=None))
         self._notify("cfplug_run_finished", RunFinished(run.path, rows, run.claims_met))
         return run
 
@@ -138,9 +156,7 @@ class _Work:
     def _read(self) -> _Prepared:
         use, seed = self.recipe.data, self.recipe.seeds[0]
         with self._step("read", use, seed) as context:
-            dataset = use.component.function("read")(use.params, context)
-            if not isinstance(dataset, Dataset):
-                raise TypeError(f"read gave {type(dataset).__name__}, not a Dataset")
+            dataset = _dataset(use.component.function("read")(use.params, context))
         self.teller.say(str(dataset))
         for word in dataset.words:
             self.teller.say(f"  {word}")
@@ -161,34 +177,47 @@ class _Work:
 
     def _one_seed(self, data: _Prepared, seed: int, results: _Results) -> None:
         split = self._split(data.dataset, seed)
+        self._check_claims(split)
         parts = {name: data.catalogue.interactions(data.dataset.ratings, rows) for name, rows in split.parts().items()}
-        self._check_unknown(data, split, Support.of(parts["train"]))
+        self._check_unknown(data.dataset.ratings, split, parts)
         for use in self.recipe.models:
-            policy = storage.policy_of(self.recipe, self._context(f"unknown {use.name}", seed))
+            policy = storage.policy_of(self.recipe, self._context("unknown", seed))
             with self._step("train", use.use, seed) as context:
                 task = Task(use, data.catalogue, parts["train"], parts["valid"], data.dataset.scale, policy, context)
                 fitted = self._fit(task)
             results.fitted.append(fitted)
-            self._score(fitted.model, data.dataset, split, results)
+            self._score(use.use, fitted.model, data.dataset, split, results)
             if seed == self.recipe.seeds[0]:
                 self._analyze(fitted.model, results)
 
     def _split(self, dataset: Dataset, seed: int) -> Split:
         use = self.recipe.split
         with self._step("split", use, seed) as context:
-            split: Split = use.component.function("split")(dataset, use.params, context)
+            split = use.component.function("split")(dataset, use.params, context)
+            if not isinstance(split, Split):
+                raise PluginError(f"split gave {type(split).__name__}, not a Split")
             split.check(len(dataset.ratings))
         return split
 
-    def _check_unknown(self, data: _Prepared, split: Split, support: Support) -> None:
+    def _check_claims(self, split: Split) -> None:
+        """Say, before any training, that a claim is about a part that will not be measured."""
+        place, parts = Place(self.recipe.source), _measured(split)
+        problems = [
+            Problem(place, f"claims[{position}].part", f"{claim.part} is not measured; {' and '.join(parts)} will be")
+            for position, claim in enumerate(self.recipe.claims)
+            if claim.part not in parts
+        ]
+        if problems:
+            raise RecipeError(problems)
+
+    def _check_unknown(self, ratings: pd.DataFrame, split: Split, parts: Mapping[str, Interactions]) -> None:
         """Say, before any training, that the split asks for ids that training will not have seen."""
-        ratings = data.dataset.ratings
+        support = Support.of(parts["train"])
         for part, rows in split.parts().items():
-            pairs = ratings.iloc[rows]
-            codes = data.catalogue.encode(pairs)
+            codes = parts[part].batch
             cold = ~(support.trained("user", codes.user) & support.trained("item", codes.item))
             if cold.any() and self.recipe.unknown is None:
-                raise unknown_ids(support, pairs, codes)
+                raise unknown_ids(support, ratings.iloc[rows], codes)
             if cold.any() and self.recipe.unknown is not None:
                 self.teller.say(
                     f"{int(cold.sum()):,} of {len(rows):,} {part} ratings have a user or item that training never "
@@ -227,17 +256,16 @@ class _Work:
 
         return Watch(self.teller.progress, epoch_finished, checkpoint)
 
-    def _score(self, model: FittedModel, dataset: Dataset, split: Split, results: _Results) -> None:
-        for part, rows in split.parts().items():
-            if part == "train":
-                continue
+    def _score(self, entry: Use, model: FittedModel, dataset: Dataset, split: Split, results: _Results) -> None:
+        for part, rows in _measured(split).items():
             pairs = dataset.ratings.iloc[rows]
-            answers = model.answer(pairs)
+            with _noting("predict", entry):
+                answers = model.answer(pairs)
             truth = pairs["rating"].to_numpy()
             results.predictions.append(_prediction_rows(model, part, pairs, answers))
             for use in self.recipe.metrics:
                 with self._step("score", use, model.seed, model.name):
-                    value = float(use.component.function("score")(use.params, truth, answers))
+                    value = _finite(use.component.function("score")(use.params, truth, answers))
                 row = {
                     "model": model.name,
                     "seed": model.seed,
@@ -257,7 +285,8 @@ class _Work:
                 )
                 continue
             with self._step("analyze", use, model.seed, model.name) as context:
-                results.sections.append(use.component.function("analyze")(use.params, model, context))
+                section = use.component.function("analyze")(use.params, model, context)
+                results.sections.append(storage.check_section(section))
 
     def _write(self, data: _Prepared, results: _Results) -> Run:
         folder = self.folder
@@ -268,7 +297,7 @@ class _Work:
             folder.final,
             self.recipe,
             models,
-            pd.DataFrame(results.metrics),
+            pd.DataFrame(results.metrics, columns=list(METRICS)),
             tuple(results.sections),
             learners,
         )
@@ -282,7 +311,8 @@ class _Work:
         facts = {"device": self.device, "started": self.started, "seconds": time.time() - self.started}
         environment = storage.environment(self.recipe, self.registry, data.hash, facts)
         folder.write("environment.json", json_text(environment))
-        shown = Table("Training", history.columns, history.round(4).astype(object).to_numpy().tolist())
+        titles = history.columns.str.replace("_", " ")
+        shown = Table("Training", titles, history.round({"seconds": 2}).astype(object).to_numpy().tolist())
         folder.write("report.html", render(run, environment, str(data.dataset), shown))
         storage.write_index(folder)
         folder.finish(storage.CHECKPOINTS)
@@ -296,19 +326,41 @@ class _Work:
 
     @contextmanager
     def _step(self, step: str, use: Use, seed: int, model: str = "") -> Iterator[Context]:
-        """Run one step of one component: an exception leaves with the names of both, observers are told."""
+        """Run one step of one component: an exception leaves with notes, observers are told."""
         started = time.perf_counter()
-        try:
+        with _noting(step, use):
             yield self._context(f"{step} {use.name}", seed)
-        except Exception as error:
-            error.add_note(f"in step {step}: {use.full_name} of plugin {use.title}, {use.place}")
-            raise
         name = model or (use.name if step == "train" else "")
-        self._notify("cfplug_step_finished", StepFinished(step, name, seed, time.perf_counter() - started))
+        self._step_finished(step, name, seed, started)
+
+    def _step_finished(self, step: str, model: str, seed: int, started: float) -> None:
+        self._notify("cfplug_step_finished", StepFinished(step, model, seed, time.perf_counter() - started))
 
     def _notify(self, hook: str, event: object) -> None:
         for warning in self.registry.notify(hook, event):
             self.teller.say(f"warning: {warning}")
+
+
+@contextmanager
+def _noting(step: str, use: Use) -> Iterator[None]:
+    """Adds to whatever a component raises the step, the component, its plugin and its place in the recipe."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in step {step}: {use.full_name} of plugin {use.title}, {use.place}")
+        raise
+
+
+def _measured(split: Split) -> dict[str, np.ndarray]:
+    """The parts on which models are measured: those that they did not learn from."""
+    return {part: rows for part, rows in split.parts().items() if part != "train"}
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise PluginError(f"score gave {number}; a metric is a finite number")
+    return number
 
 
 def _prediction_rows(model: FittedModel, part: str, pairs: pd.DataFrame, answers: Predictions) -> pd.DataFrame:

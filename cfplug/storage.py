@@ -1,4 +1,20 @@
-"""What of a run goes into which file of its folder, and back. Data only: opening a run runs no code from it."""
+"""What of a run goes into which file of its folder, and back. Data only: opening a run runs no code from it.
+
+| file | what it holds |
+| --- | --- |
+| `recipe.yaml`, `resolved.yaml` | the recipe as it was written, and with every default filled in |
+| `metrics.json`, `claims.json` | what was measured; what was claimed beside it |
+| `history.csv` | the losses and seconds of every epoch |
+| `predictions.parquet` | a prediction for every rating that is measured, with its origin |
+| `environment.json` | what the numbers depend on beside the recipe: versions, plugins, data, seeds, machine |
+| `report.html`, `sections.json` | the page for people; what the analyzers found, as data |
+| `models/NAME/weights.safetensors` | what a model learned, as arrays |
+| `models/NAME/model.json` | the same model in words: its component, seed, shapes and scale, and the weights' SHA-256 |
+| `catalogue.json`, `rated.safetensors` | the ids and labels of users and items; who rated what, in codes |
+| `data.json` | the data's SHA-256: a resumed run must find the same data |
+| `files.json` | the SHA-256 of every other file, written last; what was changed is refused |
+| `checkpoints/` | only in a `.partial` folder: where each model was, from which a stopped run goes on |
+"""
 
 from __future__ import annotations
 
@@ -6,7 +22,8 @@ import io
 import json
 import platform
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,19 +46,19 @@ from cfplug.artifact import (
 from cfplug.components import Context, Section, Table
 from cfplug.dataset import Scale
 from cfplug.encoding import SIDES, Catalogue, Vocabulary
-from cfplug.errors import ArtifactError
+from cfplug.errors import ArtifactError, PluginError
 from cfplug.fitting import Fitted, arrays_of, restore, words_of
-from cfplug.prediction import FittedModel, Policy
+from cfplug.prediction import FittedModel, Newcomers, PairPredictor, Policy
 from cfplug.recipe import ModelUse, Recipe, parse_recipe
 from cfplug.registry import Registry, load
-from cfplug.results import Run
-from cfplug.training import Checkpoint, Epoch
+from cfplug.results import METRICS, Run
+from cfplug.training import Checkpoint, Epoch, seed_for
 
 CHECKPOINTS = "checkpoints"
 """The folder of an unfinished run that a finished one does not have."""
 
 INDEX = "files.json"
-"""The SHA-256 of every other file, written last."""
+"""The SHA-256 of every other file, written last: a folder that has it lacks nothing but its name."""
 
 
 def model_folder(recipe: Recipe, name: str, seed: int) -> str:
@@ -64,7 +81,7 @@ def write_model(folder: RunFolder, place: str, fitted: Fitted, scale: Scale) -> 
 def write_catalogue(folder: RunFolder, catalogue: Catalogue) -> None:
     """The vocabularies as JSON, the rated pairs as arrays of codes."""
     folder.write("catalogue.json", json_text({side: catalogue.side(side).to_json() for side in SIDES}))
-    pairs = {"user": catalogue.rated_user.astype(np.int32), "item": catalogue.rated_item.astype(np.int32)}
+    pairs = {"user": catalogue.rated_user, "item": catalogue.rated_item}
     folder.write("rated.safetensors", arrays_to_bytes(pairs))
 
 
@@ -105,15 +122,34 @@ def environment(recipe: Recipe, registry: Registry, data_hash: str, facts: Mappi
 
 def write_index(folder: RunFolder) -> None:
     """The SHA-256 of every file, by which a changed one is refused."""
-    files = sorted(path for path in folder.partial.rglob("*") if path.is_file())
-    inside = [path for path in files if CHECKPOINTS not in path.relative_to(folder.partial).parts]
-    index = {path.relative_to(folder.partial).as_posix(): sha256(path.read_bytes()) for path in inside}
+    files = sorted(path for path in folder.partial.rglob("*") if path.is_file() and not path.name.startswith("."))
+    names = [path.relative_to(folder.partial) for path in files]
+    index = {
+        name.as_posix(): sha256((folder.partial / name).read_bytes()) for name in names if name.parts[0] != CHECKPOINTS
+    }
     folder.write(INDEX, json_text(index))
 
 
 def section_words(sections: Sequence[Section]) -> list[dict[str, Any]]:
-    """Sections as JSON holds them."""
-    return [attrs.asdict(section) for section in sections]
+    """Sections as JSON holds them; a number of numpy becomes one of Python."""
+    return [attrs.asdict(section, value_serializer=_python_number) for section in sections]
+
+
+def _python_number(_owner: object, _attribute: object, value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def check_section(section: object) -> Section:
+    """What an analyzer gave; PluginError if it is no Section, or one that the run folder cannot hold."""
+    if not isinstance(section, Section):
+        raise PluginError(f"analyze gave {type(section).__name__}, not a Section")
+    try:
+        json_text(section_words([section]))
+    except (TypeError, ValueError) as error:
+        raise PluginError(
+            f"analyze gave a section with a cell that is neither text nor a finite number: {error}"
+        ) from error
+    return section
 
 
 # Reading
@@ -133,6 +169,11 @@ class OpenedFolder:
             raise ArtifactError(f"{path} is not finished; go on with: cfplug resume {path}")
         if not path.is_dir():
             raise ArtifactError(f"{path}: there is no such run")
+        return cls.unnamed(path)
+
+    @classmethod
+    def unnamed(cls, path: Path) -> OpenedFolder:
+        """The same for a folder that has every file, whatever its name."""
         index = read_json(path / INDEX)
         if not isinstance(index, dict):
             raise ArtifactError(f"{path / INDEX} is damaged: it is no table of files")
@@ -165,13 +206,29 @@ def read_recipe_of(folder: Path, registry: Registry) -> Recipe:
     return attrs.evolve(resolved, text=read_text(folder / "recipe.yaml"))
 
 
+def has_checkpoints(folder: RunFolder) -> bool:
+    """Whether anything was finished that a resumed run need not do again."""
+    return any(path.is_file() for path in (folder.partial / CHECKPOINTS).rglob("*"))
+
+
+def lacks_only_its_name(folder: RunFolder) -> bool:
+    """Whether the run was stopped after its last file was written; ArtifactError if one was changed since."""
+    if not (folder.partial / INDEX).exists():
+        return False
+    written = OpenedFolder.unnamed(folder.partial)
+    for name in written.index:
+        written.check(name)
+    return True
+
+
 def read_checkpoint(folder: RunFolder, place: str) -> Checkpoint | None:
     """The last checkpoint of a model that was still training; None if it had none yet."""
     path = folder.partial / CHECKPOINTS / f"{place}.safetensors"
     if not path.exists():
         return None
     arrays, words = read_arrays(path)
-    return Checkpoint(arrays, _history(json.loads(words["history"])))
+    with _intact(path):
+        return Checkpoint(arrays, _history(json.loads(words["history"])))
 
 
 def read_fitted(
@@ -182,9 +239,22 @@ def read_fitted(
     if not words_file.exists():
         return None
     words = read_json(words_file)
-    arrays, _ = read_arrays(folder.partial / place / "weights.safetensors", words["weights_sha256"])
-    history = read_json(folder.partial / CHECKPOINTS / f"{place}.history.json")
-    return Fitted(restore(use, catalogue, words, arrays, policy), None, _history(history))
+    with _intact(words_file):
+        expected = str(words["weights_sha256"])
+    arrays, _ = read_arrays(folder.partial / place / "weights.safetensors", expected)
+    history_file = folder.partial / CHECKPOINTS / f"{place}.history.json"
+    with _intact(history_file):
+        history = _history(read_json(history_file))
+    return Fitted(restore(use, catalogue, words, arrays, policy), None, history)
+
+
+@contextmanager
+def _intact(path: Path) -> Iterator[None]:
+    """Turns data of another shape than was written into an ArtifactError that names the file."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"{path} is damaged: {type(error).__name__}: {error}") from error
 
 
 def _history(rows: Iterable[Mapping[str, Any]]) -> tuple[Epoch, ...]:
@@ -194,13 +264,21 @@ def _history(rows: Iterable[Mapping[str, Any]]) -> tuple[Epoch, ...]:
 def open_run(path: str | Path, *, plugins_dir: Iterable[str | Path] = ()) -> Run:
     """The run in the folder at `path`. Only data is read, never code; a file that was changed is refused."""
     folder = OpenedFolder.at(Path(path))
+    return opened(folder, load(map(Path, plugins_dir)))
+
+
+def opened(folder: OpenedFolder, registry: Registry) -> Run:
+    """The run in an opened folder."""
     for name in ("recipe.yaml", "resolved.yaml"):
         folder.check(name)
-    recipe = read_recipe_of(folder.path, load(map(Path, plugins_dir)))
+    recipe = read_recipe_of(folder.path, registry)
     catalogue = _catalogue(folder)
     models = [_opened_model(folder, recipe, use, seed, catalogue) for seed in recipe.seeds for use in recipe.models]
-    sections = [_section(words) for words in folder.json("sections.json")]
-    return Run(folder.path, recipe, tuple(models), pd.DataFrame(folder.json("metrics.json")), tuple(sections))
+    with _intact(folder.path / "sections.json"):
+        sections = tuple(_section(words) for words in folder.json("sections.json"))
+    with _intact(folder.path / "metrics.json"):
+        metrics = pd.DataFrame(folder.json("metrics.json"), columns=list(METRICS))
+    return Run(folder.path, recipe, tuple(models), metrics, sections)
 
 
 def _opened_model(folder: OpenedFolder, recipe: Recipe, use: ModelUse, seed: int, catalogue: Catalogue) -> FittedModel:
@@ -211,8 +289,10 @@ def _opened_model(folder: OpenedFolder, recipe: Recipe, use: ModelUse, seed: int
 
 def _catalogue(folder: OpenedFolder) -> Catalogue:
     vocabularies, pairs = folder.json("catalogue.json"), folder.arrays("rated.safetensors")
-    user, item = (Vocabulary.from_json(side, vocabularies[side]) for side in SIDES)
-    return Catalogue(user, item, pairs["user"].astype(np.int64), pairs["item"].astype(np.int64))
+    with _intact(folder.path / "catalogue.json"):
+        user, item = (Vocabulary.from_json(side, vocabularies[side]) for side in SIDES)
+    with _intact(folder.path / "rated.safetensors"):
+        return Catalogue(user, item, pairs["user"], pairs["item"])
 
 
 def _section(words: Mapping[str, Any]) -> Section:
@@ -226,7 +306,14 @@ def policy_of(recipe: Recipe, context: Context) -> Policy | None:
         return None
     adapt = use.component.function("adapt")
     origin = use.component.origin  # type: ignore[attr-defined]
-    return Policy(use.name, origin, lambda fitted, newcomers: adapt(use.params, fitted, newcomers, context))
+
+    def adapted(fitted: FittedModel, newcomers: Newcomers) -> PairPredictor:
+        """With a generator that starts anew each time, so that an answer does not depend on those before it."""
+        rng = np.random.default_rng(seed_for(context.seed, f"unknown {use.name}"))
+        predictor: PairPredictor = adapt(use.params, fitted, newcomers, attrs.evolve(context, rng=rng))
+        return predictor
+
+    return Policy(use.name, origin, adapted)
 
 
 def quiet_context(seed: int) -> Context:

@@ -27,7 +27,7 @@ from cfplug.encoding import Batch, Interactions
 from cfplug.errors import PluginError, TrainingError
 from cfplug.settings import TrainSettings
 
-VALID_BATCH = 16_384
+VALID_BATCH = 4_096
 
 
 def seed_for(seed: int, name: str) -> int:
@@ -77,17 +77,16 @@ class TensorLoader:
         return math.ceil(len(self.rating) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Batch, Tensor]]:
-        batch, rating = self.batch, self.rating
-        if self.seed is not None:
-            order = self._order().to(rating.device)
-            batch, rating = batch[order], rating[order]
+        batch, rating = (self.batch, self.rating) if self.seed is None else self._shuffled(self.seed)
         for start in range(0, len(rating), self.batch_size):
             rows = slice(start, start + self.batch_size)
             yield batch[rows], rating[rows]
 
-    def _order(self) -> Tensor:
-        generator = torch.Generator().manual_seed(seed_for(self.seed or 0, f"epoch {self.epoch}"))
-        return torch.randperm(len(self.rating), generator=generator)
+    def _shuffled(self, seed: int) -> tuple[Batch, Tensor]:
+        generator = torch.Generator().manual_seed(seed_for(seed, f"epoch {self.epoch}"))
+        order = torch.randperm(len(self.rating), generator=generator).to(self.rating.device)
+        self.epoch += 1  # for a user who goes on by hand; `_Keeper` sets it before each epoch of a run
+        return self.batch[order], self.rating[order]
 
 
 @frozen(eq=False)
@@ -153,6 +152,12 @@ class _Keeper(Callback):  # type: ignore[misc]
         self.seed, self.label, self.watch, self.history = seed, name, watch, history
         self.told = 0.0
 
+    def __call__(self, event_name: str) -> None:
+        """As fastai calls it, but what is raised leaves as it is: fastai would put words of its own before the text."""
+        event = getattr(type(self), event_name, None)
+        if event is not None:
+            event(self)
+
     def before_epoch(self) -> None:
         torch.manual_seed(seed_for(self.seed, f"torch {self.epoch}"))
         self.dls.train.epoch = self.epoch
@@ -170,6 +175,8 @@ class _Keeper(Callback):  # type: ignore[misc]
                 "a lower train.learning_rate may help"
             )
         self.total[self.training] += loss * len(self.yb[0])
+        if self.training:  # fastai keeps a tensor a step, and between such crumbs freed memory cannot be used again
+            self.recorder.losses[-1] = self.recorder.losses[-1].item()
         now = time.perf_counter()
         if self.training and now - self.told > 0.1:
             self.told = now

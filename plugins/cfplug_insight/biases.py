@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from cfplug import Context, FittedModel
     from cfplug_insight import BiasRanking
 
-WHY = (
-    "A bias is what is left of the mean rating when the tastes of those who rated are taken out: an item "
+WHY = {
+    "item": "A bias is what is left of the mean rating when the tastes of those who rated are taken out: an item "
     "with a high bias is liked even by people whose factors speak against it, one with a low bias is "
-    "disliked even by people who like its kind. So the order by bias is not the order by mean rating."
-)
+    "disliked even by people who like its kind. So the order by bias is not the order by mean rating.",
+    "user": "A bias is what is left of the mean rating when taste is taken out: a user with a high bias rates "
+    "high even what is not to their taste, one with a low bias rates low even what is. So the order by bias "
+    "is not the order by mean rating.",
+}
 
 
 def rank(params: BiasRanking, fitted: FittedModel, context: Context) -> Section:
@@ -26,7 +29,7 @@ def rank(params: BiasRanking, fitted: FittedModel, context: Context) -> Section:
     bias = fitted.biases(side).to_numpy()
     most = np.argsort(-count, kind="stable")[: params.most_rated]
     most = most[count[most] > 0]
-    order = most[np.argsort(bias[most], kind="stable")]
+    lowest, highest = (most[np.argsort(sign * bias[most], kind="stable")[: params.show]] for sign in (1, -1))
     vocabulary, total = fitted.catalogue.side(side), fitted.support.sum[side]
 
     def table(title: str, codes: np.ndarray) -> Table:
@@ -43,6 +46,6 @@ def rank(params: BiasRanking, fitted: FittedModel, context: Context) -> Section:
 
     return Section(
         f"{side.capitalize()} biases of {fitted.name}",
-        (f"Among the {len(most):,} most rated of {len(vocabulary):,} {side}s.", WHY),
-        (table("Lowest bias", order[: params.show]), table("Highest bias", order[::-1][: params.show])),
+        (f"Among the {len(most):,} most rated of {len(vocabulary):,} {side}s.", WHY[side]),
+        (table("Lowest bias", lowest), table("Highest bias", highest)),
     )

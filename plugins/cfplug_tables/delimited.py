@@ -22,7 +22,17 @@ def read(params: CsvParams, context: Context) -> Dataset:
     for table, path in params.files().items():
         context.progress(None, f"reading {path.name}")
         files[table] = read_file(table, existing(path), dialect_of(params, table))
-    return assemble(files, params, context, missing=params.missing)
+    dataset = assemble(files, params, context, missing=params.missing)
+    del files
+    _give_back_memory()
+    return dataset
+
+
+def _give_back_memory() -> None:
+    """Arrow keeps what the texts of the cells took; training can use it better."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def dialect_of(params: CsvParams, table: str) -> Dialect:
@@ -89,7 +99,7 @@ def _parse(path: Path, dialect: Dialect, names: tuple[str, ...], text: str) -> p
     try:
         return csv.read_csv(
             pa.BufferReader(dialect.delimited(text + "\n").encode()),  # a header alone needs the line's end
-            csv.ReadOptions(column_names=dialect.columns, block_size=1 << 24),
+            csv.ReadOptions(column_names=dialect.columns, block_size=1 << 22),
             csv.ParseOptions(
                 delimiter=dialect.delimiter,
                 quote_char=dialect.enclosing or False,

@@ -1,0 +1,154 @@
+"""Factorizations against the sum written out for one pair, and what training can reach in them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import torch
+from cfplug_factors import DotProduct, Pmf, cfplug_models
+from cfplug_factors.modules import Factorization, dot_product, pmf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cfplug import Batch, CapabilityError, Spec
+
+quick = settings(max_examples=25, deadline=None)
+
+SPEC = Spec(n_users=4, n_items=7, n_outputs=1)
+
+
+def build(spec: Spec, factors: int, *, biases: bool, deviation: float = 0.5, seed: int = 0) -> Factorization:
+    torch.manual_seed(seed)
+    module = pmf(Pmf(factors, deviation), spec) if biases else dot_product(DotProduct(factors, deviation), spec)
+    return module.double()
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Factorization, Batch]:
+    n_users = draw(st.integers(1, 6))
+    spec = Spec(n_users, n_users + draw(st.integers(1, 5)), draw(st.sampled_from([1, 1, 2, 5])))
+    module = build(spec, draw(st.integers(1, 8)), biases=draw(st.booleans()), seed=draw(st.integers(0, 99)))
+    pair = st.tuples(st.integers(0, spec.n_users - 1), st.integers(0, spec.n_items - 1))
+    user, item = zip(*draw(st.lists(pair, min_size=1, max_size=12)), strict=True)
+    return module, Batch(torch.tensor(user), torch.tensor(item))
+
+
+def naive(module: Factorization, user: int, item: int, output: int) -> float:
+    p, q = (module.embeddings(side)[code].tolist() for side, code in (("user", user), ("item", item)))
+    weights = [1.0] * len(p) if module.mix is None else module.mix.weight[output].tolist()
+    total = sum(a * b * weight for a, b, weight in zip(p, q, weights, strict=True))
+    if module.bias:
+        total += module.bias["user"].weight[user, output].item() + module.bias["item"].weight[item, output].item()
+    return float(total)
+
+
+@quick
+@given(case=cases())
+def test_outputs_are_the_sum_written_out(case: tuple[Factorization, Batch]) -> None:
+    module, batch = case
+    outputs = module(batch)
+    n_outputs = 1 if module.mix is None else module.mix.out_features
+    assert outputs.shape == (len(batch), n_outputs)
+    for row, (user, item) in enumerate(zip(batch.user.tolist(), batch.item.tolist(), strict=True)):
+        expected = [naive(module, user, item, output) for output in range(n_outputs)]
+        assert outputs[row].tolist() == pytest.approx(expected)
+
+
+@quick
+@given(case=cases())
+def test_a_row_is_alone_what_it_is_in_a_batch(case: tuple[Factorization, Batch]) -> None:
+    module, batch = case
+    alone = torch.cat([module(batch[row : row + 1]) for row in range(len(batch))])
+    torch.testing.assert_close(alone, module(batch), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 5])
+@pytest.mark.parametrize("biases", [False, True])
+def test_the_tables_have_a_row_for_every_id(n_outputs: int, biases: bool) -> None:
+    module = build(Spec(4, 7, n_outputs), 3, biases=biases)
+    assert {name: tuple(parameter.shape) for name, parameter in module.named_parameters()} == {
+        "factors.user.weight": (4, 3),
+        "factors.item.weight": (7, 3),
+        **({"bias.user.weight": (4, n_outputs), "bias.item.weight": (7, n_outputs)} if biases else {}),
+        **({"mix.weight": (n_outputs, 3)} if n_outputs > 1 else {}),
+    }
+    assert (module.embeddings("user").shape, module.embeddings("item").shape) == ((4, 3), (7, 3))
+
+
+def test_embeddings_and_biases_are_the_weights_without_their_history() -> None:
+    module = build(SPEC, 3, biases=True)
+    for side, size in (("user", 4), ("item", 7)):
+        assert module.embeddings(side).equal(module.factors[side].weight)
+        assert module.biases(side).equal(module.bias[side].weight[:, 0])
+        assert module.biases(side).shape == (size,)
+        assert not module.embeddings(side).requires_grad
+        assert not module.biases(side).requires_grad
+
+
+def test_a_head_of_several_outputs_has_no_single_bias() -> None:
+    with pytest.raises(CapabilityError) as raised:
+        build(Spec(4, 7, 5), 3, biases=True).biases("item")
+    assert str(raised.value) == "with a loss of several outputs a bias is not one number"
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("biases", [False, True])
+def test_gradients_reach_every_parameter_and_only_the_ids_of_the_batch(n_outputs: int, biases: bool) -> None:
+    module = build(Spec(4, 7, n_outputs), 3, biases=biases)
+    batch = Batch(torch.tensor([0, 2]), torch.tensor([6, 1]))
+    (module(batch) * torch.arange(1.0, n_outputs + 1)).sum().backward()
+    reached = {"user": {0, 2}, "item": {1, 6}}
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is not None, name
+        rows = set(parameter.grad.abs().sum(dim=1).nonzero()[:, 0].tolist())
+        side = next((side for side in reached if side in name), None)
+        assert rows == (reached[side] if side else set(range(n_outputs))), name
+
+
+def test_gradients_are_those_of_the_sum_written_out() -> None:
+    module = build(SPEC, 3, biases=True)
+    module(Batch(torch.tensor([2, 2]), torch.tensor([5, 1]))).sum().backward()
+    p, q = module.embeddings("user"), module.embeddings("item")
+    grads = {name: parameter.grad for name, parameter in module.named_parameters()}
+    torch.testing.assert_close(grads["factors.user.weight"][2], q[5] + q[1])
+    torch.testing.assert_close(grads["factors.item.weight"][5], p[2])
+    assert grads["bias.user.weight"][2].item() == 2.0
+    assert grads["bias.item.weight"][:, 0].tolist() == [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("deviation", [0.01, 0.5])
+def test_tables_start_from_a_normal_cut_at_two_deviations(deviation: float) -> None:
+    module = build(Spec(300, 500, 1), 40, biases=True, deviation=deviation)
+    for parameter in module.parameters():
+        assert parameter.abs().max() <= 2 * deviation
+    factors = module.embeddings("item").numpy() / deviation
+    assert abs(factors.mean()) < 0.03
+    assert factors.std() == pytest.approx(0.8796, abs=0.02)  # of a standard normal cut at 2
+
+
+def test_a_seed_gives_the_same_start_and_another_seed_another() -> None:
+    first, again, other = (build(SPEC, 3, biases=True, seed=seed) for seed in (7, 7, 8))
+    assert first.embeddings("user").equal(again.embeddings("user"))
+    assert not first.embeddings("user").equal(other.embeddings("user"))
+
+
+@pytest.mark.parametrize("model", [Pmf, DotProduct])
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"factors": 0}, "factors: must be at least 1; is 0"),
+        ({"init_deviation": 0.0}, "init_deviation: must be above 0; is 0.0"),
+        ({"init_deviation": float("nan")}, "init_deviation: must be a finite number; is nan"),
+    ],
+)
+def test_a_parameter_out_of_bounds_is_refused(model: Any, values: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        model(**values)
+
+
+def test_the_factorizations_declare_what_they_give() -> None:
+    declared = {model.name: model for model in cfplug_models()}
+    assert (declared["dot-product"].gives, declared["pmf"].gives) == (("embeddings",), ("embeddings", "biases"))
+    assert (declared["dot-product"].function("build"), declared["pmf"].function("build")) == (dot_product, pmf)

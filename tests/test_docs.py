@@ -1,0 +1,95 @@
+"""What README and the recipes' page say is true: their code runs, their lists are whole, their links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import cfplug
+from cfplug import shelf
+from cfplug.progress import Quiet
+from cfplug.recipe import KEYS, parse_recipe, read_recipe
+from cfplug.registry import load
+from cfplug.settings import TrainSettings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RECIPES = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
+ARCHIVE = ROOT.parent / "shared" / "data" / "ml-100k.zip"
+PAGES = sorted(path for path in ROOT.glob("**/*.md") if not set(path.parts) & {".venv", "runs", "node_modules"})
+
+
+def block(language: str, containing: str) -> str:
+    """The one fenced block of the README in `language` that holds `containing`."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+    (found,) = [text for text in blocks if containing in text]
+    return str(found)
+
+
+def test_the_recipe_in_the_readme_is_a_recipe() -> None:
+    recipe = parse_recipe(block("yaml", "ratings.csv"), "my.yaml")
+    assert [model.name for model in recipe.models] == ["bias", "pmf"]
+
+
+def test_the_plugin_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
+    folder = tmp_path / "my_plugins"
+    folder.mkdir()
+    (folder / "median.py").write_text(block("python", "hookimpl"), encoding="utf-8")
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(
+        "data: {use: synthetic, users: 40, items: 30, ratings: 400}\nmodels: [bias]\nmetrics: [mse, median-error]\n",
+        encoding="utf-8",
+    )
+    run = cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[folder], teller=Quiet())
+    predictions = cfplug.open_run(run.path, plugins_dir=[folder]).metrics
+    assert predictions.set_index("metric")["value"].gt(0).to_dict() == {"mse": True, "median-error": True}
+
+
+@pytest.mark.skipif(not ARCHIVE.parent.exists(), reason=f"needs the real data in {ARCHIVE.parent}")
+def test_the_python_in_the_readme_runs_on_the_real_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "recipes" / "pmf.yaml").read_text(encoding="utf-8")
+    text = text.replace("data: movielens-100k", f"data: {{use: movielens-100k, path: {os.fspath(ARCHIVE)}}}")
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "pmf.yaml").write_text(text.replace("epochs: 5", "epochs: 1"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(block("python", "cfplug.run"), "README.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "at most 0.8217" in printed
+    assert "warm" in printed
+    assert isinstance(names["again"], cfplug.Run)
+
+
+def test_the_list_of_components_is_fresh() -> None:
+    spec = importlib.util.spec_from_file_location("list_of_components", ROOT / "recipes" / "components.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.with_list(RECIPES, load()) == RECIPES, "run: python recipes/components.py"
+
+
+def test_the_page_on_recipes_names_every_key() -> None:
+    settings = [each.name for each in attrs.fields(TrainSettings)]
+    assert [key for key in (*KEYS, *settings) if f"`{key}`" not in RECIPES] == []
+
+
+@pytest.mark.parametrize("name", shelf.names())
+def test_each_recipe_is_right_and_on_the_page(name: str) -> None:
+    recipe = read_recipe(shelf.find(name))
+    assert shelf.title(shelf.find(name))
+    assert f"[{name}.yaml]({name}.yaml)" in RECIPES
+    assert parse_recipe(recipe.resolved(), str(shelf.find(name))) == recipe
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []

@@ -1,0 +1,321 @@
+"""One entry of a recipe's models, fitted; and its way to the artifact and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cfplug import ArtifactError, Batch, Context, Dataset, Loss, Model, NoParams, Place, PluginError, Scale
+from cfplug.artifact import arrays_to_bytes, read_arrays
+from cfplug.encoding import Catalogue
+from cfplug.fitting import Fitted, Task, arrays_of, fit, restore, words_of
+from cfplug.prediction import FittedModel
+from cfplug.recipe import ModelUse, Use, parse_recipe
+from cfplug.settings import TrainSettings
+from cfplug.training import Watch
+
+PMF = "{use: pmf, factors: 3}"
+
+
+def dataset(users: int = 9, items: int = 6) -> Dataset:
+    """Every user rates every item but one, by a rule."""
+    pairs = [(user, item) for user in range(users) for item in range(items) if (user + item) % items]
+    ratings = pd.DataFrame(pairs, columns=["user", "item"])
+    ratings["rating"] = (ratings["user"] * 2 + ratings["item"] * 3) % 5 + 1.0
+    ratings["user"] += 100
+    return Dataset.build("ours", ratings)
+
+
+VALID = np.arange(len(dataset().ratings)) % 6 == 4
+
+
+def task(use: ModelUse, seed: int = 3) -> Task:
+    data = dataset()
+    catalogue = Catalogue.of(data)
+    train, valid = (catalogue.interactions(data.ratings, np.flatnonzero(rows)) for rows in (~VALID, VALID))
+    context = Context(seed, np.random.default_rng(seed), "cpu", Path(), lambda done, message: None, lambda text: None)
+    return Task(use, catalogue, train, valid, data.scale, None, context)
+
+
+def named(model: str) -> ModelUse:
+    """An entry of a recipe, the first of two."""
+    models = f"models: [{model}, {{use: pmf, name: second}}]"
+    text = f"data: synthetic\n{models}\nloss: {{use: mse, range: [0, 6]}}\ntrain: {{epochs: 2, batch_size: 16}}"
+    return parse_recipe(text, "ours.yaml").models[0]
+
+
+def use(component: Any) -> Use:
+    return Use(component.name, f"ours/{component.name}", component, NoParams(), "ours (test)", Place("ours.yaml"))
+
+
+def own(component: Model) -> ModelUse:
+    """An entry with a component of this file."""
+    if not component.learns_by_gradient:
+        return ModelUse(use(component), None, None)
+    return ModelUse(use(component), use(Loss("head", build=head)), TrainSettings(epochs=2, batch_size=16))
+
+
+class Head(nn.Module):
+    """rating = level + slope x output, with a state of its own."""
+
+    n_outputs = 1
+
+    def __init__(self, level: float) -> None:
+        super().__init__()
+        self.level = nn.Parameter(torch.tensor(level))
+
+    def decode(self, outputs: Tensor) -> Tensor:
+        return self.level + outputs.squeeze(-1)
+
+    def loss(self, outputs: Tensor, rating: Tensor) -> Tensor:
+        return nn.functional.mse_loss(self.decode(outputs), rating)
+
+
+def head(params: Any, scale: Scale) -> Head:
+    return Head((scale.low + scale.high) / 2)
+
+
+class Tower(nn.Module):
+    def __init__(self, n_users: int, n_items: int) -> None:
+        super().__init__()
+        self.user, self.item = nn.Embedding(n_users, 2), nn.Embedding(n_items, 3)
+        self.layers = nn.Sequential(nn.BatchNorm1d(5), nn.Linear(5, 1))
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.layers(torch.cat([self.user(batch.user), self.item(batch.item)], dim=1))
+
+
+def tower(params: Any, spec: Any) -> Tower:
+    return Tower(spec.n_users, spec.n_items)
+
+
+TOWER = Model("tower", build=tower)
+
+
+class Frozen:
+    """A predictor with whatever state it is given."""
+
+    def __init__(self, state: Any) -> None:
+        self.kept = state
+
+    def predict(self, batch: Batch) -> np.ndarray:
+        return np.full(len(batch), 3.0)
+
+    def state(self) -> Any:
+        return self.kept
+
+
+def frozen(state: Any) -> ModelUse:
+    def fit(params: Any, train: Any, context: Any) -> Any:
+        return Frozen(state)
+
+    def restore(params: Any, state: Any) -> Any:
+        return Frozen(state)
+
+    return own(Model("frozen", fit=fit, restore=restore))
+
+
+def pairs() -> pd.DataFrame:
+    ratings = dataset().ratings
+    return ratings[ratings.index % 3 == 0][["user", "item"]]
+
+
+def there_and_back(fitted: Fitted, entry: ModelUse, tmp_path: Path) -> FittedModel:
+    """Through the bytes of a weights file, as an artifact does it."""
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(arrays_to_bytes(arrays_of(fitted.model)))
+    words = words_of(fitted.model, dataset().scale)
+    return restore(entry, fitted.model.catalogue, words, read_arrays(path)[0], None)
+
+
+# Fitting
+
+
+def test_a_model_that_learns_by_gradient_has_a_learner_and_a_history() -> None:
+    fitted = fit(task(named(PMF)), Watch())
+    assert fitted.learner is not None
+    assert [epoch.epoch for epoch in fitted.history] == [1, 2]
+    assert (fitted.model.name, fitted.model.component, fitted.model.seed) == ("pmf", "factors/pmf", 3)
+    assert fitted.model.gives == ("embeddings", "biases")
+
+
+def test_a_model_that_fits_itself_has_neither() -> None:
+    fitted = fit(task(named("bias")), Watch())
+    assert (fitted.learner, fitted.history) == (None, ())
+    assert fitted.model.gives == ("biases",)
+
+
+def test_the_support_counts_training_ratings_alone() -> None:
+    data, fitted = dataset(), fit(task(named("mean")), Watch())
+    known = data.ratings[~VALID]
+    for side in ("user", "item"):
+        ids = fitted.model.catalogue.side(side).ids
+        assert fitted.model.support.count[side].tolist() == [int((known[side] == each).sum()) for each in ids]
+        total = [known.loc[known[side] == each, "rating"].sum() for each in ids]
+        assert fitted.model.support.sum[side] == pytest.approx(total)
+
+
+def test_a_model_starts_from_its_seed_and_name_whatever_was_drawn_before() -> None:
+    def start(entry: ModelUse, seed: int) -> list[float]:
+        starts: list[float] = []
+        torch.rand(len(starts) + 3)
+        work = task(entry, seed)
+        fitted = fit(work, Watch(checkpoint=lambda checkpoint: starts.extend(_first(checkpoint.arrays))))
+        assert fitted.history
+        return starts
+
+    def _first(arrays: Mapping[str, np.ndarray]) -> list[float]:
+        return arrays["model.module.factors.user.weight"].ravel()[:4].tolist()
+
+    first = start(named(PMF), 3)
+    assert start(named(PMF), 3) == first
+    assert start(named(PMF), 4) != first
+    assert start(named("{use: pmf, factors: 3, name: other}"), 3) != first
+
+
+def test_what_fit_gives_must_predict() -> None:
+    entry = own(Model("none", fit=lambda params, train, context: None, restore=lambda params, state: None))
+    with pytest.raises(PluginError) as caught:
+        fit(task(entry), Watch())
+    assert str(caught.value) == "fit gave NoneType, which has no predict"
+
+
+def test_what_fit_gives_must_have_a_state() -> None:
+    class Forgetful:
+        def predict(self, batch: Batch) -> np.ndarray:
+            return np.zeros(len(batch))
+
+    entry = own(
+        Model("forgetful", fit=lambda params, train, context: Forgetful(), restore=lambda params, state: Forgetful())
+    )
+    with pytest.raises(PluginError) as caught:
+        fit(task(entry), Watch())
+    assert str(caught.value) == "fit gave Forgetful, which has no state"
+
+
+# To the artifact and back
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [named(PMF), named("dot-product"), named("bias"), named("mean"), own(TOWER)],
+    ids=["pmf", "dot-product", "bias", "mean", "numbers without a dimension"],
+)
+def test_a_restored_model_predicts_the_same_bits(entry: ModelUse, tmp_path: Path) -> None:
+    fitted = fit(task(entry), Watch())
+    back = there_and_back(fitted, entry, tmp_path)
+    pd.testing.assert_frame_equal(back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True)
+    assert (back.name, back.component, back.seed, back.gives) == (
+        fitted.model.name,
+        fitted.model.component,
+        fitted.model.seed,
+        fitted.model.gives,
+    )
+    again, first = arrays_of(back), arrays_of(fitted.model)
+    assert {name: (each.shape, each.tobytes()) for name, each in again.items()} == {
+        name: (each.shape, each.tobytes()) for name, each in first.items()
+    }
+
+
+def test_a_heads_own_state_is_kept() -> None:
+    fitted = fit(task(own(TOWER)), Watch())
+    level = arrays_of(fitted.model)["weights.head.level"]
+    assert level.shape == ()
+    assert level != 3.0
+
+
+def test_the_words_of_a_model_are_plain_numbers() -> None:
+    fitted = fit(task(named(PMF)), Watch())
+    assert words_of(fitted.model, Scale(1, 5, (1, 2.5, 5))) == {
+        "name": "pmf",
+        "component": "factors/pmf",
+        "seed": 3,
+        "gives": ["embeddings", "biases"],
+        "scale": {"low": 1, "high": 5, "levels": [1, 2.5, 5]},
+        "parameters": (9 + 6) * (3 + 1),
+        "shapes": {
+            "module.factors.user.weight": [9, 3],
+            "module.factors.item.weight": [6, 3],
+            "module.bias.user.weight": [9, 1],
+            "module.bias.item.weight": [6, 1],
+        },
+    }
+
+
+def test_the_scale_of_the_data_comes_back(tmp_path: Path) -> None:
+    scales: list[Scale] = []
+
+    def remembering(params: Any, scale: Scale) -> Head:
+        scales.append(scale)
+        return head(params, scale)
+
+    entry = ModelUse(use(TOWER), use(Loss("head", build=remembering)), TrainSettings(epochs=1, batch_size=16))
+    there_and_back(fit(task(entry), Watch()), entry, tmp_path)
+    assert scales == [Scale(1.0, 5.0, (1.0, 2.0, 3.0, 4.0, 5.0))] * 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [[1.0, 2.0], np.array(["one"]), np.array([{}]), 3.0, np.array([1j])],
+    ids=["list", "text", "objects", "number", "complex"],
+)
+def test_a_state_of_anything_but_arrays_of_numbers_is_the_plugins_fault(wrong: Any) -> None:
+    fitted = fit(task(frozen({"fine": np.arange(3), "offsets": wrong})), Watch())
+    with pytest.raises(PluginError) as caught:
+        arrays_of(fitted.model)
+    assert str(caught.value) == "ours/frozen: state() gives arrays of numbers by name; offsets is none"
+
+
+@pytest.mark.parametrize(
+    ("gone", "text"),
+    [
+        ("weights.mean", "the weights of bias do not fit its recipe: 'mean'"),
+        ("support.item.sum", "the weights of bias do not fit its recipe: 'support.item.sum'"),
+    ],
+)
+def test_an_array_that_is_missing_is_named(gone: str, text: str) -> None:
+    fitted = fit(task(named("bias")), Watch())
+    arrays = arrays_of(fitted.model)
+    del arrays[gone]
+    with pytest.raises(ArtifactError) as caught:
+        restore(named("bias"), fitted.model.catalogue, words_of(fitted.model, dataset().scale), arrays, None)
+    assert str(caught.value) == text
+
+
+def test_weights_of_another_size_are_refused() -> None:
+    fitted = fit(task(named(PMF)), Watch())
+    words = words_of(fitted.model, dataset().scale)
+    with pytest.raises(ArtifactError) as caught:
+        restore(named("{use: pmf, factors: 4}"), fitted.model.catalogue, words, arrays_of(fitted.model), None)
+    assert str(caught.value) == (
+        "the weights of pmf do not fit its recipe: Error(s) in loading state_dict for Scored:\n"
+        "\tsize mismatch for module.factors.user.weight: copying a param with shape torch.Size([9, 3]) from "
+        "checkpoint, the shape in current model is torch.Size([9, 4]).\n"
+        "\tsize mismatch for module.factors.item.weight: copying a param with shape torch.Size([6, 3]) from "
+        "checkpoint, the shape in current model is torch.Size([6, 4])."
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({}, "KeyError: 'scale'"),
+        ({"scale": [], "seed": 3}, "TypeError: list indices must be integers or slices, not str"),
+        (
+            {"scale": {"low": 1, "high": 5, "levels": []}, "seed": "x"},
+            "ValueError: invalid literal for int() with base 10: 'x'",
+        ),
+    ],
+)
+def test_words_of_another_shape_are_refused(words: dict, reason: str) -> None:
+    fitted = fit(task(named("mean")), Watch())
+    with pytest.raises(ArtifactError) as caught:
+        restore(named("mean"), fitted.model.catalogue, words, arrays_of(fitted.model), None)
+    assert str(caught.value) == f"model.json of mean is damaged: {reason}"

@@ -1,0 +1,545 @@
+"""Questions about raw ids: the answers depend on nothing but the ids, and each says where it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from attrs import evolve, frozen
+from cfplug_coldstart import ItemMean
+from cfplug_coldstart.means import global_mean, item_mean
+from cfplug_factors import Bias, DotProduct, Pmf
+from cfplug_factors.baselines import fit_bias
+from cfplug_factors.modules import dot_product, pmf
+from cfplug_losses import Mse
+from cfplug_losses.heads import squared_error
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import cfplug
+from cfplug import Batch, CapabilityError, DataError, Dataset, FittedModel, PluginError, UnknownIdError
+from cfplug import prediction as prediction_module
+from cfplug.encoding import Catalogue, Spec, Support
+from cfplug.prediction import WARM, NetworkPredictor, Newcomers, Policy
+
+quick = settings(max_examples=25, deadline=None)
+
+CONTEXT = cfplug.Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+POLICIES = {
+    "global-mean": Policy(
+        "global-mean", "mean", lambda fitted, new: global_mean(cfplug.NoParams(), fitted, new, CONTEXT)
+    ),
+    "item-mean": Policy("item-mean", "mean", lambda fitted, new: item_mean(ItemMean(2.0), fitted, new, CONTEXT)),
+}
+
+
+@frozen(eq=False)
+class Data:
+    """Ratings, the tables of all ids, and which rows train."""
+
+    ratings: pd.DataFrame
+    users: list[Any]
+    items: list[Any]
+    train: np.ndarray
+
+    def dataset(self) -> Dataset:
+        return Dataset.build("drawn", self.ratings, column("user", self.users), column("item", self.items))
+
+    @property
+    def trained(self) -> list[tuple[Any, Any, float]]:
+        return list(self.ratings.iloc[self.train].itertuples(index=False, name=None))
+
+
+def column(name: str, ids: list[Any]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(ids, dtype=object)})
+
+
+def pairs_of(pairs: list[tuple[Any, Any]]) -> pd.DataFrame:
+    users, items = zip(*pairs, strict=True) if pairs else ((), ())
+    return pd.concat([column("user", list(users)), column("item", list(items))], axis=1)
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> Data:
+    """Up to 5 users and 4 + 5 items; some rows train, some ids have no rating at all."""
+    users = [f"u{n}" for n in range(draw(st.integers(1, 5)))]
+    items = [10 + n for n in range(len(users) + draw(st.integers(1, 4)))]
+    cells = st.tuples(st.sampled_from(users), st.sampled_from(items), st.integers(1, 5).map(float))
+    rows = draw(st.lists(cells, min_size=2, max_size=20, unique_by=lambda row: row[:2]))
+    train = draw(st.integers(1, len(rows)))
+    table = pairs_of([row[:2] for row in rows]).assign(rating=[row[2] for row in rows])
+    return Data(table, users, items, np.arange(train))
+
+
+MODELS = ("bias", "dot-product", "pmf")
+
+
+def fitted(data: Data, model: str = "pmf", policy: str | None = "item-mean") -> FittedModel:
+    """A model of `data`; the modules are not trained, which no law here asks for."""
+    dataset = data.dataset()
+    catalogue = Catalogue.of(dataset)
+    train = catalogue.interactions(dataset.ratings, data.train)
+    gives = {"bias": ("biases",), "pmf": ("embeddings", "biases"), "dot-product": ("embeddings",)}[model]
+    if model == "bias":
+        predictor: Any = fit_bias(Bias(), train, CONTEXT)
+    else:
+        torch.manual_seed(len(catalogue.item))
+        spec = Spec(len(catalogue.user), len(catalogue.item), 1)
+        module = pmf(Pmf(5, 0.5), spec) if model == "pmf" else dot_product(DotProduct(5, 0.5), spec)
+        predictor = NetworkPredictor(module, squared_error(Mse((0.0, 5.5)), dataset.scale), "cpu")
+    chosen = POLICIES[policy] if policy else None
+    return FittedModel(model, f"factors/{model}", 0, gives, catalogue, Support.of(train), predictor, chosen)
+
+
+models = st.sampled_from(MODELS)
+
+
+def asked(data: Data) -> st.SearchStrategy[pd.DataFrame]:
+    """Pairs of known, untrained and new ids."""
+    pair = st.tuples(st.sampled_from([*data.users, "new", "newer"]), st.sampled_from([*data.items, 99]))
+    return st.lists(pair, min_size=1, max_size=12).map(pairs_of)
+
+
+# What a prediction does not depend on
+
+
+@quick
+@given(data=drawn(), model=models, draw=st.data())
+def test_predictions_do_not_depend_on_the_order_of_the_pairs(data: Data, model: str, draw: Any) -> None:
+    pairs = draw.draw(asked(data))
+    order = draw.draw(st.permutations(range(len(pairs))))
+    one = fitted(data, model)
+    moved = one.predict(pairs.iloc[order])
+    pd.testing.assert_frame_equal(moved, one.predict(pairs).iloc[order], check_exact=True)
+
+
+@quick
+@given(data=drawn(), model=models, draw=st.data())
+def test_one_row_gives_what_it_gives_in_a_batch(data: Data, model: str, draw: Any) -> None:
+    pairs, one = draw.draw(asked(data)), fitted(data, model)
+    alone = pd.concat([one.predict(pairs.iloc[[row]]) for row in range(len(pairs))])
+    pd.testing.assert_frame_equal(alone, one.predict(pairs), check_exact=True)
+
+
+@quick
+@given(data=drawn(), model=models, draw=st.data())
+def test_predictions_do_not_depend_on_how_ids_are_named(data: Data, model: str, draw: Any) -> None:
+    fresh = st.integers(-99, 99) | st.integers(0, 99).map(str) | st.text("aé\U0001f3ac", min_size=1, max_size=5)
+    names = {}
+    for side, ids in (("user", [*data.users, "new", "newer"]), ("item", [*data.items, 99])):
+        drawn_names = draw.draw(st.lists(fresh, min_size=len(ids), max_size=len(ids), unique_by=str))
+        names[side] = dict(zip(ids, drawn_names, strict=True))
+    renamed = evolve(
+        data,
+        ratings=rename(data.ratings, names),
+        users=[names["user"][each] for each in data.users],
+        items=[names["item"][each] for each in data.items],
+    )
+    pairs = draw.draw(asked(data))
+    before, after = fitted(data, model).predict(pairs), ask(fitted(renamed, model), rename(pairs, names))
+    assert after["prediction"].tolist() == before["prediction"].tolist()
+    assert after["origin"].tolist() == before["origin"].tolist()
+
+
+def rename(table: pd.DataFrame, names: dict[str, dict[Any, Any]]) -> pd.DataFrame:
+    return table.assign(
+        **{
+            side: pd.Series([names[side][each] for each in table[side]], dtype=object, index=table.index)
+            for side in names
+        }
+    )
+
+
+def ask(model: FittedModel, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Its predictions; a new name of a kind that the catalogue does not have is no newcomer but a mistake."""
+    try:
+        return model.predict(pairs)
+    except DataError as error:
+        assume("ids are" not in str(error))
+        raise
+
+
+def test_numbers_as_text_are_the_same_ids() -> None:
+    data = Data(pairs_of([(1, 7), (2, 7), (2, 8)]).assign(rating=[1.0, 4.0, 5.0]), [1, 2], [7, 8, 9], np.arange(3))
+    one = fitted(data)
+    number = one.predict(pd.DataFrame({"user": [1, 2, 3], "item": [8, 7, 9]}))
+    text = one.predict(pd.DataFrame({"user": ["1", "2", "3"], "item": ["8", "7", "9"]}))
+    real = one.predict(pd.DataFrame({"user": [1.0, 2.0, 3.0], "item": [8.0, 7.0, 9.0]}))
+    assert number["prediction"].tolist() == text["prediction"].tolist() == real["prediction"].tolist()
+    assert number["origin"].tolist() == text["origin"].tolist() == [WARM, WARM, "mean"]
+
+
+# What an answer looks like
+
+
+def story(policy: str | None = "item-mean", model: str = "bias") -> FittedModel:
+    """Users a and b of a, b, c and items 1, 2, 3 of 1, 2, 3, 4, 5 have training ratings."""
+    rows = [("a", 1, 5.0), ("a", 2, 4.0), ("b", 1, 2.0), ("b", 3, 1.0), ("c", 4, 3.0)]
+    table = pairs_of([row[:2] for row in rows]).assign(rating=[row[2] for row in rows])
+    return fitted(Data(table, ["a", "b", "c"], [1, 2, 3, 4, 5], np.arange(4)), model, policy)
+
+
+def test_an_answer_keeps_the_index_and_drops_other_columns() -> None:
+    pairs = pd.DataFrame({"item": [3, 1], "when": [0, 0], "user": ["a", "b"]}, index=[40, 7])
+    answer = story().predict(pairs)
+    assert list(answer.columns) == ["user", "item", "prediction", "origin"]
+    assert answer.index.tolist() == [40, 7]
+    assert answer[["user", "item"]].equals(pairs[["user", "item"]])
+    assert list(pairs.columns) == ["item", "when", "user"]
+
+
+def test_rows_of_one_index_are_answered_each_for_itself() -> None:
+    pairs = pd.DataFrame({"user": ["a", "new", "b"], "item": [3, 1, 1]}, index=[0, 0, 0])
+    found = story().predict(pairs)
+    alone = story().predict(pairs.reset_index(drop=True))
+    assert found["prediction"].tolist() == alone["prediction"].tolist()
+    assert found["origin"].tolist() == [WARM, "mean", WARM]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_pairs_give_no_predictions(model: str) -> None:
+    answer = story(None, model).predict(pairs_of([]))
+    assert (list(answer.columns), len(answer)) == (["user", "item", "prediction", "origin"], 0)
+
+
+@pytest.mark.parametrize("dtype", ["str", "string", "string[pyarrow]", "category", "object"])
+def test_pairs_may_have_any_type_of_text(dtype: str) -> None:
+    pairs = pd.DataFrame({"user": pd.Series(["b", "new"], dtype=dtype), "item": pd.array([3, 1], dtype="Int64")})
+    assert story().predict(pairs)["origin"].tolist() == [WARM, "mean"]
+
+
+# Ids that training never saw
+
+
+@quick
+@given(data=drawn(), draw=st.data())
+def test_every_prediction_has_the_origin_that_its_ids_say(data: Data, draw: Any) -> None:
+    pairs = draw.draw(asked(data))
+    users, items = ({row[position] for row in data.trained} for position in (0, 1))
+    warm = [user in users and item in items for user, item in pairs.itertuples(index=False)]
+    answer = fitted(data, "bias").predict(pairs)
+    assert answer["origin"].tolist() == [WARM if each else "mean" for each in warm]
+
+
+@quick
+@given(data=drawn(), model=models, draw=st.data())
+def test_the_means_are_those_of_the_training_ratings(data: Data, model: str, draw: Any) -> None:
+    pairs, one = draw.draw(asked(data)), fitted(data, model)
+    for policy, naive in (("global-mean", naive_global), ("item-mean", naive_item)):
+        answer = evolve(one, policy=POLICIES[policy]).predict(pairs)
+        for user, item, rating, origin in answer.itertuples(index=False):
+            if origin != WARM:
+                assert rating == pytest.approx(naive(data, user, item))
+
+
+def naive_global(data: Data, user: Any, item: Any) -> float:
+    given = [row[2] for row in data.trained]
+    return sum(given) / len(given)
+
+
+def naive_item(data: Data, user: Any, item: Any) -> float:
+    """With a damping of 2."""
+    mean = naive_global(data, user, item)
+    of_item = [row[2] for row in data.trained if row[1] == item]
+    of_user = [row[2] for row in data.trained if row[0] == user]
+    given = of_item or of_user
+    return (sum(given) + 2 * mean) / (len(given) + 2)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "told"),
+    [
+        ([("a", 1), ("new", 2)], "1 user ('new')"),
+        ([("c", 1)], "1 user ('c')"),
+        ([("b", 5), ("a", 77), ("a", 5)], "2 items (5, 77)"),
+        ([("c", 4), ("new", 4)], "2 users ('c', 'new') and 1 item (4)"),
+        ([(f"n{n}", 1) for n in range(7)], "7 users ('n0', 'n1', 'n2', ...)"),
+    ],
+)
+def test_the_policy_error_names_the_ids(pairs: list[tuple[Any, Any]], told: str) -> None:
+    with pytest.raises(UnknownIdError) as raised:
+        story(None).predict(pairs_of(pairs))
+    assert str(raised.value) == (
+        f"training never saw {told}, and the recipe says `unknown: error`; "
+        "name a cold-start strategy there (cfplug list cold-starts)"
+    )
+
+
+def test_the_policy_error_answers_for_what_training_saw() -> None:
+    assert story(None).predict(pairs_of([("a", 3), ("b", 2)]))["origin"].tolist() == [WARM, WARM]
+
+
+def test_a_strategy_is_told_the_newcomers_and_asked_only_for_their_pairs() -> None:
+    seen: dict[str, Any] = {}
+
+    class Spy:
+        def predict(self, pairs: pd.DataFrame) -> np.ndarray:
+            seen["pairs"] = list(pairs.itertuples(index=False, name=None))
+            return np.arange(len(pairs)) + 100.0
+
+    def adapt(model: FittedModel, newcomers: Newcomers) -> Spy:
+        seen["users"], seen["items"] = newcomers.users["user"].tolist(), newcomers.items["item"].tolist()
+        seen["ratings"] = list(newcomers.ratings.columns), len(newcomers.ratings)
+        return Spy()
+
+    model = evolve(story(), policy=Policy("spy", "guess", adapt))
+    answer = model.predict(pairs_of([("new", 1), ("a", 1), ("c", 5), ("new", 2), ("a", 88)]))
+    assert seen == {
+        "pairs": [("new", 1), ("c", 5), ("new", 2), ("a", 88)],
+        "users": ["new", "c"],
+        "items": [5, 88],
+        "ratings": (["user", "item", "rating"], 0),
+    }
+    assert answer["origin"].tolist() == ["guess", WARM, "guess", "guess", "guess"]
+    assert answer["prediction"].drop(index=1).tolist() == [100.0, 101.0, 102.0, 103.0]
+
+
+def test_a_strategy_is_not_asked_where_all_is_known() -> None:
+    def adapt(model: FittedModel, newcomers: Newcomers) -> Any:
+        raise AssertionError("nobody is new")
+
+    model = evolve(story(), policy=Policy("never", "guess", adapt))
+    assert model.predict(pairs_of([("a", 1)]))["origin"].tolist() == [WARM]
+
+
+@frozen(eq=False)
+class Gives:
+    """A predictor that gives what it was made with, whatever it is asked."""
+
+    rating: Any
+
+    def predict(self, asked: Any) -> Any:
+        return self.rating
+
+
+@pytest.mark.parametrize(
+    ("rating", "told"),
+    [
+        (np.zeros(1), "asked for 2 ratings, it gave an array of shape (1,)"),
+        (np.zeros((2, 1)), "asked for 2 ratings, it gave an array of shape (2, 1)"),
+        (np.array([1.0, np.nan]), "1 of 2 ratings are no finite numbers"),
+        (np.array([np.inf, -np.inf]), "2 of 2 ratings are no finite numbers"),
+    ],
+)
+def test_ratings_that_are_none_are_refused(rating: np.ndarray, told: str) -> None:
+    warm, cold = pairs_of([("a", 1), ("b", 2)]), pairs_of([("new", 1), ("b", 5)])
+    with pytest.raises(PluginError) as raised:
+        evolve(story(), predictor=Gives(rating)).predict(warm)
+    assert str(raised.value) == f"factors/bias: {told}"
+    with pytest.raises(PluginError) as raised:
+        evolve(story(), policy=Policy("guess", "guess", lambda *_: Gives(rating))).predict(cold)
+    assert str(raised.value) == f"guess: {told}"
+
+
+# Recommendations
+
+
+@quick
+@given(data=drawn(), model=models, seen=st.booleans(), policy=st.sampled_from([None, "item-mean"]), draw=st.data())
+def test_recommendations_are_the_best_of_what_is_left(
+    data: Data, model: str, seen: bool, policy: str | None, draw: Any
+) -> None:
+    users, items = ({row[position] for row in data.trained} for position in (0, 1))
+    user = draw.draw(st.sampled_from(sorted(users) if policy is None else [*data.users, "new"]))
+    rated = {row[1] for row in data.ratings.itertuples(index=False) if row[0] == user}
+    left = [item for item in data.items if (seen or item not in rated) and (policy is not None or item in items)]
+    assume(left)
+    n, one = draw.draw(st.integers(1, len(left))), fitted(data, model, policy)
+    best = one.recommend(user, n, exclude_seen=not seen)
+    assert list(best.columns) == ["rank", "item", "label", "prediction", "origin"]
+    assert best["rank"].tolist() == list(range(1, n + 1))
+    answers = one.predict(pairs_of([(user, item) for item in left]))
+    order = sorted(range(len(left)), key=lambda at: (-answers["prediction"][at], at))[:n]
+    assert best["item"].tolist() == [left[at] for at in order]
+    assert best["prediction"].tolist() == [answers["prediction"][at] for at in order]
+    assert best["origin"].tolist() == [answers["origin"][at] for at in order]
+
+
+def test_ten_are_recommended_unless_it_is_said_otherwise() -> None:
+    rows = [("a", n, 1.0) for n in range(1, 4)] + [("b", n, 2.0) for n in range(1, 26)]
+    table = pairs_of([row[:2] for row in rows]).assign(rating=[row[2] for row in rows])
+    best = fitted(Data(table, ["a", "b"], list(range(1, 26)), np.arange(len(rows)))).recommend("a")
+    assert best["rank"].tolist() == list(range(1, 11))
+    assert len(set(best["item"])) == 10
+    assert not {1, 2, 3} & set(best["item"])
+
+
+def test_ties_go_to_the_item_that_comes_first_in_the_catalogue() -> None:
+    rows = [("a", 50, 3.0), ("b", 30, 3.0), ("b", 20, 3.0), ("b", 40, 3.0)]
+    table = pairs_of([row[:2] for row in rows]).assign(rating=3.0)
+    model = fitted(Data(table, ["a", "b"], [40, 20, 50, 30], np.arange(4)), "bias")
+    assert model.recommend("a", 3)["item"].tolist() == [40, 20, 30]
+    assert model.recommend("a", 4, exclude_seen=False)["item"].tolist() == [40, 20, 50, 30]
+
+
+def test_what_is_recommended_is_shown_with_its_title() -> None:
+    films = pd.DataFrame({"item": [1, 2, 3], "title": ["Heat", "Ran", None]})
+    table = pairs_of([("a", 1), ("b", 2), ("b", 3)]).assign(rating=[1.0, 5.0, 2.0])
+    dataset = Dataset.build("films", table, items=films)
+    catalogue = Catalogue.of(dataset)
+    train = catalogue.interactions(dataset.ratings, np.arange(3))
+    model = FittedModel(
+        "bias", "factors/bias", 0, (), catalogue, Support.of(train), fit_bias(Bias(), train, CONTEXT), None
+    )
+    assert model.recommend("a", 2)[["item", "label"]].to_numpy().tolist() == [[2, "Ran"], [3, "3"]]
+
+
+def test_a_newcomer_is_recommended_by_the_policy_and_labelled() -> None:
+    best = story().recommend("new", 5)
+    assert best["item"].tolist() == [2, 1, 4, 5, 3]
+    assert best["origin"].tolist() == ["mean"] * 5
+    known = story().recommend("b", 3)
+    assert dict(zip(known["item"], known["origin"], strict=True)) == {2: WARM, 4: "mean", 5: "mean"}
+
+
+def test_a_rating_outside_training_counts_as_seen() -> None:
+    assert 4 not in story().recommend("c", 4)["item"].tolist()
+
+
+def test_a_newcomer_is_refused_where_the_policy_is_error() -> None:
+    with pytest.raises(UnknownIdError) as raised:
+        story(None).recommend("new", 2)
+    assert str(raised.value) == (
+        "training never saw 1 user ('new'), and the recipe says `unknown: error`; "
+        "name a cold-start strategy there (cfplug list cold-starts)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "user", "n", "seen", "told"),
+    [
+        ("item-mean", "a", 4, False, "asked for 4 items; 3 can be recommended to user 'a'"),
+        ("item-mean", "new", 6, False, "asked for 6 items; 5 can be recommended to user 'new'"),
+        (None, "a", 2, False, "asked for 2 items; 1 can be recommended to user 'a'"),
+        (None, "a", 4, True, "asked for 4 items; 3 can be recommended to user 'a'"),
+        ("item-mean", "a", 0, False, "asked for 0 items; 3 can be recommended to user 'a'"),
+        ("item-mean", "a", -1, True, "asked for -1 items; 5 can be recommended to user 'a'"),
+    ],
+)
+def test_more_than_there_are_is_refused(policy: str | None, user: str, n: int, seen: bool, told: str) -> None:
+    with pytest.raises(DataError) as raised:
+        story(policy).recommend(user, n, exclude_seen=not seen)
+    assert str(raised.value) == told
+
+
+def test_a_user_is_found_by_value_and_shown_plainly() -> None:
+    data = Data(pairs_of([(1, 7), (2, 7), (2, 8)]).assign(rating=[1.0, 4.0, 5.0]), [1, 2], [7, 8, 9], np.arange(3))
+    one = fitted(data)
+    expected = one.recommend(1, 2)
+    for user in ("1", 1.0, np.int64(1), np.str_("1")):
+        pd.testing.assert_frame_equal(one.recommend(user, 2), expected)
+    with pytest.raises(DataError) as raised:
+        one.recommend(np.int64(1), 3)
+    assert str(raised.value) == "asked for 3 items; 2 can be recommended to user 1"
+    with pytest.raises(DataError) as raised:
+        one.recommend("bob", 1)
+    assert str(raised.value) == "row 0, column user: the user ids are whole numbers, such as 1; asked for 'bob'"
+
+
+# What else a model gives
+
+
+def test_embeddings_and_biases_have_the_ids_as_index() -> None:
+    model = story(model="pmf")
+    factors, bias = model.embeddings("user"), model.biases("item")
+    assert (factors.shape, factors.index.tolist(), factors.index.name) == ((3, 5), ["a", "b", "c"], "user")
+    assert (bias.index.tolist(), bias.index.name, bias.name) == ([1, 2, 3, 4, 5], "item", "bias")
+    module = model.predictor.module
+    np.testing.assert_array_equal(factors.to_numpy(), module.factors["user"].weight.detach().double().numpy())
+    np.testing.assert_array_equal(bias.to_numpy(), module.bias["item"].weight.detach().double().numpy()[:, 0])
+
+
+def test_a_model_without_a_capability_says_so() -> None:
+    with pytest.raises(CapabilityError) as raised:
+        story(model="bias").embeddings("user")
+    assert str(raised.value) == "bias (factors/bias) has no embeddings"
+    with pytest.raises(CapabilityError) as raised:
+        story(model="dot-product").biases("item")
+    assert str(raised.value) == "dot-product (factors/dot-product) has no biases"
+
+
+class Halves(nn.Module):
+    """A head with two levels: the sign of the output."""
+
+    n_outputs = 1
+
+    def decode(self, outputs: torch.Tensor) -> torch.Tensor:
+        return 1 + torch.sigmoid(outputs[:, 0])
+
+    def distribution(self, outputs: torch.Tensor) -> torch.Tensor:
+        return torch.cat([torch.sigmoid(-outputs), torch.sigmoid(outputs)], dim=1)
+
+
+def test_a_distribution_is_given_where_every_id_was_trained() -> None:
+    model = story(model="pmf")
+    two = evolve(model, gives=("distribution",), predictor=NetworkPredictor(model.predictor.module, Halves(), "cpu"))
+    answers = two.answer(pairs_of([("a", 3), ("b", 2), ("b", 1)]))
+    assert answers.distribution is not None
+    assert answers.distribution.shape == (3, 2)
+    np.testing.assert_allclose(answers.distribution.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(1 + answers.distribution[:, 1], answers.rating, rtol=1e-6)
+    assert two.answer(pairs_of([("a", 3), ("new", 2)])).distribution is None
+    assert model.answer(pairs_of([("a", 3)])).distribution is None
+
+
+# Modules
+
+
+def test_chunks_change_no_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = story(model="pmf")
+    pairs = pairs_of([(user, item) for user in "ab" for item in (1, 2, 3)] * 3)
+    whole = model.predict(pairs)
+    sizes: list[int] = []
+    model.predictor.module.register_forward_hook(lambda module, given, out: sizes.append(len(out)))
+    monkeypatch.setattr(prediction_module, "CHUNK", 7)
+    pd.testing.assert_frame_equal(model.predict(pairs), whole, check_exact=True)
+    assert sizes == [7, 7, 7]
+
+
+@pytest.mark.parametrize("factors", [1, 13, 50])
+def test_a_row_is_the_same_to_the_last_bit_wherever_it_stands(factors: int) -> None:
+    torch.manual_seed(factors)
+    predictor = NetworkPredictor(
+        pmf(Pmf(factors, 0.5), Spec(30, 41, 1)), squared_error(Mse((0.0, 5.5)), cfplug.Scale(1, 5)), "cpu"
+    )
+    rng = np.random.default_rng(0)
+    batch, order = Batch(rng.integers(0, 30, 1500), rng.integers(0, 41, 1500)), rng.permutation(1500)
+    whole = predictor.predict(batch)
+    assert predictor.predict(batch[order]).tolist() == whole[order].tolist()
+    rows = range(0, 1500, 29)
+    assert [predictor.predict(batch[row : row + 1])[0] for row in rows] == whole[rows].tolist()
+    assert predictor.predict(batch[:1023]).tolist() == whole[:1023].tolist()
+
+
+def test_a_module_predicts_as_in_evaluation_and_without_gradients() -> None:
+    class Noisy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out = nn.Embedding(2, 1)
+            self.noise = nn.Dropout(0.5)
+
+        def forward(self, batch: Batch) -> torch.Tensor:
+            outputs: torch.Tensor = self.noise(self.out(batch.user))
+            return outputs
+
+    module = Noisy().train()
+    predictor = NetworkPredictor(module, squared_error(Mse(), cfplug.Scale(1, 5)), "cpu")
+    users = np.arange(40) % 2
+    found = predictor.predict(Batch(users, users))
+    np.testing.assert_array_equal(found, module.out.weight.detach().double().numpy()[users, 0])
+    assert found.dtype == np.float64
+
+
+@pytest.mark.parametrize("model", ["bias", "pmf"])
+def test_changing_an_answer_does_not_change_the_model(model: str) -> None:
+    one, pairs = story(model=model), pairs_of([("a", 3), ("new", 1)])
+    before, bias = one.predict(pairs), one.biases("item")
+    bias.iloc[:] = 99.0
+    one.answer(pairs).rating[:] = 99.0
+    pd.testing.assert_frame_equal(one.predict(pairs), before)
+    assert (one.biases("item") < 9).all()

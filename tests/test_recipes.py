@@ -1,0 +1,109 @@
+"""The recipes that ship: each can be read and run, and the first keeps its promise on the real data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import cfplug
+from cfplug import shelf
+from cfplug.progress import Quiet
+from cfplug.recipe import parse_recipe, read_recipe
+from cfplug.results import Run
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+ARCHIVE = ROOT.parent / "shared" / "data" / "ml-100k.zip"
+
+each_recipe = pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+on_real_data = pytest.mark.skipif(
+    not ARCHIVE.parent.exists(), reason="there is no ../shared/data with the real archives"
+)
+
+
+def test_there_are_recipes_and_they_are_those_that_the_command_line_lists() -> None:
+    assert "pmf" in shelf.names()
+    assert sorted(path.stem for path in RECIPES) == sorted(shelf.names())
+
+
+@each_recipe
+def test_a_recipe_says_what_it_is(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    recipe = read_recipe(path)
+    assert text.startswith("# ")
+    assert recipe.title != path.stem
+    assert all(claim.source for claim in recipe.claims)
+
+
+@each_recipe
+def test_a_resolved_recipe_is_the_same_recipe(path: Path) -> None:
+    recipe = read_recipe(path)
+    again = parse_recipe(recipe.resolved(), str(path))
+    assert again == recipe
+    assert again.resolved() == recipe.resolved()
+
+
+@each_recipe
+def test_a_recipe_runs_on_data_that_needs_no_network(path: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(path)
+    short = ["train.epochs=1"] if any(model.train for model in recipe.models) else []
+    data = "data={use: synthetic, users: 41, items: 29, ratings: 500}"
+    run = cfplug.run(path, set=[data, *short, "device=cpu"], out=tmp_path, teller=Quiet())
+    assert len(run.metrics) == len(recipe.models) * len(recipe.metrics) * len(recipe.seeds)
+    assert run.recipe.text == path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run of pmf.yaml on the archive that GroupLens published."""
+    overrides = [f"data.path={ARCHIVE}", "device=cpu"]
+    return cfplug.run(ROOT / "recipes" / "pmf.yaml", set=overrides, out=tmp_path_factory.mktemp("real"), teller=Quiet())
+
+
+@on_real_data
+def test_pmf_keeps_its_promise_on_movielens(real: Run) -> None:
+    (claim,) = real.claims()
+    assert (claim.claim.at_most, claim.claim.metric) == (0.8217, "mse")
+    assert real.claims_met
+    assert 0.79 < claim.value <= 0.8217
+    kept = pd.read_parquet(real.path / "predictions.parquet")
+    assert len(kept) == 20_000
+    assert ((kept["prediction"] - kept["rating"]) ** 2).mean() == pytest.approx(claim.value, rel=1e-12)
+    assert kept["prediction"].between(0, 5.5).all()
+
+
+@on_real_data
+def test_the_opened_run_gives_the_same_answers(real: Run) -> None:
+    opened = cfplug.open_run(real.path)
+    kept = pd.read_parquet(real.path / "predictions.parquet")
+    told = opened.model.predict(kept)
+    assert told["prediction"].tolist() == kept["prediction"].tolist()
+    assert told["origin"].tolist() == kept["origin"].tolist()
+    assert 0 < (told["origin"] == "mean").sum() < 100
+    pd.testing.assert_frame_equal(opened.model.recommend(196, 10), real.model.recommend(196, 10), check_exact=True)
+
+
+@on_real_data
+def test_recommendations_are_the_best_of_what_the_user_has_not_seen(real: Run) -> None:
+    found = real.model.recommend(196, 10)
+    assert found["rank"].tolist() == list(range(1, 11))
+    catalogue = real.model.catalogue
+    seen = set(catalogue.item.decode(catalogue.rated_by(int(catalogue.user.encode([196])[0]))))
+    assert len(seen) == 39
+    unseen = [item for item in catalogue.item.ids if item not in seen]
+    every = real.model.predict(pd.DataFrame({"user": 196, "item": unseen}))
+    best = every.sort_values("prediction", ascending=False, kind="stable").head(10)
+    assert found["item"].tolist() == best["item"].tolist()
+    assert found["prediction"].tolist() == pytest.approx(best["prediction"].tolist(), rel=1e-6)
+    assert all(label.endswith(")") for label in found["label"])
+
+
+@on_real_data
+def test_the_biases_are_those_that_the_book_shows(real: Run) -> None:
+    (section,) = real.sections
+    assert section.title == "Item biases of pmf"
+    lowest, highest = ([row[0] for row in table.rows] for table in section.tables)
+    assert "Children of the Corn: The Gathering (1996)" in lowest
+    assert {"Titanic (1997)", "Shawshank Redemption, The (1994)"} & set(highest)

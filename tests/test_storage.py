@@ -1,0 +1,507 @@
+"""What lies in a run folder, and what is refused when one is opened."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import pickletools
+import shutil
+import types
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import cfplug
+from cfplug import ArtifactError, PluginError, RecipeError, Section, Table, runner, storage
+from cfplug.artifact import RunFolder, sha256, write_bytes
+from cfplug.progress import Quiet
+from cfplug.recipe import Recipe, parse_recipe
+from cfplug.registry import Candidate, Registry, assemble, installed
+from cfplug.results import Run
+from cfplug.storage import check_section, open_run, parquet, section_words
+
+RECIPE = """\
+title: ours
+data: {use: synthetic, users: 31, items: 17, ratings: 200}
+train: {epochs: 2, batch_size: 32}
+models: [{use: pmf, factors: 3}, bias]
+analyzers: [bias-ranking]
+claims: [{metric: mse, at_most: 9, model: pmf, source: a paper}]
+"""
+
+FILES = {
+    *("recipe.yaml", "resolved.yaml", "metrics.json", "claims.json", "history.csv", "predictions.parquet"),
+    *("environment.json", "report.html", "sections.json", "catalogue.json", "rated.safetensors"),
+    *("data.json", "files.json", "models/pmf/weights.safetensors", "models/pmf/model.json"),
+    *("models/bias/weights.safetensors", "models/bias/model.json"),
+}
+
+OPENED = sorted(
+    {
+        *("recipe.yaml", "resolved.yaml", "metrics.json", "sections.json", "catalogue.json", "rated.safetensors"),
+        *(name for name in FILES if name.startswith("models/")),
+    }
+)
+"""The files that are read when a run is opened."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out = tmp_path_factory.mktemp("runs")
+    return cfplug.run(parse_recipe(RECIPE, "ours.yaml"), out=out, teller=Quiet())
+
+
+@pytest.fixture
+def copied(run: Run, tmp_path: Path) -> Path:
+    """The run's folder, to be spoilt."""
+    return Path(shutil.copytree(run.path, tmp_path / "copy"))
+
+
+def files_of(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(folder: Path, name: str) -> str:
+    found, index = sha256((folder / name).read_bytes()), json.loads((folder / "files.json").read_text())
+    return (
+        f"{folder / name} is not the file that the run wrote: its SHA-256 is {found[:12]}..., not {index[name][:12]}..."
+    )
+
+
+def planted(folder: Path, name: str, data: bytes) -> None:
+    """Change a file as somebody would who knows of the index."""
+    (folder / name).write_bytes(data)
+    index = json.loads((folder / "files.json").read_text())
+    (folder / "files.json").write_text(json.dumps(index | {name: sha256(data)}))
+
+
+# What there is
+
+
+def test_a_run_folder_holds_exactly_its_files_and_the_docstring_says_what_for(run: Run) -> None:
+    assert files_of(run.path) == FILES
+    for name in FILES:
+        shown = name.replace("/pmf/", "/NAME/").replace("/bias/", "/NAME/")
+        assert f"`{shown}`" in (storage.__doc__ or "")
+
+
+def test_the_index_has_every_other_file(run: Run) -> None:
+    index = json.loads((run.path / "files.json").read_text())
+    assert index == {name: sha256((run.path / name).read_bytes()) for name in sorted(FILES - {"files.json"})}
+
+
+def is_pickle(data: bytes) -> bool:
+    try:
+        return bool(list(pickletools.genops(data)))
+    except Exception:
+        return False
+
+
+def test_no_file_is_a_pickle_or_an_archive_of_one(run: Run) -> None:
+    assert is_pickle(pickle.dumps({"weights": [1.0]}))
+    assert [name for name in FILES if is_pickle((run.path / name).read_bytes())] == []
+    assert [name for name in FILES if zipfile.is_zipfile(run.path / name)] == []
+
+
+def test_an_opened_run_is_the_run_that_was_left(run: Run) -> None:
+    found = open_run(run.path)
+    assert (found.path, found.recipe) == (run.path, run.recipe)
+    assert found.recipe.text == RECIPE
+    pd.testing.assert_frame_equal(found.metrics, run.metrics, check_exact=True)
+    assert found.sections == run.sections
+    assert (str(found), found.claims()) == (str(run), run.claims())
+    asked = pd.DataFrame({"user": [3, 1, 31, 99], "item": [2, 17, 5, 5]})
+    for left, opened in zip(run.models, found.models, strict=True):
+        pd.testing.assert_frame_equal(opened.predict(asked), left.predict(asked), check_exact=True)
+        pd.testing.assert_frame_equal(opened.recommend(7, 4), left.recommend(7, 4), check_exact=True)
+
+
+def test_the_predictions_of_the_folder_are_the_models_own(run: Run) -> None:
+    kept = pd.read_parquet(run.path / "predictions.parquet")
+    assert list(kept) == ["model", "seed", "part", "user", "item", "rating", "prediction", "origin"]
+    assert len(kept) == 2 * 40
+    for name, rows in kept.groupby("model"):
+        told = run.find(str(name)).predict(rows)
+        assert told["prediction"].tolist() == rows["prediction"].tolist()
+        mse = ((rows["prediction"] - rows["rating"]) ** 2).mean()
+        assert run.values(str(name), "mse").item() == pytest.approx(mse, rel=1e-12)
+
+
+def test_a_run_can_be_opened_where_it_was_moved_to(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(copied.parent)
+    assert open_run("copy").path == Path("copy")
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "files.json", "model with spaces", "é"])
+def test_a_model_may_have_any_name_that_names_a_folder(tmp_path: Path, name: str) -> None:
+    text = RECIPE.replace("bias]\n", f'{{use: bias, name: "{name}"}}]\n', 1)
+    made = cfplug.run(parse_recipe(text, "ours.yaml"), out=tmp_path, teller=Quiet())
+    assert (made.path / "models" / name / "model.json").exists()
+    assert open_run(made.path).find(name).name == name
+
+
+def test_with_several_seeds_each_model_has_a_folder_for_each(run: Run) -> None:
+    several = parse_recipe(f"{RECIPE}seeds: [8, 5]\n", "ours.yaml")
+    assert [storage.model_folder(several, "pmf", seed) for seed in several.seeds] == [
+        "models/pmf-seed-8",
+        "models/pmf-seed-5",
+    ]
+    assert storage.model_folder(run.recipe, "pmf", 42) == "models/pmf"
+
+
+# What is refused
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from(OPENED), place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+def test_one_changed_byte_is_refused(copied: Path, name: str, place: float, flip: int) -> None:
+    path = copied / name
+    before = path.read_bytes()
+    data = bytearray(before)
+    data[int(place * len(data))] ^= flip
+    path.write_bytes(data)
+    try:
+        with pytest.raises(ArtifactError) as caught:
+            open_run(copied)
+        assert str(caught.value) == refused(copied, name)
+    finally:
+        path.write_bytes(before)
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_a_file_that_was_cut_is_refused(copied: Path, name: str) -> None:
+    (copied / name).write_bytes((copied / name).read_bytes()[:-1])
+    with pytest.raises(ArtifactError) as caught:
+        open_run(copied)
+    assert str(caught.value) == refused(copied, name)
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_a_file_that_is_gone_is_named(copied: Path, name: str) -> None:
+    (copied / name).unlink()
+    with pytest.raises(ArtifactError) as caught:
+        open_run(copied)
+    assert str(caught.value) == f"{copied / name} cannot be read: No such file or directory"
+
+
+def test_weights_of_two_models_cannot_be_swapped(copied: Path) -> None:
+    pmf, bias = copied / "models/pmf/weights.safetensors", copied / "models/bias/weights.safetensors"
+    pmf.rename(copied / "aside")
+    bias.rename(pmf)
+    (copied / "aside").rename(bias)
+    with pytest.raises(ArtifactError) as caught:
+        open_run(copied)
+    assert str(caught.value) == refused(copied, "models/pmf/weights.safetensors")
+
+
+def test_a_run_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        open_run(tmp_path / "none")
+    assert str(caught.value) == f"{tmp_path}/none: there is no such run"
+
+
+def test_a_run_that_is_not_finished_says_how_to_go_on(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "ours", {"recipe.yaml": RECIPE})
+    with pytest.raises(ArtifactError) as caught:
+        open_run(folder.partial)
+    assert str(caught.value) == f"{folder.partial} is not finished; go on with: cfplug resume {folder.partial}"
+
+
+def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        open_run(tmp_path)
+    assert str(caught.value) == f"{tmp_path} has no files.json; it is not a run folder, or not whole"
+
+
+def test_an_index_that_is_no_table_is_refused(copied: Path) -> None:
+    (copied / "files.json").write_text("[]")
+    with pytest.raises(ArtifactError) as caught:
+        open_run(copied)
+    assert str(caught.value) == f"{copied}/files.json is damaged: it is no table of files"
+
+
+def test_a_file_that_the_index_does_not_name_is_refused(copied: Path) -> None:
+    index = json.loads((copied / "files.json").read_text())
+    del index["sections.json"]
+    (copied / "files.json").write_text(json.dumps(index))
+    with pytest.raises(ArtifactError) as caught:
+        open_run(copied)
+    found = sha256((copied / "sections.json").read_bytes())[:12]
+    assert str(caught.value) == (
+        f"{copied}/sections.json is not the file that the run wrote: its SHA-256 is {found}..., not None..."
+    )
+
+
+# A hostile folder, whose index fits what was planted in it
+
+
+class Trap:
+    """Whoever unpickles this runs code."""
+
+    def __reduce__(self):
+        return os.mkdir, (os.environ["CFPLUG_TRAP"],)
+
+
+@pytest.fixture
+def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CFPLUG_TRAP", str(tmp_path / "sprung"))
+    return tmp_path / "sprung"
+
+
+def test_a_pickle_in_the_place_of_weights_is_refused_and_never_run(copied: Path, trap: Path) -> None:
+    name = "models/pmf/weights.safetensors"
+    planted(copied, name, pickle.dumps(Trap()))
+    with pytest.raises(ArtifactError) as caught:
+        open_run(copied)
+    assert str(caught.value) == f"{copied / name} is damaged: Error while deserializing header: header too large"
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("tag", ["!!python/object/apply:os.mkdir", "!!python/object/new:os.mkdir"])
+@pytest.mark.parametrize("name", ["resolved.yaml", "recipe.yaml"])
+def test_a_recipe_with_tags_is_only_text(copied: Path, trap: Path, name: str, tag: str) -> None:
+    text = (copied / name).read_text()
+    assert text.startswith("title: ours\n")
+    planted(copied, name, text.replace("title: ours", f'title: {tag} ["{trap}"]').encode())
+    if name == "recipe.yaml":
+        assert tag in open_run(copied).recipe.text
+    else:
+        with pytest.raises(RecipeError) as caught:
+            open_run(copied)
+        assert str(caught.value).startswith(
+            f"{copied}/resolved.yaml:1:8: title: tags are not allowed; write the plain value\n"
+        )
+    assert not trap.exists()
+
+
+def test_a_recipe_cannot_name_a_module(copied: Path) -> None:
+    text = (copied / "resolved.yaml").read_text()
+    planted(copied, "resolved.yaml", text.replace("use: factors/pmf", "use: os:system").encode())
+    with pytest.raises(RecipeError) as caught:
+        open_run(copied)
+    line = text[: text.index("use: factors/pmf")].count("\n") + 1
+    assert str(caught.value) == (
+        f'{copied}/resolved.yaml:{line}:8: models[0].use: no model called "os:system" (cfplug list models)\n'
+        "1 problem; nothing was run."
+    )
+
+
+def words(copied: Path, change: dict) -> bytes:
+    return json.dumps(json.loads((copied / "models/pmf/model.json").read_text()) | change).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"scale": None}, "TypeError: 'NoneType' object is not subscriptable"),
+        ({"scale": {}}, "KeyError: 'low'"),
+        ({"seed": "import os"}, "ValueError: invalid literal for int() with base 10: 'import os'"),
+    ],
+)
+def test_hostile_words_of_a_model_are_refused(copied: Path, change: dict, reason: str) -> None:
+    planted(copied, "models/pmf/model.json", words(copied, change))
+    with pytest.raises(ArtifactError) as caught:
+        open_run(copied)
+    assert str(caught.value) == f"model.json of pmf is damaged: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("catalogue.json", "[]", "TypeError: list indices must be integers or slices, not str"),
+        ("catalogue.json", '{"user": {}}', "KeyError: 'labels'"),
+        ("sections.json", '[{"title": "x"}]', "KeyError: 'text'"),
+        ("sections.json", "3", "TypeError: 'int' object is not iterable"),
+        ("metrics.json", "3", "ValueError: DataFrame constructor not properly called!"),
+    ],
+)
+def test_data_of_another_shape_is_refused(copied: Path, name: str, data: str, reason: str) -> None:
+    planted(copied, name, data.encode())
+    with pytest.raises(ArtifactError) as caught:
+        open_run(copied)
+    assert str(caught.value) == f"{copied / name} is damaged: {reason}"
+
+
+# A stopped run
+
+
+class Stop(Quiet):
+    """Interrupts a run where it says these words."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def say(self, text: str) -> None:
+        if self.words in text:
+            raise KeyboardInterrupt
+
+    def progress(self, done: float | None, message: str) -> None:
+        self.say(message)
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Callable[[str], RunFolder]:
+    def until(words: str) -> RunFolder:
+        with pytest.raises(KeyboardInterrupt):
+            cfplug.run(parse_recipe(RECIPE, "ours.yaml"), out=tmp_path, teller=Stop(words))
+        (partial,) = tmp_path.glob("ours-*.partial")
+        return RunFolder.of_partial(partial)
+
+    return until
+
+
+@pytest.mark.parametrize("words", ['{"history": [3]}', '{"history": "no JSON"}', "{}"])
+def test_a_checkpoint_that_is_none_is_refused(stopped: Callable[[str], RunFolder], words: str) -> None:
+    folder = stopped("epoch 1 of 2")
+    path = folder.partial / "checkpoints/models/pmf.safetensors"
+    write_bytes(
+        path, storage.arrays_to_bytes({"x": np.arange(2)}, {k: json.dumps(v) for k, v in json.loads(words).items()})
+    )
+    with pytest.raises(ArtifactError) as caught:
+        storage.read_checkpoint(folder, "models/pmf")
+    cause = caught.value.__cause__
+    assert str(caught.value) == f"{path} is damaged: {type(cause).__name__}: {cause}"
+
+
+def test_a_cut_checkpoint_is_refused(stopped: Callable[[str], RunFolder]) -> None:
+    folder = stopped("epoch 1 of 2")
+    path = folder.partial / "checkpoints/models/pmf.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ArtifactError) as caught:
+        cfplug.resume(folder.partial, teller=Quiet())
+    assert str(caught.value) == (
+        f"{path} is damaged: Error while deserializing header: incomplete metadata, file not fully covered"
+    )
+
+
+def test_changed_weights_of_a_finished_model_are_not_gone_on_with(stopped: Callable[[str], RunFolder]) -> None:
+    folder = stopped("round 1 of")
+    path = folder.partial / "models/pmf/weights.safetensors"
+    data = bytearray(path.read_bytes())
+    expected = sha256(data)[:12]
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtifactError) as caught:
+        cfplug.resume(folder.partial, teller=Quiet())
+    assert str(caught.value) == (
+        f"{path} is not the file that the run wrote: its SHA-256 is {sha256(data)[:12]}..., not {expected}..."
+    )
+
+
+def test_a_folder_lacks_only_its_name_when_the_index_is_there_and_true(run: Run, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "ours")
+    shutil.copytree(run.path, folder.partial)
+    assert storage.lacks_only_its_name(folder)
+    (folder.partial / "history.csv").write_text("changed")
+    with pytest.raises(ArtifactError) as caught:
+        storage.lacks_only_its_name(folder)
+    assert str(caught.value) == refused(folder.partial, "history.csv")
+    (folder.partial / "files.json").unlink()
+    assert not storage.lacks_only_its_name(folder)
+
+
+def test_the_index_leaves_out_itself_drafts_and_checkpoints(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "ours", {"recipe.yaml": RECIPE})
+    for name in (".files.json.tmp", "models/x/.model.json.tmp", "checkpoints/models/x.safetensors"):
+        (folder.partial / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.partial / name).touch()
+    storage.write_index(folder)
+    assert list(json.loads((folder.partial / "files.json").read_text())) == ["recipe.yaml"]
+
+
+# Tables and sections
+
+
+def test_a_column_of_numbers_and_text_becomes_text_in_parquet() -> None:
+    frame = pd.DataFrame({"user": pd.Series([1, "1", "é"], dtype=object), "item": [3, 2, 1], "value": [0.5, 1.5, -2.0]})
+    back = pd.read_parquet(io.BytesIO(parquet(frame)))
+    assert back["user"].tolist() == ["1", "1", "é"]
+    assert back["item"].tolist() == [3, 2, 1]
+    assert back["value"].tolist() == [0.5, 1.5, -2.0]
+
+
+def test_numbers_of_numpy_in_a_section_become_plain_ones() -> None:
+    table = Table("t", ("a", "b", "c"), [(np.float64(0.5), np.int32(3), np.bool_(True)), ("x", None, 1.5)])
+    found = section_words([check_section(Section("s", "one paragraph", [table]))])
+    assert json.loads(json.dumps(found)) == [
+        {
+            "title": "s",
+            "text": ["one paragraph"],
+            "tables": [{"title": "t", "columns": ["a", "b", "c"], "rows": [[0.5, 3, True], ["x", None, 1.5]]}],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "text"),
+    [
+        (None, "analyze gave NoneType, not a Section"),
+        (
+            Section("s", "", [Table("t", ("a",), [(float("nan"),)])]),
+            "analyze gave a section with a cell that is neither text nor a finite number: "
+            "Out of range float values are not JSON compliant: nan",
+        ),
+        (
+            Section("s", "", [Table("t", ("a",), [(Path("x"),)])]),
+            "analyze gave a section with a cell that is neither text nor a finite number: "
+            "Object of type PosixPath is not JSON serializable",
+        ),
+    ],
+)
+def test_a_section_that_a_folder_cannot_hold_is_the_analyzers_fault(section: object, text: str) -> None:
+    with pytest.raises(PluginError) as caught:
+        check_section(section)
+    assert str(caught.value) == text
+
+
+# A cold start that draws at random
+
+
+class Drawn:
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def predict(self, pairs: pd.DataFrame) -> np.ndarray:
+        return self.rng.uniform(1, 5, len(pairs))
+
+
+def with_chance() -> Registry:
+    """The installed plugins, and one whose cold start answers at random."""
+    module = types.ModuleType("chance")
+    module.cfplug_cold_starts = cfplug.hookimpl(  # type: ignore[attr-defined]
+        _named("cfplug_cold_starts", lambda: [cfplug.ColdStart("chance", adapt=adapt, origin="drawn")])
+    )
+    return assemble([*installed(), Candidate("chance", "tests", "1", lambda: module)])
+
+
+def _named(name: str, function: Callable) -> Callable:
+    function.__name__ = name
+    return function
+
+
+def adapt(params, fitted, newcomers, context) -> Drawn:
+    return Drawn(context.rng)
+
+
+def test_an_answer_drawn_at_random_is_the_same_in_the_run_and_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = with_chance()
+    monkeypatch.setattr(runner, "load", lambda folders: registry)
+    monkeypatch.setattr(storage, "load", lambda folders: registry)
+    recipe: Recipe = parse_recipe(f"{RECIPE}unknown: chance\n", "ours.yaml", registry=registry)
+    made = cfplug.run(recipe, out=tmp_path, teller=Quiet())
+    asked = pd.DataFrame({"user": [98, 99, 98], "item": [1, 2, 3]})
+    first = made.model.predict(asked)
+    assert first["origin"].tolist() == ["drawn"] * 3
+    assert first["prediction"].nunique() == 3
+    pd.testing.assert_frame_equal(made.model.predict(asked), first)
+    pd.testing.assert_frame_equal(open_run(made.path).model.predict(asked), first)

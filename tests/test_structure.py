@@ -1,0 +1,268 @@
+"""The plan of the house: who may import whom, what is public, and what is loaded when."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+import cfplug
+
+CORE = Path(cfplug.__file__).parent
+PLUGINS = CORE.parent / "plugins"
+
+GROUND, NAMES, DATA, BOTH, TOP = "ground", "names", "data", "both", "top"
+
+ORDER = {
+    "errors": GROUND,
+    "params": NAMES,
+    "document": NAMES,
+    "dataset": DATA,
+    "components": NAMES,
+    "settings": NAMES,
+    "hookspecs": NAMES,
+    "registry": NAMES,
+    "recipe": NAMES,
+    "encoding": DATA,
+    "prediction": DATA,
+    "training": DATA,
+    "artifact": DATA,
+    "fitting": BOTH,
+    "results": BOTH,
+    "report": BOTH,
+    "storage": BOTH,
+    "progress": GROUND,
+    "runner": BOTH,
+    "shelf": GROUND,
+    "cli": TOP,
+}
+"""Every module of the core, each below what imports it, and the part of the house in which it lies.
+
+The wing of names (params, components, hookspecs, registry, recipe) and the wing of data (dataset,
+encoding, training, artifact) stand on the ground floor and know nothing of each other but what BETWEEN
+says. They meet in the rooms of both (fitting, results, report, storage, runner); cli is on top.
+"""
+
+BETWEEN = {("components", "dataset"), ("training", "settings")}
+"""The doors between the wings: who may look over at what."""
+
+VAGUE = ("utils", "util", "base", "common", "types", "helpers", "misc")
+
+
+@frozen
+class Import:
+    """One import: where it stands, the module and the names that it takes (empty: the module itself)."""
+
+    file: Path
+    line: int
+    module: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.file.name}:{self.line} imports {self.module} {', '.join(self.names)}".strip()
+
+
+def imports(file: Path) -> Iterator[Import]:
+    """Every import of a file: at its top, in functions, and under TYPE_CHECKING."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (Import(file, node.lineno, alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: write the whole name of the package"
+            yield Import(file, node.lineno, str(node.module), tuple(alias.name for alias in node.names))
+
+
+def core_modules() -> dict[str, Path]:
+    return {file.stem: file for file in CORE.glob("*.py") if file.stem != "__init__"}
+
+
+def core_imports(name: str) -> Iterator[tuple[Import, str]]:
+    """The imports of one core module that stay in the core, each with the module that it means."""
+    for each in imports(core_modules()[name]):
+        if each.module.split(".")[0] == "cfplug":
+            whole = [each.module] if each.module != "cfplug" else [f"cfplug.{name}" for name in each.names]
+            yield from ((each, module.partition(".")[2]) for module in whole)
+
+
+def plugin_files() -> list[Path]:
+    return sorted(PLUGINS.glob("cfplug_*/**/*.py"))
+
+
+def test_every_module_of_the_core_has_its_place_in_the_order() -> None:
+    assert set(ORDER) == set(core_modules())
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_module_imports_only_what_lies_below_it(name: str) -> None:
+    floors = list(ORDER)
+    for each, target in core_imports(name):
+        assert target in ORDER, f"{each}: the core imports its own modules, not the names that others use"
+        assert floors.index(target) < floors.index(name), f"{each}: nothing is imported back down the line"
+
+
+@pytest.mark.parametrize("name", [name for name, part in ORDER.items() if part in (GROUND, NAMES, DATA)])
+def test_a_wing_does_not_look_into_the_other(name: str) -> None:
+    for each, target in core_imports(name):
+        allowed = ORDER[target] in (GROUND, ORDER[name]) or (name, target) in BETWEEN
+        assert allowed, f"{each}: {name} is of {ORDER[name]}, {target} of {ORDER[target]}"
+
+
+def test_the_core_imports_no_plugin_and_no_test() -> None:
+    for file in CORE.rglob("*.py"):
+        for each in imports(file):
+            assert not each.module.startswith(("cfplug_", "tests", "pytest")) or "testing" in file.parts, str(each)
+
+
+def test_a_plugin_imports_only_public_names_of_cfplug_and_its_own_package() -> None:
+    assert plugin_files(), "no plugin was found; this test looks at none"
+    for file in plugin_files():
+        package = file.relative_to(PLUGINS).parts[0]
+        for each in imports(file):
+            root = each.module.split(".")[0]
+            if root == "cfplug":
+                assert each.module == "cfplug", f"{each}: a plugin uses the public names of cfplug"
+                assert set(each.names) <= set(cfplug.__all__), str(each)
+            elif root.startswith("cfplug_"):
+                assert root == package, f"{each}: a plugin knows no other plugin"
+
+
+def test_a_plugin_asks_cfplug_only_for_public_names() -> None:
+    for file in plugin_files():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "cfplug":
+                assert node.attr in cfplug.__all__, f"{file.name}:{node.lineno}: cfplug.{node.attr} is not public"
+
+
+def test_a_manifest_imports_only_attrs_cfplug_and_the_standard_library() -> None:
+    manifests = [file for file in plugin_files() if file.name == "__init__.py" and file.parent.parent == PLUGINS]
+    assert manifests
+    for file in manifests:
+        for each in imports(file):
+            root = each.module.split(".")[0]
+            assert root in {"attrs", "cfplug", *sys.stdlib_module_names}, f"{each}: a manifest imports nothing heavy"
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    vague = [file for file in [*CORE.rglob("*.py"), *plugin_files()] if file.stem in VAGUE]
+    assert vague == []
+
+
+def test_every_public_name_exists_and_is_listed_once() -> None:
+    assert len(set(cfplug.__all__)) == len(cfplug.__all__)
+    for name in cfplug.__all__:
+        assert getattr(cfplug, name) is not None
+    assert dir(cfplug) == sorted(cfplug.__all__)
+
+
+def test_an_unknown_public_name_is_told_with_the_nearest_one() -> None:
+    with pytest.raises(AttributeError) as caught:
+        cfplug.Datset  # noqa: B018
+    assert str(caught.value) == "module 'cfplug' has no attribute 'Datset'; did you mean Dataset?"
+
+
+# What is loaded when
+
+HEAVY = ("torch", "fastai", "pandas", "numpy", "pyarrow", "sklearn", "scipy", "jinja2", "safetensors")
+
+LIGHT_COMMANDS = (
+    ["--help"],
+    ["--version"],
+    ["run", "--help"],
+    ["check", "pmf"],
+    ["check", "pmf", "--json", "--set", "models.0.factors=20"],
+    ["check", "pmf", "--set", "models.0.factors=no"],
+    ["list", "models"],
+    ["list", "cold-starts", "--json"],
+    ["describe", "model", "pmf"],
+    ["describe", "source", "csv", "--json"],
+    ["plugins"],
+    ["plugins", "--json"],
+    ["doctor"],
+    ["recipes", "list"],
+    ["recipes", "show", "pmf"],
+    ["data", "list"],
+)
+
+COMPLETIONS = ("cfplug ", "cfplug de", "cfplug describe model ", "cfplug list ", "cfplug data show ", "cfplug run p")
+
+LOOK = """
+import contextlib, io, json, os, sys
+heavy, commands, completions = json.loads(sys.argv[1])
+told = {}
+
+def look(name, answer=""):
+    told[name] = {"loaded": [each for each in heavy if each in sys.modules], "answer": answer}
+
+import cfplug
+look("import cfplug")
+from cfplug.cli import main
+look("import cfplug.cli")
+def call(name, arguments, **variables):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    os.environ.update(variables)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            main(arguments, prog_name="cfplug")
+        except SystemExit as left:
+            code = left.code
+    look(name, out.buffer.getvalue().decode())
+    told[name]["code"] = code
+for arguments in commands:
+    call(" ".join(arguments), arguments)
+for line in completions:
+    asked = {"_CFPLUG_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    call(f"completion of {line!r}", [], **asked)
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def looked() -> dict[str, dict[str, object]]:
+    """What every light command loaded, answered and left with; all of them in one fresh interpreter."""
+    call = [sys.executable, "-c", LOOK, json.dumps([HEAVY, LIGHT_COMMANDS, COMPLETIONS])]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, dict[str, object]] = json.loads(done.stdout)
+    return told
+
+
+def test_importing_cfplug_and_every_light_command_load_nothing_heavy(looked: dict[str, dict[str, object]]) -> None:
+    assert len(looked) == 2 + len(LIGHT_COMMANDS) + len(COMPLETIONS)
+    assert {name: told["loaded"] for name, told in looked.items() if told["loaded"]} == {}
+
+
+def test_the_light_commands_did_their_work_while_they_were_watched(looked: dict[str, dict[str, object]]) -> None:
+    codes = {name: told.get("code") for name, told in looked.items() if told.get("code")}
+    assert codes == {"check pmf --set models.0.factors=no": 2}
+    assert "dot-product" in str(looked["list models"]["answer"])
+    assert "title: PMF on MovieLens 100K" in str(looked["recipes show pmf"]["answer"])
+
+
+def completed(looked: dict[str, dict[str, object]], line: str) -> list[str]:
+    answer = str(looked[f"completion of {line!r}"]["answer"])
+    return [line.partition(",")[2] for line in answer.splitlines() if line.startswith("plain,")]
+
+
+def test_the_shell_completes_commands_kinds_components_sources_and_recipes(
+    looked: dict[str, dict[str, object]],
+) -> None:
+    assert completed(looked, "cfplug de") == ["describe"]
+    assert {"run", "check", "recommend"} <= set(completed(looked, "cfplug "))
+    assert {"bias", "dot-product", "mean", "pmf"} <= set(completed(looked, "cfplug describe model "))
+    assert completed(looked, "cfplug list ") == [
+        "sources",
+        "splits",
+        "models",
+        "losses",
+        "metrics",
+        "cold-starts",
+        "analyzers",
+    ]
+    assert {"csv", "movielens-100k", "synthetic"} <= set(completed(looked, "cfplug data show "))
+    assert "pmf" in completed(looked, "cfplug run p")

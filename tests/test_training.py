@@ -1,0 +1,524 @@
+"""Training: batches, the rules of a step, checkpoints to the bit, and a Learner to go on with by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+import torch
+from fastai.callback.core import Callback
+from fastai.learner import Learner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from cfplug import ArtifactError, Batch, Interactions, PluginError, TrainingError, training
+from cfplug.settings import OPTIMIZERS, SCHEDULES, TrainSettings
+from cfplug.training import Checkpoint, Epoch, Scored, TensorLoader, Watch, resolve_device, seed_for, train
+
+USERS, ITEMS = 7, 5
+
+
+class Head(nn.Module):
+    """The simplest head: the output is the rating."""
+
+    n_outputs = 1
+
+    def decode(self, outputs: Tensor) -> Tensor:
+        return outputs.squeeze(-1)
+
+    def loss(self, outputs: Tensor, rating: Tensor) -> Tensor:
+        return nn.functional.mse_loss(self.decode(outputs), rating)
+
+
+class OneNumber(nn.Module):
+    """Every rating is one weight without a dimension, so that a step can be written down by hand."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(start))
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.weight.expand(len(batch), 1)
+
+
+class Network(nn.Module):
+    """A little of everything that has a state: embeddings, a bias, running means, chance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.user, self.item = nn.Embedding(USERS, 3), nn.Embedding(ITEMS, 2)
+        self.inner = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Dropout(0.3), nn.Linear(4, 1))
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.inner(torch.cat([self.user(batch.user), self.item(batch.item)], dim=1))
+
+
+class FailsAt(OneNumber):
+    """Gives no number at its n-th call."""
+
+    def __init__(self, call: int, value: float) -> None:
+        super().__init__(1.0)
+        self.calls, self.call, self.value = 0, call, value
+
+    def forward(self, batch: Batch) -> Tensor:
+        self.calls += 1
+        return super().forward(batch) * (self.value if self.calls == self.call else 1.0)
+
+
+def interactions(n: int, seed: int = 0) -> Interactions:
+    rng = np.random.default_rng(seed)
+    batch = Batch(rng.integers(0, USERS, n), rng.integers(0, ITEMS, n))
+    return Interactions(batch, rng.integers(1, 6, n).astype(np.float64), USERS, ITEMS)
+
+
+def numbered(n: int) -> Interactions:
+    """Rows that can be told from each other in every column."""
+    return Interactions(Batch(np.arange(n), np.arange(n) + 1000), np.arange(n) + 0.5, n, n + 1000)
+
+
+def trained(
+    module: nn.Module,
+    chosen: TrainSettings,
+    n: tuple[int, int] = (41, 13),
+    *,
+    watch: Watch | None = None,
+    resume: Checkpoint | None = None,
+) -> tuple[Learner, tuple[Epoch, ...]]:
+    scored, data = Scored(module, Head()), (interactions(n[0]), interactions(n[1], seed=1))
+    return train(scored, data, chosen, name="ours", seed=11, device="cpu", watch=watch or Watch(), resume=resume)
+
+
+def network() -> Network:
+    torch.manual_seed(5)
+    return Network()
+
+
+def bits(arrays: dict[str, np.ndarray]) -> dict[str, tuple[Any, bytes]]:
+    return {name: (array.shape, array.tobytes()) for name, array in arrays.items()}
+
+
+# Seeds and devices
+
+
+def test_seeds_of_steps_are_stable_and_differ_by_seed_and_step() -> None:
+    assert seed_for(42, "epoch 0") == 2735580437810899741
+    asked = [(seed, f"epoch {epoch}") for seed in range(20) for epoch in range(20)]
+    seeds = {seed_for(*each) for each in asked}
+    assert len(seeds) == len(asked)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "best"), [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+)
+def test_auto_is_the_best_device_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, best: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert resolve_device("auto") == best
+    assert resolve_device("cpu") == "cpu"
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(TrainingError) as caught:
+        resolve_device(device)
+    assert str(caught.value) == f"device: this machine has no {device}; say `device: auto` or `device: cpu`"
+
+
+# Batches
+
+
+def rows_of(loader: TensorLoader) -> list[list[tuple[int, int, float]]]:
+    return [
+        list(zip(batch.user.tolist(), batch.item.tolist(), rating.tolist(), strict=True)) for batch, rating in loader
+    ]
+
+
+@given(n=st.integers(1, 70), size=st.integers(1, 80), seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 9))
+def test_the_batches_of_an_epoch_are_a_permutation_of_the_rows(n: int, size: int, seed: int, epoch: int) -> None:
+    loader = TensorLoader(numbered(n), size, "cpu", seed)
+    loader.epoch = epoch
+    batches = rows_of(loader)
+    whole = [(row, row + 1000, row + 0.5) for row in range(n)]
+    assert sorted(row for batch in batches for row in batch) == whole
+    assert len(loader) == len(batches) == math.ceil(n / size)
+    assert all(len(batch) == size for batch in batches[:-1])
+
+
+@given(n=st.integers(1, 70), size=st.integers(1, 80))
+def test_without_a_seed_the_rows_stay_in_order(n: int, size: int) -> None:
+    loader = TensorLoader(numbered(n), size, "cpu")
+    assert [row[0] for batch in rows_of(loader) for row in batch] == list(range(n))
+
+
+def test_epochs_differ_seeds_differ_and_the_same_seed_gives_the_same() -> None:
+    def order(seed: int, epoch: int) -> tuple[int, ...]:
+        loader = TensorLoader(numbered(50), 8, "cpu", seed)
+        loader.epoch = epoch
+        return tuple(row[0] for batch in rows_of(loader) for row in batch)
+
+    assert len({order(seed, epoch) for seed in range(4) for epoch in range(5)}) == 20
+    assert order(3, 2) == order(3, 2)
+
+
+def test_a_loader_that_is_asked_again_goes_on_to_the_next_epoch() -> None:
+    loader = TensorLoader(numbered(50), 8, "cpu", seed=3)
+    first, second = rows_of(loader), rows_of(loader)
+    loader.epoch = 0
+    assert rows_of(loader) == first != second
+
+
+def test_the_order_does_not_depend_on_what_was_drawn_before() -> None:
+    loader = TensorLoader(numbered(50), 8, "cpu", seed=3)
+    first = rows_of(loader)
+    torch.rand(7)
+    loader.epoch = 0
+    state = torch.get_rng_state()
+    assert rows_of(loader) == first
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+# The rules of a step, against their equations
+
+
+def test_adam_is_the_equation_in_its_docstring() -> None:
+    chosen = TrainSettings(
+        epochs=6,
+        learning_rate=0.05,
+        weight_decay=0.3,
+        batch_size=100,
+        schedule="constant",
+        momentum=0.8,
+        beta2=0.95,
+        epsilon=1e-3,
+    )
+    learner, _ = trained(OneNumber(2.0), chosen)
+    value, m, v = 2.0, 0.0, 0.0
+    mean = interactions(41).rating.mean()
+    for step in range(1, 7):
+        gradient = 2 * (value - mean)
+        m = 0.8 * m + 0.2 * gradient
+        v = 0.95 * v + 0.05 * gradient**2
+        corrected = (m / (1 - 0.8**step)) / (math.sqrt(v / (1 - 0.95**step)) + 1e-3)
+        value -= 0.05 * (corrected + 0.3 * value)
+    assert learner.model.module.weight.item() == pytest.approx(value, rel=1e-5)
+
+
+def test_sgd_is_the_equation_in_its_docstring() -> None:
+    chosen = TrainSettings(
+        epochs=5,
+        learning_rate=0.02,
+        weight_decay=0.3,
+        batch_size=100,
+        schedule="constant",
+        optimizer="sgd",
+        momentum=0.7,
+    )
+    learner, _ = trained(OneNumber(2.0), chosen)
+    value, velocity, mean = 2.0, 0.0, interactions(41).rating.mean()
+    for _step in range(5):
+        velocity = 0.7 * velocity + 2 * (value - mean) + 0.3 * value
+        value -= 0.02 * velocity
+    assert learner.model.module.weight.item() == pytest.approx(value, rel=1e-5)
+
+
+def test_one_cycle_climbs_and_falls_along_two_cosines() -> None:
+    learner, _ = trained(OneNumber(2.0), TrainSettings(epochs=4, learning_rate=0.01, batch_size=10))
+    steps = 4 * 5
+
+    def expected(step: int) -> float:
+        done = step / steps
+        low, high, part = (0.01 / 25, 0.01, done / 0.25) if done < 0.25 else (0.01, 0.01 / 1e5, (done - 0.25) / 0.75)
+        return low + (1 - math.cos(math.pi * part)) * (high - low) / 2
+
+    assert learner.recorder.lrs == pytest.approx([expected(step) for step in range(steps)], rel=1e-6)
+
+
+def test_a_constant_schedule_keeps_its_rate() -> None:
+    chosen = TrainSettings(epochs=3, learning_rate=0.01, batch_size=10, schedule="constant")
+    learner, _ = trained(OneNumber(2.0), chosen)
+    assert learner.recorder.lrs == [0.01] * 15
+
+
+def test_losses_are_means_over_rows_not_over_batches() -> None:
+    chosen = TrainSettings(
+        epochs=1, learning_rate=1e-30, batch_size=16, schedule="constant", optimizer="sgd", weight_decay=0.0
+    )
+    _, history = trained(OneNumber(2.0), chosen, n=(41, 13))
+    mean_square = [float(np.mean((interactions(n, seed).rating - 2.0) ** 2)) for n, seed in ((41, 0), (13, 1))]
+    assert [history[0].train_loss, history[0].valid_loss] == pytest.approx(mean_square, rel=1e-6)
+
+
+def test_training_learns() -> None:
+    _, history = trained(network(), TrainSettings(epochs=8, learning_rate=0.05, batch_size=9))
+    assert [epoch.epoch for epoch in history] == list(range(1, 9))
+    assert history[-1].train_loss < 0.6 * history[0].train_loss
+
+
+# Going on after a stop
+
+BOTH = [(schedule, optimizer) for schedule in SCHEDULES for optimizer in OPTIMIZERS]
+
+
+def watched(chosen: TrainSettings, resume: Checkpoint | None = None) -> list[Checkpoint]:
+    """Every checkpoint of a training of the network, the one that it went on from first."""
+    kept = [resume] if resume else []
+    trained(network(), chosen, watch=Watch(checkpoint=kept.append), resume=resume)
+    return kept
+
+
+@pytest.mark.parametrize(("schedule", "optimizer"), BOTH)
+def test_a_resumed_training_is_the_unbroken_one_to_the_last_bit(schedule: str, optimizer: str) -> None:
+    chosen = TrainSettings(
+        epochs=4, learning_rate=0.02, batch_size=9, schedule=schedule, optimizer=optimizer, momentum=0.8
+    )
+    unbroken = watched(chosen)
+    assert len(unbroken) == 4
+    assert any(name.startswith("optimizer.") for name in unbroken[0].arrays)
+    for stopped in range(3):
+        resumed = watched(chosen, unbroken[stopped])
+        assert len(resumed) == 4 - stopped
+        for before, after in zip(unbroken[stopped + 1 :], resumed[1:], strict=True):
+            assert bits(after.arrays) == bits(before.arrays)
+        assert losses(resumed[-1].history) == losses(unbroken[-1].history)
+
+
+def losses(history: tuple[Epoch, ...]) -> list[tuple[int, float, float]]:
+    return [(each.epoch, each.train_loss, each.valid_loss) for each in history]
+
+
+@pytest.mark.parametrize(("schedule", "optimizer"), BOTH)
+def test_without_the_optimizers_state_a_resumed_training_differs(schedule: str, optimizer: str) -> None:
+    chosen = TrainSettings(
+        epochs=4, learning_rate=0.02, batch_size=9, schedule=schedule, optimizer=optimizer, momentum=0.8
+    )
+    unbroken = watched(chosen)
+    model = {name: array for name, array in unbroken[1].arrays.items() if name.startswith("model.")}
+    resumed = watched(chosen, attrs.evolve(unbroken[1], arrays=model))
+    assert bits(resumed[-1].arrays) != bits(unbroken[-1].arrays)
+
+
+def test_a_training_that_was_done_is_not_done_again() -> None:
+    chosen = TrainSettings(epochs=2, learning_rate=0.02, batch_size=9)
+    last = watched(chosen)[-1]
+    told: list[Checkpoint] = []
+    learner, history = trained(network(), chosen, watch=Watch(checkpoint=told.append), resume=last)
+    assert told == []
+    assert history == last.history
+    model = {f"model.{name}": array for name, array in training.weights_of(learner.model).items()}
+    assert bits(model) == bits({name: last.arrays[name] for name in model})
+
+
+def test_the_same_training_twice_is_the_same_whatever_was_drawn_before() -> None:
+    chosen = TrainSettings(epochs=2, learning_rate=0.02, batch_size=9)
+    first = watched(chosen)
+    module = network()
+    torch.rand(13)
+    second: list[Checkpoint] = []
+    trained(module, chosen, watch=Watch(checkpoint=second.append))
+    assert [bits(each.arrays) for each in first] == [bits(each.arrays) for each in second]
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("call", "value", "text"),
+    [
+        (2, math.nan, "the training loss became nan in epoch 1, step 2 of 3, at learning rate 0.01"),
+        (4, math.inf, "the validation loss became inf in epoch 1, step 1 of 1, at learning rate 0.01"),
+        (7, -math.inf, "the training loss became inf in epoch 2, step 3 of 3, at learning rate 0.01"),
+    ],
+)
+def test_a_loss_that_is_no_number_stops_with_epoch_step_and_rate(call: int, value: float, text: str) -> None:
+    kept: list[Checkpoint] = []
+    chosen = TrainSettings(epochs=3, learning_rate=0.01, batch_size=16, schedule="constant")
+    with pytest.raises(TrainingError) as caught:
+        trained(FailsAt(call, value), chosen, watch=Watch(checkpoint=kept.append))
+    assert str(caught.value) == f"ours: {text}; a lower train.learning_rate may help"
+    assert len(kept) == call // 5
+
+
+def test_a_rate_that_is_far_too_high_ends_in_that_error() -> None:
+    chosen = TrainSettings(epochs=30, learning_rate=1e6, batch_size=16, schedule="constant", optimizer="sgd")
+    with pytest.raises(TrainingError) as caught:
+        trained(OneNumber(2.0), chosen)
+    assert str(caught.value) == (
+        "ours: the validation loss became inf in epoch 1, step 1 of 1, at learning rate 1e+06; "
+        "a lower train.learning_rate may help"
+    )
+
+
+def test_outputs_of_the_wrong_shape_are_the_plugins_fault() -> None:
+    class Flat(OneNumber):
+        def forward(self, batch: Batch) -> Tensor:
+            return super().forward(batch).squeeze(1)
+
+    with pytest.raises(PluginError) as caught:
+        trained(Flat(1.0), TrainSettings(epochs=1, batch_size=16))
+    assert str(caught.value) == "forward gave outputs of shape (16,); expected (16, 1)"
+
+
+def test_weights_of_another_model_are_refused() -> None:
+    arrays = training.weights_of(OneNumber(1.0))
+    with pytest.raises(RuntimeError, match="Missing key"):
+        training.load_weights(network(), arrays)
+
+
+# Threads, and who is told
+
+
+class Spy(OneNumber):
+    """Remembers with how many threads it was called."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+        self.threads: set[int] = set()
+
+    def forward(self, batch: Batch) -> Tensor:
+        self.threads.add(torch.get_num_threads())
+        return super().forward(batch)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_training_has_the_threads_of_the_recipe_and_gives_them_back(threads: int) -> None:
+    before, spy = torch.get_num_threads(), Spy()
+    trained(spy, TrainSettings(epochs=1, batch_size=16, threads=threads))
+    assert spy.threads == {threads}
+    assert torch.get_num_threads() == before
+
+
+def test_threads_are_given_back_after_an_error() -> None:
+    before = torch.get_num_threads()
+    with pytest.raises(TrainingError):
+        trained(FailsAt(1, math.nan), TrainSettings(epochs=1, batch_size=16, threads=before + 2))
+    assert torch.get_num_threads() == before
+
+
+def test_each_epoch_is_kept_before_it_is_told() -> None:
+    told: list[Any] = []
+    watch = Watch(
+        progress=lambda done, message: told.append((0 < done <= 1, message)),
+        epoch_finished=lambda epoch, epochs: told.append((epoch, epochs)),
+        checkpoint=lambda checkpoint: told.append(checkpoint.history),
+    )
+    _, history = trained(OneNumber(1.0), TrainSettings(epochs=2, batch_size=16), watch=watch)
+    words = [each for each in told if each[1:] == ("ours: training",)]
+    assert words == [(True, "ours: training")] * len(words) != []
+    assert [each for each in told if each not in words] == [
+        history[:1],
+        (history[0], 2),
+        history,
+        (history[1], 2),
+    ]
+
+
+# The Learner
+
+
+def quiet(learner: Learner, act: Callable[[], Any]) -> Any:
+    with learner.no_bar(), learner.no_logging():
+        return act()
+
+
+def test_the_learner_is_fastais_and_a_user_can_go_on_with_it() -> None:
+    chosen = TrainSettings(epochs=3, learning_rate=0.02, batch_size=9)
+    learner, history = trained(network(), chosen)
+    assert isinstance(learner, Learner)
+    assert quiet(learner, learner.validate)[0] == pytest.approx(history[-1].valid_loss, rel=1e-6)
+    epochs_before = learner.dls.train.epoch
+    quiet(learner, lambda: learner.fit_one_cycle(4, 0.05))
+    assert learner.dls.train.epoch == epochs_before + 4
+    assert learner.recorder.values[-1][0] < history[-1].train_loss
+    assert quiet(learner, learner.validate)[0] != pytest.approx(history[-1].valid_loss, rel=1e-6)
+    assert "progress" in [callback.name for callback in learner.cbs]
+
+
+def test_fastais_own_schedules_and_rate_finder_work_on_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    learner, _ = trained(network(), TrainSettings(epochs=1, learning_rate=0.02, batch_size=3))
+    assert quiet(learner, lambda: learner.lr_find(show_plot=False, num_it=20)).valley > 0
+    quiet(learner, lambda: learner.fit_flat_cos(1))
+    quiet(learner, lambda: learner.fit_sgdr(1, 1))
+
+
+class Diary(Callback):
+    """Writes down every event that it is asked about."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def __call__(self, event_name: str) -> None:
+        self.events.append(event_name)
+        super().__call__(event_name)
+
+
+for _name in ("before_fit", "before_epoch", "before_batch", "after_loss", "after_step", "after_batch", "after_fit"):
+    setattr(Diary, _name, lambda self: None)
+
+
+def test_fewer_questions_give_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DirectLearner asks a callback about the events that it defines and trains as Learner does, to the bit."""
+    chosen = TrainSettings(epochs=2, learning_rate=0.02, batch_size=9)
+    kept, diaries = [], []
+    for kind in (training.DirectLearner, Learner):
+        monkeypatch.setattr(training, "DirectLearner", kind)
+        learner, _ = trained(network(), chosen)
+        diary = Diary()
+        learner.add_cb(diary)
+        quiet(learner, lambda learner=learner: learner.fit_one_cycle(1))
+        kept.append(bits(training.weights_of(learner.model)))
+        diaries.append([event for event in diary.events if hasattr(Diary, event)])
+    assert kept[0] == kept[1]
+    assert diaries[0] == diaries[1]
+    assert diaries[0].count("before_batch") == 5 + 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(epochs=st.integers(1, 3), size=st.integers(1, 50), stopped=st.integers(0, 2), seed=st.integers(0, 99))
+def test_stopping_anywhere_changes_nothing(epochs: int, size: int, stopped: int, seed: int) -> None:
+    chosen = TrainSettings(epochs=epochs, learning_rate=0.02, batch_size=size)
+    data = (interactions(23, seed), interactions(6, seed + 1))
+
+    def history(resume: Checkpoint | None) -> list[Checkpoint]:
+        torch.manual_seed(seed)
+        module = Scored(nn.Sequential(Sum()), Head())
+        kept: list[Checkpoint] = [resume] if resume else []
+        watch = Watch(checkpoint=kept.append)
+        train(module, data, chosen, name="ours", seed=seed, device="cpu", watch=watch, resume=resume)
+        return kept
+
+    unbroken = history(None)
+    resumed = history(unbroken[min(stopped, epochs - 1)])
+    assert bits(resumed[-1].arrays) == bits(unbroken[-1].arrays)
+
+
+class Sum(nn.Module):
+    """A bias for every user and item."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.user, self.item = nn.Embedding(USERS, 1), nn.Embedding(ITEMS, 1)
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.user(batch.user) + self.item(batch.item)
+
+
+def test_what_a_watcher_raises_leaves_as_it_is() -> None:
+    """fastai would write "Exception occured in ..." over its text."""
+
+    def full(checkpoint: Checkpoint) -> None:
+        raise ArtifactError("cannot write here: No space left on device")
+
+    with pytest.raises(ArtifactError) as caught:
+        trained(OneNumber(1.0), TrainSettings(epochs=1, batch_size=16), watch=Watch(checkpoint=full))
+    assert str(caught.value) == "cannot write here: No space left on device"

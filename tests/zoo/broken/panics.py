@@ -1,0 +1,8 @@
+"""Broken: it raises what is no Exception, as extensions in other languages do when they panic."""
+
+
+class PanicException(BaseException):
+    pass
+
+
+raise PanicException("called unwrap on a None value")

@@ -1,0 +1,406 @@
+"""Each broken component of zoo/parts goes through a whole small run and is caught by the check meant for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+import cfplug
+from cfplug.progress import Quiet
+from cfplug.recipe import read_recipe
+from cfplug.registry import Registry, load
+
+PARTS = Path(__file__).parent / "parts"
+MODULES = Path(__file__).parent / "modules"
+
+GRADIENT = """\
+data: {use: synthetic, users: 30, items: 17, ratings: 200}
+models: [{use: pmf, factors: 3}]
+train: {epochs: 1}
+metrics: [mae]
+unknown: global-mean
+device: cpu
+"""
+FITS_ITSELF = GRADIENT.replace("{use: pmf, factors: 3}", "mean").replace("train: {epochs: 1}\n", "")
+
+
+@frozen
+class Caught:
+    """What a run with a specimen ends with: the error, its text, the step, and the component that the note names."""
+
+    key: str
+    name: str
+    error: type[BaseException]
+    text: str
+    step: str
+    blamed: str = ""
+
+    def __str__(self) -> str:
+        return self.name.partition("/")[2]
+
+
+CAUGHT = [
+    # Sources
+    Caught("data", "zoo-sources/tableless", cfplug.PluginError, "read gave DataFrame, not a Dataset", "read"),
+    Caught("data", "zoo-sources/unreadable", OSError, "the server does not answer", "read"),
+    Caught(
+        "data",
+        "zoo-sources/exiting",
+        cfplug.PluginError,
+        "it left the program (SystemExit: 0); a component that cannot go on raises an error",
+        "read",
+    ),
+    # Splits
+    Caught("split", "zoo-splits/losing", cfplug.DataError, "row 199: the split loses 1 rows", "split"),
+    Caught("split", "zoo-splits/sharing", cfplug.DataError, "row 4: the split uses 1 rows twice", "split"),
+    Caught(
+        "split",
+        "zoo-splits/greedy",
+        cfplug.DataError,
+        "the split leaves no ratings to valid; it has 200 in all",
+        "split",
+    ),
+    Caught(
+        "split",
+        "zoo-splits/outside",
+        cfplug.DataError,
+        "the split's valid part names a row outside 0 to 199",
+        "split",
+    ),
+    Caught("split", "zoo-splits/tupled", cfplug.PluginError, "split gave tuple, not a Split", "split"),
+    Caught(
+        "split",
+        "zoo-splits/masked",
+        cfplug.DataError,
+        "the split's train part must be row numbers of shape (n,); is bool of shape (200,)",
+        "split",
+    ),
+    Caught(
+        "split",
+        "zoo-splits/fractional",
+        cfplug.DataError,
+        "the split's train part must be row numbers of shape (n,); is float64 of shape (150,)",
+        "split",
+    ),
+    # Models that learn by gradient
+    Caught(
+        "models",
+        "zoo-models/wide",
+        cfplug.PluginError,
+        "forward gave outputs of shape (64, 2); expected (64, 1)",
+        "train",
+    ),
+    Caught(
+        "models",
+        "zoo-models/flat",
+        cfplug.PluginError,
+        "forward gave outputs of shape (64,); expected (64, 1)",
+        "train",
+    ),
+    Caught(
+        "models",
+        "zoo-models/exploding",
+        cfplug.TrainingError,
+        "exploding: the training loss became nan in epoch 1, step 1 of 3, at learning rate 0.0002; "
+        "a lower train.learning_rate may help",
+        "train",
+    ),
+    Caught("models", "zoo-models/raising", IndexError, "index 7 is out of range", "train"),
+    Caught("models", "zoo-models/unbuildable", ArithmeticError, "30 users are too many", "train"),
+    Caught(
+        "models",
+        "zoo-models/bodiless",
+        cfplug.PluginError,
+        "zoo-models/bodiless: build gave NoneType, not a torch.nn.Module",
+        "train",
+    ),
+    # Models that fit themselves
+    Caught("models", "zoo-models/fitless", ArithmeticError, "the matrix is singular", "train"),
+    Caught("models", "zoo-models/empty", cfplug.PluginError, "fit gave NoneType, which has no predict", "train"),
+    Caught("models", "zoo-models/stateless", cfplug.PluginError, "fit gave Stateless, which has no state", "train"),
+    Caught("models", "zoo-models/boastful", cfplug.PluginError, "fit gave Constant, which has no biases", "train"),
+    Caught(
+        "models",
+        "zoo-models/listed",
+        cfplug.PluginError,
+        "zoo-models/listed: state() gives arrays of numbers by name; rating is none",
+        "train",
+    ),
+    Caught(
+        "models",
+        "zoo-models/unlisted",
+        cfplug.PluginError,
+        "zoo-models/unlisted: state() gives arrays of numbers by name; it gave a list",
+        "train",
+    ),
+    Caught(
+        "models",
+        "zoo-models/nan",
+        cfplug.PluginError,
+        "zoo-models/nan: 18 of 36 ratings are no finite numbers",
+        "predict",
+    ),
+    Caught(
+        "models",
+        "zoo-models/short",
+        cfplug.PluginError,
+        "zoo-models/short: asked for 36 ratings, it gave an array of shape (35,)",
+        "predict",
+    ),
+    Caught(
+        "models",
+        "zoo-models/column",
+        cfplug.PluginError,
+        "zoo-models/column: asked for 36 ratings, it gave an array of shape (36, 1)",
+        "predict",
+    ),
+    Caught(
+        "models",
+        "zoo-models/wordy",
+        cfplug.PluginError,
+        "zoo-models/wordy: a rating is a number; it gave an array of <U5",
+        "predict",
+    ),
+    # Losses
+    Caught(
+        "loss",
+        "zoo-losses/bodiless-loss",
+        cfplug.PluginError,
+        "zoo-losses/bodiless-loss: build gave NoneType, not a torch.nn.Module",
+        "train",
+        "factors/pmf",
+    ),
+    Caught(
+        "loss",
+        "zoo-losses/outputless",
+        cfplug.PluginError,
+        "zoo-losses/outputless: n_outputs must be a whole number above 0; is None",
+        "train",
+        "factors/pmf",
+    ),
+    Caught(
+        "loss",
+        "zoo-losses/undecodable",
+        cfplug.PluginError,
+        "zoo-losses/undecodable: build gave Head, which has no decode",
+        "train",
+        "factors/pmf",
+    ),
+    Caught(
+        "loss",
+        "zoo-losses/vectorial",
+        cfplug.PluginError,
+        "loss gave a tensor of shape (64,); expected one number, of shape ()",
+        "train",
+        "factors/pmf",
+    ),
+    # Metrics
+    Caught("metrics", "zoo-metrics/raising-metric", ZeroDivisionError, "no rating is above the threshold", "score"),
+    Caught(
+        "metrics",
+        "zoo-metrics/nan-metric",
+        cfplug.PluginError,
+        "score gave nan; a metric is a finite number",
+        "score",
+    ),
+    Caught(
+        "metrics",
+        "zoo-metrics/wordy-metric",
+        cfplug.PluginError,
+        "score gave a str; a metric is a finite number",
+        "score",
+    ),
+    Caught(
+        "metrics",
+        "zoo-metrics/rowwise-metric",
+        cfplug.PluginError,
+        "score gave a ndarray; a metric is a finite number",
+        "score",
+    ),
+    Caught("metrics", "zoo-metrics/greedy-metric", ValueError, "assignment destination is read-only", "score"),
+    # Cold starts
+    Caught(
+        "unknown",
+        "zoo-cold-starts/raising-start",
+        LookupError,
+        "no newcomer has an age",
+        "predict",
+        "factors/pmf",
+    ),
+    Caught(
+        "unknown",
+        "zoo-cold-starts/short-start",
+        cfplug.PluginError,
+        "short-start: asked for 4 ratings, it gave an array of shape (3,)",
+        "predict",
+        "factors/pmf",
+    ),
+    Caught(
+        "unknown",
+        "zoo-cold-starts/empty-start",
+        cfplug.PluginError,
+        "adapt gave NoneType, which has no predict",
+        "predict",
+        "factors/pmf",
+    ),
+    # Analyzers
+    Caught("analyzers", "zoo-analyzers/raising-analyzer", LookupError, "no item has a year", "analyze"),
+    Caught(
+        "analyzers",
+        "zoo-analyzers/wordy-analyzer",
+        cfplug.PluginError,
+        "analyze gave str, not a Section",
+        "analyze",
+    ),
+    Caught(
+        "analyzers",
+        "zoo-analyzers/ragged-analyzer",
+        ValueError,
+        "rows: row 0 has 3 cells for 2 columns",
+        "analyze",
+    ),
+    Caught(
+        "analyzers",
+        "zoo-analyzers/asking",
+        cfplug.CapabilityError,
+        "mean (factors/mean) has no biases",
+        "analyze",
+    ),
+    # Functions that cannot be had
+    Caught(
+        "metrics",
+        "zoo-missing/moduleless",
+        cfplug.PluginError,
+        "moduleless: score='zoo_nowhere.scores:best': no module called zoo_nowhere",
+        "score",
+    ),
+    Caught(
+        "metrics",
+        "zoo-missing/functionless",
+        cfplug.PluginError,
+        "functionless: score='zoo_metrics:rasing': zoo_metrics has no function called rasing; did you mean raising?",
+        "score",
+    ),
+    Caught(
+        "metrics",
+        "zoo-missing/constant",
+        cfplug.PluginError,
+        "constant: score='zoo_missing:LIMIT': zoo_missing.LIMIT is no function; it is 4",
+        "score",
+    ),
+    Caught(
+        "metrics",
+        "zoo-missing/packageless",
+        cfplug.PluginError,
+        "packageless: score='zoo_needing:score': no module called a_package_that_nobody_has "
+        "(python -m pip install a_package_that_nobody_has)",
+        "score",
+    ),
+    Caught(
+        "metrics",
+        "zoo-missing/unimportable",
+        cfplug.PluginError,
+        "unimportable: score='zoo_raising:score': importing zoo_raising raised KeyError: 'fast'",
+        "score",
+    ),
+    Caught(
+        "metrics",
+        "zoo-missing/leaving",
+        cfplug.PluginError,
+        "leaving: score='zoo_leaving:score': importing zoo_leaving raised SystemExit: this module is a script",
+        "score",
+    ),
+    Caught(
+        "metrics",
+        "zoo-missing/swapped",
+        cfplug.PluginError,
+        "score: swapped takes (params, prediction, truth); expected (params, truth, prediction)",
+        "score",
+    ),
+]
+
+
+NOT_YET_CAUGHT = (
+    *("exiting", "bodiless", "boastful", "unlisted", "wordy", "bodiless-loss", "outputless", "undecodable"),
+    *("vectorial", "wordy-metric", "rowwise-metric", "raising-start", "short-start", "empty-start"),
+)
+"""Specimens that are caught by Python or not at all, so that the text is none for a person."""
+
+
+def marked(specimen: Caught) -> object:
+    reason = "no check is meant for it yet"
+    waits = pytest.mark.xfail(strict=True, reason=reason) if str(specimen) in NOT_YET_CAUGHT else ()
+    return pytest.param(specimen, marks=waits)
+
+
+RAISED_BY_THE_COMPONENT = (OSError, IndexError, ArithmeticError, ZeroDivisionError, LookupError)
+"""Errors of the specimens' own, which keep their tracebacks."""
+
+
+@pytest.fixture(autouse=True)
+def modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the modules importable that some specimens name."""
+    monkeypatch.syspath_prepend(MODULES)
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load([PARTS])
+
+
+def recipe_with(specimen: Caught, registry: Registry) -> str:
+    """A good recipe but for this specimen, which stands on line 7."""
+    kind = {"data": "source", "models": "model"}.get(specimen.key)
+    component = registry.find(kind, specimen.name).component if kind else None
+    fits = specimen.name == "zoo-analyzers/asking" or getattr(component, "fit", None) is not None
+    lines = (FITS_ITSELF if fits else GRADIENT).splitlines()
+    kept = [line for line in lines if not line.startswith(f"{specimen.key}:")]
+    listed = specimen.key in ("models", "metrics", "analyzers")
+    value = f"[{specimen.name}]" if listed else specimen.name
+    return "\n".join([*kept, *["#"] * (6 - len(kept)), f"{specimen.key}: {value}", ""])
+
+
+def identity(specimen: Caught, recipe: Path) -> str:
+    """The component, its plugin, and the place in the recipe that names it."""
+    plugin = specimen.name.partition("/")[0]
+    column = len(f"{specimen.key}: ") + 1 + (specimen.key in ("models", "metrics", "analyzers"))
+    return f"{specimen.name} of plugin {plugin} ({PARTS / plugin.replace('-', '_')}.py), {recipe}:7:{column}"
+
+
+def test_every_specimen_has_its_place_in_the_table(registry: Registry) -> None:
+    declared = {
+        f"{plugin.name}/{component.name}"
+        for plugin in registry.plugins
+        if plugin.distribution.startswith(str(PARTS))
+        for _, component in plugin.components
+    }
+    assert declared == {specimen.name for specimen in CAUGHT}
+
+
+@pytest.mark.parametrize("specimen", CAUGHT, ids=str)
+def test_a_recipe_with_a_broken_component_is_checked_without_running_it(
+    specimen: Caught, registry: Registry, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "zoo.yaml"
+    recipe.write_text(recipe_with(specimen, registry))
+    assert specimen.name in read_recipe(recipe, registry=registry).resolved()
+
+
+@pytest.mark.parametrize("specimen", map(marked, CAUGHT), ids=str)
+def test_a_broken_component_is_caught_and_named_with_its_plugin_and_its_line(
+    specimen: Caught, registry: Registry, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "zoo.yaml"
+    recipe.write_text(recipe_with(specimen, registry))
+    with pytest.raises(BaseException) as caught:  # noqa: PT011
+        cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[PARTS], teller=Quiet())
+    assert (type(caught.value), str(caught.value)) == (specimen.error, specimen.text)
+    notes = caught.value.__notes__
+    step = f"in step {specimen.step}: {specimen.blamed or specimen.name} of plugin "
+    assert any(note.startswith(step) for note in notes)
+    assert any(identity(specimen, recipe) in note for note in notes), "the component itself is named"
+    assert not [path for path in (tmp_path / "runs").iterdir() if not path.name.endswith(".partial")]
+    if specimen.error in RAISED_BY_THE_COMPONENT:
+        assert PARTS in [Path(entry.path).parent for entry in caught.traceback]
