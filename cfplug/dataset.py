@@ -262,6 +262,8 @@ def _clean_id(table: str, key: str, row: int, value: object) -> int | str:
         raise DataError(f"an id is a whole number or text; is {value!r}", table=table, row=row, column=key)
     if isinstance(value, str) and not value.strip():
         raise DataError("an id is empty", table=table, row=row, column=key)
+    if isinstance(value, str) and value.encode(errors="ignore").decode() != value:
+        raise DataError(f"an id is text that UTF-8 can hold; is {value!r}", table=table, row=row, column=key)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise DataError(f"an id does not fit into 64 bits: {value}", table=table, row=row, column=key)
     return value
@@ -315,7 +317,7 @@ def _catalogue(table: str, key: str, given: pd.DataFrame | None, rated: pd.Serie
     """One row for every id: those of the table first, then those that only the ratings name, and how many these are."""
     import pandas as pd
 
-    seen = pd.Series(rated.unique(), name=key)
+    seen = pd.Series(rated.unique(), name=key, dtype=rated.dtype)
     if given is None:
         return seen.to_frame(), len(seen)
     _check_columns(table, given)

@@ -203,7 +203,8 @@ def parse_recipe(text: str, source: str, *, set: Sequence[str] = (), registry: R
     root, problems = parse(text, source)
     if not isinstance(root.value, dict):
         why = "a recipe is a table of keys, such as `data: movielens-100k`"
-        raise RecipeError(problems or [Problem(root.place, "", "the recipe is empty" if root.value is None else why)])
+        what = Problem(root.place, "", "the recipe is empty" if root.value is None else why)
+        raise RecipeError(_in_order(problems, source, 0) or [what])
     root = _overridden(root, set, problems)
     reading = _Reading(root, source, registry or load(), problems)
     recipe = reading.recipe(text)

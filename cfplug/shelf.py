@@ -22,10 +22,10 @@ def names() -> list[str]:
 
 def find(name: str) -> Path:
     """The file of the recipe called `name`; CfplugError that names the nearest one."""
-    path = shelf() / f"{name.removesuffix('.yaml')}.yaml"
-    if not path.is_file():
-        raise CfplugError(f"no recipe called {name}{did_you_mean(name, names())} (cfplug recipes list)")
-    return path
+    known, stem = names(), name.removesuffix(".yaml")
+    if stem not in known:
+        raise CfplugError(f"no recipe called {name}{did_you_mean(stem, known)} (cfplug recipes list)")
+    return shelf() / f"{stem}.yaml"
 
 
 def title(path: Path) -> str:

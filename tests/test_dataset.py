@@ -70,6 +70,7 @@ def test_without_tables_of_their_own_users_and_items_are_those_of_the_ratings() 
     dataset = build(ratings(user=["b", "b", "a", "a"]))
     assert dataset.users["user"].tolist() == ["b", "a"]
     assert dataset.items["item"].tolist() == [10, 20, 30]
+    assert (dataset.users["user"].dtype, dataset.items["item"].dtype) == (object, np.int64)
     assert dataset.words == ()
 
 
@@ -232,6 +233,10 @@ BUILDS: dict[str, tuple[Callable[[], object], str]] = {
     "an id that is a time": (
         lambda: build(ratings(), users(user=pd.to_datetime(["2024-05-31", "2024-06-01"]))),
         "users, row 0, column user: an id is a whole number or text; is Timestamp('2024-05-31 00:00:00')",
+    ),
+    "an id that no file can hold": (
+        lambda: build(ratings(user=objects("a", "b", "c\ud800", "d"))),
+        "ratings, row 2, column user: an id is text that UTF-8 can hold; is 'c\\ud800'",
     ),
     "an id beyond 64 bits": (
         lambda: build(ratings(item=objects(10, 20, 2**63, 30))),

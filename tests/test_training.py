@@ -328,6 +328,30 @@ def test_the_same_training_twice_is_the_same_whatever_was_drawn_before() -> None
     assert [bits(each.arrays) for each in first] == [bits(each.arrays) for each in second]
 
 
+class Chance(OneNumber):
+    """Draws at random in each step, as dropout does."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+        self.drawn: list[float] = []
+
+    def forward(self, batch: Batch) -> Tensor:
+        if self.training:
+            self.drawn.append(torch.rand(()).item())
+        return super().forward(batch)
+
+
+def test_chance_differs_by_epoch_and_step_and_is_the_same_in_each_run() -> None:
+    runs = []
+    for number in range(2):
+        module = Chance()
+        torch.rand(number)
+        trained(module, TrainSettings(epochs=3, batch_size=16))
+        runs.append(module.drawn)
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) == 3 * 3
+
+
 # What goes wrong
 
 
@@ -372,6 +396,17 @@ def test_weights_of_another_model_are_refused() -> None:
     arrays = training.weights_of(OneNumber(1.0))
     with pytest.raises(RuntimeError, match="Missing key"):
         training.load_weights(network(), arrays)
+
+
+def test_what_a_watcher_raises_leaves_as_it_is() -> None:
+    """fastai would write "Exception occured in ..." over its text."""
+
+    def full(checkpoint: Checkpoint) -> None:
+        raise ArtifactError("cannot write here: No space left on device")
+
+    with pytest.raises(ArtifactError) as caught:
+        trained(OneNumber(1.0), TrainSettings(epochs=1, batch_size=16), watch=Watch(checkpoint=full))
+    assert str(caught.value) == "cannot write here: No space left on device"
 
 
 # Threads, and who is told
@@ -511,14 +546,3 @@ class Sum(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         return self.user(batch.user) + self.item(batch.item)
-
-
-def test_what_a_watcher_raises_leaves_as_it_is() -> None:
-    """fastai would write "Exception occured in ..." over its text."""
-
-    def full(checkpoint: Checkpoint) -> None:
-        raise ArtifactError("cannot write here: No space left on device")
-
-    with pytest.raises(ArtifactError) as caught:
-        trained(OneNumber(1.0), TrainSettings(epochs=1, batch_size=16), watch=Watch(checkpoint=full))
-    assert str(caught.value) == "cannot write here: No space left on device"
