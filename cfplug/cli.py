@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import inspect
 import json
@@ -22,12 +21,12 @@ from cfplug.errors import CfplugError, Problem, RecipeError, did_you_mean
 from cfplug.params import NoParams, Parameter, parameters, plain
 from cfplug.recipe import read_recipe, read_use
 from cfplug.registry import LIMIT, Registry, load, plural
+from cfplug.terminal import print_frame, print_json, print_rows, print_table, printing_aside, telling
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cfplug.prediction import FittedModel
-    from cfplug.progress import Teller
     from cfplug.results import Run
 
 Command = Callable[..., Any]
@@ -141,7 +140,7 @@ def run_command(
     registry = load(folders)
     _warn(registry)
     checked = read_recipe(_recipe_path(recipe), set=sets, registry=registry)
-    with _teller() as teller:
+    with telling() as teller:
         teller.progress(None, "loading torch and fastai")
         from cfplug.runner import run
 
@@ -161,36 +160,19 @@ def run_command(
 @_plugins_dir
 def resume(run: Path, as_json: bool, folders: Sequence[Path]) -> None:
     """Go on with RUN, a run that was stopped; the numbers are those of an unbroken one."""
-    with _teller() as teller:
+    with telling() as teller:
         from cfplug.runner import resume
 
         finished = resume(run, plugins_dir=folders, teller=teller)
     _show_run(finished, as_json)
 
 
-@contextmanager
-def _teller() -> Iterator[Teller]:
-    from cfplug.progress import Bar, Lines
-
-    with _printing_aside():
-        if sys.stderr.isatty():
-            with Bar() as bar:
-                yield bar
-        else:
-            yield Lines()
-
-
-def _printing_aside() -> contextlib.redirect_stdout[Any]:
-    """What a component prints goes to standard error: standard output is for what was asked."""
-    return contextlib.redirect_stdout(sys.stderr)
-
-
 def _show_run(run: Run, as_json: bool) -> None:
     if as_json:
         claims = json.loads((run.path / "claims.json").read_text(encoding="utf-8"))
-        _print_json({"path": str(run.path), "metrics": run.metrics.to_dict("records"), "claims": claims})
+        print_json({"path": str(run.path), "metrics": run.metrics.to_dict("records"), "claims": claims})
     else:
-        _print_table(run.table())
+        print_table(run.table())
         click.echo(f"\n{run.path}\n{run.path / 'report.html'}")
 
 
@@ -208,10 +190,10 @@ def check(recipe: str, sets: Sequence[str], as_json: bool, folders: Sequence[Pat
     except RecipeError as error:
         if not as_json:
             raise
-        _print_json([_problem_words(each) for each in error.problems])
+        print_json([_problem_words(each) for each in error.problems])
         sys.exit(error.exit_code)
     if as_json:
-        _print_json([])
+        print_json([])
     else:
         click.echo(f"{path}: no problems")
 
@@ -235,7 +217,7 @@ def recipes() -> None:
 def list_recipes(as_json: bool) -> None:
     """Each recipe with what it is."""
     rows = [(name, shelf.title(shelf.find(name))) for name in shelf.names()]
-    _print_rows(("name", "what it is"), rows, as_json)
+    print_rows(("name", "what it is"), rows, as_json)
 
 
 @recipes.command("show")
@@ -289,7 +271,7 @@ def list_components(kind: str, as_json: bool, folders: Sequence[Path]) -> None:
 def _list(kind: str, folders: Sequence[Path], as_json: bool) -> None:
     registry = load(folders)
     rows = [(each.component.name, each.plugin.name, each.component.summary) for each in registry.entries(kind)]
-    _print_rows(("name", "plugin", "what it is"), rows, as_json)
+    print_rows(("name", "plugin", "what it is"), rows, as_json)
     _warn(registry)
 
 
@@ -304,12 +286,12 @@ def describe(kind: str, name: str, as_json: bool, folders: Sequence[Path]) -> No
         entry = load(folders).find(kind, name)
     known = parameters(entry.component.params)
     if as_json:
-        _print_json([_parameter_words(each) for each in known])
+        print_json([_parameter_words(each) for each in known])
         return
     click.echo(f"{entry.full_name}: {_description(entry.component)}\n")
     if known:
         rows = [(each.name, _default(each), _takes(each), each.rule.help) for each in known]
-        _print_table(Table("", ("parameter", "default", "takes", "what it is"), rows))
+        print_table(Table("", ("parameter", "default", "takes", "what it is"), rows))
     else:
         click.echo("It takes no parameters.")
 
@@ -366,9 +348,9 @@ def plugins(as_json: bool, folders: Sequence[Path]) -> None:
         for each in registry.plugins
     ]
     if as_json:
-        _print_rows(columns, rows, as_json)
+        print_rows(columns, rows, as_json)
         return
-    _print_rows(columns[:-1], [row[:-1] for row in rows], as_json)
+    print_rows(columns[:-1], [row[:-1] for row in rows], as_json)
     _warn(registry)
 
 
@@ -377,13 +359,13 @@ def plugins(as_json: bool, folders: Sequence[Path]) -> None:
 def doctor(folders: Sequence[Path]) -> None:
     """Look for what is wrong: broken plugins, names that clash, versions; exit code 1 if anything is."""
     registry = load(folders)
-    _print_table(Table("", ("what", "found"), _versions()))
+    print_table(Table("", ("what", "found"), _versions()))
     click.echo()
     rows = [
         (each.name, each.state, f"{each.distribution} {each.version}", ", ".join(each.hooks))
         for each in registry.plugins
     ]
-    _print_table(Table("", ("plugin", "state", "from", "hooks"), rows))
+    print_table(Table("", ("plugin", "state", "from", "hooks"), rows))
     problems = [*registry.words, *(each.why for each in registry.plugins if each.state == "broken")]
     click.echo("\n" + ("\n".join(problems) or "Nothing is wrong."))
     for clash in registry.clashes():
@@ -459,7 +441,7 @@ def show(source: str, sets: Sequence[str], rows: int, folders: Sequence[Path]) -
         columns = [f"{column} ({role})" for column, role in dataset.roles[name].items()]
         cells = [[_cell(cell) for cell in row] for row in frame.head(rows).astype(object).to_numpy().tolist()]
         click.echo()
-        _print_table(Table(f"{name}: {len(frame):,} rows", columns, cells))
+        print_table(Table(f"{name}: {len(frame):,} rows", columns, cells))
 
 
 def _cell(value: Any) -> str:
@@ -473,7 +455,7 @@ def _cell(value: Any) -> str:
 
 def _read(source: str, sets: Sequence[str], folders: Sequence[Path]) -> Any:
     use = read_use("source", source, set=sets, registry=load(folders))
-    with _teller() as teller:
+    with telling() as teller:
         from cfplug.runner import read_data
 
         return read_data(use, teller=teller)
@@ -507,10 +489,10 @@ def predict(
     if (pairs is None) == (not users and not items) or len(users) != len(items):
         raise click.UsageError("give either --pairs, or --user and --item equally often")
     asked = _pairs(pairs, users, items)
-    with _printing_aside():
+    with printing_aside():
         answer = _model(run, name, folders).predict(asked)
     if out is None:
-        _print_frame(answer, as_json)
+        print_frame(answer, as_json)
         return
     from cfplug.artifact import write_bytes, writing
 
@@ -544,9 +526,9 @@ def recommend(
     run: Path, name: str | None, user: str, count: int, include_seen: bool, as_json: bool, folders: Sequence[Path]
 ) -> None:
     """The items that RUN, a run folder, recommends to a user, the best first."""
-    with _printing_aside():
+    with printing_aside():
         answer = _model(run, name, folders).recommend(user, count, exclude_seen=not include_seen)
-    _print_frame(answer, as_json)
+    print_frame(answer, as_json)
 
 
 def _model(run: Path, name: str | None, folders: Sequence[Path]) -> FittedModel:
@@ -555,59 +537,3 @@ def _model(run: Path, name: str | None, folders: Sequence[Path]) -> FittedModel:
     opened = open_run(run, plugins_dir=folders)
     with _naming():
         return opened.find(name) if name else opened.model
-
-
-# Printing
-
-
-def _print_frame(frame: pd.DataFrame, as_json: bool) -> None:
-    rows = frame.astype(object).to_numpy().tolist()
-    if not as_json:
-        rows = [[f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in rows]
-    _print_rows(tuple(frame.columns), rows, as_json)
-
-
-def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool) -> None:
-    if as_json:
-        _print_json([dict(zip(columns, row, strict=True)) for row in rows])
-    else:
-        _print_table(Table("", columns, rows))
-
-
-def _print_json(data: Any) -> None:
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
-
-
-def _print_table(table: Table) -> None:
-    """A drawn table on a terminal, plain aligned text elsewhere; without the columns in which nothing stands."""
-    table = _filled(table)
-    if not sys.stdout.isatty():
-        click.echo(str(table))
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as Drawn
-    from rich.text import Text
-
-    drawn = Drawn(title=table.title or None, title_justify="left", box=box.ROUNDED)
-    for index, column in enumerate(table.columns):
-        number = all(_is_number(row[index]) for row in table.rows)
-        drawn.add_column(Text(column), justify="right" if number else "left", no_wrap=index == 0, overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*(Text(str(cell)) for cell in row))  # Text: what the data says is never markup
-    Console().print(drawn)
-
-
-def _filled(table: Table) -> Table:
-    shown = [index for index in range(len(table.columns)) if any(str(row[index]) for row in table.rows)]
-    if not shown:
-        return table
-    return Table(table.title, [table.columns[i] for i in shown], [[row[i] for i in shown] for row in table.rows])
-
-
-def _is_number(cell: object) -> bool:
-    try:
-        float(str(cell))
-    except ValueError:
-        return False
-    return True

@@ -59,8 +59,19 @@ def _of(*capabilities: str) -> Callable[[object, attrs.Attribute[tuple[str, ...]
 
 
 def _parameter_class(_instance: object, _attribute: object, value: object) -> None:
-    if not isinstance(value, type) or not attrs.has(value) or value.__setattr__ is object.__setattr__:
+    if not isinstance(value, type) or not attrs.has(value) or not _is_frozen(value):
         raise ValueError(f"params: must be a frozen attrs class; is {value!r}")
+
+
+def _is_frozen(cls: type) -> bool:
+    """Whether nothing of an object of `cls` can be set: `define`, too, writes a `__setattr__`, one that sets."""
+    try:
+        object.__new__(cls).__setattr__("a_field_of_nobody", None)
+    except attrs.exceptions.FrozenError:
+        return True
+    except AttributeError:
+        return False
+    return False
 
 
 @frozen

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import numpy as np
 import torch
 from attrs import frozen
 from fastai.learner import Learner
+from torch import nn
 
-from cfplug.components import Context
+from cfplug.components import Context, Loss
 from cfplug.dataset import Scale
 from cfplug.encoding import SIDES, Catalogue, Interactions, Spec, Support
 from cfplug.errors import ArtifactError, PluginError
 from cfplug.prediction import FittedModel, NetworkPredictor, Policy
-from cfplug.recipe import ModelUse
+from cfplug.recipe import ModelUse, Use
 from cfplug.training import (
     Checkpoint,
     Epoch,
@@ -61,9 +62,7 @@ def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
     support = Support.of(task.train)
     if not task.use.model.learns_by_gradient:
         predictor = task.use.model.function("fit")(task.use.use.params, task.train, task.context)
-        for verb in ("predict", "state"):
-            if not callable(getattr(predictor, verb, None)):
-                raise PluginError(f"fit gave {type(predictor).__name__}, which has no {verb}")
+        _check_has(predictor, ("predict", "state", *task.use.model.gives), "fit")
         return Fitted(_model(task, support, predictor), None, ())
     scored = _build(task.use, task.catalogue, task.scale, task.seed)
     assert task.use.train is not None
@@ -80,6 +79,13 @@ def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
     return Fitted(_model(task, support, _predictor(scored, task.context.device)), learner, history)
 
 
+def _check_has(given: object, verbs: Iterable[str], what: str) -> None:
+    """PluginError that names the first of `verbs` that `given` cannot do."""
+    for verb in verbs:
+        if not callable(getattr(given, verb, None)):
+            raise PluginError(f"{what} gave {type(given).__name__}, which has no {verb}")
+
+
 def _predictor(scored: Scored, device: str) -> NetworkPredictor:
     return NetworkPredictor(scored.module, scored.head, device)
 
@@ -87,9 +93,21 @@ def _predictor(scored: Scored, device: str) -> NetworkPredictor:
 def _build(use: ModelUse, catalogue: Catalogue, scale: Scale, seed: int) -> Scored:
     assert use.loss is not None
     torch.manual_seed(seed_for(seed, f"build {use.name}"))
-    head = use.loss.component.function("build")(use.loss.params, scale)
-    spec = Spec(len(catalogue.user), len(catalogue.item), head.n_outputs)
-    return Scored(use.model.function("build")(use.use.params, spec), head)
+    loss = cast(Loss, use.loss.component)
+    head = _module(use.loss, loss.function("build")(use.loss.params, scale), ("loss", "decode", *loss.gives))
+    n_outputs = getattr(head, "n_outputs", None)
+    if type(n_outputs) is not int or n_outputs < 1:
+        raise PluginError(f"{use.loss.full_name}: n_outputs must be a whole number above 0; is {n_outputs!r}")
+    spec = Spec(len(catalogue.user), len(catalogue.item), n_outputs)
+    module = _module(use.use, use.model.function("build")(use.use.params, spec), use.model.gives)
+    return Scored(module, head, use.loss.full_name)
+
+
+def _module(use: Use, built: object, verbs: Iterable[str]) -> nn.Module:
+    if not isinstance(built, nn.Module):
+        raise PluginError(f"{use.full_name}: build gave {type(built).__name__}, not a torch.nn.Module")
+    _check_has(built, verbs, f"{use.full_name}: build")
+    return built
 
 
 def _model(task: Task, support: Support, predictor: Any) -> FittedModel:
@@ -127,6 +145,9 @@ def _state(model: FittedModel) -> Mapping[str, np.ndarray]:
     if isinstance(model.predictor, NetworkPredictor):
         return weights_of(Scored(model.predictor.module, model.predictor.head))
     state = model.predictor.state()
+    if not isinstance(state, Mapping):
+        given = type(state).__name__
+        raise PluginError(f"{model.component}: state() gives arrays of numbers by name; it gave a {given}")
     wrong = [
         name for name, array in state.items() if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf"
     ]

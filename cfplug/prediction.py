@@ -110,6 +110,7 @@ class Policy:
     name: str
     origin: str
     adapt: Callable[[FittedModel, Newcomers], PairPredictor]
+    title: str = ""
 
 
 @frozen(eq=False)
@@ -147,17 +148,27 @@ class FittedModel:
         rating[warm] = self._checked(self.predictor.predict(codes[warm]), int(warm.sum()), self.component)
         if not warm.all():
             policy = self._policy(pairs, codes)
-            cold = pairs.loc[~warm, ["user", "item"]]
-            adapted = policy.adapt(self, self._newcomers(pairs, codes))
-            rating[~warm] = self._checked(adapted.predict(cold), len(cold), policy.name)
+            rating[~warm] = self._by_policy(policy, pairs.loc[~warm, ["user", "item"]], self._newcomers(pairs, codes))
             origin[~warm] = policy.origin
         gives = "distribution" in self.gives and bool(warm.all())
         return Predictions(rating, origin, self.predictor.distribution(codes) if gives else None)
+
+    def _by_policy(self, policy: Policy, cold: pd.DataFrame, newcomers: Newcomers) -> np.ndarray:
+        try:
+            adapted = policy.adapt(self, newcomers)
+            if not callable(getattr(adapted, "predict", None)):
+                raise PluginError(f"adapt gave {type(adapted).__name__}, which has no predict")
+            return self._checked(adapted.predict(cold), len(cold), policy.name)
+        except Exception as error:
+            error.add_note(f"while {policy.title or policy.name} answered for ids that training never saw")
+            raise
 
     def _checked(self, rating: np.ndarray, n: int, component: str) -> np.ndarray:
         rating = np.asarray(rating)
         if rating.shape != (n,):
             raise PluginError(f"{component}: asked for {n} ratings, it gave an array of shape {rating.shape}")
+        if rating.dtype.kind not in "biuf":
+            raise PluginError(f"{component}: a rating is a number; it gave an array of {rating.dtype}")
         if not np.isfinite(rating).all():
             raise PluginError(f"{component}: {int((~np.isfinite(rating)).sum())} of {n} ratings are no finite numbers")
         return rating

@@ -8,7 +8,6 @@ import importlib.metadata
 import importlib.util
 import inspect
 import os
-import re
 import reprlib
 import sys
 import time
@@ -24,9 +23,9 @@ from attrs import field, frozen
 
 from cfplug import hookspecs
 from cfplug.components import KINDS, Component
+from cfplug.discovery import BrokenError, Candidate, in_folders, installed, words_of
 from cfplug.errors import PluginError, did_you_mean, nearest
 
-GROUP = "cfplug"
 LIMIT = "CFPLUG_PLUGINS"
 
 HOOK_OF = {
@@ -39,21 +38,6 @@ HOOK_OF = {
     "analyzer": "cfplug_analyzers",
 }
 """The hook of each kind."""
-
-
-@frozen
-class Candidate:
-    """A plugin that was found and not yet imported."""
-
-    name: str
-    distribution: str
-    version: str
-    load: Callable[[], ModuleType] = field(eq=False, repr=False)
-
-    @property
-    def order(self) -> tuple[bool, str, str, str]:
-        """cfplug's own plugins first, then by name: the same whatever the order of installation."""
-        return self.distribution != "cfplug", self.name, self.distribution, self.version
 
 
 @frozen
@@ -166,7 +150,7 @@ class Registry:
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:  # whatever an observer raises, be it SystemExit, must not cost the run
-                    yield f"the observer {hook} of plugin {plugin.title} raised {_words(error)}{_last_line(error)}"
+                    yield f"the observer {hook} of plugin {plugin.title} raised {words_of(error)}{_last_line(error)}"
 
     def _alone(self, name: str, hook: str) -> Any:
         others = [module for other, module in self.manager.list_name_plugin() if other != name]
@@ -214,109 +198,18 @@ def assemble(candidates: Iterable[Candidate], limit: str = "") -> Registry:
     return Registry(tuple(plugins), manager, words)
 
 
-def installed() -> Iterator[Candidate]:
-    """The plugins that installed distributions announce as entry points.
-
-    Of two distributions of one name it is the one that Python finds first. importlib's own list is not
-    used: one distribution with a damaged file would take all plugins away.
-    """
-    seen = set()
-    for distribution in importlib.metadata.distributions():
-        if f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or ""):
-            name, version = _bearer(distribution)
-            if name not in seen:
-                yield from _announced(distribution, name, version)
-            seen.add(name)
-
-
-def _bearer(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
-    """Name and version; one that was removed by half has lost them."""
-    try:
-        return str(distribution.metadata["Name"] or "unknown"), str(distribution.metadata["Version"] or "")
-    except Exception:  # what it raises for a missing file depends on the version of Python
-        return "unknown", ""
-
-
-def _announced(distribution: importlib.metadata.Distribution, name: str, version: str) -> Iterator[Candidate]:
-    try:
-        points = {point for point in distribution.entry_points if point.group == GROUP}
-    except Exception as error:
-        yield Candidate(name, name, version, _failing(f"its entry_points.txt cannot be read: {_words(error)}"))
-    else:
-        yield from (Candidate(point.name, name, version, point.load) for point in points)
-
-
-def _failing(why: str) -> Callable[[], ModuleType]:
-    def fail() -> ModuleType:
-        raise _BrokenError(why)
-
-    return fail
-
-
-def in_folders(folders: Iterable[Path]) -> Iterator[Candidate]:
-    """The plugins that are single files, `FOLDER/my_plugin.py`; PluginError if a folder is not there."""
-    for folder in {folder.resolve(): folder for folder in folders}.values():
-        if not folder.is_dir():
-            raise PluginError(f"--plugins-dir {folder}: there is no such folder")
-        for file in sorted(folder.glob("*.py")):
-            if not file.name.startswith("_"):
-                yield Candidate(file.stem.replace("_", "-"), str(file), "", _loader_of(file.resolve()))
-
-
-def _loader_of(file: Path) -> Callable[[], ModuleType]:
-    """Imports `file` as a module of its own name, so that its declarations can name its functions; once."""
-
-    def load_file() -> ModuleType:
-        name = re.sub(r"\W", "_", file.stem)
-        loaded = sys.modules.get(name)
-        if loaded is not None and getattr(loaded, "__file__", None) == str(file):
-            return loaded
-        found = importlib.util.find_spec(name) if loaded is None else loaded.__spec__
-        if found is not None and found.origin != str(file):
-            raise _BrokenError(f"{file.name} would hide the module {name}; give the file another name")
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-        return module
-
-    return load_file
-
-
 # Loading one plugin
-
-
-@frozen
-class _BrokenError(Exception):
-    """Why a plugin cannot be used, without its name; and what to do, where that is not to switch it off."""
-
-    why: str
-    advice: str = ""
 
 
 @contextlib.contextmanager
 def _blaming(what: str) -> Iterator[None]:
-    """Whatever a plugin raises, be it SystemExit, becomes a _BrokenError that says `what` raised it."""
+    """Whatever a plugin raises, be it SystemExit, becomes a BrokenError that says `what` raised it."""
     try:
         yield
-    except (KeyboardInterrupt, _BrokenError):
+    except (KeyboardInterrupt, BrokenError):
         raise
     except BaseException as error:
-        raise _BrokenError(f"{what} raised {_words(error)}{_last_line(error)}") from error
-
-
-def _words(error: BaseException) -> str:
-    """`ValueError: its text`."""
-    try:
-        text = str(error)
-    except Exception:
-        text = "(its text cannot be had)"
-    return f"{type(error).__name__}: {text}".removesuffix(": ")
+        raise BrokenError(f"{what} raised {words_of(error)}{_last_line(error)}") from error
 
 
 def _bare(candidate: Candidate, state: str, why: str) -> Plugin:
@@ -330,7 +223,7 @@ def _load_one(manager: pluggy.PluginManager, candidate: Candidate, earlier: Sequ
         with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints must not end up in --json
             module = _import(candidate)
             components = _register(manager, candidate.name, module)
-    except _BrokenError as broken:
+    except BrokenError as broken:
         advice = broken.advice or f"switch it off with {LIMIT}=-{candidate.name}"
         title = _bare(candidate, "", "").title
         return _bare(candidate, "broken", f"plugin {title} is broken: {broken.why}\n  {advice}")
@@ -343,7 +236,7 @@ def _load_one(manager: pluggy.PluginManager, candidate: Candidate, earlier: Sequ
 def _check_name(candidate: Candidate, earlier: Sequence[Plugin]) -> None:
     for other in earlier:
         if other.name == candidate.name and other.state == "ok":
-            raise _BrokenError(
+            raise BrokenError(
                 f"another plugin bears this name: {other.title}", "uninstall one of the two, or give it another name"
             )
 
@@ -352,7 +245,7 @@ def _import(candidate: Candidate) -> ModuleType:
     with _blaming("importing it"):
         module = candidate.load()
     if not isinstance(module, ModuleType):
-        raise _BrokenError(f"its entry point must name a module; it names {_shown(module)}")
+        raise BrokenError(f"its entry point must name a module; it names {_shown(module)}")
     return module
 
 
@@ -387,7 +280,7 @@ def _is_foreign(file: str) -> bool:
 def _register(manager: pluggy.PluginManager, name: str, module: ModuleType) -> tuple[tuple[str, Component], ...]:
     """Register `module` and collect its declarations; unregister it again if anything is wrong."""
     if other := manager.get_name(module):
-        raise _BrokenError(f"its module {module.__name__} is the plugin {other} already")
+        raise BrokenError(f"its module {module.__name__} is the plugin {other} already")
     try:
         with _blaming("registering it"):
             _check_hooks(module)
@@ -413,7 +306,7 @@ def _check_hooks(module: ModuleType) -> None:
     for name, function in hooks:
         _check_hook(name, function)
     if not hooks:
-        raise _BrokenError("it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl")
+        raise BrokenError("it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl")
 
 
 def _is_hook(name: str, function: Callable[..., Any]) -> bool:
@@ -433,11 +326,11 @@ def _check_hook(name: str, function: Callable[..., Any]) -> None:
     if hook not in _SPECS:
         near = nearest(hook, _SPECS)
         advice = f"did you mean {_signature(_SPECS[near])}?" if near else f"the hooks are {', '.join(_SPECS)}"
-        raise _BrokenError(f"{found}: no hook is called {hook}; {advice}")
+        raise BrokenError(f"{found}: no hook is called {hook}; {advice}")
     if mark is None:
-        raise _BrokenError(f"{found} is not marked with @cfplug.hookimpl")
+        raise BrokenError(f"{found} is not marked with @cfplug.hookimpl")
     if set(inspect.signature(function).parameters) - set(inspect.signature(_SPECS[hook]).parameters):
-        raise _BrokenError(f"{found} has an argument that the hook has not; expected {_signature(_SPECS[hook])}")
+        raise BrokenError(f"{found} has an argument that the hook has not; expected {_signature(_SPECS[hook])}")
 
 
 def _signature(function: Callable[..., Any], name: str = "") -> str:
@@ -463,14 +356,14 @@ def _declarations(manager: pluggy.PluginManager, module: ModuleType) -> Iterator
 def _checked(kind: str, hook: str, answer: object) -> Iterator[tuple[str, Component]]:
     wanted = KINDS[kind]
     if not isinstance(answer, list | tuple):
-        raise _BrokenError(f"{hook} must return a list of cfplug.{wanted.__name__}; returned {_shown(answer)}")
+        raise BrokenError(f"{hook} must return a list of cfplug.{wanted.__name__}; returned {_shown(answer)}")
     names = set()
     for component in answer:
         if not isinstance(component, wanted):
-            raise _BrokenError(
+            raise BrokenError(
                 f"{hook} must return a list of cfplug.{wanted.__name__}; one entry is {_shown(component)}"
             )
         if component.name in names:
-            raise _BrokenError(f"{hook} declares {component.name} twice")
+            raise BrokenError(f"{hook} declares {component.name} twice")
         names.add(component.name)
         yield kind, component

@@ -344,10 +344,15 @@ class _Work:
 @contextmanager
 def _noting(step: str, use: Use) -> Iterator[None]:
     """Adds to whatever a component raises the step, the component, its plugin and its place in the recipe."""
+    note = f"in step {step}: {use.full_name} of plugin {use.title}, {use.place}"
     try:
         yield
+    except SystemExit as error:  # it would end the program with any exit code, and without a word
+        left = PluginError(f"it left the program (SystemExit: {error}); a component that cannot go on raises an error")
+        left.add_note(note)
+        raise left from error
     except Exception as error:
-        error.add_note(f"in step {step}: {use.full_name} of plugin {use.title}, {use.place}")
+        error.add_note(note)
         raise
 
 
@@ -357,7 +362,10 @@ def _measured(split: Split) -> dict[str, np.ndarray]:
 
 
 def _finite(value: Any) -> float:
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise PluginError(f"score gave a {type(value).__name__}; a metric is a finite number") from None
     if not math.isfinite(number):
         raise PluginError(f"score gave {number}; a metric is a finite number")
     return number

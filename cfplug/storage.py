@@ -313,7 +313,7 @@ def policy_of(recipe: Recipe, context: Context) -> Policy | None:
         predictor: PairPredictor = adapt(use.params, fitted, newcomers, attrs.evolve(context, rng=rng))
         return predictor
 
-    return Policy(use.name, origin, adapted)
+    return Policy(use.name, origin, adapted, f"{use.full_name} of plugin {use.title}, {use.place}")
 
 
 def quiet_context(seed: int) -> Context:

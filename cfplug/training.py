@@ -49,9 +49,9 @@ def resolve_device(name: str) -> str:
 class Scored(nn.Module):
     """A model's module and the loss's head as one, so that both are trained and saved."""
 
-    def __init__(self, module: nn.Module, head: nn.Module) -> None:
+    def __init__(self, module: nn.Module, head: nn.Module, loss: str = "the loss") -> None:
         super().__init__()
-        self.module, self.head = module, head
+        self.module, self.head, self.loss = module, head, loss
 
     def forward(self, batch: Batch) -> Tensor:
         """Raw outputs of shape (n, n_outputs)."""
@@ -163,6 +163,13 @@ class _Keeper(Callback):  # type: ignore[misc]
         self.dls.train.epoch = self.epoch
         self.started = time.perf_counter()
         self.total = {True: 0.0, False: 0.0}
+
+    def after_loss(self) -> None:
+        shape = tuple(self.learn.loss_grad.shape)
+        if shape:
+            raise PluginError(
+                f"{self.model.loss}: loss gave a tensor of shape {shape}; expected one number, of shape ()"
+            )
 
     def after_batch(self) -> None:
         loss = self.learn.loss.item()

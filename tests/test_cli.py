@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cfplug
-from cfplug import cli
+from cfplug import cli, terminal
 from cfplug.progress import Bar, Lines
 
 ZOO = Path(__file__).parent / "zoo"
@@ -710,7 +710,7 @@ def test_a_drawn_table_has_its_title_left_numbers_right_names_whole_and_no_empty
         ("x", 12, "", ""),
     ]
     table = cfplug.Table("Title", ("name", "count", "words", "nothing"), rows)
-    assert [line.rstrip() for line in on_terminal(lambda: cli._print_table(table))] == [
+    assert [line.rstrip() for line in on_terminal(lambda: terminal.print_table(table))] == [
         "Title",
         "╭────────────────┬───────┬─────────────────────────────────────────────────────╮",
         "│ name           │ count │ words                                               │",
@@ -725,19 +725,19 @@ def test_a_drawn_table_has_its_title_left_numbers_right_names_whole_and_no_empty
 def test_a_word_that_is_wider_than_its_column_goes_on_in_the_next_line(on_terminal: Callable[..., list[str]]) -> None:
     word = "".join(chr(ord("a") + n % 26) for n in range(150))
     table = cfplug.Table("", ("name", "words"), [("path", word)])
-    lines = on_terminal(lambda: cli._print_table(table))
+    lines = on_terminal(lambda: terminal.print_table(table))
     assert "".join(line.split("│")[2].strip() for line in lines if line.startswith("│"))[len("words") :] == word
 
 
 def test_a_table_without_rows_keeps_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    cli._print_table(cfplug.Table("", ("name", "what it is"), []))
+    terminal.print_table(cfplug.Table("", ("name", "what it is"), []))
     assert capsys.readouterr().out == "name  what it is\n"
 
 
 def test_a_run_has_a_live_bar_on_a_terminal_and_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     for stream, kind in ((Terminal(), Bar), (io.StringIO(), Lines)):
         monkeypatch.setattr(sys, "stderr", stream)
-        with cli._teller() as teller:
+        with terminal.telling() as teller:
             print("a component prints")
             teller.say("it goes well")
             assert isinstance(teller, kind)

@@ -16,7 +16,8 @@ import pytest
 import cfplug
 from cfplug import hookspecs
 from cfplug.components import KINDS, Component
-from cfplug.registry import HOOK_OF, Candidate, assemble
+from cfplug.discovery import Candidate
+from cfplug.registry import HOOK_OF, assemble
 
 WATCHERS = Path(__file__).parent / "zoo" / "watchers"
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("cfplug_")}

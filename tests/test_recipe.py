@@ -25,11 +25,12 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 import cfplug
+from cfplug.discovery import Candidate, installed
 from cfplug.document import path_text
 from cfplug.errors import Place, RecipeError
 from cfplug.params import parameters
 from cfplug.recipe import KEYS, Claim, Heading, Recipe, parse_recipe, read_recipe, read_use
-from cfplug.registry import Candidate, Registry, assemble, installed, load
+from cfplug.registry import Registry, assemble, load
 from cfplug.settings import TrainSettings
 
 At = tuple[str | int, ...]

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 import cfplug
 from cfplug.components import KINDS
+from cfplug.discovery import Candidate, in_folders, installed
 from cfplug.recipe import parse_recipe
-from cfplug.registry import HOOK_OF, Candidate, Plugin, Registry, assemble, in_folders, installed, load, plural
+from cfplug.registry import HOOK_OF, Plugin, Registry, assemble, load, plural
 
 ZOO = Path(__file__).parent / "zoo"
 BROKEN = ZOO / "broken"
@@ -152,13 +153,7 @@ def test_every_specimen_of_the_zoo_is_told_in_full_here() -> None:
     assert set(specimens()) == set(WHY)
 
 
-@pytest.mark.parametrize(
-    "stem",
-    [
-        *sorted(set(WHY) - {"thawed"}),
-        pytest.param("thawed", marks=pytest.mark.xfail(strict=True, reason="attrs.define is taken for frozen")),
-    ],
-)
+@pytest.mark.parametrize("stem", sorted(WHY))
 def test_a_broken_plugin_is_told_with_its_origin_and_what_to_do(stem: str) -> None:
     plugin = only(assemble([specimens()[stem]]))
     assert plugin.state == "broken"
@@ -229,7 +224,7 @@ def shuffled(draw: st.DrawFn) -> tuple[list[Candidate], list[Candidate], list[st
 
     Some of the broken ones bear the name of a healthy one.
     """
-    stems = draw(st.lists(st.sampled_from(sorted(set(WHY) - {"thawed"})), unique=True, max_size=5))
+    stems = draw(st.lists(st.sampled_from(sorted(WHY)), unique=True, max_size=5))
     names = draw(st.lists(st.sampled_from(["ant", "bee", "cat", "dog"]), unique=True, min_size=1))
     namesakes = draw(st.lists(st.sampled_from(names), unique=True))
     animals = [candidate(name, "best", f"{name}-metric") for name in names]
@@ -660,7 +655,7 @@ def test_plugins_and_doctor_work_whatever_is_broken(site: Path) -> None:
     assert plugins["metrics"]["state"] == "ok"
     assert doctor.returncode == 1
     assert doctor.stderr == ""
-    for name in sorted(broken - {"thawed"}):
+    for name in sorted(broken):
         assert plugins[name]["state"] == "broken"
         assert plugins[name]["why"] in doctor.stdout
 

@@ -22,16 +22,17 @@ import pytest
 import cfplug
 from cfplug import ArtifactError, DataError, PluginError, RecipeError, TrainingError, UnknownIdError, runner, storage
 from cfplug.artifact import sha256
+from cfplug.discovery import Candidate, installed
 from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished
 from cfplug.progress import Quiet
 from cfplug.recipe import read_recipe
-from cfplug.registry import Candidate, Registry, assemble, installed
+from cfplug.registry import Registry, assemble
 from cfplug.results import Run
 
 RECIPE = """\
 title: ours
 data: {use: synthetic, users: 31, items: 17, ratings: 200}
-train: {epochs: 2, batch_size: 32}
+train: {epochs: 2, batch_size: 80}
 models: [{use: pmf, factors: 3}, bias]
 metrics: [mse, mae]
 analyzers: [bias-ranking]
@@ -174,10 +175,11 @@ def hash_in(run: Run) -> str:
 
 
 def test_one_changed_rating_changes_the_hash_of_the_data(tmp_path: Path) -> None:
-    hashes = []
+    recipe, hashes = csv_recipe(tmp_path), []
+    recipe.write_text("data: {use: csv, ratings: ratings.csv}\nmodels: [mean]\n")
     for first in (1.0, 1.0, 2.0):
         ratings(tmp_path, first)
-        hashes.append(hash_in(cfplug.run(csv_recipe(tmp_path), out=tmp_path / "runs", teller=Quiet())))
+        hashes.append(hash_in(cfplug.run(recipe, out=tmp_path / "runs", teller=Quiet())))
     assert hashes[0] == hashes[1] != hashes[2]
 
 
@@ -224,7 +226,7 @@ class Warm:
     def __init__(self, recipe: Path, log: Path) -> None:
         command = [sys.executable, "-c", WARM, str(recipe)]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "12345"}
-        self.log = log
+        self.log, self.ready = log, False
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -233,9 +235,9 @@ class Warm:
         """Exit status (-9 if it was killed `after` so many seconds) and seconds of `cfplug *args`."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        if self.process.stdout.closed is False and not hasattr(self, "ready"):
-            self.ready = self.process.stdout.readline()
-            assert self.ready == "warm\n"
+        if not self.ready:
+            self.ready = self.process.stdout.readline() == "warm\n"
+            assert self.ready
         order = {"args": list(map(str, args)), "after": after, "log": str(self.log)}
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
@@ -247,10 +249,9 @@ class Warm:
 @pytest.fixture(scope="module")
 def warm(written: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     process = Warm(written(RECIPE), tmp_path_factory.mktemp("log") / "log")
-    yield process
-    process.process.stdin.close()
-    process.process.stdout.close()
-    process.process.wait()
+    with process.process:
+        yield process
+        process.process.kill()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -308,6 +309,7 @@ def test_a_run_stopped_before_any_change_of_its_folder_goes_on_to_the_same_end(
     with moments.watching():
         cfplug.run(recipe, out=moments.out, teller=Quiet())
     assert len(moments.kept) > 25
+    print(len(moments.kept), "moments")
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     for moment in moments.kept:
         assert_whole_or_partial(moment)

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 import cfplug
 from cfplug import ArtifactError, PluginError, RecipeError, Section, Table, runner, storage
 from cfplug.artifact import RunFolder, sha256, write_bytes
+from cfplug.discovery import Candidate, installed
 from cfplug.progress import Quiet
 from cfplug.recipe import Recipe, parse_recipe
-from cfplug.registry import Candidate, Registry, assemble, installed
+from cfplug.registry import Registry, assemble
 from cfplug.results import Run
 from cfplug.storage import check_section, open_run, parquet, section_words
 

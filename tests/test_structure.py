@@ -27,6 +27,7 @@ ORDER = {
     "components": NAMES,
     "settings": NAMES,
     "hookspecs": NAMES,
+    "discovery": NAMES,
     "registry": NAMES,
     "recipe": NAMES,
     "encoding": DATA,
@@ -40,6 +41,7 @@ ORDER = {
     "progress": GROUND,
     "runner": BOTH,
     "shelf": GROUND,
+    "terminal": TOP,
     "cli": TOP,
 }
 """Every module of the core, each below what imports it, and the part of the house in which it lies.

@@ -322,19 +322,6 @@ CAUGHT = [
 ]
 
 
-NOT_YET_CAUGHT = (
-    *("exiting", "bodiless", "boastful", "unlisted", "wordy", "bodiless-loss", "outputless", "undecodable"),
-    *("vectorial", "wordy-metric", "rowwise-metric", "raising-start", "short-start", "empty-start"),
-)
-"""Specimens that are caught by Python or not at all, so that the text is none for a person."""
-
-
-def marked(specimen: Caught) -> object:
-    reason = "no check is meant for it yet"
-    waits = pytest.mark.xfail(strict=True, reason=reason) if str(specimen) in NOT_YET_CAUGHT else ()
-    return pytest.param(specimen, marks=waits)
-
-
 RAISED_BY_THE_COMPONENT = (OSError, IndexError, ArithmeticError, ZeroDivisionError, LookupError)
 """Errors of the specimens' own, which keep their tracebacks."""
 
@@ -388,7 +375,7 @@ def test_a_recipe_with_a_broken_component_is_checked_without_running_it(
     assert specimen.name in read_recipe(recipe, registry=registry).resolved()
 
 
-@pytest.mark.parametrize("specimen", map(marked, CAUGHT), ids=str)
+@pytest.mark.parametrize("specimen", CAUGHT, ids=str)
 def test_a_broken_component_is_caught_and_named_with_its_plugin_and_its_line(
     specimen: Caught, registry: Registry, tmp_path: Path
 ) -> None:
