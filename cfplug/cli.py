@@ -26,6 +26,7 @@ from cfplug.terminal import print_frame, print_json, print_rows, print_table, pr
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cfplug.dataset import Dataset
     from cfplug.prediction import FittedModel
     from cfplug.results import Run
 
@@ -423,7 +424,7 @@ def list_data(as_json: bool, folders: Sequence[Path]) -> None:
 @_plugins_dir
 def fetch(source: str, sets: Sequence[str], folders: Sequence[Path]) -> None:
     """Get the data of SOURCE, so that later runs need no network."""
-    click.echo(str(_read(source, sets, folders)))
+    _show_dataset(_read(source, sets, folders))
 
 
 @data.command()
@@ -434,9 +435,7 @@ def fetch(source: str, sets: Sequence[str], folders: Sequence[Path]) -> None:
 def show(source: str, sets: Sequence[str], rows: int, folders: Sequence[Path]) -> None:
     """The first rows of each table of SOURCE and the role of each column."""
     dataset = _read(source, sets, folders)
-    click.echo(str(dataset))
-    for word in dataset.words:
-        click.echo(f"  {word}")
+    _show_dataset(dataset)
     for name, frame in dataset.tables().items():
         columns = [f"{column} ({role})" for column, role in dataset.roles[name].items()]
         cells = [[_cell(cell) for cell in row] for row in frame.head(rows).astype(object).to_numpy().tolist()]
@@ -453,7 +452,14 @@ def _cell(value: Any) -> str:
     return "" if pd.isna(value) else str(value)
 
 
-def _read(source: str, sets: Sequence[str], folders: Sequence[Path]) -> Any:
+def _show_dataset(dataset: Dataset) -> None:
+    """What it is, and what a person should be told of it."""
+    click.echo(str(dataset))
+    for word in dataset.words:
+        click.echo(f"  {word}")
+
+
+def _read(source: str, sets: Sequence[str], folders: Sequence[Path]) -> Dataset:
     use = read_use("source", source, set=sets, registry=load(folders))
     with telling() as teller:
         from cfplug.runner import read_data

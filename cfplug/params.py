@@ -241,8 +241,9 @@ def structure(
     """Make a `cls` of plain values, strictly, and find every fault in one pass.
 
     `true` is not a number, `3` is accepted for a float, a string is never converted. A relative
-    path is taken from the folder `base(key)`. `owner` is the name that messages use, `beside` holds
-    the other keys that may stand beside the parameters: one of them may be meant by a misspelt key.
+    path is taken from the folder `base(key)`, `~` is the home folder. `owner` is the name that
+    messages use, `beside` holds the other keys that may stand beside the parameters: one of them may
+    be meant by a misspelt key.
     """
     fields = {field.name: field for field in attrs.fields(cls)}
     unknown = [key for key in values if key not in fields]
@@ -274,7 +275,7 @@ def _rebased(value: Any, folder: Path) -> Any:
         return tuple(_rebased(item, folder) for item in value)
     if isinstance(value, Mapping):
         return {key: _rebased(item, folder) for key, item in value.items()}
-    return folder / value if isinstance(value, Path) else value
+    return folder / value.expanduser() if isinstance(value, Path) else value
 
 
 def _made(cls: type, found: Mapping[str, Any], owner: str, values: Mapping[str, Any]) -> Structured:

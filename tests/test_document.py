@@ -217,6 +217,7 @@ FORBIDDEN: list[tuple[str, list[str]]] = [
     ("!!str a: 1\n", ["x.yaml:1:1: tags are not allowed; write the plain value"]),
     ("*a : 1\n", ["x.yaml:1:1: anchors and aliases are not allowed; write the value out"]),
     ("a: 1\nb: 2\n'a': 3\n", ["x.yaml:3:1: a: given twice; first on line 1"]),
+    ("a: 1\na: 2\na: 3\n", [f"x.yaml:{line}:1: a: given twice; first on line 1" for line in (2, 3)]),
     ("a: {b: 1, b: 1}\n", ["x.yaml:1:11: a.b: given twice; first on line 1"]),
     (
         "a: 1\na: {c: 1, c: 2}\n",

@@ -188,6 +188,12 @@ def test_relative_paths_are_taken_from_the_folder_of_their_key() -> None:
     assert outcome.value.files == (Path("/b/y.csv"), Path("/abs.csv"))
 
 
+def test_a_tilde_stands_for_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    outcome = structure(Everything, {"whole": 3, "file": "~/x.csv"}, owner="", base=lambda key: Path("/a"))
+    assert outcome.value.file == Path("/home/ada/x.csv")
+
+
 # Rules between parameters
 
 
