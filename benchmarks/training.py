@@ -163,7 +163,7 @@ def main() -> None:
         for name, contestant in contestants.items():
             results[name].append(contestant(splits, seed))
             print(f"seed {seed}, {name}: {results[name][-1]}", flush=True)
-    print(table(results).to_markdown(index=False))
+    print(table(results).to_markdown(index=False, disable_numparse=True))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any, cast
 import attrs
 from attrs import field, frozen
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from cfplug.components import KINDS, Component, Loss, Metric, Model
 from cfplug.document import REFUSED, Node, override, parse, path_text
@@ -175,9 +176,18 @@ class Recipe:
         yaml = YAML()
         yaml.default_flow_style = False
         yaml.allow_unicode = True
-        yaml.width = 4096
-        yaml.dump(tree, out)
+        yaml.width = 2**31  # no line is ever folded
+        yaml.dump(_escaped(tree), out)
         return out.getvalue()
+
+
+def _escaped(value: Any) -> Any:
+    """`value` with every text that is not one line in double quotes: ruamel.yaml folds a line break of Unicode away."""
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return DoubleQuotedScalarString(value) if isinstance(value, str) and not is_one_line(value) else value
 
 
 def read_recipe(path: str | Path, *, set: Sequence[str] = (), registry: Registry | None = None) -> Recipe:

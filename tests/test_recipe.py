@@ -510,6 +510,12 @@ LONG = [
     "'" * 300,
     "-\u00a0",
     "\ufeffx",
+    "\x85]",
+    "a\nb ",
+    "\n\n",
+    " \u2028 x",
+    "a\r\n\tb" * 2000,
+    "\x00\x1b",
     "é" * 5000,
     "...",
     "---",
@@ -522,12 +528,12 @@ LONG = [
 @pytest.mark.parametrize("word", LONG, ids=lambda word: repr(word[:9]))
 def test_a_text_that_yaml_must_quote_or_fold_is_the_same_after_resolving(word: str) -> None:
     recipe = read(
-        f"title: {json.dumps(word)}\ndata: {{use: csv, ratings: r, user: {json.dumps(word)}}}\nmodels: [mean]\n"
+        f"data: {{use: csv, ratings: r, user: {json.dumps(word)}, roles: {{users.a: text}}}}\nmodels: [mean]\n"
     )
     again = parse_recipe(recipe.resolved(), SOURCE, registry=registry())
     assert again == recipe
-    assert again.data.params.user == word
-    assert again.title == (word.strip() or "r")
+    assert (again.data.params.user, again.data.params.roles) == (word, {f"users.{word}": "text"})
+    assert again.resolved() == recipe.resolved()
 
 
 # Faults
@@ -841,6 +847,10 @@ MESSAGES: list[tuple[str, list[str]]] = [
     ),
     (f"{LINES}analyzers: [{{}}]\n", ["3:13: analyzers[0]: an analyzer needs use: its name (cfplug list analyzers)"]),
     # claims
+    (
+        f'{LINES}claims: [{{metric: mse, at_most: 1, source: "a\\e[2J"}}]\n',
+        ["3:44: claims[0].source: must be one line of text; is 'a\\x1b[2J'"],
+    ),
     (f"{LINES}claims: 5\n", ["3:9: claims: must be a list; is 5"]),
     (f"{LINES}claims: [5]\n", ["3:10: claims[0]: must be a table of keys; is 5"]),
     (f"{LINES}claims: [{{metric: mse}}]\n", ["3:10: claims[0]: a claim needs at_most or at_least"]),

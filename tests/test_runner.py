@@ -918,3 +918,21 @@ def test_words_of_the_data_are_told(
     words = Words()
     run_with(registry, written("data: own\nmodels: [bias]\n"), tmp_path, words)
     assert words.said[:2] == ["told: 60 ratings, 11 users, 7 items", "  half of it is missing"]
+
+
+# The page
+
+
+def test_a_hostile_title_in_the_data_is_text_in_the_report(tmp_path: Path) -> None:
+    bad = "<script>alert(1)</script>"
+    ratings(tmp_path, 1.0)
+    items = pd.DataFrame({"item": range(7), "title": [f"{bad} {item}" for item in range(7)]})
+    items.to_csv(tmp_path / "items.csv", index=False)
+    recipe = tmp_path / "ours.yaml"
+    recipe.write_text(
+        f"title: {bad}\ndata: {{use: csv, ratings: ratings.csv, items: items.csv}}\nmodels: [bias]\n"
+        f"analyzers: [bias-ranking]\n# {bad}\n"
+    )
+    page = (cfplug.run(recipe, out=tmp_path / "runs", teller=Quiet()).path / "report.html").read_text()
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt; ") == 10
