@@ -41,8 +41,9 @@ from cfplug.params import NoParams, param
 
 if TYPE_CHECKING:
     from cfplug.encoding import Batch, Interactions, Spec
+    from cfplug.plan import Recipe
     from cfplug.prediction import FittedModel, Newcomers, Predictions
-    from cfplug.recipe import Recipe, read_recipe
+    from cfplug.recipe import read_recipe
     from cfplug.results import Run
     from cfplug.runner import resume, run
     from cfplug.storage import open_run
@@ -56,7 +57,7 @@ _LATE = {
     "Spec": "cfplug.encoding",
     "FittedModel": "cfplug.prediction",
     "Predictions": "cfplug.prediction",
-    "Recipe": "cfplug.recipe",
+    "Recipe": "cfplug.plan",
     "read_recipe": "cfplug.recipe",
     "Run": "cfplug.results",
     "open_run": "cfplug.storage",

@@ -15,8 +15,8 @@ from cfplug.components import Context, Loss
 from cfplug.dataset import Scale
 from cfplug.encoding import SIDES, Catalogue, Interactions, Spec, Support
 from cfplug.errors import ArtifactError, PluginError
+from cfplug.plan import ModelUse, Use
 from cfplug.prediction import FittedModel, NetworkPredictor, Policy
-from cfplug.recipe import ModelUse, Use
 from cfplug.training import (
     Checkpoint,
     Epoch,

@@ -2,133 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import attrs
-from attrs import field, frozen
-from ruamel.yaml import YAML
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from attrs import frozen
 
-from cfplug.components import KINDS, Component, Loss, Metric, Model
+from cfplug.components import KINDS, Loss, Metric, Model
 from cfplug.document import REFUSED, Node, override, parse, path_text
 from cfplug.errors import Place, PluginError, Problem, RecipeError, did_you_mean, is_one_line, nearest, shown
-from cfplug.params import number_words, param, plain, structure
+from cfplug.params import structure
+from cfplug.plan import DEFAULT_SEED, ERROR, KEYS, Claim, Heading, ModelUse, Recipe, Use
 from cfplug.registry import Entry, Registry, load, plural
 from cfplug.settings import TrainSettings
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-DEFAULT_SEED = 42
-PARTS = ("valid", "test", "train")
-ERROR = "error"
-"""The policy for unknown ids that raises; any other is the name of a cold-start strategy."""
-
-
-@frozen
-class Use:
-    """A component that the recipe names: its full name, its declaration, its parameters, its place."""
-
-    name: str
-    full_name: str
-    component: Component = field(eq=False)
-    params: Any
-    title: str = field(eq=False)
-    place: Place = field(eq=False)
-
-    def resolved(self, *, named: bool = False) -> dict[str, Any]:
-        """The entry with every default filled in."""
-        head = {"name": self.name} if named else {}
-        return {**head, "use": self.full_name, **plain(self.params)}
-
-
-@frozen
-class ModelUse:
-    """One entry of `models`. A model that fits itself has no loss and no train settings."""
-
-    use: Use
-    loss: Use | None
-    train: TrainSettings | None
-
-    @property
-    def name(self) -> str:
-        return self.use.name
-
-    @property
-    def model(self) -> Model:
-        return cast(Model, self.use.component)
-
-    def resolved(self) -> dict[str, Any]:
-        entry = self.use.resolved(named=True)
-        if self.loss is not None:
-            entry |= {"loss": self.loss.resolved(), "train": plain(self.train)}
-        return entry
-
-
-def _check_one_line(name: str, text: str) -> None:
-    if not is_one_line(text.strip()):
-        raise ValueError(f"{name}: must be one line of text; is {shown(text)}")
-
-
-@frozen
-class Claim:
-    """What the recipe promises of one metric, as mean over its seeds, and where the figure comes from."""
-
-    metric: str = param(help="the name of one of the recipe's metrics")
-    at_most: float | None = param(None, help="the measured value may not be above this")
-    at_least: float | None = param(None, help="the measured value may not be below this")
-    model: str = param("", help="the name of the model, where the recipe has several")
-    part: str = param("valid", choices=PARTS, help="the part of the split on which it is measured")
-    source: str = param("", help="where the figure was published")
-
-    def __attrs_post_init__(self) -> None:
-        if self.at_most is None and self.at_least is None:
-            raise ValueError("a claim needs at_most or at_least")
-        if self.at_most is not None and self.at_least is not None:
-            raise ValueError("at_least: cannot stand beside at_most; make it a claim of its own")
-        _check_one_line("source", self.source)
-
-    def met_by(self, measured: float) -> bool:
-        """Whether the measured value keeps the promise."""
-        low = -math.inf if self.at_least is None else self.at_least
-        high = math.inf if self.at_most is None else self.at_most
-        return low <= measured <= high
-
-    def bound(self) -> str:
-        """The promise in words: `at most 0.8217`."""
-        word, bound = ("at least", self.at_least) if self.at_most is None else ("at most", self.at_most)
-        return f"{word} {number_words(cast(float, bound))}"
-
-
-@frozen
-class Heading:
-    """The plain keys of a recipe."""
-
-    title: str = param("", help="what the report is called; the file's name if not given")
-    device: str = param("auto", choices=DEVICES, help="where models train")
-    seed: int | None = param(
-        None, at_least=0, at_most=2**32 - 1, help="the one source of randomness; 42 if neither is given"
-    )
-    seeds: tuple[int, ...] | None = param(
-        None, at_least=0, at_most=2**32 - 1, help="repeat the whole run once for each"
-    )
-
-    def __attrs_post_init__(self) -> None:
-        if self.seed is not None and self.seeds is not None:
-            raise ValueError("seeds: cannot stand beside seed; give one of them")
-        if self.seeds is not None and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
-            raise ValueError(f"seeds: must be different numbers, at least one; is {shown(self.seeds)}")
-        _check_one_line("title", self.title)
-
-
-KEYS = (
-    *("title", "data", "split", "loss", "train", "models", "metrics"),
-    *("unknown", "analyzers", "claims", "device", "seed", "seeds"),
-)
-"""The keys of a recipe, in the order in which a resolved one is written."""
 
 DEFAULTS: Mapping[str, Any] = {
     "split": "splits/random",
@@ -139,55 +27,6 @@ DEFAULTS: Mapping[str, Any] = {
     "claims": [],
 }
 """What stands for a component that the recipe does not name; full names, which no other plugin can take."""
-
-
-@frozen
-class Recipe:
-    """A recipe that can be run: every name found, every parameter checked, every default filled in."""
-
-    title: str
-    data: Use
-    split: Use
-    models: tuple[ModelUse, ...]
-    metrics: tuple[Use, ...]
-    unknown: Use | None
-    analyzers: tuple[Use, ...]
-    claims: tuple[Claim, ...]
-    device: str
-    seeds: tuple[int, ...]
-    source: str = field(eq=False)
-    text: str = field(eq=False, repr=False)
-
-    def resolved(self) -> str:
-        """The recipe as YAML with every default filled in and full names: itself a recipe, for the same run."""
-        tree = {
-            "title": self.title,
-            "data": self.data.resolved(),
-            "split": self.split.resolved(),
-            "models": [model.resolved() for model in self.models],
-            "metrics": [metric.resolved(named=True) for metric in self.metrics],
-            "unknown": ERROR if self.unknown is None else self.unknown.resolved(),
-            "analyzers": [analyzer.resolved(named=True) for analyzer in self.analyzers],
-            "claims": [plain(claim) for claim in self.claims],
-            "device": self.device,
-            "seeds": list(self.seeds),
-        }
-        out = io.StringIO()
-        yaml = YAML()
-        yaml.default_flow_style = False
-        yaml.allow_unicode = True
-        yaml.width = 2**31  # no line is ever folded
-        yaml.dump(_escaped(tree), out)
-        return out.getvalue()
-
-
-def _escaped(value: Any) -> Any:
-    """`value` with every text that is not one line in double quotes: ruamel.yaml folds a line break of Unicode away."""
-    if isinstance(value, dict):
-        return {_escaped(key): _escaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return DoubleQuotedScalarString(value) if isinstance(value, str) and not is_one_line(value) else value
 
 
 def read_recipe(path: str | Path, *, set: Sequence[str] = (), registry: Registry | None = None) -> Recipe:

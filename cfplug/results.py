@@ -13,8 +13,8 @@ from attrs import field, frozen
 
 from cfplug.components import Section, Table
 from cfplug.errors import CapabilityError, did_you_mean
+from cfplug.plan import Claim, Recipe
 from cfplug.prediction import FittedModel
-from cfplug.recipe import Claim, Recipe
 
 if TYPE_CHECKING:
     from fastai.learner import Learner

@@ -23,9 +23,10 @@ from cfplug.encoding import Catalogue, Interactions, Support
 from cfplug.errors import ArtifactError, Place, PluginError, Problem, RecipeError
 from cfplug.fitting import Fitted, Task, fit
 from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished
+from cfplug.plan import DEFAULT_SEED, Recipe, Use
 from cfplug.prediction import FittedModel, Predictions, unknown_ids
 from cfplug.progress import Lines, Teller
-from cfplug.recipe import DEFAULT_SEED, Recipe, Use, read_recipe
+from cfplug.recipe import read_recipe
 from cfplug.registry import Registry, load
 from cfplug.report import render
 from cfplug.results import METRICS, Run

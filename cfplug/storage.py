@@ -48,8 +48,9 @@ from cfplug.dataset import Scale
 from cfplug.encoding import SIDES, Catalogue, Vocabulary
 from cfplug.errors import ArtifactError, PluginError
 from cfplug.fitting import Fitted, arrays_of, restore, words_of
+from cfplug.plan import ModelUse, Recipe
 from cfplug.prediction import FittedModel, Newcomers, PairPredictor, Policy
-from cfplug.recipe import ModelUse, Recipe, parse_recipe
+from cfplug.recipe import parse_recipe
 from cfplug.registry import Registry, load
 from cfplug.results import METRICS, Run
 from cfplug.training import Checkpoint, Epoch, seed_for

@@ -527,9 +527,9 @@ LONG = [
 
 @pytest.mark.parametrize("word", LONG, ids=lambda word: repr(word[:9]))
 def test_a_text_that_yaml_must_quote_or_fold_is_the_same_after_resolving(word: str) -> None:
-    recipe = read(
-        f"data: {{use: csv, ratings: r, user: {json.dumps(word)}, roles: {{users.a: text}}}}\nmodels: [mean]\n"
-    )
+    user, role = json.dumps(word), json.dumps(f"users.{word}")
+    data = f"data:\n  use: csv\n  ratings: r\n  user: {user}\n  roles:\n    ? {role}\n    : text\n"
+    recipe = read(f"{data}models: [mean]\n")
     again = parse_recipe(recipe.resolved(), SOURCE, registry=registry())
     assert again == recipe
     assert (again.data.params.user, again.data.params.roles) == (word, {f"users.{word}": "text"})

@@ -29,6 +29,7 @@ ORDER = {
     "hookspecs": NAMES,
     "discovery": NAMES,
     "registry": NAMES,
+    "plan": NAMES,
     "recipe": NAMES,
     "encoding": DATA,
     "prediction": DATA,

@@ -1,0 +1,56 @@
+"""A checked recipe: what its claims promise, and what its resolved form says."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfplug.plan import KEYS, Claim, Recipe
+from cfplug.recipe import parse_recipe
+
+SMALL = "data: synthetic\nmodels: [mean, {use: pmf, factors: 3}]\n"
+FIGURES = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+def small() -> Recipe:
+    return parse_recipe(SMALL, "small.yaml")
+
+
+@given(bound=FIGURES, measured=FIGURES)
+def test_a_claim_is_met_on_its_side_of_the_bound_and_at_it(bound: float, measured: float) -> None:
+    assert Claim("mse", at_most=bound).met_by(measured) is (measured <= bound)
+    assert Claim("mse", at_least=bound).met_by(measured) is (measured >= bound)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        ({}, "a claim needs at_most or at_least"),
+        ({"at_most": 1.0, "at_least": 0.0}, "at_least: cannot stand beside at_most; make it a claim of its own"),
+    ],
+)
+def test_a_claim_has_one_bound(bounds: dict[str, float], told: str) -> None:
+    with pytest.raises(ValueError, match=".") as caught:
+        Claim("mse", **bounds)
+    assert str(caught.value) == told
+
+
+def test_a_claim_tells_its_bound_in_words() -> None:
+    assert Claim("mse", at_most=0.8217).bound() == "at most 0.8217"
+    assert Claim("ndcg", at_least=0.3).bound() == "at least 0.3"
+
+
+def test_the_resolved_form_has_full_names_and_every_default_but_no_key_of_its_own() -> None:
+    text = small().resolved()
+    keys = [line.partition(":")[0] for line in text.splitlines() if line and line[0] not in " -"]
+    assert set(keys) < set(KEYS)
+    assert keys == [key for key in KEYS if key in keys]
+    assert "use: factors/pmf\n  factors: 3\n  init_deviation: 0.01\n" in text
+    assert "weight_decay: 0.1" in text
+
+
+def test_a_model_that_fits_itself_resolves_without_loss_and_train() -> None:
+    mean, pmf = small().models
+    assert set(mean.resolved()) == {"name", "use"}
+    assert {"loss", "train"} < set(pmf.resolved())
