@@ -90,7 +90,7 @@ def _kind_of(rows: Any) -> str:
     return f"{array.dtype} of shape {array.shape}"
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Dataset:
     """Ratings, users and items: three tables, the role of every column, and the rating scale.
 
@@ -176,7 +176,7 @@ class Dataset:
                 digest.update(pd.util.hash_pandas_object(_told_apart(frame[name]), index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.name}: {len(self.ratings):,} ratings, {len(self.users):,} users, {len(self.items):,} items"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
-from attrs import field, frozen
+from attrs import frozen
 
 from cfplug.encoding import SIDES, UNKNOWN, Batch, Catalogue, Side, Support
 from cfplug.errors import CapabilityError, DataError, PluginError, UnknownIdError
@@ -113,7 +114,7 @@ class Policy:
     title: str = ""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class FittedModel:
     """A model that has been trained, with all that it needs to answer for raw ids.
 
@@ -126,8 +127,20 @@ class FittedModel:
     gives: tuple[str, ...]
     catalogue: Catalogue
     support: Support
-    predictor: Any = field(repr=False)
+    predictor: Any
     policy: Policy | None = None
+
+    def __repr__(self) -> str:
+        users, items = (int((self.support.count[side] > 0).sum()) for side in SIDES)
+        unknown = self.policy.name if self.policy else "error"
+        gives = f", gives {' and '.join(self.gives)}" if self.gives else ""
+        return (
+            f"{self.name} ({self.component}, seed {self.seed}): trained on {users:,} users and {items:,} items{gives}; "
+            f"unknown ids: {unknown}"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>"
 
     def predict(self, pairs: pd.DataFrame) -> pd.DataFrame:
         """Ratings for a table with the columns user and item, in its order and with its index.

@@ -36,7 +36,7 @@ class Measured:
         return self.claim.met_by(self.value)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Run:
     """A finished run.
 
@@ -46,10 +46,10 @@ class Run:
 
     path: Path
     recipe: Recipe
-    models: tuple[FittedModel, ...] = field(repr=False)
-    metrics: pd.DataFrame = field(repr=False)
-    sections: tuple[Section, ...] = field(repr=False, default=())
-    learners: Mapping[tuple[str, int], Learner] = field(repr=False, factory=dict)
+    models: tuple[FittedModel, ...]
+    metrics: pd.DataFrame
+    sections: tuple[Section, ...] = ()
+    learners: Mapping[tuple[str, int], Learner] = field(factory=dict)
 
     @property
     def model(self) -> FittedModel:
@@ -108,7 +108,7 @@ class Run:
         mean = "measured" if seeds == 1 else f"measured, mean of {seeds} seeds"
         return Table(self.recipe.title, ("model", "part", "metric", mean, "claimed", "met", "source"), rows)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.table()}\n{self.path}"
 
     def _repr_html_(self) -> str:

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 import cfplug
 from cfplug.discovery import Candidate, installed
 from cfplug.document import path_text
-from cfplug.errors import Place, RecipeError
+from cfplug.errors import Place, RecipeError, is_one_line
 from cfplug.params import parameters
 from cfplug.recipe import KEYS, Claim, Heading, Recipe, parse_recipe, read_recipe, read_use
 from cfplug.registry import Registry, assemble, load
@@ -213,7 +213,7 @@ class Page:
             return value
         if value.isprintable() and self.chance.random() < 0.3:
             return "'" + value.replace("'", "''") + "'"
-        return json.dumps(value, ensure_ascii=self.chance.random() < 0.5)
+        return json.dumps(value, ensure_ascii=self.chance.random() < 0.5 or not is_one_line(value))
 
     def place(self, path: At, *, on_key: bool = False) -> Place:
         return Place(SOURCE, *(self.keys[path][-1] if on_key else self.values[path]))
@@ -234,7 +234,7 @@ NO_TEXT = (5, True, None, 0.5, ["x"])
 NO_NAME = (5, True, None, ["x"])
 NONESUCH = ("nonesuch-zz", "no one/zz", "")
 
-texts = st.text(max_size=9).filter(lambda text: cfplug.errors.is_one_line(text.strip())) | st.sampled_from(
+texts = st.text(max_size=9).filter(lambda text: is_one_line(text.strip())) | st.sampled_from(
     [
         "yes",
         "null",

@@ -10,6 +10,7 @@ import pytest
 
 import cfplug
 from cfplug import CapabilityError
+from cfplug.progress import Quiet
 from cfplug.recipe import parse_recipe
 from cfplug.results import METRICS, Run
 
@@ -154,3 +155,20 @@ def test_a_learner_that_is_not_there_says_why() -> None:
 
 def test_a_run_is_the_run_of_the_public_names() -> None:
     assert cfplug.Run is Run
+
+
+def test_a_run_and_its_models_show_themselves_in_a_few_lines(tmp_path: Path) -> None:
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(
+        "data: {use: synthetic, users: 30, items: 20, ratings: 200}\nmodels: [bias]\n",
+        encoding="utf-8",
+    )
+    run = cfplug.run(recipe, out=tmp_path / "runs", teller=Quiet())
+    users, items = (int((run.model.support.count[side] > 0).sum()) for side in ("user", "item"))
+    assert repr(run.model) == (
+        f"bias (factors/bias, seed 42): trained on {users} users and {items} items, gives biases; "
+        "unknown ids: item-mean"
+    )
+    assert run.model._repr_html_() == f"<p>{run.model!r}</p>"
+    assert repr(run) == str(run)
+    assert str(run.path) in repr(run)
