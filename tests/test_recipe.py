@@ -794,8 +794,8 @@ MESSAGES: list[tuple[str, list[str]]] = [
         ["2:21: models[2]: 'pmf' is also models[0]; give one of them a `name`"],
     ),
     (
-        "data: synthetic\nmodels: [{use: pmf, name: Wide}, {use: mean, name: wide}]\n",
-        ["2:34: models[1]: 'wide' is also models[0]; give one of them a `name`"],
+        "data: synthetic\nmodels: [{use: pmf, name: wide}, {use: mean, name: Wide}]\n",
+        ["2:34: models[1]: 'Wide' is also models[0]; give one of them a `name`"],
     ),
     (
         "data: synthetic\nmodels: [pmf, {use: mean, train: {epochs: 3}, loss: mse}]\n",
@@ -1264,6 +1264,16 @@ def test_a_component_can_be_named_alone() -> None:
     use = read_use("source", "synthetic", set=["users=70", "scale=[0, 10]"], registry=registry())
     params: Any = use.params
     assert (use.full_name, params.users, params.scale) == ("tables/synthetic", 70, (0.0, 10.0))
+
+
+@attrs.frozen
+class Parts:
+    split: dict[str, int] = cfplug.param({"a": 1}, help="a parameter that is called like a key of recipes")
+
+
+def test_a_component_alone_knows_nothing_of_the_defaults_of_recipes() -> None:
+    plugins = with_plugin(sources=[cfplug.Source("toy", Parts, read="a:b")])
+    assert read_use("source", "toy", set=["split.b=3"], registry=plugins).params == Parts({"b": 3})
 
 
 def test_the_problems_of_a_component_alone_are_told_like_those_of_a_recipe() -> None:
