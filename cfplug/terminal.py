@@ -66,12 +66,12 @@ def print_table(table: Table) -> None:
     from rich.table import Table as Drawn
     from rich.text import Text
 
-    drawn = Drawn(title=table.title or None, title_justify="left", box=box.ROUNDED)
+    drawn = Drawn(title=Text(table.title) if table.title else None, title_justify="left", box=box.ROUNDED)
     for index, column in enumerate(table.columns):
         number = all(_is_number(row[index]) for row in table.rows)
         drawn.add_column(Text(column), justify="right" if number else "left", no_wrap=index == 0, overflow="fold")
     for row in table.rows:
-        drawn.add_row(*(Text(str(cell)) for cell in row))  # Text: what the data says is never markup
+        drawn.add_row(*(Text(str(cell)) for cell in row))  # Text: what a recipe or the data says is never markup
     Console().print(drawn)
 
 

@@ -722,6 +722,11 @@ def test_a_drawn_table_has_its_title_left_numbers_right_names_whole_and_no_empty
     ]
 
 
+def test_the_title_of_a_drawn_table_is_no_markup(on_terminal: Callable[..., list[str]]) -> None:
+    table = cfplug.Table("PMF [/x] [bold]loud[/bold]", ("name",), [("x" * 40,)])
+    assert on_terminal(lambda: terminal.print_table(table))[0].rstrip() == "PMF [/x] [bold]loud[/bold]"
+
+
 def test_a_word_that_is_wider_than_its_column_goes_on_in_the_next_line(on_terminal: Callable[..., list[str]]) -> None:
     word = "".join(chr(ord("a") + n % 26) for n in range(150))
     table = cfplug.Table("", ("name", "words"), [("path", word)])
