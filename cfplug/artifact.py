@@ -200,6 +200,7 @@ def read_arrays(path: Path, expected: str | None = None) -> tuple[dict[str, np.n
         )
     try:
         with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            names = file.keys()  # the file is no mapping: it cannot be iterated itself
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except SafetensorError as error:
         raise ArtifactError(f"{path} is damaged: {error}") from error

@@ -29,7 +29,7 @@ def words_of(error: BaseException) -> str:
     """`ValueError: its text`."""
     try:
         text = str(error)
-    except Exception:
+    except Exception:  # a plugin's own error class may fail even at showing itself
         text = "(its text cannot be had)"
     return f"{type(error).__name__}: {text}".removesuffix(": ")
 
