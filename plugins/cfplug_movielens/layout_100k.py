@@ -10,14 +10,15 @@ import pandas as pd
 
 from cfplug import DataError, Dataset, Place, Split
 from cfplug_movielens.archive import Archive
-from cfplug_movielens.lines import Format, Row, integers, rows
-from cfplug_movielens.tables import RATINGS, USERS, dataset, ratings_table, users_table, year_of
+from cfplug_movielens.columns import table
+from cfplug_movielens.lines import Format, Row, row_by_row, rows
+from cfplug_movielens.tables import RATINGS, USERS, WHOLE_STARS, dataset, ratings_table, year_of
 
 MARKER = "u.data"
 FOLDS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
 
-_RATINGS = Format(RATINGS, "\t")
-_USERS = Format(USERS, "|")
+_RATINGS = Format(RATINGS, "\t", whole=RATINGS)
+_USERS = Format(USERS, "|", whole=("user", "age"))
 _GENRES = Format(("genre", "number"), "|")
 _BEFORE_GENRES = ("item", "title", "release_date", "video_release_date", "address")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -25,14 +26,14 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def read(archive: Archive, name: str) -> Dataset:
     """The data set `name` out of an archive in this layout."""
-    ratings = ratings_table(archive.read(MARKER), _RATINGS)
-    users = users_table(archive.read("u.user"), _USERS)
+    ratings = ratings_table(archive.read(MARKER), _RATINGS, WHOLE_STARS)
+    users = row_by_row(archive.read("u.user"), _USERS)
     tables = {"ratings": ratings, "users": users, "items": _items(archive)}
     whole = [fold for fold in FOLDS if archive.has(f"{fold}.base") and archive.has(f"{fold}.test")]
     folds = {fold: _fold(archive, fold, ratings) for fold in whole}
     lost = [fold for fold in FOLDS if fold not in whole]
     words = [f"without the published splits {', '.join(lost)}, whose files are not there"] if lost else []
-    return dataset(name, tables, folds, words)
+    return dataset(name, tables, WHOLE_STARS, folds=folds, words=words)
 
 
 def ratings_bytes(archive: Archive) -> bytes:
@@ -87,7 +88,7 @@ def _fold(archive: Archive, fold: str, ratings: pd.DataFrame) -> Split:
 
 def _positions(archive: Archive, file: str, pairs: pd.MultiIndex) -> np.ndarray:
     member = archive.read(file)
-    wanted = pd.MultiIndex.from_frame(integers(member, _RATINGS)[["user", "item"]])
+    wanted = pd.MultiIndex.from_frame(table(member, _RATINGS)[["user", "item"]])
     positions = pairs.get_indexer(wanted)
     if (positions < 0).any():
         row = int((positions < 0).argmax())

@@ -10,14 +10,19 @@ import pandas as pd
 
 from cfplug import Dataset
 from cfplug_movielens.archive import Archive
-from cfplug_movielens.lines import Format, Row, rows
-from cfplug_movielens.tables import RATINGS, USERS, dataset, ratings_table, users_table, year_of
+from cfplug_movielens.lines import Format, Row, row_by_row, rows
+from cfplug_movielens.tables import RATINGS, USERS, WHOLE_STARS, dataset, ratings_table, year_of
 
 MARKER = "ml-100k.inter"
 
-_RATINGS = Format(RATINGS, "\t", header=("user_id:token", "item_id:token", "rating:float", "timestamp:float"))
+_RATINGS = Format(
+    RATINGS, "\t", header=("user_id:token", "item_id:token", "rating:float", "timestamp:float"), whole=RATINGS
+)
 _USERS = Format(
-    USERS, "\t", header=("user_id:token", "age:token", "gender:token", "occupation:token", "zip_code:token")
+    USERS,
+    "\t",
+    header=("user_id:token", "age:token", "gender:token", "occupation:token", "zip_code:token"),
+    whole=("user", "age"),
 )
 _ITEMS = Format(
     ("item", "title", "year", "genres"),
@@ -35,11 +40,11 @@ WORDS = (
 def read(archive: Archive, name: str) -> Dataset:
     """The data set `name` out of a wheel, or a folder, in this layout."""
     tables = {
-        "ratings": ratings_table(archive.read(MARKER), _RATINGS),
-        "users": users_table(archive.read("ml-100k.user"), _USERS),
+        "ratings": ratings_table(archive.read(MARKER), _RATINGS, WHOLE_STARS),
+        "users": row_by_row(archive.read("ml-100k.user"), _USERS),
         "items": _items(archive),
     }
-    return dataset(name, tables, words=(WORDS,))
+    return dataset(name, tables, WHOLE_STARS, words=(WORDS,))
 
 
 def ratings_bytes(archive: Archive) -> bytes:

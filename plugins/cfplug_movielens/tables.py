@@ -1,20 +1,23 @@
-"""What both layouts of MovieLens 100K share: the ratings, the users, and the roles of all columns."""
+"""What the layouts of MovieLens share: the ratings, the users, and the roles of all columns."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from cfplug import DataError, Dataset, Place, Scale, Split
 from cfplug_movielens.archive import Member
-from cfplug_movielens.lines import Format, integers, rows
+from cfplug_movielens.columns import table
+from cfplug_movielens.lines import Format, without_time
 
 RATINGS = ("user", "item", "rating", "time")
 USERS = ("user", "age", "gender", "occupation", "zip_code")
 
-SCALE = Scale(1, 5, (1, 2, 3, 4, 5))
+WHOLE_STARS = Scale(1, 5, (1, 2, 3, 4, 5))
+HALF_STARS = Scale(0.5, 5, tuple(half / 2 for half in range(1, 11)))
 
 ROLES = {
     "ratings": {"user": "id", "item": "id", "rating": "target", "time": "time"},
@@ -25,59 +28,80 @@ ROLES = {
         "occupation": "category",
         "zip_code": "text",  # 795 of them for 943 users: as a category it would stand for the user
     },
-    "items": {"item": "id", "title": "label", "release_date": "time", "year": "number", "genres": "set"},
+    "items": {
+        "item": "id",
+        "title": "label",
+        "release_date": "time",
+        "year": "number",
+        "genres": "set",
+        "tags": "set",
+        "genome": "set",
+        "imdb": "text",  # one for every film: as a category or a number it would stand for the film
+        "tmdb": "text",
+    },
 }
 
-_YEAR = re.compile(r"\((\d{4})\)")
-_BOUNDS = {"rating": (1, 5), "time": (0, 2**32)}
+_YEAR = re.compile(r"\((\d{4})(?:[-\u2013]\s*(?:\d{4})?)?\)")
+_LAST_SECOND = 2**32
 
 
-def ratings_table(member: Member, form: Format) -> pd.DataFrame:
+def ratings_table(member: Member, form: Format, scale: Scale) -> pd.DataFrame:
     """User, item, rating and time (UTC, from seconds since 1970), in the order of the file.
 
-    DataError names the line of a rating off the scale or of a pair that stands there twice.
+    Without time where the first line has one cell less. DataError names the line of a rating off the
+    scale or of a pair that stands there twice.
     """
-    frame = integers(member, form)
-    for column, (low, high) in _BOUNDS.items():
-        outside = ~frame[column].between(low, high).to_numpy()
-        if outside.any():
-            row = int(outside.argmax())
-            raise DataError(
-                f"{_place(member, form, row)}: {column}: must be from {low} to {high}; is {frame[column].iloc[row]}"
-            )
+    form = without_time(member, form)
+    frame = table(member, form)
+    steps = " in steps of 0.5" if scale == HALF_STARS else ""
+    rule = f"must be from {scale.low:g} to {scale.high:g}{steps}"
+    check_column(frame["rating"], np.isin(frame["rating"], scale.levels), rule, member, form)
     _check_pairs(frame, member, form)
-    return frame.assign(rating=frame["rating"].astype("float64"), time=frame["time"].to_numpy().astype("datetime64[s]"))
+    frame["rating"] = frame["rating"].astype("float64")
+    if "time" in frame:
+        within = frame["time"].between(0, _LAST_SECOND).to_numpy()
+        check_column(frame["time"], within, f"must be from 0 to {_LAST_SECOND}", member, form)
+        frame["time"] = frame["time"].to_numpy().view("datetime64[s]")
+    return frame
+
+
+def check_column(column: pd.Series[int], right: np.ndarray, rule: str, member: Member, form: Format) -> None:
+    """DataError that names the line of the first value of `column` that is not `right`, of shape (n,)."""
+    if not right.all():
+        row = int(right.argmin())
+        raise DataError(f"{place_of(member, form, row)}: {column.name}: {rule}; is {column.iloc[row]:g}")
+
+
+def place_of(member: Member, form: Format, row: int) -> Place:
+    """Where the row number `row`, from 0, of a table stands in its file."""
+    return Place(member.place, row + form.first_line)
 
 
 def _check_pairs(frame: pd.DataFrame, member: Member, form: Format) -> None:
+    user, item = frame["user"].to_numpy(), frame["item"].to_numpy()
+    if _rising(user, item):  # as in all the larger files; looking for repeats takes far longer
+        return
     repeated = frame.duplicated(["user", "item"]).to_numpy()
     if repeated.any():
         row = int(repeated.argmax())
-        user, item = frame["user"].iloc[row], frame["item"].iloc[row]
-        first = int(((frame["user"] == user) & (frame["item"] == item)).to_numpy().argmax())
+        first = int(((user == user[row]) & (item == item[row])).argmax())
         raise DataError(
-            f"{_place(member, form, row)}: user {user} rated item {item} before, "
+            f"{place_of(member, form, row)}: user {user[row]} rated item {item[row]} before, "
             f"on line {first + form.first_line}; keep one of the two lines"
         )
 
 
-def _place(member: Member, form: Format, row: int) -> Place:
-    return Place(member.place, row + form.first_line)
-
-
-def users_table(member: Member, form: Format) -> pd.DataFrame:
-    """One row for every user: age in years, gender, occupation, zip code as text."""
-    found = [
-        (row.whole("user"), row.whole("age"), row["gender"], row["occupation"], row["zip_code"])
-        for row in rows(member, form)
-    ]
-    return pd.DataFrame(found, columns=list(USERS))
+def _rising(user: np.ndarray, item: np.ndarray) -> bool:
+    """Whether every pair of (user, item), both of shape (n,), is greater than the one before it."""
+    later, same = user[1:] > user[:-1], user[1:] == user[:-1]
+    return bool((later | (same & (item[1:] > item[:-1]))).all())
 
 
 def year_of(title: str) -> float:
     """The year of a film, which stands last in its title in parentheses; NaN if there is none.
 
-    It is not the year of the release date: that is when a film came, or came again, to the cinemas.
+    Of a series, (1975-1979), it is the first one. It is not the year of the release date: that is when
+    a film came, or came again, to the cinemas.
     """
     years: list[str] = _YEAR.findall(title)
     return float(years[-1]) if years else float("nan")
@@ -86,9 +110,18 @@ def year_of(title: str) -> float:
 def dataset(
     name: str,
     tables: Mapping[str, pd.DataFrame],
+    scale: Scale,
+    *,
+    roles: Mapping[str, str] | None = None,
     folds: Mapping[str, Split] | None = None,
     words: Sequence[str] = (),
 ) -> Dataset:
-    """The checked data set of the three tables, whichever of the known columns they have."""
-    roles = {table: {column: ROLES[table][column] for column in frame.columns} for table, frame in tables.items()}
-    return Dataset.build(name, **tables, roles=roles, scale=SCALE, folds=folds, words=words)
+    """The checked data set of these tables, whichever of the known columns they have.
+
+    `roles` names the columns of `users` whose role is another one here.
+    """
+    known = {**ROLES, "users": {**ROLES["users"], **(roles or {})}}
+    found = {key: {column: known[key][column] for column in frame.columns} for key, frame in tables.items()}
+    if "time" not in tables["ratings"]:
+        words = (*words, "the ratings have no time: nothing here can be ordered or split by time")
+    return Dataset.build(name, **tables, roles=found, scale=scale, folds=folds, words=words)

@@ -25,6 +25,11 @@ def obtain(release: Release, context: Context) -> Path:
 
     DownloadError lists every way with its reason, and what to do.
     """
+    if not release.url:
+        raise DownloadError(
+            f"{release.name}: its makers no longer offer it; if you have the archive or a folder of its files, "
+            f"say where: path: {release.file}"
+        )
     found = _cached(release, context)
     if found:
         return found

@@ -18,7 +18,7 @@ from cfplug_movielens.releases import Release
 
 import cfplug
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
+REAL = Path(__file__).parents[2].parent / "shared" / "data"
 
 GENRES = [
     *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama"),
@@ -56,10 +56,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def real() -> Path:
-    if not REAL.parent.is_dir():
-        pytest.skip(f"there is no real data here: {REAL.parent} does not exist")
+def real_data() -> Path:
+    """The folder of the real archives."""
+    if not REAL.is_dir():
+        pytest.skip(f"there is no real data here: {REAL} does not exist")
     return REAL
+
+
+@pytest.fixture(scope="session")
+def real(real_data: Path) -> Path:
+    return real_data / "ml-100k.zip"
 
 
 def _film(item: int, title: str, date: str, *genres: str) -> str:
@@ -89,6 +95,52 @@ def tiny() -> dict[str, bytes]:
 
 
 PAIRS = [(2, 5), (1, 1), (3, 2), (1, 4), (2, 1), (3, 3), (1, 2), (2, 3)]
+
+
+@pytest.fixture
+def tiny_1m() -> dict[str, bytes]:
+    """2 users, 4 films (one of them not rated) and 5 ratings in the layout of MovieLens 1M."""
+    ratings = ["1::1193::5::978300760", "1::3408::4::978300275", "2::1193::5::978298413", "2::260::3::978299000"]
+    films = ["260::Star Wars: Episode IV (1977)::Action|Sci-Fi", "1193::Misérables, Les (1995)::Drama"]
+    films += ["3408::Erin Brockovich (2000)::Drama", "3952::Contender, The (2000)::Drama|Thriller"]
+    return {
+        "ml-1m/users.dat": b"1::F::1::10::48067\n2::M::56::16::70072-1\n",
+        "ml-1m/movies.dat": "".join(f"{film}\n" for film in films).encode("latin-1"),
+        "ml-1m/ratings.dat": "".join(f"{rating}\n" for rating in [*ratings, "2::3408::1::978299100"]).encode(),
+    }
+
+
+@pytest.fixture
+def tiny_10m() -> dict[str, bytes]:
+    """2 users, 3 films, 4 ratings and 5 tags in the layout of MovieLens 10M."""
+    ratings = ["1::122::5::838985046", "1::185::4.5::838983525", "7::122::0.5::868246450", "7::292::3::868246191"]
+    films = ["122::Boomerang (1992)::Comedy|Romance", "185::Misérables, Les (1995)::Drama"]
+    tags = ["15::185::Excellent!::1215184630", "20::185::politics::1188263867", "1::185:: excellent! ::1188263800"]
+    tags += ["20::292::::1188263835", "20::292::SATIRE: dark::1188263755"]
+    return {
+        "ml-10M100K/movies.dat": "\n".join([*films, "292::Pull My Daisy (1958)::(no genres listed)", ""]).encode(),
+        "ml-10M100K/ratings.dat": "".join(f"{rating}\n" for rating in ratings).encode(),
+        "ml-10M100K/tags.dat": "".join(f"{tag}\n" for tag in tags).encode(),
+    }
+
+
+@pytest.fixture
+def tiny_csv() -> dict[str, bytes]:
+    """2 users, 4 films (one of them not rated), 5 ratings and 4 tags in the layout since 2015, with a genome."""
+    return {
+        "ml-25m/ratings.csv": b"userId,movieId,rating,timestamp\n1,296,5.0,1147880044\n1,306,3.5,1147868817\n"
+        b"2,296,0.5,1147868828\n2,307,4.0,1147878820\n2,665,4.5,1147878821\n",
+        "ml-25m/movies.csv": 'movieId,title,genres\n296,"Pulp, Fiction (1994)",Comedy|Crime\n'
+        '306,"Three ""Colors"" (1994) ",Drama\n307,Mis\u00e9rables (2006\u20132007),(no genres listed)\n'
+        "665,NA,War\n".encode(),
+        "ml-25m/tags.csv": b"userId,movieId,tag,timestamp\n3,306,classic,1439472355\n3,306,Sci-Fi,1439472256\n"
+        b'4,306,CLASSIC,1573943598\n4,665,"so, null",1573943604\n',
+        "ml-25m/links.csv": b"movieId,imdbId,tmdbId\n"
+        b"296,0110912,680\n306,0111495,\n307,0108394,108\n665,0114787,11902\n",
+        "ml-25m/genome-scores.csv": b"movieId,tagId,relevance\n"
+        b"296,1,0.029\n296,2,0.5\n296,3,1\n306,1,0.75\n306,2,2.5E-4\n",
+        "ml-25m/genome-tags.csv": b'tagId,tag\n1,007\n2,"violent, very"\n3,Cult film\n',
+    }
 
 
 @pytest.fixture
@@ -175,6 +227,8 @@ def release(server: Server, tiny: dict[str, bytes]) -> Release:
     server.content = zip_bytes({**tiny, "ml-100k/README": np.random.default_rng(0).bytes(300_000)})
     return Release(
         name="movielens-tiny",
+        ask="use: movielens-tiny",
+        ratings=8,
         file="tiny.zip",
         url=server.url,
         hash=f"sha256:{hashlib.sha256(server.content).hexdigest()}",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cfplug_movielens import MovieLens100K
 from cfplug_movielens.releases import ML_100K, Release
-from cfplug_movielens.source import read_100k, read_release
+from cfplug_movielens.source import LAYOUTS_100K, read_100k, read_release
 
 import cfplug
 from cfplug import DataError, DownloadError
@@ -53,13 +53,13 @@ def test_a_folder_may_hold_the_files_or_the_folder_of_the_archive(
 def test_a_path_uses_neither_cache_nor_network(
     tiny: Files, zipped: Zipped, context: cfplug.Context, release: Release, cache: Path, server: Any
 ) -> None:
-    read_release(release, zipped(tiny), context)
+    read_release(release, LAYOUTS_100K, zipped(tiny), context)
     assert server.asked == []
     assert not cache.exists()
 
 
 def test_a_release_is_fetched_and_read(release: Release, cache: Path, context: cfplug.Context) -> None:
-    dataset = read_release(release, None, context)
+    dataset = read_release(release, LAYOUTS_100K, None, context)
     assert str(dataset) == "movielens-tiny: 8 ratings, 3 users, 5 items"
     assert dataset.users["zip_code"].tolist() == ["85711", "94043", "T8H1N"]
     assert dataset.items["genres"].tolist() == [
@@ -88,7 +88,7 @@ def test_a_failed_download_is_a_data_error_too(
 ) -> None:
     server.status = 404
     with pytest.raises(DownloadError) as error:
-        read_release(release, None, context)
+        read_release(release, LAYOUTS_100K, None, context)
     assert isinstance(error.value, DataError)
     assert error.value.exit_code == 1
 

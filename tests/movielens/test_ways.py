@@ -13,7 +13,7 @@ import attrs
 import pytest
 from cfplug_movielens import ways
 from cfplug_movielens.cache import cache_folder, find, keep
-from cfplug_movielens.releases import Release, Wheel
+from cfplug_movielens.releases import ML_SMALL_2016, Release, Wheel
 from cfplug_movielens.wheel import fetch
 
 import cfplug
@@ -188,6 +188,17 @@ def test_a_release_without_a_wheel_has_two_ways(
     )
 
 
+def test_an_edition_that_is_no_longer_offered_is_asked_of_the_user(
+    context: cfplug.Context, cache: Path, server: Any, said: list[str]
+) -> None:
+    assert failure(ML_SMALL_2016, context) == (
+        "movielens-small-2016: its makers no longer offer it; if you have the archive or a folder of its files, "
+        "say where: path: ml-latest-small-2016.zip"
+    )
+    assert said == []
+    assert not cache.exists()
+
+
 def test_a_cache_that_cannot_be_written_is_told(
     release: Release, context: cfplug.Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -216,7 +227,7 @@ def test_a_full_disk_is_told(release: Release, cache: Path, context: cfplug.Cont
 def test_two_that_need_the_archive_at_once_share_one_download(
     release: Release, cache: Path, context: cfplug.Context, server: Any, said: list[str]
 ) -> None:
-    server.hangs = True
+    server.breaks_after, server.hangs = [150_000], True  # the first one is kept waiting with half of it
     threads = [threading.Thread(target=ways.obtain, args=(release, context)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -227,7 +238,7 @@ def test_two_that_need_the_archive_at_once_share_one_download(
     for thread in threads:
         thread.join()
     assert WAITING in said
-    assert len(server.asked) == 1
+    assert server.asked == [None, "bytes=131072-"]
     assert said[-1] == f"movielens-tiny: from the cache, {cache / 'tiny.zip'}"
 
 
