@@ -1,4 +1,4 @@
-"""Which ratings train and which validate: drawn at random, or as someone else has split them."""
+"""Which ratings train and which validate: drawn at random, by time, or as someone else has split them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,77 @@ class RandomParams:
     test: float = cfplug.param(0.0, at_least=0, below=1, help="the part of the ratings that tests")
 
     def __attrs_post_init__(self) -> None:
-        if self.valid + self.test >= 1:
-            raise ValueError(f"valid and test: must leave something to train; are {self.valid:g} and {self.test:g}")
+        _check_left(self.valid, self.test)
+
+
+_COLUMN = "the column of the ratings to go by, whose role is time; null takes `time`, or the only one of that role"
+
+
+@frozen
+class ByTimeParams:
+    """The newest ratings validate, whoever gave them: one cut in time for all users.
+
+    Ratings of one time are never torn apart. Of n ratings the newest round(test n) test, the round(valid n)
+    before them validate, the others train; each cut lies between two different times, where the part
+    that it begins comes nearest to that size, and is rather larger than smaller where two are equally near.
+    No part is empty. The seed changes nothing, nor does the order of the rows.
+    """
+
+    valid: float = cfplug.param(0.2, above=0, below=1, help="the part of the ratings that validates")
+    test: float = cfplug.param(0.0, at_least=0, below=1, help="the part of the ratings that tests, the very newest")
+    column: str | None = cfplug.param(None, help=_COLUMN)
+
+    def __attrs_post_init__(self) -> None:
+        _check_left(self.valid, self.test)
+
+
+@frozen
+class LeaveLastParams:
+    """The last ratings of each user validate; all that the user gave before train.
+
+    A user's ratings go by their time, those of one time by their order in the table. The last `test` of them
+    test, the `valid` before these validate. A user with fewer than valid + test + keep ratings
+    stays wholly in training. One user's last rating may be older than what others train with, so training may
+    know what came later; by-time rules that out. The seed changes nothing.
+    """
+
+    valid: int = cfplug.param(1, at_least=1, unit="ratings", help="how many of each user's ratings validate")
+    test: int = cfplug.param(0, at_least=0, unit="ratings", help="how many of each user's ratings test, the very last")
+    keep: int = cfplug.param(
+        1, at_least=0, unit="ratings", help="how many must be left to train; a user with fewer is not split"
+    )
+    column: str | None = cfplug.param(None, help=_COLUMN)
+
+    def needed(self) -> int:
+        """How many ratings a user has at least who is split."""
+        return self.valid + self.test + self.keep
+
+
+@frozen
+class KFoldParams:
+    """Several splits, each carried out and reported by itself: drawn at random, or the data's own folds.
+
+    A number k draws: for n ratings in the source's order and the recipe's seed s,
+    `numpy.random.RandomState(s).permutation(n)` is cut into k runs, the first n mod k of them longer by one. Fold 1
+    validates on the first run and trains on all others, fold 2 on the second, so each rating validates once.
+    Names, such as [u1, u2, u3, u4, u5], take the folds that the data source has, as they are.
+    """
+
+    folds: int | tuple[str, ...] = cfplug.param(
+        5, at_least=2, help="how many folds are drawn, or the names of folds that the data source has"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.folds, int):
+            return
+        if len(self.folds) < 2:
+            raise ValueError(
+                f"folds: must be at least 2; names {', '.join(self.folds) or 'none'} "
+                "(for one fold alone, split: {use: predefined, fold: u1})"
+            )
+        for name in self.folds:
+            if self.folds.count(name) > 1:
+                raise ValueError(f"folds: must differ; {name} stands there {self.folds.count(name)} times")
 
 
 @frozen
@@ -63,9 +132,17 @@ class PredefinedParams:
         return {part: path for part, path in given.items() if path is not None}
 
 
+def _check_left(valid: float, test: float) -> None:
+    if valid + test >= 1:
+        raise ValueError(f"valid and test: must leave something to train; are {valid:g} and {test:g}")
+
+
 @cfplug.hookimpl
 def cfplug_splits() -> list[cfplug.Splitter]:
     return [
         cfplug.Splitter("random", RandomParams, split="cfplug_splits.chance:split"),
+        cfplug.Splitter("by-time", ByTimeParams, split="cfplug_splits.by_time:split"),
+        cfplug.Splitter("leave-last", LeaveLastParams, split="cfplug_splits.leave_last:split"),
+        cfplug.Splitter("k-fold", KFoldParams, split="cfplug_splits.k_fold:split"),
         cfplug.Splitter("predefined", PredefinedParams, split="cfplug_splits.predefined:split"),
     ]

@@ -25,7 +25,7 @@ def split(dataset: Dataset, params: PredefinedParams, context: Context) -> Split
     DataError for a fold that is not there, or a pair that is not in the data, in two files, or in none.
     """
     if params.fold is not None:
-        return _fold(dataset, params.fold)
+        return fold(dataset, params.fold)
     files = {part: read_pairs(path, params) for part, path in params.files().items()}
     rows_of = _finder(dataset.ratings)
     rows = {part: rows_of(file) for part, file in files.items()}
@@ -38,7 +38,8 @@ def split(dataset: Dataset, params: PredefinedParams, context: Context) -> Split
     return found
 
 
-def _fold(dataset: Dataset, name: str) -> Split:
+def fold(dataset: Dataset, name: str) -> Split:
+    """The split called `name` that came with the dataset; DataError names those that did, if it did not."""
     if name in dataset.folds:
         return dataset.folds[name]
     if not dataset.folds:

@@ -9,6 +9,8 @@ import cfplug_splits
 import pytest
 
 import cfplug
+from cfplug.params import parameters
+from cfplug.recipe import parse_recipe
 
 CODE = "import sys, cfplug_splits; print(*(each for each in ('numpy', 'pandas', 'torch') if each in sys.modules))"
 
@@ -22,3 +24,53 @@ def test_the_manifest_loads_nothing_heavy() -> None:
 def test_every_declared_function_is_there(splitter: cfplug.Splitter) -> None:
     assert callable(splitter.function("split"))
     assert splitter.summary
+
+
+RECIPE = "data: synthetic\nmodels: [mean]\nmetrics: [mse]\nsplit: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("split", "params"),
+    [
+        ("{use: by-time, valid: 0.1, test: 0.1}", cfplug_splits.ByTimeParams(0.1, 0.1)),
+        ("{use: by-time, column: given}", cfplug_splits.ByTimeParams(column="given")),
+        ("leave-last", cfplug_splits.LeaveLastParams(1, 0, 1)),
+        ("{use: leave-last, valid: 2, test: 1, keep: 10}", cfplug_splits.LeaveLastParams(2, 1, 10)),
+        ("k-fold", cfplug_splits.KFoldParams(5)),
+        ("{use: k-fold, folds: 10}", cfplug_splits.KFoldParams(10)),
+        ("{use: k-fold, folds: [u1, u2]}", cfplug_splits.KFoldParams(("u1", "u2"))),
+    ],
+)
+def test_a_recipe_says_it_in_one_line_and_once_resolved_says_it_again(split: str, params: object) -> None:
+    recipe = parse_recipe(RECIPE.format(split), "r.yaml")
+    assert recipe.split.params == params
+    assert parse_recipe(recipe.resolved(), "r.yaml").split.params == params
+
+
+@pytest.mark.parametrize(
+    ("split", "fault"),
+    [
+        ("{use: by-time, valid: 1}", "30: split.valid: must be above 0 and below 1; is 1.0"),
+        (
+            "{use: by-time, valid: 0.5, test: 0.5}",
+            "8: split: valid and test: must leave something to train; are 0.5 and 0.5",
+        ),
+        ("{use: by-time, tset: 0.1}", "23: split.tset: unknown parameter of by-time; did you mean test?"),
+        ("{use: leave-last, valid: 0}", "33: split.valid: must be at least 1; is 0"),
+        ("{use: leave-last, valid: 0.2}", "33: split.valid: must be a whole number; is 0.2"),
+        ("{use: leave-last, keep: -1}", "32: split.keep: must be at least 0; is -1"),
+        ("{use: k-fold, folds: 1}", "29: split.folds: must be at least 2; is 1"),
+        ("{use: k-fold, folds: u1}", "29: split.folds: must be a whole number or a list of texts; is 'u1'"),
+        ("{use: k-fold, folds: [1, 2]}", "29: split.folds: must be a whole number or a list of texts; is [1, 2]"),
+        ("{use: k-fold, folds: [u1, u1]}", "29: split.folds: must differ; u1 stands there 2 times"),
+    ],
+)
+def test_a_fault_in_a_recipe_is_told_with_its_place(split: str, fault: str) -> None:
+    with pytest.raises(cfplug.RecipeError) as raised:
+        parse_recipe(RECIPE.format(split), "r.yaml")
+    assert [str(problem) for problem in raised.value.problems] == [f"r.yaml:4:{fault}"]
+
+
+def test_every_parameter_has_a_line_of_help() -> None:
+    for splitter in cfplug_splits.cfplug_splits():
+        assert all(parameter.rule.help for parameter in parameters(splitter.params))
