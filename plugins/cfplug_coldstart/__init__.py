@@ -23,7 +23,14 @@ def cfplug_cold_starts() -> Sequence[cfplug.ColdStart]:
             "global-mean",
             adapt="cfplug_coldstart.means:global_mean",
             origin="mean",
+            gives=["distribution"],
             help="The mean of the training ratings, for every pair with a newcomer.",
         ),
-        cfplug.ColdStart("item-mean", ItemMean, adapt="cfplug_coldstart.means:item_mean", origin="mean"),
+        cfplug.ColdStart(
+            "item-mean",
+            ItemMean,
+            adapt="cfplug_coldstart.means:item_mean",
+            origin="mean",
+            gives=["distribution"],
+        ),
     ]

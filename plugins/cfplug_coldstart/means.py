@@ -36,6 +36,18 @@ class Means:
             rating[known] = (total + self.damping * support.mean) / (count + self.damping)
         return rating
 
+    def distribution(self, pairs: pd.DataFrame) -> np.ndarray:
+        """Probabilities of the levels, shape (n, n_levels): damped by the same rule; `predict` gives their means."""
+        support, codes = self.fitted.support, self.fitted.catalogue.encode(pairs)
+        share = np.tile(support.frequency, (len(pairs), 1))
+        if np.isinf(self.damping):
+            return share
+        for side, asked in (("user", codes.user), ("item", codes.item)):
+            known = support.trained(side, asked)
+            count, levels = support.count[side][asked[known], None], support.levels[side][asked[known]]
+            share[known] = (levels + self.damping * support.frequency) / (count + self.damping)
+        return share
+
 
 def global_mean(params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context) -> Means:
     """The mean of the training ratings, for every pair."""

@@ -1,16 +1,117 @@
-"""How far predictions are from ratings."""
+"""How far predictions are from ratings, what predicted probabilities are worth, and how good lists are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import attrs
 
 import cfplug
 
 
-@cfplug.hookimpl
-def cfplug_metrics() -> Sequence[cfplug.Metric]:
+@attrs.frozen
+class Calibration:
+    """Expected calibration error of the most probable level: how far its probability is from how often it is right."""
+
+    bins: int = cfplug.param(15, at_least=1, help="how many bins of probability")
+    binning: str = cfplug.param(
+        "equal-width",
+        choices=["equal-width", "equal-mass"],
+        help="bins of equal width from 0 to 1, or with equally many ratings each, but that equals stay together",
+    )
+
+
+def _k() -> Any:
+    return cfplug.param(10, at_least=1, unit="items", help="the length of the lists")
+
+
+def _relevant() -> Any:
+    return cfplug.param(4.0, help="an item is relevant to a user who rated it at least this")
+
+
+def _candidates() -> Any:
+    return cfplug.param(
+        "all",
+        choices=["all", "rated"],
+        help="lists are made of all items that training saw and the user did not rate there, "
+        "or of the items that the user rated among the ratings that are scored",
+    )
+
+
+@attrs.frozen
+class TopK:
+    """What a list of the k best predictions is made of, and what counts in it."""
+
+    k: int = _k()
+    relevant: float = _relevant()
+    candidates: str = _candidates()
+
+
+@attrs.frozen
+class GradedTopK:
+    """What a list of the k best predictions is made of, and what each item in it gains."""
+
+    k: int = _k()
+    relevant: float = _relevant()
+    candidates: str = _candidates()
+    gains: str = cfplug.param(
+        "binary", choices=["binary", "rating"], help="a relevant item gains 1, or its rating; any other gains 0"
+    )
+
+
+def _of_errors() -> list[cfplug.Metric]:
     return [
         cfplug.Metric("mse", score="cfplug_metrics.errors:mse", help="Mean squared error."),
         cfplug.Metric("rmse", score="cfplug_metrics.errors:rmse", help="Root of the mean squared error."),
         cfplug.Metric("mae", score="cfplug_metrics.errors:mae", help="Mean absolute error."),
     ]
+
+
+def _of_distributions() -> list[cfplug.Metric]:
+    return [
+        cfplug.Metric(
+            "nll",
+            score="cfplug_metrics.distributions:nll",
+            needs="distribution",
+            help="Mean negative log-likelihood of the ratings, in nats.",
+        ),
+        cfplug.Metric(
+            "accuracy",
+            score="cfplug_metrics.distributions:accuracy",
+            needs="distribution",
+            lower_is_better=False,
+            help="How often the most probable level is the rating.",
+        ),
+        cfplug.Metric("ece", Calibration, score="cfplug_metrics.distributions:ece", needs="distribution"),
+        cfplug.Metric(
+            "rps",
+            score="cfplug_metrics.distributions:rps",
+            needs="distribution",
+            help="Ranked probability score: mean squared error of the cumulative probabilities, from 0 to 1.",
+        ),
+    ]
+
+
+def _of_lists() -> list[cfplug.Metric]:
+    listed = {
+        "precision": (TopK, "Part of a list of k items that is relevant, mean over users."),
+        "recall": (TopK, "Part of a user's relevant items that a list of k items holds, mean over users."),
+        "ndcg": (
+            GradedTopK,
+            "Gain of a list of k items, discounted by rank, over that of the best list; mean over users.",
+        ),
+        "mrr": (TopK, "1 / rank of the first relevant item in a list of k items, 0 if none is; mean over users."),
+        "hit-rate": (TopK, "Part of the users whose list of k items holds a relevant one."),
+    }
+    return [
+        cfplug.Metric(
+            name, params, score=f"cfplug_metrics.lists:{name.replace('-', '_')}", lower_is_better=False, help=words
+        )
+        for name, (params, words) in listed.items()
+    ]
+
+
+@cfplug.hookimpl
+def cfplug_metrics() -> Sequence[cfplug.Metric]:
+    return [*_of_errors(), *_of_distributions(), *_of_lists()]

@@ -1,112 +1,192 @@
-"""The head of `mse`: where its ratings lie, what it minimises, and the slope that training follows."""
+"""The laws that every head keeps, and those that every head with a distribution over levels keeps."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from cfplug_losses import Mse, cfplug_losses
-from cfplug_losses.heads import SquaredError, squared_error
+from attrs import frozen
+from cfplug_losses import CrossEntropy, Huber, Mae, Mse, Ordinal
+from cfplug_losses.categories import cross_entropy
+from cfplug_losses.cumulative import ordinal
+from cfplug_losses.errors import absolute, huber, squared
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from cfplug import Scale
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=40, deadline=None)
 
-SCALE = Scale(1.0, 5.0)
-ends = st.tuples(st.floats(-20, 20), st.floats(0.5, 30)).map(lambda drawn: (drawn[0], drawn[0] + drawn[1]))
-spans = st.none() | ends
-rows = st.lists(st.tuples(st.floats(-8, 8), st.floats(-5, 5)), min_size=1, max_size=9)
+Build = Callable[[Scale], Any]
 
-
-def head(span: tuple[float, float] | None) -> SquaredError:
-    return squared_error(Mse(span), SCALE)
-
-
-def tensors(drawn: list[tuple[float, float]]) -> tuple[Tensor, Tensor]:
-    """Outputs of shape (n, 1) and ratings of shape (n,), in double precision."""
-    outputs, ratings = (torch.tensor(column, dtype=torch.float64) for column in zip(*drawn, strict=True))
-    return outputs[:, None], ratings
-
-
-def naive_rating(output: float, span: tuple[float, float] | None) -> float:
-    return output if span is None else span[0] + (span[1] - span[0]) / (1 + np.exp(-output))
+ERRORS: dict[str, Build] = {
+    "mse": partial(squared, Mse((0.0, 5.5))),
+    "mae": partial(absolute, Mae()),
+    "huber": partial(huber, Huber(0.7)),
+}
+LEVELLED: dict[str, Build] = {
+    "cross-entropy": partial(cross_entropy, CrossEntropy()),
+    "cross-entropy, smoothed": partial(cross_entropy, CrossEntropy(0.1)),
+    "ordinal": partial(ordinal, Ordinal()),
+    "ordinal, smoothed over neighbors": partial(ordinal, Ordinal(label_smoothing=0.2, smooth_over="neighbors")),
+    "ordinal, per user": partial(ordinal, Ordinal("per-user")),
+}
+every_head = pytest.mark.parametrize("build", (ERRORS | LEVELLED).values(), ids=(ERRORS | LEVELLED).keys())
+with_levels = pytest.mark.parametrize("build", LEVELLED.values(), ids=LEVELLED.keys())
 
 
+@frozen(eq=False)
+class Drawn:
+    """A scale with 2 to 12 levels at uneven distances, n ratings, and numbers of which outputs are made."""
+
+    scale: Scale
+    rating: Tensor
+    seed: int
+    reach: float
+
+    def outputs(self, head: nn.Module) -> Tensor:
+        """Outputs of shape (n, n_outputs + per_user) between -reach and reach."""
+        width = head.n_outputs + getattr(head, "per_user", 0)
+        generator = torch.Generator().manual_seed(self.seed)
+        return (2 * torch.rand(len(self.rating), width, generator=generator) - 1) * self.reach
+
+
+@st.composite
+def drawings(draw: st.DrawFn, reach: float = 6.0) -> Drawn:
+    steps = draw(st.lists(st.sampled_from([0.1, 0.5, 1.0, 3.0]), min_size=1, max_size=11))
+    first = draw(st.sampled_from([-10.0, 0.0, 0.5, 1.0]))
+    levels = tuple(first + sum(steps[:count]) for count in range(len(steps) + 1))
+    rating = draw(st.lists(st.sampled_from(levels), min_size=1, max_size=7))
+    scale = Scale(levels[0], levels[-1], levels)
+    return Drawn(scale, torch.tensor(rating), draw(st.integers(0, 10_000)), draw(st.floats(0, reach)))
+
+
+@every_head
 @quick
-@given(drawn=rows, span=spans)
-def test_ratings_and_loss_are_their_definitions(
-    drawn: list[tuple[float, float]], span: tuple[float, float] | None
-) -> None:
-    outputs, truth = tensors(drawn)
-    ratings = [naive_rating(output, span) for output, _ in drawn]
-    decoded = head(span).decode(outputs)
-    assert decoded.shape == (len(drawn),)
-    assert decoded.tolist() == pytest.approx(ratings)
-    squares = [(rating - wanted) ** 2 for rating, (_, wanted) in zip(ratings, drawn, strict=True)]
-    loss = head(span).loss(outputs, truth)
-    assert loss.shape == ()
-    assert loss.item() == pytest.approx(sum(squares) / len(squares))
+@given(drawn=drawings())
+def test_the_loss_of_many_rows_is_the_mean_of_one_by_one(build: Build, drawn: Drawn) -> None:
+    head = build(drawn.scale)
+    outputs = drawn.outputs(head)
+    together = head.loss(outputs, drawn.rating)
+    alone = [head.loss(outputs[[row]], drawn.rating[[row]]).item() for row in range(len(outputs))]
+    assert together.shape == ()
+    assert together.item() == pytest.approx(sum(alone) / len(alone), rel=1e-4, abs=1e-5)
 
 
+@every_head
 @quick
-@given(outputs=st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=9), span=ends)
-def test_ratings_never_leave_the_range(outputs: list[float], span: tuple[float, float]) -> None:
-    low, high = span
-    decoded = head(span).decode(torch.tensor(outputs)[:, None])
-    rounding = 1e-6 * (abs(low) + abs(high) + 1)
-    assert decoded.min() >= low - rounding
-    assert decoded.max() <= high + rounding
+@given(drawn=drawings())
+def test_a_row_is_decoded_alone_as_among_others(build: Build, drawn: Drawn) -> None:
+    head = build(drawn.scale)
+    outputs = drawn.outputs(head)
+    decoded = head.decode(outputs)
+    assert decoded.shape == (len(outputs),)
+    alone = [head.decode(outputs[[row]]).item() for row in range(len(outputs))]
+    assert decoded.tolist() == pytest.approx(alone, rel=1e-5, abs=5e-5)
+    assert head.decode(outputs[:0]).shape == (0,)
 
 
-def test_the_ends_of_the_range_are_where_outputs_go_to() -> None:
-    decoded = head((0.0, 5.5)).decode(torch.tensor([[-1e9], [0.0], [1e9]]))
-    assert decoded.tolist() == [0.0, 2.75, 5.5]
-
-
+@every_head
 @quick
-@given(drawn=rows, span=spans)
-def test_the_gradient_is_the_slope_of_the_loss(
-    drawn: list[tuple[float, float]], span: tuple[float, float] | None
-) -> None:
-    outputs, truth = tensors(drawn)
+@given(drawn=drawings(reach=1e30))
+def test_loss_and_gradients_are_finite_however_large_outputs_are(build: Build, drawn: Drawn) -> None:
+    head = build(drawn.scale)
+    outputs = drawn.outputs(head).clamp(-1e18, 1e18) if build is ERRORS["mse"] else drawn.outputs(head)
     outputs.requires_grad_()
-    head(span).loss(outputs, truth).backward()
+    loss = head.loss(outputs, drawn.rating)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(each.grad is not None and each.grad.isfinite().all() for each in [outputs, *head.parameters()])
+    assert head.decode(outputs).isfinite().all()
+
+
+@with_levels
+@quick
+@given(drawn=drawings(reach=1e4))
+def test_a_distribution_sums_to_one_and_its_expectation_is_the_rating(build: Build, drawn: Drawn) -> None:
+    head = build(drawn.scale)
+    outputs = drawn.outputs(head)
+    distribution = head.distribution(outputs)
+    assert distribution.shape == (len(outputs), len(drawn.scale.levels))
+    assert (distribution >= 0).all()
+    assert distribution.double().sum(dim=1).tolist() == pytest.approx([1.0] * len(outputs), abs=1e-5)
+    decoded = head.decode(outputs).double()
+    expected = distribution.double() @ torch.tensor(drawn.scale.levels, dtype=torch.float64)
+    assert decoded.tolist() == pytest.approx(expected.tolist(), rel=1e-5, abs=5e-5)
+    low, high = torch.tensor([drawn.scale.low, drawn.scale.high]).tolist()
+    assert decoded.min() >= low
+    assert decoded.max() <= high
+
+
+@with_levels
+@quick
+@given(drawn=drawings())
+def test_gradients_reach_the_outputs_and_every_parameter_of_the_head(build: Build, drawn: Drawn) -> None:
+    head = build(drawn.scale)
+    rating = torch.tensor(drawn.scale.levels)
+    drawn = Drawn(drawn.scale, rating, drawn.seed, min(drawn.reach, 3.0))
+    outputs = (drawn.outputs(head) + 0.3).requires_grad_()  # at 0 the slope of a middle level is nothing
+    weight = torch.arange(1.0, len(rating) + 1)  # else the slopes of the levels could cancel each other
+    loss = sum(w * head.loss(outputs[[row]], rating[[row]]) for row, w in enumerate(weight))
+    loss.backward()
     assert outputs.grad is not None
-    step = 1e-5
-    for row in range(len(drawn)):
-        bump = torch.zeros_like(outputs)
-        bump[row] = step
-        up, down = (head(span).loss(outputs.detach() + sign * bump, truth).item() for sign in (1, -1))
-        assert outputs.grad[row].item() == pytest.approx((up - down) / (2 * step), rel=1e-4, abs=1e-5)
+    assert (outputs.grad != 0).any(dim=0).all()
+    for parameter in head.parameters():
+        assert (parameter.grad != 0).all()
 
 
-def test_one_row_keeps_its_shape() -> None:
-    assert head((0.0, 5.5)).decode(torch.zeros(1, 1)).shape == (1,)
-    assert head(None).decode(torch.zeros(0, 1)).shape == (0,)
+@with_levels
+@quick
+@given(drawn=drawings())
+def test_the_gradient_is_the_slope_of_the_loss(build: Build, drawn: Drawn) -> None:
+    head = build(drawn.scale).double()
+    outputs = drawn.outputs(head).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda given: head.loss(given, drawn.rating), outputs)
 
 
-def test_the_head_has_one_output_and_nothing_to_learn() -> None:
-    assert head(None).n_outputs == 1
-    assert list(head((0.0, 5.5)).parameters()) == []
-    (loss,) = cfplug_losses()
-    assert (loss.name, loss.gives, loss.needs_levels) == ("mse", (), False)
-    assert loss.function("build") is squared_error
+@pytest.mark.parametrize("name", ["cross-entropy", "ordinal", "ordinal, per user"])
+@quick
+@given(drawn=drawings())
+def test_the_loss_is_the_mean_negative_log_likelihood(name: str, drawn: Drawn) -> None:
+    head = LEVELLED[name](drawn.scale)
+    outputs = drawn.outputs(head)
+    codes = [min(range(len(drawn.scale.levels)), key=lambda k: abs(drawn.scale.levels[k] - r)) for r in drawn.rating]
+    own = head.distribution(outputs).double()[torch.arange(len(codes)), codes]
+    assert head.loss(outputs, drawn.rating).item() == pytest.approx(-own.log().mean().item(), rel=1e-4, abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("span", "told"),
-    [
-        ((5.5, 0.0), "range: must go from low to high; is [5.5, 0.0]"),
-        ((3.0, 3.0), "range: must go from low to high; is [3.0, 3.0]"),
-        ((0.0, float("inf")), "range: must be a finite number; is inf"),
-        ((float("nan"), 5.0), "range: must be a finite number; is nan"),
-    ],
-)
-def test_a_range_that_is_none_is_refused(span: tuple[float, float], told: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
-        Mse(span)
+@pytest.mark.parametrize("name", ["cross-entropy", "ordinal"])
+def test_one_output_for_all_rows_learns_how_common_each_level_is(name: str) -> None:
+    scale = Scale(0.5, 4.0, (0.5, 1.0, 3.0, 4.0))
+    head = LEVELLED[name](scale)
+    rating = torch.tensor([0.5] * 3 + [1.0] * 1 + [3.0] * 10 + [4.0] * 6)
+    output = torch.zeros(1, head.n_outputs, requires_grad=True)
+    optimizer = torch.optim.LBFGS([output, *head.parameters()], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = head.loss(output.expand(len(rating), -1), rating)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert head.distribution(output)[0].tolist() == pytest.approx([0.15, 0.05, 0.5, 0.3], abs=1e-3)
+    assert head.decode(output).item() == pytest.approx(rating.mean().item(), abs=1e-3)
+
+
+@with_levels
+def test_levels_start_equally_likely(build: Build) -> None:
+    head = build(Scale(1.0, 7.0, (1.0, 2.0, 3.0, 7.0)))
+    outputs = torch.zeros(2, head.n_outputs + getattr(head, "per_user", 0))
+    assert head.distribution(outputs).flatten().tolist() == pytest.approx([0.25] * 8)
+    assert head.decode(outputs).tolist() == pytest.approx([3.25, 3.25])
+
+
+@every_head
+def test_a_file_keeps_what_was_learned_and_nothing_that_the_scale_tells(build: Build) -> None:
+    head = build(Scale(1.0, 3.0, (1.0, 2.0, 3.0)))
+    assert set(head.state_dict()) == {name for name, _ in head.named_parameters()}

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from cfplug_metrics import cfplug_metrics
 from cfplug_metrics.errors import mae, mse, rmse
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,13 +50,9 @@ def test_known_answers() -> None:
     assert mae(NONE, *scored(drawn)) == 5.5 / 4
 
 
-def test_metrics_are_plain_floats_that_are_better_when_lower() -> None:
-    declared = {metric.name: metric for metric in cfplug_metrics()}
-    assert list(declared) == ["mse", "rmse", "mae"]
-    for metric in declared.values():
-        assert metric.lower_is_better
-        assert metric.needs == ()
-        assert type(metric.function("score")(NONE, *scored([(1.0, 2.0), (2.0, 2.0), (4.0, 2.0)]))) is float
+def test_every_metric_is_a_plain_float() -> None:
+    for metric in (mse, rmse, mae):
+        assert type(metric(NONE, *scored([(1.0, 2.0), (2.0, 2.0), (4.0, 2.0)]))) is float
 
 
 def test_truth_and_predictions_are_left_as_they_are() -> None:
