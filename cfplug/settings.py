@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import attrs
 from attrs import frozen
 
-from cfplug.params import param
+from cfplug.errors import shown
+from cfplug.params import param, plain
 
-SCHEDULES = ("one-cycle", "constant")
+SCHEDULES = ("one-cycle", "constant", "flat-cosine", "sgdr", "steps")
 OPTIMIZERS = ("adam", "sgd")
+DECAYS = ("decoupled", "coupled")
+DECAY_ROWS = ("all", "occurring")
+AVERAGES = ("none", "ema", "mean")
+MONITORS = ("valid_loss", "mse", "rmse", "mae")
+
+DEFAULT_EPOCHS = 5
+
+NEEDS = {
+    **dict.fromkeys(("peak_share", "start_divisor"), ("schedule", ("one-cycle",))),
+    "flat_share": ("schedule", ("flat-cosine",)),
+    **dict.fromkeys(("cycles", "cycle_length", "cycle_multiplier"), ("schedule", ("sgdr",))),
+    **dict.fromkeys(("step_epochs", "step_factor"), ("schedule", ("steps",))),
+    "average_decay": ("average", ("ema",)),
+    "average_from": ("average", ("ema", "mean")),
+}
+"""Settings that mean something beside certain choices only: the setting, whose choice, and which."""
 
 
 @frozen
 class TrainSettings:
-    """How a model that learns by gradient is trained."""
+    """How a model that learns by gradient is trained. `epochs` is a number once the settings are made."""
 
-    epochs: int = param(5, at_least=1, help="passes over the training ratings")
+    epochs: int | None = param(
+        None,
+        at_least=1,
+        help=f"passes over the training ratings; {DEFAULT_EPOCHS}, or as many as the cycles of sgdr have",
+    )
     learning_rate: float = param(5e-3, above=0, help="the highest rate of the schedule")
     weight_decay: float = param(
-        0.1, at_least=0, help="decay of every weight; adam: apart from the gradient, sgd: added to it"
+        0.1,
+        at_least=0,
+        help="pull of weights towards zero; biases of layers, normalisation and the loss's head have none",
     )
-    batch_size: int = param(64, at_least=1, unit="ratings", help="ratings a step")
+    batch_size: int = param(
+        64, at_least=1, unit="ratings", help="ratings a step; one left over joins the step before it"
+    )
     schedule: str = param("one-cycle", choices=SCHEDULES, help="how the learning rate goes")
     optimizer: str = param("adam", choices=OPTIMIZERS, help="the rule of a step")
     momentum: float = param(
@@ -30,3 +58,100 @@ class TrainSettings:
     threads: int = param(
         1, at_least=1, help="processor threads of a step; more than one helps wide networks, and slows small models"
     )
+    peak_share: float = param(0.25, above=0, below=1, help="one-cycle: the share of the training before its peak")
+    start_divisor: float = param(25.0, at_least=1, help="one-cycle: how many times lower than its peak the rate begins")
+    flat_share: float = param(
+        0.75, at_least=0, below=1, help="flat-cosine: the share of the training before the rate falls"
+    )
+    cycles: int = param(2, at_least=1, at_most=100, help="sgdr: how often the rate falls from its highest to zero")
+    cycle_length: int = param(1, at_least=1, unit="epochs", help="sgdr: the length of the first cycle")
+    cycle_multiplier: int = param(2, at_least=1, help="sgdr: how many times longer than the last each cycle is")
+    step_epochs: tuple[int, ...] = param((), at_least=1, help="steps: the epochs after which the rate drops")
+    step_factor: float = param(0.1, above=0, help="steps: what the rate is multiplied by there")
+    decay: str = param(
+        "decoupled", choices=DECAYS, help="weight decay apart from the gradient, or coupled: added to the gradient"
+    )
+    decay_rows: str = param(
+        "all",
+        choices=DECAY_ROWS,
+        help="all rows of an embedding decay alike, or each as often as it occurs in the step",
+    )
+    patience: int | None = param(
+        None,
+        at_least=1,
+        unit="epochs",
+        help="stop after so many without improvement and keep the best epoch; null: never",
+    )
+    min_improvement: float = param(0.0, at_least=0, help="by how much the best must be beaten to be improved upon")
+    monitor: str = param("valid_loss", choices=MONITORS, help="the validation number that must fall")
+    average: str = param(
+        "none", choices=AVERAGES, help="average the weights over the steps: ema weighs late steps more"
+    )
+    average_decay: float = param(0.999, at_least=0, below=1, help="ema: what the average keeps of itself in each step")
+    average_from: float = param(0.0, at_least=0, below=1, help="the share of the training before averaging begins")
+
+    def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(type(self)):
+            if getattr(self, field.name) != field.default:
+                self._check_used(field.name)
+        self._check_steps()
+        object.__setattr__(self, "epochs", self._all_epochs())  # a default that hangs on other settings
+
+    @property
+    def cycle_lengths(self) -> tuple[int, ...]:
+        """The epochs of each cycle of sgdr: length times multiplier**position."""
+        return tuple(self.cycle_length * self.cycle_multiplier**position for position in range(self.cycles))
+
+    def _check_used(self, name: str) -> None:
+        """Nobody sets what has no effect on purpose."""
+        owner, choices = NEEDS.get(name, ("", ()))
+        if owner and getattr(self, owner) not in choices:
+            needed, found = " or ".join(choices), getattr(self, owner)
+            raise ValueError(f"{name}: has no effect where {owner} is {found}; it needs {owner}: {needed}")
+        if name in ("min_improvement", "monitor") and self.patience is None:
+            raise ValueError(f"{name}: has no effect without patience, the epochs to wait for an improvement")
+
+    def _check_steps(self) -> None:
+        steps = self.step_epochs
+        if self.schedule == "steps" and not steps:
+            raise ValueError("schedule: steps needs step_epochs, the epochs after which the rate drops, such as [3]")
+        if any(later <= earlier for earlier, later in pairwise(steps)):
+            raise ValueError(f"step_epochs: must rise; is {list(steps)}")
+
+    def _all_epochs(self) -> int:
+        if self.schedule != "sgdr":
+            return DEFAULT_EPOCHS if self.epochs is None else self.epochs
+        needed = sum(self.cycle_lengths)
+        if self.epochs not in (None, needed):
+            lengths = " + ".join(map(str, self.cycle_lengths))
+            raise ValueError(
+                f"epochs: must be {needed}, as the cycles of sgdr are {lengths}, or left out; is {self.epochs}"
+            )
+        return needed
+
+
+ALL = "all"
+"""Stands for every column that a model can look at."""
+
+TIME_PARTS = ("year", "month", "day-of-week", "hour", "elapsed", "item-age")
+"""What of a rating's time a model may look at: `elapsed` is the time since the first training rating, `item-age`
+the time since the item came out."""
+
+
+@frozen
+class FeatureChoice:
+    """Which metadata models may look at: columns by name, or `all`."""
+
+    user: tuple[str, ...] = param((), help="columns of the users table")
+    item: tuple[str, ...] = param((), help="columns of the items table")
+    time: tuple[str, ...] = param(
+        (), choices=(ALL, *TIME_PARTS), help="parts of the rating's time; elapsed: since the first training rating"
+    )
+    context: tuple[str, ...] = param((), help="further columns of the ratings")
+
+    def __attrs_post_init__(self) -> None:
+        for side, names in plain(self).items():
+            if len(set(names)) < len(names):
+                raise ValueError(f"{side}: names a column twice; is {shown(names)}")
+            if ALL in names and len(names) > 1:
+                raise ValueError(f"{side}: all stands alone; is {shown(names)}")

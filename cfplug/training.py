@@ -12,19 +12,19 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 from attrs import frozen
-from fastai.callback.core import Callback
-from fastai.callback.schedule import Learner  # the schedules are patched into Learner there
-from fastai.optimizer import OptimWrapper
+from fastai.callback.core import Callback, CancelFitException
+from fastai.callback.schedule import Learner, ParamScheduler  # the schedules are patched into Learner there
 from torch import Tensor, nn
 
+from cfplug.averaging import Averager
 from cfplug.encoding import Batch, Interactions
 from cfplug.errors import PluginError, TrainingError
+from cfplug.optimizers import decays, optimizer_of, parameter_groups
+from cfplug.schedules import courses
 from cfplug.settings import TrainSettings
 
 VALID_BATCH = 4_096
@@ -47,25 +47,34 @@ def resolve_device(name: str) -> str:
 
 
 class Scored(nn.Module):
-    """A model's module and the loss's head as one, so that both are trained and saved."""
+    """A model's module and the loss's head as one, so that both are trained and saved.
 
-    def __init__(self, module: nn.Module, head: nn.Module, loss: str = "the loss") -> None:
+    A head with an attribute `per_user` above 0 gets so many numbers of each user beside the outputs: rows of an
+    embedding of shape (n_users, per_user) that starts at zero.
+    """
+
+    def __init__(self, module: nn.Module, head: nn.Module, loss: str = "the loss", n_users: int = 0) -> None:
         super().__init__()
         self.module, self.head, self.loss = module, head, loss
+        per_user = getattr(head, "per_user", 0)
+        self.personal = nn.Embedding(n_users, per_user) if per_user else None
+        if self.personal is not None:
+            nn.init.zeros_(self.personal.weight)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Raw outputs of shape (n, n_outputs)."""
+        """What the head takes: raw outputs and the user's own numbers, shape (n, n_outputs + per_user)."""
         outputs: Tensor = self.module(batch)
         expected = (len(batch), self.head.n_outputs)
         if outputs.shape != expected:
             raise PluginError(f"forward gave outputs of shape {tuple(outputs.shape)}; expected {expected}")
-        return outputs
+        return outputs if self.personal is None else torch.cat([outputs, self.personal(batch.user)], dim=1)
 
 
 class TensorLoader:
     """Batches as slices of tensors on the device, shuffled by one permutation an epoch if there is a seed.
 
-    fastai asks it for a length and for batches, no more: anything else that has these can stand here.
+    fastai asks it for a length and for batches, no more: anything else that has these can stand here. One row
+    that is left over joins the batch before it: a batch of one has no variance, which normalisation needs.
     """
 
     def __init__(self, data: Interactions, batch_size: int, device: str, seed: int | None = None) -> None:
@@ -74,12 +83,18 @@ class TensorLoader:
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
 
     def __len__(self) -> int:
-        return math.ceil(len(self.rating) / self.batch_size)
+        return len(self._starts())
+
+    def _starts(self) -> range:
+        rows, size = len(self.rating), self.batch_size
+        left_over = rows > size > 1 and rows % size == 1
+        return range(0, rows - 1 if left_over else rows, size)
 
     def __iter__(self) -> Iterator[tuple[Batch, Tensor]]:
         batch, rating = (self.batch, self.rating) if self.seed is None else self._shuffled(self.seed)
-        for start in range(0, len(rating), self.batch_size):
-            rows = slice(start, start + self.batch_size)
+        starts = self._starts()
+        for start in starts:
+            rows = slice(start, None if start == starts[-1] else start + self.batch_size)
             yield batch[rows], rating[rows]
 
     def _shuffled(self, seed: int) -> tuple[Batch, Tensor]:
@@ -141,15 +156,38 @@ class Watch:
     progress: Callable[[float, str], None] = lambda done, message: None
     epoch_finished: Callable[[Epoch, int], None] = lambda epoch, epochs: None
     checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None
+    say: Callable[[str], None] = lambda text: None
+
+
+@frozen(eq=False)
+class Best:
+    """The best epoch so far: its number, the monitored value, and the weights with which it was measured."""
+
+    epoch: int
+    value: float
+    weights: Mapping[str, np.ndarray]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """As a checkpoint holds it."""
+        facts = {"best.epoch": np.array(self.epoch), "best.value": np.array(self.value)}
+        return facts | {f"best.model.{name}": array for name, array in self.weights.items()}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> Best | None:
+        if "best.epoch" not in arrays:
+            return None
+        return cls(int(arrays["best.epoch"]), float(arrays["best.value"]), _part(arrays, "best.model."))
 
 
 class _Keeper(Callback):  # type: ignore[misc]
-    """Seeds each epoch, adds up its losses, stops at a loss that is no number, and keeps checkpoints."""
+    """Seeds each epoch, adds up its losses, stops at a loss that is no number, and keeps checkpoints and the best."""
 
     order = 75  # after fastai's SkipToEpoch, so that a skipped epoch never begins here
 
-    def __init__(self, seed: int, name: str, watch: Watch, history: list[Epoch]) -> None:
-        self.seed, self.label, self.watch, self.history = seed, name, watch, history
+    def __init__(self, seed: int, name: str, watch: Watch, settings: TrainSettings, averager: Averager) -> None:
+        self.seed, self.label, self.watch, self.settings, self.averager = seed, name, watch, settings, averager
+        self.history: list[Epoch] = []
+        self.best: Best | None = None
         self.told = 0.0
 
     def __call__(self, event_name: str) -> None:
@@ -158,11 +196,19 @@ class _Keeper(Callback):  # type: ignore[misc]
         if event is not None:
             event(self)
 
+    @property
+    def done(self) -> bool:
+        """Whether every epoch was trained, or patience is at its end."""
+        patience, done = self.settings.patience, len(self.history)
+        waited = done - self.best.epoch if self.best else 0
+        return done >= _epochs(self.settings) or (patience is not None and waited >= patience)
+
     def before_epoch(self) -> None:
         torch.manual_seed(seed_for(self.seed, f"torch {self.epoch}"))
         self.dls.train.epoch = self.epoch
         self.started = time.perf_counter()
         self.total = {True: 0.0, False: 0.0}
+        self.error = 0.0
 
     def after_loss(self) -> None:
         shape = tuple(self.learn.loss_grad.shape)
@@ -182,12 +228,21 @@ class _Keeper(Callback):  # type: ignore[misc]
                 "a lower train.learning_rate may help"
             )
         self.total[self.training] += loss * len(self.yb[0])
-        if self.training:  # fastai keeps a tensor a step, and between such crumbs freed memory cannot be used again
-            self.recorder.losses[-1] = self.recorder.losses[-1].item()
+        if not self.training:
+            self._measure()
+            return
+        # fastai keeps a tensor a step, and between such crumbs freed memory cannot be used again
+        self.recorder.losses[-1] = self.recorder.losses[-1].item()
         now = time.perf_counter()
-        if self.training and now - self.told > 0.1:
+        if now - self.told > 0.1:
             self.told = now
             self.watch.progress(self.pct_train, f"{self.label}: training")
+
+    def _measure(self) -> None:
+        """Add up the errors of the ratings that the head makes of the outputs, if they are monitored."""
+        if self.settings.monitor != "valid_loss":
+            error = self.model.head.decode(self.learn.pred) - self.yb[0]
+            self.error += (error.abs() if self.settings.monitor == "mae" else error.square()).sum().item()
 
     def after_epoch(self) -> None:
         if len(self.history) > self.epoch:  # skipped: it was done before the run was stopped
@@ -196,8 +251,49 @@ class _Keeper(Callback):  # type: ignore[misc]
         valid = self.total[False] / len(self.dls.valid.rating)
         epoch = Epoch(self.epoch + 1, train, valid, time.perf_counter() - self.started)
         self.history.append(epoch)
-        self.watch.checkpoint(Checkpoint(_state(self.learn), tuple(self.history)))
+        if self.settings.patience is not None:
+            self._keep_best(epoch)
+        self.watch.checkpoint(Checkpoint(self._state(), tuple(self.history)))
         self.watch.epoch_finished(epoch, self.n_epoch)
+        if self.done:
+            raise CancelFitException
+
+    def _keep_best(self, epoch: Epoch) -> None:
+        value = self._monitored(epoch)
+        if self.best is None or value < self.best.value - self.settings.min_improvement:
+            with self.averager.in_place():
+                self.best = Best(epoch.epoch, value, weights_of(self.model))
+
+    def _monitored(self, epoch: Epoch) -> float:
+        if self.settings.monitor == "valid_loss":
+            return epoch.valid_loss
+        mean = self.error / len(self.dls.valid.rating)
+        return math.sqrt(mean) if self.settings.monitor == "rmse" else mean
+
+    def _state(self) -> dict[str, np.ndarray]:
+        """What the next epoch depends on. The weights are those of training, not their average."""
+        average = {f"average.{name}": _array(tensor) for name, tensor in self.averager.average.items()}
+        return {**_state(self.learn), **average, **(self.best.arrays() if self.best else {})}
+
+    def restore(self, learner: Learner, checkpoint: Checkpoint) -> None:
+        """Go on where `checkpoint` was written."""
+        arrays = checkpoint.arrays
+        self.history, self.best = list(checkpoint.history), Best.of(arrays)
+        _restore(learner, arrays)
+        average = {name: torch.as_tensor(array) for name, array in _part(arrays, "average.").items()}
+        self.averager.restore(average, len(self.history) * len(learner.dls.train))
+
+    def finish(self, model: nn.Module) -> None:
+        """Leave in `model` the weights that count: the best epoch's, or the average, or those of the last step."""
+        if self.best is None:
+            self.averager.swap()
+            return
+        load_weights(model, self.best.weights)
+        if self.best.epoch < len(self.history):
+            self.watch.say(
+                f"{self.label}: {self.settings.monitor} was best in epoch {self.best.epoch} of the "
+                f"{len(self.history)} trained: {self.best.value:.4f}; its weights are kept"
+            )
 
 
 def train(
@@ -213,35 +309,60 @@ def train(
 ) -> tuple[Learner, tuple[Epoch, ...]]:
     """Fit `scored` on `data` (train, valid); gives the Learner and what each epoch gave.
 
-    With `resume` it goes on after the last epoch of that checkpoint. TrainingError if a loss is no number.
+    The weights are those of the last step, or their average where one is asked for, and with `patience` those of
+    the best epoch, measured with the average. With `resume` it goes on after the last epoch of that checkpoint.
+    TrainingError if a loss is no number.
     """
+    learner = learner_of(scored, data, settings, seed=seed, device=device)
+    averager = Averager(scored, settings, _epochs(settings) * len(learner.dls.train))
+    keeper = _Keeper(seed, name, watch, settings, averager)
+    if resume:
+        keeper.restore(learner, resume)
+    if not keeper.done:
+        with quietly(learner, settings.threads):
+            _fit(learner, settings, keeper)
+    keeper.finish(scored)
+    return learner, tuple(keeper.history)
+
+
+def learner_of(
+    scored: Scored, data: tuple[Interactions, Interactions], settings: TrainSettings, *, seed: int, device: str
+) -> DirectLearner:
+    """A Learner for `data` (train, valid) with its optimizer, not fitted; `scored` is moved to `device`."""
     loaders = Loaders(
         TensorLoader(data[0], settings.batch_size, device, seed),
         TensorLoader(data[1], VALID_BATCH, device),
         torch.device(device),
     )
+    scored.to(device)
     learner = DirectLearner(
         loaders,
         scored,
         loss_func=scored.head.loss,
-        opt_func=_optimizer(settings, device),
+        opt_func=optimizer_of(scored, settings, device),
+        splitter=parameter_groups,
         lr=settings.learning_rate,
-        wd=settings.weight_decay,
+        wd=decays(scored, settings.weight_decay),
     )
-    history = list(resume.history) if resume else []
-    scored.to(device)
     learner.create_opt()
-    if resume:
-        _restore(learner, resume.arrays)
-    if len(history) < settings.epochs:
-        with learner.no_logging(), learner.removed_cbs(_unneeded(learner)), _threads(settings.threads):
-            _fit(learner, settings, _Keeper(seed, name, watch, history), len(history))
-    return learner, tuple(history)
+    return learner
+
+
+def _epochs(settings: TrainSettings) -> int:
+    assert settings.epochs is not None  # the settings fill it in
+    return settings.epochs
 
 
 def _unneeded(learner: Learner) -> list[Callback]:
     """fastai's own bar, which `Watch` replaces, and a cast that plain tensors do not need."""
     return [callback for callback in learner.cbs if callback.name in ("progress", "cast_to_tensor")]
+
+
+@contextmanager
+def quietly(learner: Learner, threads: int) -> Iterator[None]:
+    """Where a Learner prints nothing and works with so many threads."""
+    with learner.no_logging(), learner.removed_cbs(_unneeded(learner)), _threads(threads):
+        yield
 
 
 @contextmanager
@@ -254,25 +375,15 @@ def _threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _fit(learner: Learner, settings: TrainSettings, keeper: _Keeper, start: int) -> None:
-    if settings.schedule == "one-cycle":
-        learner.fit_one_cycle(settings.epochs, settings.learning_rate, cbs=keeper, start_epoch=start)
-    else:
-        learner.fit(settings.epochs, settings.learning_rate, cbs=keeper, start_epoch=start)
-
-
-def _optimizer(settings: TrainSettings, device: str) -> Callable[..., OptimWrapper]:
-    """torch's optimizer behind fastai's interface.
-
-    adam is AdamW (Loshchilov and Hutter, ICLR 2019): value -= learning_rate * (m / (sqrt(v) + epsilon)
-    + weight_decay * value), with bias-corrected moments m and v. sgd adds weight_decay * value to the
-    gradient before the momentum.
-    """
-    if settings.optimizer == "sgd":
-        return partial(OptimWrapper, opt=torch.optim.SGD, momentum=settings.momentum)
-    betas = (settings.momentum, settings.beta2)
-    fused = device != "mps"
-    return partial(OptimWrapper, opt=torch.optim.AdamW, betas=betas, eps=settings.epsilon, fused=fused)
+def _fit(learner: Learner, settings: TrainSettings, keeper: _Keeper) -> None:
+    """fastai's loop from the first epoch that is not done; fastai's own fit_flat_cos would begin anew."""
+    epochs, callbacks = _epochs(settings), [keeper]
+    course = courses(settings, epochs)
+    if course:
+        callbacks.append(ParamScheduler(course))
+    if settings.average != "none":
+        callbacks.append(keeper.averager)
+    learner.fit(epochs, settings.learning_rate, cbs=callbacks, start_epoch=len(keeper.history))
 
 
 def _parameters(learner: Learner) -> list[Tensor]:
@@ -289,15 +400,17 @@ def _state(learner: Learner) -> dict[str, np.ndarray]:
 
 
 def _restore(learner: Learner, arrays: Mapping[str, np.ndarray]) -> None:
-    load_weights(learner.model, {name[6:]: value for name, value in arrays.items() if name.startswith("model.")})
+    load_weights(learner.model, _part(arrays, "model."))
     for index, parameter in enumerate(_parameters(learner)):
-        prefix = f"optimizer.{index}."
-        state: dict[str, Any] = {
-            name.removeprefix(prefix): torch.as_tensor(value)
-            for name, value in arrays.items()
-            if name.startswith(prefix)
+        state = _part(arrays, f"optimizer.{index}.")
+        learner.opt.opt.state[parameter] = {  # copies: the optimizer changes them in place
+            key: torch.tensor(value, device=parameter.device) for key, value in state.items()
         }
-        learner.opt.opt.state[parameter] = {key: value.to(parameter.device) for key, value in state.items()}
+
+
+def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def weights_of(module: nn.Module) -> dict[str, np.ndarray]:

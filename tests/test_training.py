@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cfplug import ArtifactError, Batch, Interactions, PluginError, TrainingError, training
-from cfplug.settings import OPTIMIZERS, SCHEDULES, TrainSettings
+from cfplug.settings import DECAY_ROWS, DECAYS, MONITORS, OPTIMIZERS, SCHEDULES, TrainSettings
 from cfplug.training import Checkpoint, Epoch, Scored, TensorLoader, Watch, resolve_device, seed_for, train
 
 USERS, ITEMS = 7, 5
@@ -150,14 +151,31 @@ def test_the_batches_of_an_epoch_are_a_permutation_of_the_rows(n: int, size: int
     batches = rows_of(loader)
     whole = [(row, row + 1000, row + 0.5) for row in range(n)]
     assert sorted(row for batch in batches for row in batch) == whole
-    assert len(loader) == len(batches) == math.ceil(n / size)
+    assert len(loader) == len(batches)
     assert all(len(batch) == size for batch in batches[:-1])
+    assert 1 <= len(batches[-1]) <= size + 1
+    assert 1 not in map(len, batches) or n == 1 or size == 1
 
 
 @given(n=st.integers(1, 70), size=st.integers(1, 80))
 def test_without_a_seed_the_rows_stay_in_order(n: int, size: int) -> None:
     loader = TensorLoader(numbered(n), size, "cpu")
     assert [row[0] for batch in rows_of(loader) for row in batch] == list(range(n))
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "lengths"),
+    [(7, 3, [3, 4]), (4, 3, [4]), (6, 3, [3, 3]), (8, 3, [3, 3, 2]), (1, 3, [1]), (3, 1, [1, 1, 1]), (5, 9, [5])],
+)
+def test_one_row_that_is_left_over_joins_the_batch_before_it(n: int, size: int, lengths: list[int]) -> None:
+    loader = TensorLoader(numbered(n), size, "cpu")
+    assert list(map(len, rows_of(loader))) == lengths
+    assert len(loader) == len(lengths)
+
+
+def test_a_network_with_normalisation_trains_where_one_row_is_left_over() -> None:
+    _, history = trained(network(), TrainSettings(epochs=2, batch_size=10))  # 41 rows
+    assert len(history) == 2
 
 
 def test_epochs_differ_seeds_differ_and_the_same_seed_gives_the_same() -> None:
@@ -222,6 +240,7 @@ def test_sgd_is_the_equation_in_its_docstring() -> None:
         schedule="constant",
         optimizer="sgd",
         momentum=0.7,
+        decay="coupled",
     )
     learner, _ = trained(OneNumber(2.0), chosen)
     value, velocity, mean = 2.0, 0.0, interactions(41).rating.mean()
@@ -232,7 +251,7 @@ def test_sgd_is_the_equation_in_its_docstring() -> None:
 
 
 def test_one_cycle_climbs_and_falls_along_two_cosines() -> None:
-    learner, _ = trained(OneNumber(2.0), TrainSettings(epochs=4, learning_rate=0.01, batch_size=10))
+    learner, _ = trained(OneNumber(2.0), TrainSettings(epochs=4, learning_rate=0.01, batch_size=9))
     steps = 4 * 5
 
     def expected(step: int) -> float:
@@ -244,7 +263,7 @@ def test_one_cycle_climbs_and_falls_along_two_cosines() -> None:
 
 
 def test_a_constant_schedule_keeps_its_rate() -> None:
-    chosen = TrainSettings(epochs=3, learning_rate=0.01, batch_size=10, schedule="constant")
+    chosen = TrainSettings(epochs=3, learning_rate=0.01, batch_size=9, schedule="constant")
     learner, _ = trained(OneNumber(2.0), chosen)
     assert learner.recorder.lrs == [0.01] * 15
 
@@ -268,6 +287,19 @@ def test_training_learns() -> None:
 
 BOTH = [(schedule, optimizer) for schedule in SCHEDULES for optimizer in OPTIMIZERS]
 
+OF_SCHEDULE: dict[str, dict[str, Any]] = {
+    "sgdr": {"cycles": 2, "cycle_length": 1, "cycle_multiplier": 3},
+    "steps": {"step_epochs": (1, 3), "step_factor": 0.5},
+}
+"""What a schedule needs to have four epochs and to change within them."""
+
+
+def of_four_epochs(schedule: str, optimizer: str, **more: Any) -> TrainSettings:
+    more = {**OF_SCHEDULE.get(schedule, {}), **more}
+    return TrainSettings(
+        epochs=4, learning_rate=0.02, batch_size=9, schedule=schedule, optimizer=optimizer, momentum=0.8, **more
+    )
+
 
 def watched(chosen: TrainSettings, resume: Checkpoint | None = None) -> list[Checkpoint]:
     """Every checkpoint of a training of the network, the one that it went on from first."""
@@ -278,11 +310,39 @@ def watched(chosen: TrainSettings, resume: Checkpoint | None = None) -> list[Che
 
 @pytest.mark.parametrize(("schedule", "optimizer"), BOTH)
 def test_a_resumed_training_is_the_unbroken_one_to_the_last_bit(schedule: str, optimizer: str) -> None:
-    chosen = TrainSettings(
-        epochs=4, learning_rate=0.02, batch_size=9, schedule=schedule, optimizer=optimizer, momentum=0.8
-    )
+    check_resumed(of_four_epochs(schedule, optimizer))
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.builds(
+        of_four_epochs,
+        st.sampled_from(SCHEDULES),
+        st.sampled_from(OPTIMIZERS),
+        decay=st.sampled_from(DECAYS),
+        decay_rows=st.sampled_from(DECAY_ROWS),
+    ),
+    st.sampled_from([("none", 0.0), ("ema", 0.0), ("ema", 0.3), ("ema", 0.6), ("mean", 0.0), ("mean", 0.45)]),
+    st.sampled_from([None, 9]),
+    st.sampled_from(MONITORS),
+)
+def test_a_resumed_training_is_the_unbroken_one_whatever_its_settings(
+    chosen: TrainSettings, average: tuple[str, float], patience: int | None, monitor: str
+) -> None:
+    kind, start = average
+    chosen = attrs.evolve(chosen, average=kind, average_from=start, average_decay=0.9 if kind == "ema" else 0.999)
+    chosen = chosen if patience is None else attrs.evolve(chosen, patience=patience, monitor=monitor)
+    check_resumed(chosen)
+
+
+def check_resumed(chosen: TrainSettings) -> None:
+    """Stopped after any epoch, the checkpoints, the losses and the final weights are those of an unbroken training."""
     unbroken = watched(chosen)
+    final = bits(training.weights_of(trained(network(), chosen)[0].model))
     assert len(unbroken) == 4
+    for checkpoint in unbroken:
+        learner, _ = trained(network(), chosen, resume=checkpoint)
+        assert bits(training.weights_of(learner.model)) == final
     assert any(name.startswith("optimizer.") for name in unbroken[0].arrays)
     for stopped in range(3):
         resumed = watched(chosen, unbroken[stopped])
@@ -292,15 +352,28 @@ def test_a_resumed_training_is_the_unbroken_one_to_the_last_bit(schedule: str, o
         assert losses(resumed[-1].history) == losses(unbroken[-1].history)
 
 
+@pytest.mark.parametrize("average", ["ema", "mean"])
+def test_a_resumed_training_has_the_average_of_the_unbroken_one(average: str) -> None:
+    check_resumed(of_four_epochs("one-cycle", "adam", average=average, average_from=0.4))
+
+
+@pytest.mark.parametrize("average", ["none", "mean"])
+def test_going_on_from_a_checkpoint_leaves_it_as_it_was(average: str) -> None:
+    chosen = of_four_epochs("constant", "sgd", average=average, patience=9)
+    second = watched(chosen)[1]
+    before = bits({name: array.copy() for name, array in second.arrays.items()})
+    trained(network(), chosen, resume=second)
+    assert bits(second.arrays) == before
+    assert len(second.history) == 2
+
+
 def losses(history: tuple[Epoch, ...]) -> list[tuple[int, float, float]]:
     return [(each.epoch, each.train_loss, each.valid_loss) for each in history]
 
 
 @pytest.mark.parametrize(("schedule", "optimizer"), BOTH)
 def test_without_the_optimizers_state_a_resumed_training_differs(schedule: str, optimizer: str) -> None:
-    chosen = TrainSettings(
-        epochs=4, learning_rate=0.02, batch_size=9, schedule=schedule, optimizer=optimizer, momentum=0.8
-    )
+    chosen = of_four_epochs(schedule, optimizer)
     unbroken = watched(chosen)
     model = {name: array for name, array in unbroken[1].arrays.items() if name.startswith("model.")}
     resumed = watched(chosen, attrs.evolve(unbroken[1], arrays=model))
@@ -350,6 +423,122 @@ def test_chance_differs_by_epoch_and_step_and_is_the_same_in_each_run() -> None:
         runs.append(module.drawn)
     assert runs[0] == runs[1]
     assert len(set(runs[0])) == 3 * 3
+
+
+# Stopping early, and the best epoch
+
+
+class Wanders(OneNumber):
+    """Starts at the mean of the validation ratings and is drawn away from it by those of training."""
+
+    def __init__(self) -> None:
+        super().__init__(float(interactions(13, seed=1).rating.mean()))
+
+
+LEAVES = TrainSettings(
+    epochs=9, learning_rate=0.2, weight_decay=0.0, batch_size=100, schedule="constant", optimizer="sgd", momentum=0.0
+)
+"""One step an epoch, away from the best: every epoch is worse than the one before."""
+
+
+@pytest.mark.parametrize("patience", [1, 2, 4])
+def test_training_stops_after_so_many_epochs_without_improvement_and_keeps_the_best(patience: int) -> None:
+    learner, history = trained(Wanders(), attrs.evolve(LEAVES, patience=patience))
+    losses = [epoch.valid_loss for epoch in history]
+    assert len(history) == 1 + patience
+    assert losses == sorted(losses)
+    assert quiet(learner, learner.validate)[0] == pytest.approx(losses[0], rel=1e-6)
+
+
+def test_without_patience_every_epoch_is_trained_and_the_last_is_kept() -> None:
+    learner, history = trained(Wanders(), LEAVES)
+    assert len(history) == 9
+    assert quiet(learner, learner.validate)[0] == pytest.approx(history[-1].valid_loss, rel=1e-6)
+
+
+def test_an_improvement_that_is_too_small_is_none() -> None:
+    improving = attrs.evolve(LEAVES, learning_rate=0.05, patience=1)
+    _, history = trained(OneNumber(0.5), improving)
+    assert len(history) == 9  # each epoch is better than the last
+    drops = [a.valid_loss - b.valid_loss for a, b in itertools.pairwise(history)]
+    least = (drops[2] + drops[3]) / 2
+    _, stopped = trained(OneNumber(0.5), attrs.evolve(improving, min_improvement=least))
+    assert len(stopped) == 5
+    assert losses(stopped) == losses(history)[:5]
+
+
+def test_a_patient_training_says_which_epoch_it_kept() -> None:
+    told: list[str] = []
+    _, history = trained(Wanders(), attrs.evolve(LEAVES, patience=2, monitor="rmse"), watch=Watch(say=told.append))
+    value = math.sqrt(history[0].valid_loss)
+    assert told == [f"ours: rmse was best in epoch 1 of the 3 trained: {value:.4f}; its weights are kept"]
+
+
+@pytest.mark.parametrize(
+    ("monitor", "measure"),
+    [
+        ("valid_loss", lambda error: np.mean(error**2)),
+        ("mse", lambda error: np.mean(error**2)),
+        ("rmse", lambda error: np.sqrt(np.mean(error**2))),
+        ("mae", lambda error: np.mean(np.abs(error))),
+    ],
+)
+def test_what_is_monitored_is_measured_on_the_validation_ratings(
+    monitor: str, measure: Callable[[np.ndarray], float]
+) -> None:
+    kept: list[Checkpoint] = []
+    chosen = attrs.evolve(LEAVES, patience=1, monitor=monitor)
+    learner, _ = trained(Wanders(), chosen, watch=Watch(checkpoint=kept.append))
+    error = learner.model.module.weight.item() - interactions(13, seed=1).rating
+    assert float(kept[-1].arrays["best.value"]) == pytest.approx(measure(error), rel=1e-5)
+
+
+def test_a_training_that_was_stopped_by_its_patience_is_not_gone_on_with() -> None:
+    chosen = attrs.evolve(LEAVES, patience=2)
+    kept: list[Checkpoint] = []
+    learner, history = trained(Wanders(), chosen, watch=Watch(checkpoint=kept.append))
+    again, same = trained(Wanders(), chosen, resume=kept[-1])
+    assert same == history
+    assert bits(training.weights_of(again.model)) == bits(training.weights_of(learner.model))
+    assert learner.model.module.weight.item() != pytest.approx(float(kept[-1].arrays["model.module.weight"]))
+
+
+def test_the_waiting_goes_on_after_a_stop() -> None:
+    chosen = attrs.evolve(LEAVES, patience=3)
+    kept: list[Checkpoint] = []
+    _, history = trained(Wanders(), chosen, watch=Watch(checkpoint=kept.append))
+    for checkpoint in kept:
+        _, resumed = trained(Wanders(), chosen, resume=checkpoint)
+        assert losses(resumed) == losses(history)
+
+
+# The average of the weights
+
+
+def test_the_model_that_is_left_is_the_one_that_was_validated() -> None:
+    for average in ("ema", "mean"):
+        chosen = TrainSettings(epochs=3, learning_rate=0.05, batch_size=9, average=average, average_from=0.2)
+        learner, history = trained(network(), chosen)
+        assert quiet(learner, learner.validate)[0] == pytest.approx(history[-1].valid_loss, rel=1e-6)
+
+
+def test_averaging_changes_what_is_validated_and_not_how_the_weights_move() -> None:
+    plain = TrainSettings(epochs=3, learning_rate=0.05, batch_size=9)
+    kept = watched(plain)
+    averaged = watched(attrs.evolve(plain, average="mean"))
+    moved = {name for name in kept[-1].arrays if name.startswith(("model.", "optimizer."))}
+    assert [bits({name: each.arrays[name] for name in moved}) for each in kept] == [
+        bits({name: each.arrays[name] for name in moved}) for each in averaged
+    ]
+    assert [epoch.train_loss for epoch in kept[-1].history] == [epoch.train_loss for epoch in averaged[-1].history]
+    assert kept[-1].history[-1].valid_loss != averaged[-1].history[-1].valid_loss
+
+
+def test_the_best_epoch_of_an_averaged_training_is_kept_as_its_average() -> None:
+    chosen = attrs.evolve(LEAVES, patience=2, average="mean")
+    learner, history = trained(Wanders(), chosen)
+    assert len(history) == 3
+    assert quiet(learner, learner.validate)[0] == pytest.approx(history[0].valid_loss, rel=1e-6)
 
 
 # What goes wrong

@@ -1,0 +1,59 @@
+"""Which learning rate and momentum a step has, by the part of the training that is done."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+from fastai.callback.schedule import combined_cos, sched_cos
+
+from cfplug.settings import TrainSettings
+
+Course = Callable[[float], float]
+"""A hyper-parameter by the part of the training that is done, from 0 to 1."""
+
+MOMENTUM = (0.95, 0.85, 0.95)
+END_DIVISOR = 1e5
+
+
+def courses(settings: TrainSettings, epochs: int) -> dict[str, Course]:
+    """The courses of `lr` and, for one-cycle, of `mom` (fastai's names); none for a constant rate.
+
+    one-cycle (Smith, 2018, with fastai's cosines): rate / start_divisor up to the rate, then down to rate / 1e5, while
+    the momentum goes down and up. flat-cosine: the rate, then a cosine down to rate / 1e5. sgdr (Loshchilov and
+    Hutter, ICLR 2017): in each cycle rate * (1 + cos(pi * part of the cycle that is done)) / 2. steps: the rate
+    times step_factor**(how many of step_epochs are done).
+    """
+    rate = settings.learning_rate
+    if settings.schedule == "one-cycle":
+        share = settings.peak_share
+        up_and_down = combined_cos(share, rate / settings.start_divisor, rate, rate / END_DIVISOR)
+        return {"lr": up_and_down, "mom": combined_cos(share, *MOMENTUM)}
+    if settings.schedule == "flat-cosine":
+        return {"lr": combined_cos(settings.flat_share, rate, rate, rate / END_DIVISOR)}
+    if settings.schedule == "sgdr":
+        return {"lr": _cycles(rate, settings.cycle_lengths)}
+    if settings.schedule == "steps":
+        return {"lr": _steps(rate, settings.step_factor, [epoch / epochs for epoch in settings.step_epochs])}
+    return {}
+
+
+def _cycles(rate: float, lengths: Sequence[int]) -> Course:
+    """Cosines from `rate` to 0.
+
+    The ends are divided as fastai divides an epoch's number, so an epoch that begins a cycle falls into it to the bit.
+    """
+    ends = [end / sum(lengths) for end in accumulate(lengths)]
+    starts = [0.0, *ends]
+
+    def course(done: float) -> float:
+        cycle = min(bisect_right(ends, done), len(ends) - 1)
+        value: float = sched_cos(rate, 0.0, (done - starts[cycle]) / (ends[cycle] - starts[cycle]))
+        return value
+
+    return course
+
+
+def _steps(rate: float, factor: float, drops: Sequence[float]) -> Course:
+    return lambda done: rate * factor ** bisect_right(drops, done)
