@@ -169,12 +169,47 @@ def resume(run: Path, as_json: bool, folders: Sequence[Path]) -> None:
 
 
 def _show_run(run: Run, as_json: bool) -> None:
+    several = len(run.recipe.models) > 1
     if as_json:
         claims = json.loads((run.path / "claims.json").read_text(encoding="utf-8"))
-        print_json({"path": str(run.path), "metrics": run.metrics.to_dict("records"), "claims": claims})
+        told = {"path": str(run.path), "metrics": run.metrics.to_dict("records"), "claims": claims}
+        print_json({**told, "comparison": run.compared().records() if several else []})
+        return
+    print_table(run.table())
+    if several:
+        click.echo()
+        print_table(run.comparison())
+    click.echo(f"\n{run.path}\n{run.path / 'report.html'}")
+
+
+@main.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--reference", default="", metavar="NAME", help="The model beside which the others stand; the first.")
+@click.option(
+    "--metric",
+    default="mse",
+    show_default=True,
+    type=click.Choice(["mse", "rmse", "mae"]),
+    help="The error that is compared.",
+)
+@_as_json
+@_plugins_dir
+def compare(runs: Sequence[Path], reference: str, metric: str, as_json: bool, folders: Sequence[Path]) -> None:
+    """Compare the models of one RUN or of several, pair by pair on the same ratings.
+
+    The first model, or the one named, is the reference. The runs must have the same data, split and seeds.
+    """
+    with printing_aside():
+        from cfplug.results import compared
+        from cfplug.storage import open_run
+
+        opened = [open_run(run, plugins_dir=folders) for run in runs]
+        with _naming():
+            comparison = compared(opened, reference=reference, metric=metric)
+    if as_json:
+        print_json(comparison.records())
     else:
-        print_table(run.table())
-        click.echo(f"\n{run.path}\n{run.path / 'report.html'}")
+        print_table(comparison.table())
 
 
 @main.command()
@@ -203,6 +238,42 @@ def _problem_words(problem: Problem) -> dict[str, Any]:
     place = problem.place
     where = {"source": None, "line": None, "column": None} if place is None else attrs.asdict(place)
     return {**where, "path": problem.path, "message": problem.message}
+
+
+@main.command("find-rate")
+@_recipe_argument
+@click.option("--model", "name", help="Only this model; without it all that learn by gradient.")
+@_sets
+@click.option("--out", default="rates", show_default=True, type=click.Path(path_type=Path), help="Where plots go.")
+@_as_json
+@_plugins_dir
+def find_rate(
+    recipe: str, name: str | None, sets: Sequence[str], out: Path, as_json: bool, folders: Sequence[Path]
+) -> None:
+    """Suggest learning rates for the models of RECIPE, and plot the loss as the rate grows.
+
+    Three readings of the curve: in its longest valley, where it is steepest, and a tenth of the rate at its minimum.
+    """
+    registry = load(folders)
+    _warn(registry)
+    checked = read_recipe(_recipe_path(recipe), set=sets, registry=registry)
+    with telling() as teller:
+        teller.progress(None, "loading torch and fastai")
+        from cfplug.rates import find_rates, models_to_try
+
+        with _naming():
+            names = models_to_try(checked, name)
+        sweeps = list(find_rates(checked, registry, names, teller=teller))
+        stem = Path(checked.source).stem
+        written = [sweep.write(out, f"{stem}-{sweep.model}") for sweep in sweeps]
+    rows = [(sweep.model, *(float(f"{rate:.2g}") for rate in sweep.suggestions.values())) for sweep in sweeps]
+    columns = ("model", *sweeps[0].suggestions)
+    if as_json:
+        files = [{"plot": str(plot), "curve": str(curve)} for plot, curve in written]
+        print_json([dict(zip(columns, row, strict=True)) | file for row, file in zip(rows, files, strict=True)])
+        return
+    print_rows(columns, rows, as_json)
+    click.echo("\n" + "\n".join(str(path) for pair in written for path in pair))
 
 
 # Recipes

@@ -68,17 +68,21 @@ class RunStarted:
 
 @frozen
 class StepFinished:
-    """One step is done: `read`, `split`, `train`, `score`, `analyze`, `write`. `model` is empty where it has none."""
+    """One step is done: `read`, `split`, `train`, `score`, `analyze`, `write`.
+
+    `model` is empty where it has none, `fold` where the split has no named folds.
+    """
 
     step: str
     model: str
     seed: int
     seconds: float
+    fold: str = ""
 
 
 @frozen
 class EpochFinished:
-    """One epoch of training is done. `epoch` counts from 1; losses are means over rows."""
+    """One epoch of training is done. `epoch` counts from 1; losses are means over rows; `fold` may be empty."""
 
     model: str
     seed: int
@@ -87,14 +91,15 @@ class EpochFinished:
     train_loss: float
     valid_loss: float
     seconds: float
+    fold: str = ""
 
 
 @frozen
 class RunFinished:
-    """The run folder is complete. `metrics` are its rows: model, seed, part, metric, value."""
+    """The run folder is complete. `metrics` are its rows: model, seed, fold, part, metric, value."""
 
     folder: Path
-    metrics: tuple[tuple[str, int, str, str, float], ...]
+    metrics: tuple[tuple[str, int, str, str, str, float], ...]
     claims_met: bool
 
 

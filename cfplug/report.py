@@ -17,8 +17,8 @@ _SHORT = 24
 """Letters of a cell that is not broken into lines."""
 
 
-def render(run: Run, environment: Mapping[str, Any], data: str, history: Table) -> str:
-    """The page of a run: its numbers, its sections, how it was trained, its recipe.
+def render(run: Run, environment: Mapping[str, Any], data: str, history: Table, comparison: Table | None = None) -> str:
+    """The page of a run: its numbers, how its models compare, its sections, how it was trained, its recipe.
 
     Whatever the data holds is shown as text: every value is escaped.
     """
@@ -27,7 +27,8 @@ def render(run: Run, environment: Mapping[str, Any], data: str, history: Table) 
     pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     text = resources.files("cfplug").joinpath("report", _TEMPLATE).read_text(encoding="utf-8")
     page = pages.from_string(text)
-    return page.render(run=run, environment=environment, data=data, history=history, columns=columns)
+    facts = {"environment": environment, "data": data, "history": history, "comparison": comparison}
+    return page.render(run=run, columns=columns, **facts)
 
 
 @frozen

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,21 +12,29 @@ import numpy as np
 import pandas as pd
 from attrs import field, frozen
 
+from cfplug.comparison import PAIR, Comparison, Cost, compare
 from cfplug.components import Section, Table
 from cfplug.errors import CapabilityError, did_you_mean
+from cfplug.fitting import parameters_of
 from cfplug.plan import Claim, Recipe
 from cfplug.prediction import FittedModel
 
 if TYPE_CHECKING:
     from fastai.learner import Learner
 
-METRICS = ("model", "seed", "part", "metric", "value")
-"""The columns of a run's metrics."""
+METRICS = ("model", "seed", "fold", "part", "metric", "value")
+"""The columns of a run's metrics; the fold is empty where the split has no named folds."""
+
+ALL_FOLDS = "all folds"
+
+
+def _none_kept() -> pd.DataFrame:
+    return pd.DataFrame(columns=["model", *PAIR, "prediction", "origin"])
 
 
 @frozen
 class Measured:
-    """A claim beside what was measured, as mean over the seeds."""
+    """A claim beside what was measured, as mean over the seeds and, unless it names one, over the folds."""
 
     claim: Claim
     model: str
@@ -40,8 +49,9 @@ class Measured:
 class Run:
     """A finished run.
 
-    `metrics` is a table with the columns model, seed, part, metric and value. `model` is the first
-    model of the recipe, `models` are all of them, one for each seed.
+    `metrics` is a table with the columns model, seed, fold, part, metric and value. `model` is the first
+    model of the recipe, `models` are all of them, one for each seed and fold. `predictions()` gives what every model
+    predicted for the ratings on which it was measured: model, seed, fold, part, user, item, rating, prediction, origin.
     """
 
     path: Path
@@ -49,26 +59,34 @@ class Run:
     models: tuple[FittedModel, ...]
     metrics: pd.DataFrame
     sections: tuple[Section, ...] = ()
-    learners: Mapping[tuple[str, int], Learner] = field(factory=dict)
+    learners: Mapping[tuple[str, int, str], Learner] = field(factory=dict)
+    predictions: Callable[[], pd.DataFrame] = _none_kept
 
     @property
     def model(self) -> FittedModel:
         return self.models[0]
 
-    def find(self, name: str, seed: int | None = None) -> FittedModel:
-        """The model of this name and seed (the first seed if none is given)."""
+    def find(self, name: str, seed: int | None = None, fold: str | None = None) -> FittedModel:
+        """The model of this name, seed and fold (the first of each that is not given); CapabilityError if none is."""
+        asked = {"model": name, "seed": seed, "fold": fold}
         for model in self.models:
-            if model.name == name and seed in (None, model.seed):
+            if all(asked[key] in (None, has) for key, has in _place(model).items()):
                 return model
-        names = {model.name for model in self.models}
-        raise CapabilityError(
-            f"the run has no model called {name!r}{did_you_mean(name, names)} (it has {', '.join(sorted(names))})"
-        )
+        raise CapabilityError(self._why_not(asked))
+
+    def _why_not(self, asked: Mapping[str, object]) -> str:
+        """Which of name, seed and fold no model has, or that no model has them together."""
+        for key, value in asked.items():
+            there = sorted({str(_place(model)[key]) for model in self.models})
+            if value is not None and str(value) not in there:
+                has = ", ".join(there) if any(there) else "none"
+                return f"the run has no {key} called {value!r}{did_you_mean(str(value), there)} (it has {has})"
+        return f"the run has no {asked['model']} of seed {asked['seed']} on fold {asked['fold']}"
 
     @property
     def learner(self) -> Learner:
         """The fastai Learner that trained the first model, ready to go on by hand."""
-        learner = self.learners.get((self.model.name, self.model.seed))
+        learner = self.learners.get((self.model.name, self.model.seed, self.model.fold))
         if learner is None:
             raise CapabilityError(
                 f"there is no Learner for {self.model.name}: the run was opened from its folder, "
@@ -79,47 +97,111 @@ class Run:
     def claims(self) -> tuple[Measured, ...]:
         """Each claim of the recipe with what was measured."""
         first = self.recipe.models[0].name
+        named = [(claim, claim.model or first) for claim in self.recipe.claims]
         return tuple(
-            Measured(claim, model := claim.model or first, self.values(model, claim.metric, claim.part).mean())
-            for claim in self.recipe.claims
+            Measured(claim, model, self.values(model, claim.metric, claim.part, claim.fold).mean())
+            for claim, model in named
         )
 
     @property
     def claims_met(self) -> bool:
         return all(claim.met for claim in self.claims())
 
-    def values(self, model: str, metric: str, part: str = "valid") -> pd.Series[float]:
-        """The values of one metric, one for each seed."""
+    def values(self, model: str, metric: str, part: str = "valid", fold: str = "") -> pd.Series[float]:
+        """The values of one metric, one for each seed and fold, or of one fold alone."""
         rows = self.metrics
-        return rows[(rows["model"] == model) & (rows["metric"] == metric) & (rows["part"] == part)]["value"]
+        of_fold = rows["fold"].isin([fold]) if fold else True
+        return rows[(rows["model"] == model) & (rows["metric"] == metric) & (rows["part"] == part) & of_fold]["value"]
 
     def table(self) -> Table:
         """One row for each model, part and metric: measured (mean and deviation over seeds) beside claimed.
 
-        Where there are several claims about one of them, each has its row.
+        With folds there is a row for each, and one for all of them: mean and deviation over the folds. Where there are
+        several claims about one row, each has its own.
         """
         claims = self.claims()
+        folds = bool(self.metrics["fold"].any())
         rows: list[tuple[object, ...]] = []
-        for key, group in self.metrics.groupby(["model", "part", "metric"], sort=False):
-            measured = (*key, _number(group["value"].to_numpy()))
-            its_own = [claim for claim in claims if (claim.model, claim.claim.part, claim.claim.metric) == key]
+        for (model, part, metric, fold), values in self._measured():
+            key = (model, part, metric, "" if fold == ALL_FOLDS else fold)
+            measured = (model, *([fold] if folds else []), part, metric, _number(values))
+            its_own = [claim for claim in claims if _key(claim) == key]
             rows += [(*measured, *_claim_cells(claim)) for claim in its_own] or [(*measured, "", "", "")]
         seeds = len(self.recipe.seeds)
         mean = "measured" if seeds == 1 else f"measured, mean of {seeds} seeds"
-        return Table(self.recipe.title, ("model", "part", "metric", mean, "claimed", "met", "source"), rows)
+        columns = ("model", *(["fold"] if folds else []), "part", "metric", mean, "claimed", "met", "source")
+        return Table(self.recipe.title, columns, rows)
+
+    def _measured(self) -> Iterator[tuple[tuple[str, str, str, str], np.ndarray]]:
+        """The values of each row of the table: over seeds for a fold, over folds (means of seeds) for all of them."""
+        for (model, part, metric), group in self.metrics.groupby(["model", "part", "metric"], sort=False):
+            by_fold = group.groupby("fold", sort=False)["value"]
+            for fold, values in by_fold:
+                yield (str(model), str(part), str(metric), str(fold)), values.to_numpy()
+            if group["fold"].any():
+                yield (str(model), str(part), str(metric), ALL_FOLDS), by_fold.mean().to_numpy()
+
+    def compared(self, *, reference: str = "", metric: str = "mse") -> Comparison:
+        """The models of the run beside one of them (by default the first), pair by pair on the same ratings."""
+        return compared([self], reference=reference, metric=metric)
+
+    def comparison(self, *, reference: str = "", metric: str = "mse") -> Table:
+        """The same as a table for people to read.
+
+        CapabilityError if there is only one model, or none of that name; `metric` is mse, rmse or mae.
+        """
+        return self.compared(reference=reference, metric=metric).table()
 
     def __repr__(self) -> str:
         return f"{self.table()}\n{self.path}"
 
     def _repr_html_(self) -> str:
-        table = self.table()
-        head = "".join(f"<th>{html.escape(column)}</th>" for column in table.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in table.rows
-        )
-        caption = f"<caption>{html.escape(table.title)}</caption>"
-        where = f"<p><code>{html.escape(str(self.path))}</code></p>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{where}"
+        return f"{self.table()._repr_html_()}<p><code>{html.escape(str(self.path))}</code></p>"
+
+
+def compared(runs: Sequence[Run], *, reference: str = "", metric: str = "mse") -> Comparison:
+    """The models of one or several runs beside one of them (by default the first run's first).
+
+    A model bears the name of its run's folder before its own where two runs have one of that name. DataError if the
+    runs were not measured on the same ratings; CapabilityError if there is only one model, or none called `reference`.
+    """
+    entrants = _entrants(runs)
+    kept = {id(run): dict(iter(run.predictions().groupby("model", sort=False))) for run in runs}
+    predictions = {label: kept[id(run)][name] for label, (run, name) in entrants.items()}
+    costs = {(label, fold): cost for label, entrant in entrants.items() for fold, cost in _costs(*entrant)}
+    return compare(predictions, costs, metric=metric, reference=reference)
+
+
+def _entrants(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
+    """Every model of every run by a name that no other has."""
+    models = [(run, use.name) for run in runs for use in run.recipe.models]
+    count = Counter(name for _, name in models)
+    entrants: dict[str, tuple[Run, str]] = {}
+    for run, name in models:
+        label = name if count[name] == 1 else f"{run.path.name}/{name}"
+        if label in entrants:
+            raise CapabilityError(
+                f"two runs have a model called {label}; give each run once, in folders of other names"
+            )
+        entrants[label] = (run, name)
+    return entrants
+
+
+def _costs(run: Run, name: str) -> Iterator[tuple[str, Cost]]:
+    """What a model cost on each fold, as mean over the seeds."""
+    models = [model for model in run.models if model.name == name]
+    for fold in dict.fromkeys(model.fold for model in models):
+        of_fold = [(model.seconds, parameters_of(model)) for model in models if model.fold == fold]
+        seconds, parameters = np.mean(of_fold, axis=0).tolist()
+        yield fold, Cost(seconds, parameters)
+
+
+def _place(model: FittedModel) -> dict[str, object]:
+    return {"model": model.name, "seed": model.seed, "fold": model.fold}
+
+
+def _key(claim: Measured) -> tuple[str, str, str, str]:
+    return claim.model, claim.claim.part, claim.claim.metric, claim.claim.fold
 
 
 def _number(values: np.ndarray) -> str:

@@ -4,12 +4,14 @@
 | --- | --- |
 | `recipe.yaml`, `resolved.yaml` | the recipe as it was written, and with every default filled in |
 | `metrics.json`, `claims.json` | what was measured; what was claimed beside it |
+| `comparison.csv` | where there are several models: how they differ on the same ratings |
 | `history.csv` | the losses and seconds of every epoch |
 | `predictions.parquet` | a prediction for every rating that is measured, with its origin |
 | `environment.json` | what the numbers depend on beside the recipe: versions, plugins, data, seeds, machine |
 | `report.html`, `sections.json` | the page for people; what the analyzers found, as data |
 | `models/NAME/weights.safetensors` | what a model learned, as arrays |
 | `models/NAME/model.json` | the same model in words: its component, seed, shapes and scale, and the weights' SHA-256 |
+| `models/NAME/seconds.json` | how long it trained: apart, since all else is the same each time |
 | `catalogue.json`, `rated.safetensors` | the ids and labels of users and items; who rated what, in codes |
 | `data.json` | the data's SHA-256: a resumed run must find the same data |
 | `files.json` | the SHA-256 of every other file, written last; what was changed is refused |
@@ -18,6 +20,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import platform
@@ -46,11 +49,11 @@ from cfplug.artifact import (
 from cfplug.components import Context, Section, Table
 from cfplug.dataset import Scale
 from cfplug.encoding import SIDES, Catalogue, Vocabulary
-from cfplug.errors import ArtifactError, PluginError
+from cfplug.errors import ArtifactError, PluginError, shown
 from cfplug.fitting import Fitted, arrays_of, restore, words_of
 from cfplug.plan import ModelUse, Recipe
 from cfplug.prediction import FittedModel, Newcomers, PairPredictor, Policy
-from cfplug.recipe import parse_recipe
+from cfplug.recipe import can_name_a_folder, parse_recipe
 from cfplug.registry import Registry, load
 from cfplug.results import METRICS, Run
 from cfplug.training import Checkpoint, Epoch, seed_for
@@ -58,13 +61,17 @@ from cfplug.training import Checkpoint, Epoch, seed_for
 CHECKPOINTS = "checkpoints"
 """The folder of an unfinished run that a finished one does not have."""
 
+SECONDS = "seconds.json"
+"""How long a model trained; in a file of its own, since the other files of a model are the same each time."""
+
 INDEX = "files.json"
 """The SHA-256 of every other file, written last: a folder that has it lacks nothing but its name."""
 
 
-def model_folder(recipe: Recipe, name: str, seed: int) -> str:
-    """Where a model lies in the run folder; the seed is in the name where there are several."""
-    return f"models/{name}" + (f"-seed-{seed}" if len(recipe.seeds) > 1 else "")
+def model_folder(recipe: Recipe, name: str, seed: int, fold: str = "") -> str:
+    """Where a model lies in the run folder; fold and seed are in the name where there are folds and several seeds."""
+    of_fold, of_seed = f"-fold-{fold}" if fold else "", f"-seed-{seed}" if len(recipe.seeds) > 1 else ""
+    return f"models/{name}{of_fold}{of_seed}"
 
 
 # Writing
@@ -75,6 +82,7 @@ def write_model(folder: RunFolder, place: str, fitted: Fitted, scale: Scale) -> 
     folder.write(f"{CHECKPOINTS}/{place}.history.json", json_text([attrs.asdict(epoch) for epoch in fitted.history]))
     weights = arrays_to_bytes(arrays_of(fitted.model))
     folder.write(f"{place}/weights.safetensors", weights)
+    folder.write(f"{place}/{SECONDS}", json_text({"seconds": fitted.model.seconds}))
     words = words_of(fitted.model, scale) | {"weights_sha256": sha256(weights)}
     folder.write(f"{place}/model.json", json_text(words))
 
@@ -98,6 +106,11 @@ def parquet(frame: pd.DataFrame) -> bytes:
     out = io.BytesIO()
     frame.astype(dict.fromkeys(mixed, str)).to_parquet(out, index=False)
     return out.getvalue()
+
+
+def read_parquet(data: bytes) -> pd.DataFrame:
+    """The table that `parquet` made bytes of."""
+    return pd.read_parquet(io.BytesIO(data))
 
 
 def environment(recipe: Recipe, registry: Registry, data_hash: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,7 +259,14 @@ def read_fitted(
     history_file = folder.partial / CHECKPOINTS / f"{place}.history.json"
     with _intact(history_file):
         history = _history(read_json(history_file))
-    return Fitted(restore(use, catalogue, words, arrays, policy), None, history)
+    seconds_file = folder.partial / place / SECONDS
+    model = _timed(restore(use, catalogue, words, arrays, policy), read_json(seconds_file), seconds_file)
+    return Fitted(model, None, history)
+
+
+def _timed(model: FittedModel, words: Any, file: Path) -> FittedModel:
+    with _intact(file):
+        return attrs.evolve(model, seconds=float(words["seconds"]))
 
 
 @contextmanager
@@ -273,19 +293,38 @@ def opened(folder: OpenedFolder, registry: Registry) -> Run:
     for name in ("recipe.yaml", "resolved.yaml"):
         folder.check(name)
     recipe = read_recipe_of(folder.path, registry)
-    catalogue = _catalogue(folder)
-    models = [_opened_model(folder, recipe, use, seed, catalogue) for seed in recipe.seeds for use in recipe.models]
-    with _intact(folder.path / "sections.json"):
-        sections = tuple(_section(words) for words in folder.json("sections.json"))
     with _intact(folder.path / "metrics.json"):
         metrics = pd.DataFrame(folder.json("metrics.json"), columns=list(METRICS))
-    return Run(folder.path, recipe, tuple(models), metrics, sections)
+        occasions = _occasions(metrics)
+    open_model = functools.partial(_opened_model, folder, recipe, _catalogue(folder))
+    models = tuple(open_model(use, *occasion) for occasion in occasions for use in recipe.models)
+    with _intact(folder.path / "sections.json"):
+        sections = tuple(_section(words) for words in folder.json("sections.json"))
+
+    def predictions() -> pd.DataFrame:
+        return read_parquet(folder.check("predictions.parquet").read_bytes())
+
+    return Run(folder.path, recipe, models, metrics, sections, predictions=predictions)
 
 
-def _opened_model(folder: OpenedFolder, recipe: Recipe, use: ModelUse, seed: int, catalogue: Catalogue) -> FittedModel:
-    place = model_folder(recipe, use.name, seed)
+def _occasions(metrics: pd.DataFrame) -> list[tuple[int, str]]:
+    """Every seed and fold, in the order of the run; ValueError if there is none, or a fold that no run can have."""
+    found = metrics[["seed", "fold"]].drop_duplicates().astype(object).to_numpy().tolist()
+    if not found:
+        raise ValueError("it has no rows")
+    for _, fold in found:
+        if fold != "" and not can_name_a_folder(fold):
+            raise ValueError(f"a fold's name is text that can name a folder; is {shown(fold)}")
+    return [(int(seed), fold) for seed, fold in found]
+
+
+def _opened_model(
+    folder: OpenedFolder, recipe: Recipe, catalogue: Catalogue, use: ModelUse, seed: int, fold: str
+) -> FittedModel:
+    place = model_folder(recipe, use.name, seed, fold)
     words, arrays = folder.json(f"{place}/model.json"), folder.arrays(f"{place}/weights.safetensors")
-    return restore(use, catalogue, words, arrays, policy_of(recipe, quiet_context(seed)))
+    model = restore(use, catalogue, words, arrays, policy_of(recipe, quiet_context(seed)))
+    return _timed(model, folder.json(f"{place}/{SECONDS}"), folder.path / place / SECONDS)
 
 
 def _catalogue(folder: OpenedFolder) -> Catalogue:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 
@@ -66,20 +66,37 @@ def print_table(table: Table) -> None:
     from rich.table import Table as Drawn
     from rich.text import Text
 
+    console = Console()
     drawn = Drawn(title=Text(table.title) if table.title else None, title_justify="left", box=box.ROUNDED)
-    for index, column in enumerate(table.columns):
-        number = all(_is_number(row[index]) for row in table.rows)
-        drawn.add_column(Text(column), justify="right" if number else "left", no_wrap=index == 0, overflow="fold")
+    for index, (column, width) in enumerate(zip(table.columns, _widths(table, console.width), strict=True)):
+        justify: Literal["left", "right"] = "right" if all(_is_number(row[index]) for row in table.rows) else "left"
+        drawn.add_column(Text(column), justify=justify, no_wrap=index == 0 and not width, overflow="fold", width=width)
     for row in table.rows:
         drawn.add_row(*(Text(str(cell)) for cell in row))  # Text: what a recipe or the data says is never markup
-    Console().print(drawn)
+    console.print(drawn)
+    if table.note:
+        console.print(Text(table.note))
+
+
+def _widths(table: Table, most: int) -> list[int | None]:
+    """The width of each column where whole cells fit if headings are broken; else None, and all is as it comes."""
+    columns = [[str(row[index]) for row in table.rows] for index in range(len(table.columns))]
+    cells = [max(map(len, column), default=0) for column in columns]
+    words = [max(map(len, heading.split()), default=0) for heading in table.columns]
+    whole, broken = (
+        [max(pair) for pair in zip(cells, widths, strict=True)] for widths in (map(len, table.columns), words)
+    )
+    borders = 3 * len(table.columns) + 1
+    fit = sum(broken) + borders <= most < sum(whole) + borders
+    return list(broken) if fit else [None] * len(broken)
 
 
 def _filled(table: Table) -> Table:
     shown = [index for index in range(len(table.columns)) if any(str(row[index]) for row in table.rows)]
     if not shown:
         return table
-    return Table(table.title, [table.columns[i] for i in shown], [[row[i] for i in shown] for row in table.rows])
+    rows = [[row[i] for i in shown] for row in table.rows]
+    return Table(table.title, [table.columns[i] for i in shown], rows, table.note)
 
 
 def _is_number(cell: object) -> bool:

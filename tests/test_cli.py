@@ -106,7 +106,9 @@ def test_these_are_all_the_commands_in_the_order_of_work() -> None:
     assert [" ".join(path) for path in commands()] == [
         "run",
         "resume",
+        "compare",
         "check",
+        "find-rate",
         "recipes",
         "recipes list",
         "recipes show",
@@ -185,6 +187,8 @@ def test_describe_shows_every_parameter_with_default_bounds_unit_and_help() -> N
     assert call("describe", "cold-start", "coldstart/item-mean").stdout == (
         "coldstart/item-mean: "
         "The item's mean rating, shrunk; for an item without ratings the user's; else the mean of all.\n"
+        "\n"
+        "It gives distribution.\n"
         "\n"
         "parameter  default  takes                             what it is\n"
         "damping    5.0      a number, at least 0, in ratings  pull of each mean towards the mean of all\n"
@@ -365,7 +369,11 @@ def test_run_says_what_it_does_and_prints_one_table_with_claimed_beside_measured
     assert columns.split() == ["model", "part", "metric", "measured", "claimed", "met", "source"]
     assert table[0].split() == ["pmf", "valid", "mae", mae["pmf"]]
     assert table[2].split() == ["plain", "valid", "mae", mae["plain"], "at", "most", "2", "yes", "nobody"]
-    assert table[4:] == ["", str(run), str(run / "report.html")]
+    assert table[4:6] == ["", "mse on valid, beside pmf"]
+    assert table[6].split("  ")[0] == "model"
+    assert [line.split()[0] for line in table[7:9]] == ["pmf", "plain"]
+    assert table[9].startswith("difference: mse minus that of pmf on the same ratings; below 0 is better than pmf.")
+    assert table[10:] == ["", str(run), str(run / "report.html")]
     said = result.stderr.splitlines()
     assert said[:2] == ["loading torch and fastai", "synthetic: 200 ratings, 30 users, 17 items"]
     assert [line.split(":")[1] for line in said if line.startswith("pmf: epoch")] == [" epoch 1 of 2", " epoch 2 of 2"]
@@ -384,6 +392,13 @@ def test_run_tells_a_program_the_folder_the_metrics_and_the_claims(here: Path) -
     assert told["metrics"] == json.loads((folder / "metrics.json").read_text())
     assert told["claims"] == json.loads((folder / "claims.json").read_text())
     assert [claim["met"] for claim in told["claims"]] == [True]
+    assert [(row["model"], row["reference"], row["metric"]) for row in told["comparison"]] == [
+        ("pmf", "pmf", "mse"),
+        ("plain", "pmf", "mse"),
+    ]
+    alone = answer("run", "tiny.yaml", "--set", "models=[pmf]", "--set", "claims=[]", "--set", "train.epochs=1")
+    assert isinstance(alone, dict)
+    assert alone["comparison"] == []
 
 
 def test_check_turns_a_missed_claim_into_exit_code_1_and_only_then(here: Path) -> None:
@@ -446,6 +461,70 @@ def test_what_is_no_run_is_told(here: Path) -> None:
     for command in (["predict", "nowhere", "--user", "1", "--item", "2"], ["recommend", "nowhere", "--user", "1"]):
         result = call(*command)
         assert (result.exit_code, result.stdout, result.stderr) == (1, "", "nowhere: there is no such run\n")
+
+
+# compare
+
+
+def test_compare_shows_the_models_of_a_run_beside_the_first_or_the_one_named(run: Path) -> None:
+    shown = call("compare", run)
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout == f"{cfplug.open_run(run).comparison()}\n"
+    other = call("compare", run, "--reference", "plain", "--metric", "mae").stdout.splitlines()
+    assert other[0] == "mae on valid, beside plain"
+    assert other[3].split()[2] == "reference"
+
+
+def test_compare_tells_a_program_every_number(run: Path) -> None:
+    rows = answer("compare", run, "--metric", "rmse")
+    assert isinstance(rows, list)
+    metrics = json.loads((run / "metrics.json").read_text())
+    mse = {row["model"]: row["value"] for row in metrics if row["metric"] == "mse"}
+    assert [(row["model"], row["mean"] ** 2) for row in rows] == [
+        (name, pytest.approx(value, rel=1e-12)) for name, value in mse.items()
+    ]
+    assert rows[0]["difference"] is None
+    assert rows[1]["difference"] == pytest.approx(mse["plain"] ** 0.5 - mse["pmf"] ** 0.5)
+
+
+def test_compare_sets_several_runs_beside_each_other(run: Path, here: Path) -> None:
+    (here / "means.yaml").write_text(RECIPE.replace("train: {epochs: 2, batch_size: 32}\n", ""))
+    one = ("--set", "metrics=[mae]", "--set", "claims=[]")
+    ran = answer("run", "means.yaml", *one, "--set", "models=[bias, {use: mean, name: plain}]")
+    assert isinstance(ran, dict)
+    rows = answer("compare", run, ran["path"], "--reference", "bias")
+    assert isinstance(rows, list)
+    assert [row["model"] for row in rows] == ["pmf", f"{run.name}/plain", "bias", f"{Path(ran['path']).name}/plain"]
+    assert rows[1]["difference"] == rows[3]["difference"]
+    other = answer("run", "means.yaml", *one, "--set", "models=[mean]", "--set", "seed=8")
+    assert isinstance(other, dict)
+    result = call("compare", run, other["path"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "pmf and mean were not measured on the same ratings: 40 of 40 of pmf are not among those of mean, and 40 of 40 "
+        "the other way round (the same are seed, fold, part, user, item and rating); the seeds are 7 here and 8 there; "
+        "compare runs of the same data, split and seeds\n"
+    )
+
+
+def test_compare_tells_what_there_is_not(run: Path) -> None:
+    wrong = call("compare", run, "--reference", "plane")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert wrong.stderr == "no model called 'plane' to compare with; did you mean plain? (there are pmf, plain)\n"
+    missing = call("compare", run, "nowhere")
+    assert (missing.exit_code, missing.stderr) == (1, "nowhere: there is no such run\n")
+    assert usage_error(call("compare")) == "Missing argument 'RUN...'."
+    assert usage_error(call("compare", run, "--metric", "auc")) == (
+        "Invalid value for '--metric': 'auc' is not one of 'mse', 'rmse', 'mae'."
+    )
+
+
+def test_a_run_of_one_model_alone_cannot_be_compared(here: Path) -> None:
+    ran = answer("run", "tiny.yaml", "--set", "models=[pmf]", "--set", "claims=[]", "--set", "train.epochs=1")
+    assert isinstance(ran, dict)
+    result = call("compare", ran["path"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "to compare takes at least two models; there is only pmf\n"
 
 
 # data
@@ -737,6 +816,19 @@ def test_a_word_that_is_wider_than_its_column_goes_on_in_the_next_line(on_termin
 def test_a_table_without_rows_keeps_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.print_table(cfplug.Table("", ("name", "what it is"), []))
     assert capsys.readouterr().out == "name  what it is\n"
+
+
+def test_headings_are_broken_before_cells_are_and_a_note_stands_below(
+    on_terminal: Callable[..., list[str]],
+) -> None:
+    columns = ("model", "mse", "difference", "95 % interval", "p (Wilcoxon, Holm)")
+    cells = ("pmf", "0.8217 ± 0.0035", "-0.0121", "-0.0150 to -0.0093", "0.0312")
+    table = cfplug.Table("", columns, [cells], "[bold]below 0[/bold] is better " + "than the reference " * 4)
+    lines = on_terminal(lambda: terminal.print_table(table))
+    assert max(map(len, lines)) <= 80
+    (row,) = (line for line in lines if "pmf" in line)
+    assert tuple(cell.strip() for cell in row.strip("│").split("│")) == cells
+    assert lines[-2].startswith("[bold]below 0[/bold] is better than the reference")
 
 
 def test_a_run_has_a_live_bar_on_a_terminal_and_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,7 +204,7 @@ def test_cfplug_epoch_finished_is_told_with_the_numbers_of_the_history(
         ("pmf", 7, 2, 2),
     ]
     history = (watched[0].path / "history.csv").read_text().splitlines()[1:]
-    losses = [tuple(map(float, line.split(",")[3:5])) for line in history]
+    losses = [tuple(map(float, line.split(",")[4:6])) for line in history]
     assert losses == [(event.train_loss, event.valid_loss) for event in events]  # type: ignore[attr-defined]
 
 

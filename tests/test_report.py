@@ -63,14 +63,16 @@ class Page(HTMLParser):
 def run_of(title: str = "ours", sections: tuple[Section, ...] = (), claims: str = "", comment: str = "") -> Run:
     heading = title.replace("'", "''")
     text = f"title: '{heading}'\ndata: synthetic\nmodels: [pmf]\nmetrics: [mse, mae]\n{claims}# {comment}\n"
-    rows = [("pmf", 42, "valid", "mse", 0.5), ("pmf", 42, "valid", "mae", 0.25)]
+    rows = [("pmf", 42, "", "valid", "mse", 0.5), ("pmf", 42, "", "valid", "mae", 0.25)]
     return Run(
         Path("runs/ours"), parse_recipe(text, "ours.yaml"), (), pd.DataFrame(rows, columns=list(METRICS)), sections
     )
 
 
-def page(run: Run, data: str = "synthetic: 3 ratings", history: Table = HISTORY) -> str:
-    return render(run, ENVIRONMENT, data, history)
+def page(
+    run: Run, data: str = "synthetic: 3 ratings", history: Table = HISTORY, comparison: Table | None = None
+) -> str:
+    return render(run, ENVIRONMENT, data, history, comparison)
 
 
 @pytest.mark.parametrize("hostile", [BAD, WORSE])
@@ -79,14 +81,16 @@ def test_hostile_text_is_shown_as_text_wherever_it_stands(hostile: str) -> None:
     quoted = hostile.replace("'", "''")
     claims = f"claims: [{{metric: mse, at_most: 1, source: '{quoted}'}}]\n"
     run = run_of(hostile, (Section(hostile, (hostile,), (table,)),), claims, comment=hostile)
-    harmless = Page(page(run_of("x", (Section("x", ("x",), (Table("x", ("x", "n"), [("x", 1), ("x", "x")]),)),))))
-    found = Page(page(run, data=hostile, history=Table("Training", (hostile,), [(hostile,)])))
+    plain = run_of("x", (Section("x", ("x",), (Table("x", ("x", "n"), [("x", 1), ("x", "x")]),)),))
+    harmless = Page(page(plain, comparison=Table("x", ("x",), [("x",)], "x")))
+    compared = Table(hostile, (hostile,), [(hostile,)], hostile)
+    found = Page(page(run, hostile, Table("Training", (hostile,), [(hostile,)]), compared))
     assert set(found.tags) == set(harmless.tags)
     assert "script" not in found.tags
     assert {(tag, name) for tag, name, _ in found.attributes} == {(tag, name) for tag, name, _ in harmless.attributes}
     shown = "".join(found.text)
     assert run.recipe.text in shown
-    assert shown.count(hostile) == 13 + run.recipe.text.count(hostile)
+    assert shown.count(hostile) == 17 + run.recipe.text.count(hostile)
     assert "49" not in shown
 
 
@@ -105,6 +109,16 @@ def test_every_link_has_its_target() -> None:
     links = {value[1:] for _, name, value in found.attributes if name == "href"}
     targets = {value for _, name, value in found.attributes if name == "id"}
     assert links == targets == {"results", "section-1", "section-2", "training", "recipe"}
+
+
+def test_the_comparison_of_several_models_has_its_place_with_its_note_below() -> None:
+    table = Table("mse on valid, beside pmf", ("model", "difference"), [("bias", "+0.1000")], "below 0 is better")
+    text = page(run_of(), comparison=table)
+    assert '<a href="#comparison">Comparison</a>' in text
+    assert text.index('<h2 id="results">') < text.index('<h2 id="comparison">') < text.index('<h2 id="training">')
+    assert "<h3>mse on valid, beside pmf</h3>" in text
+    assert '<p class="soft">below 0 is better</p>' in text
+    assert "omparison" not in page(run_of())
 
 
 def test_the_page_fits_a_phone_and_follows_the_light_of_the_system() -> None:

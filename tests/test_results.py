@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import attrs
+import numpy as np
 import pandas as pd
 import pytest
 
 import cfplug
-from cfplug import CapabilityError
+from cfplug import CapabilityError, DataError
 from cfplug.progress import Quiet
 from cfplug.recipe import parse_recipe
-from cfplug.results import METRICS, Run
+from cfplug.results import METRICS, Run, compared
 
 HEAD = """\
 data: synthetic
@@ -21,17 +23,24 @@ metrics: [mse, mae]
 """
 
 
+def model_of(name: str, seed: int, fold: str) -> SimpleNamespace:
+    """A model of this name, seed and fold that learned 3 numbers, 4 with another seed, in so many seconds."""
+    predictor = SimpleNamespace(state=lambda: {"numbers": np.zeros(3 if seed == 7 else 4)})
+    return SimpleNamespace(name=name, seed=seed, fold=fold, seconds=seed / 2, predictor=predictor, component=name)
+
+
 def run_of(extra: str = "", rows: list[tuple] | None = None, title: str = "ours", **more) -> Run:
     """A run with these numbers, of models that nobody trained."""
     recipe = parse_recipe(f'title: "{title}"\n{HEAD}{extra}', "ours.yaml")
     if rows is None:
         values = {("pmf", "mse"): 0.5, ("pmf", "mae"): 0.25, ("offsets", "mse"): 0.75, ("offsets", "mae"): 1.125}
         rows = [
-            (model, seed, "valid", metric, value + 0.01 * number)
+            (model, seed, "", "valid", metric, value + 0.01 * number)
             for number, seed in enumerate(recipe.seeds)
             for (model, metric), value in values.items()
         ]
-    models = tuple(SimpleNamespace(name=use.name, seed=seed) for seed in recipe.seeds for use in recipe.models)
+    occasions = dict.fromkeys((seed, fold) for _, seed, fold, *_ in rows)
+    models = tuple(model_of(use.name, *occasion) for occasion in occasions for use in recipe.models)
     return Run(Path("runs/ours-1"), recipe, models, pd.DataFrame(rows, columns=list(METRICS)), **more)
 
 
@@ -76,14 +85,14 @@ def test_two_claims_about_one_number_are_both_shown() -> None:
 
 def test_a_claim_without_a_model_is_about_the_only_one() -> None:
     recipe = parse_recipe("data: synthetic\nmodels: [bias]\nclaims: [{metric: mse, at_most: 1}]\n", "ours.yaml")
-    metrics = pd.DataFrame([("bias", 42, "valid", "mse", 1.0)], columns=list(METRICS))
+    metrics = pd.DataFrame([("bias", 42, "", "valid", "mse", 1.0)], columns=list(METRICS))
     run = Run(Path("x"), recipe, (), metrics)
     assert [(each.model, each.met) for each in run.claims()] == [("bias", True)]
     assert run.claims_met
 
 
 def test_a_claim_about_the_test_part_is_not_met_by_the_valid_part() -> None:
-    rows = [("pmf", 42, "valid", "mse", 0.1), ("pmf", 42, "test", "mse", 0.9)]
+    rows = [("pmf", 42, "", "valid", "mse", 0.1), ("pmf", 42, "", "test", "mse", 0.9)]
     run = run_of("claims: [{metric: mse, at_most: 0.5, model: pmf, part: test}]\n", rows)
     assert [row[1:6] for row in run.table().rows] == [
         ("valid", "mse", "0.1000", "", ""),
@@ -101,6 +110,124 @@ def test_a_claim_is_about_the_mean_over_the_seeds() -> None:
     assert table.rows[0][3:6] == ("0.5100 ± 0.0100", "at most 0.505", "no")
     assert table.rows[1][3:6] == ("0.2600 ± 0.0100", "at most 0.26", "yes")
     assert run.values("pmf", "mse").tolist() == [0.5, 0.51, 0.52]
+
+
+# Folds
+
+FOLDS = [
+    ("pmf", seed, fold, "valid", "mse", value)
+    for seed, fold, value in ((7, "u1", 0.5), (7, "u2", 0.25), (3, "u1", 0.75), (3, "u2", 0.375))
+]
+
+
+def test_folds_are_reported_one_by_one_and_then_all_of_them_with_the_deviation_over_folds() -> None:
+    table = run_of("seeds: [7, 3]\n", FOLDS).table()
+    assert table.columns == ("model", "fold", "part", "metric", "measured, mean of 2 seeds", "claimed", "met", "source")
+    assert [row[:5] for row in table.rows] == [
+        ("pmf", "u1", "valid", "mse", "0.6250 ± 0.1768"),
+        ("pmf", "u2", "valid", "mse", "0.3125 ± 0.0884"),
+        ("pmf", "all folds", "valid", "mse", "0.4688 ± 0.2210"),
+    ]
+
+
+def test_a_claim_is_about_one_fold_or_about_the_mean_of_all_folds_and_seeds() -> None:
+    claims = (
+        "claims: [{metric: mse, at_most: 0.46, model: pmf}, {metric: mse, at_most: 0.32, model: pmf, fold: u2}, "
+        "{metric: mse, at_least: 0.7, model: pmf, fold: u1}]\n"
+    )
+    run = run_of(f"seeds: [7, 3]\n{claims}", FOLDS)
+    assert [(each.value, each.met) for each in run.claims()] == [(0.46875, False), (0.3125, True), (0.625, False)]
+    assert [row[1:2] + row[5:7] for row in run.table().rows] == [
+        ("u1", "at least 0.7", "no"),
+        ("u2", "at most 0.32", "yes"),
+        ("all folds", "at most 0.46", "no"),
+    ]
+    assert run.values("pmf", "mse").tolist() == [0.5, 0.25, 0.75, 0.375]
+    assert run.values("pmf", "mse", fold="u2").tolist() == [0.25, 0.375]
+
+
+def test_a_model_of_a_fold_is_found_by_its_fold() -> None:
+    run = run_of("seeds: [7, 3]\n", FOLDS, learners={("pmf", 7, "u1"): "first"})
+    assert (run.model.seed, run.model.fold, run.learner) == (7, "u1", "first")
+    assert [(model.seed, model.fold) for model in (run.find("pmf", 3), run.find("pmf", fold="u2"))] == [
+        (3, "u1"),
+        (7, "u2"),
+    ]
+
+
+# The comparison
+
+
+def predictions(errors: dict[str, float], seeds: tuple[int, ...] = (7, 3)) -> pd.DataFrame:
+    """What models predicted that miss every rating by so much."""
+    rows = [
+        (model, seed, "", "valid", user, 1, 3.0, 3.0 + error, "warm")
+        for model, error in errors.items()
+        for seed in seeds
+        for user in range(6)
+    ]
+    columns = ["model", "seed", "fold", "part", "user", "item", "rating", "prediction", "origin"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def compared_run(name: str, errors: dict[str, float], seeds: tuple[int, ...] = (7, 3)) -> Run:
+    kept = predictions(errors, seeds)
+    run = run_of(f"seeds: {list(seeds)}\n", predictions=lambda: kept)
+    return attrs.evolve(run, path=Path("runs") / name)
+
+
+def test_a_run_compares_its_models_with_the_first_or_the_one_that_is_named() -> None:
+    run = compared_run("ours", {"pmf": 1.0, "offsets": 0.5})
+    assert run.comparison().rows == (
+        ("pmf", "1.0000 ± 0.0000", "reference", "", "", "2.5", "4"),
+        ("offsets", "0.2500 ± 0.0000", "-0.7500", "-0.7500 to -0.7500", "0.0312", "2.5", "4"),
+    )
+    mean = run.comparison(reference="offsets", metric="mae")
+    assert mean.title == "mae on valid, beside offsets"
+    assert [row[2] for row in mean.rows] == ["+0.5000", "reference"]
+
+
+def test_what_a_model_cost_is_the_mean_over_its_seeds() -> None:
+    rows = compared_run("ours", {"pmf": 1.0, "offsets": 0.5}).compared().rows
+    assert [(row.seconds, row.parameters) for row in rows] == [(2.5, 3.5)] * 2
+
+
+def test_models_of_several_runs_bear_the_names_of_their_runs_where_they_have_one_name() -> None:
+    one, other = (compared_run(name, {"pmf": error, "offsets": 0.5}) for name, error in (("ours", 1.0), ("theirs", 2)))
+    found = compared([one, other], reference="theirs/pmf")
+    assert [(row.model, row.mean) for row in found.rows] == [
+        ("ours/pmf", 1.0),
+        ("ours/offsets", 0.25),
+        ("theirs/pmf", 4.0),
+        ("theirs/offsets", 0.25),
+    ]
+    with pytest.raises(CapabilityError) as caught:
+        compared([one, one])
+    assert str(caught.value) == ("two runs have a model called ours/pmf; give each run once, in folders of other names")
+
+
+def test_runs_of_other_seeds_were_not_measured_on_the_same_ratings() -> None:
+    runs = [
+        compared_run("ours", {"pmf": 1.0, "offsets": 0.5}),
+        compared_run("theirs", {"pmf": 1, "offsets": 2}, (7, 5)),
+    ]
+    with pytest.raises(DataError) as caught:
+        compared(runs)
+    assert str(caught.value) == (
+        "ours/pmf and theirs/pmf were not measured on the same ratings: 6 of 12 of ours/pmf are not among those of "
+        "theirs/pmf, and 6 of 12 the other way round (the same are seed, fold, part, user, item and rating); the seeds "
+        "are 7, 3 here and 7, 5 there; compare runs of the same data, split and seeds"
+    )
+
+
+def test_a_run_of_one_model_has_nothing_to_compare() -> None:
+    recipe = parse_recipe("data: synthetic\nmodels: [bias]\n", "ours.yaml")
+    kept = predictions({"bias": 1.0}, (42,))
+    metrics = pd.DataFrame([("bias", 42, "", "valid", "mse", 1.0)], columns=list(METRICS))
+    run = Run(Path("x"), recipe, (model_of("bias", 42, ""),), metrics, predictions=lambda: kept)  # type: ignore[arg-type]
+    with pytest.raises(CapabilityError) as caught:
+        run.comparison()
+    assert str(caught.value) == "to compare takes at least two models; there is only bias"
 
 
 def test_a_run_shows_itself_as_its_table_and_its_place() -> None:
@@ -139,8 +266,29 @@ def test_a_model_that_is_not_there_is_named_with_the_nearest() -> None:
     assert str(caught.value) == ("the run has no model called 'ofsets'; did you mean offsets? (it has offsets, pmf)")
 
 
+@pytest.mark.parametrize(
+    ("seed", "fold", "text"),
+    [
+        (9, None, "the run has no seed called 9 (it has 3, 7)"),
+        (None, "u3", "the run has no fold called 'u3' (it has u1, u2)"),
+        (3, "u2", "the run has no pmf of seed 3 on fold u2"),
+    ],
+)
+def test_a_seed_or_fold_that_is_not_there_is_named(seed: int | None, fold: str | None, text: str) -> None:
+    rows = [("pmf", seed, fold, "valid", "mse", 1.0) for seed, fold in ((7, "u1"), (7, "u2"), (3, "u1"))]
+    with pytest.raises(CapabilityError) as caught:
+        run_of("seeds: [7, 3]\n", rows).find("pmf", seed, fold)
+    assert str(caught.value) == text
+
+
+def test_a_run_without_folds_says_so() -> None:
+    with pytest.raises(CapabilityError) as caught:
+        run_of().find("pmf", fold="u1")
+    assert str(caught.value) == "the run has no fold called 'u1' (it has none)"
+
+
 def test_a_learner_is_that_of_the_first_model_and_seed() -> None:
-    learners = {("pmf", 3): "second", ("pmf", 7): "first"}
+    learners = {("pmf", 3, ""): "second", ("pmf", 7, ""): "first"}
     assert run_of("seeds: [7, 3]\n", learners=learners).learner == "first"
 
 

@@ -40,7 +40,8 @@ claims: [{metric: mse, at_most: 9, model: pmf, source: a paper}]
 
 FILES = {
     *("recipe.yaml", "resolved.yaml", "metrics.json", "claims.json", "history.csv", "predictions.parquet"),
-    *("environment.json", "report.html", "sections.json", "catalogue.json", "rated.safetensors"),
+    *("comparison.csv", "models/pmf/seconds.json", "models/bias/seconds.json", "environment.json", "report.html"),
+    *("sections.json", "catalogue.json", "rated.safetensors"),
     *("data.json", "files.json", "models/pmf/weights.safetensors", "models/pmf/model.json"),
     *("models/bias/weights.safetensors", "models/bias/model.json"),
 }
@@ -119,6 +120,10 @@ def test_an_opened_run_is_the_run_that_was_left(run: Run) -> None:
     pd.testing.assert_frame_equal(found.metrics, run.metrics, check_exact=True)
     assert found.sections == run.sections
     assert (str(found), found.claims()) == (str(run), run.claims())
+    assert [(model.fold, model.seconds) for model in found.models] == [("", model.seconds) for model in run.models]
+    assert all(model.seconds > 0 for model in run.models)
+    pd.testing.assert_frame_equal(found.predictions(), run.predictions(), check_exact=True)
+    assert found.compared() == run.compared()
     asked = pd.DataFrame({"user": [3, 1, 31, 99], "item": [2, 17, 5, 5]})
     for left, opened in zip(run.models, found.models, strict=True):
         pd.testing.assert_frame_equal(opened.predict(asked), left.predict(asked), check_exact=True)
@@ -127,7 +132,7 @@ def test_an_opened_run_is_the_run_that_was_left(run: Run) -> None:
 
 def test_the_predictions_of_the_folder_are_the_models_own(run: Run) -> None:
     kept = pd.read_parquet(run.path / "predictions.parquet")
-    assert list(kept) == ["model", "seed", "part", "user", "item", "rating", "prediction", "origin"]
+    assert list(kept) == ["model", "seed", "fold", "part", "user", "item", "rating", "prediction", "origin"]
     assert len(kept) == 2 * 40
     for name, rows in kept.groupby("model"):
         told = run.find(str(name)).predict(rows)
@@ -156,6 +161,12 @@ def test_with_several_seeds_each_model_has_a_folder_for_each(run: Run) -> None:
         "models/pmf-seed-5",
     ]
     assert storage.model_folder(run.recipe, "pmf", 42) == "models/pmf"
+
+
+def test_with_folds_each_model_has_a_folder_for_each(run: Run) -> None:
+    several = parse_recipe(f"{RECIPE}seeds: [8, 5]\n", "ours.yaml")
+    assert storage.model_folder(several, "pmf", 8, "u1") == "models/pmf-fold-u1-seed-8"
+    assert storage.model_folder(run.recipe, "pmf", 42, "u1") == "models/pmf-fold-u1"
 
 
 # What is refused
@@ -309,6 +320,7 @@ def words(copied: Path, change: dict) -> bytes:
     [
         ({"scale": None}, "TypeError: 'NoneType' object is not subscriptable"),
         ({"scale": {}}, "KeyError: 'low'"),
+        ({"fold": 3, "scale": 3}, "TypeError: 'int' object is not subscriptable"),
         ({"seed": "import os"}, "ValueError: invalid literal for int() with base 10: 'import os'"),
     ],
 )
@@ -327,6 +339,13 @@ def test_hostile_words_of_a_model_are_refused(copied: Path, change: dict, reason
         ("sections.json", '[{"title": "x"}]', "KeyError: 'text'"),
         ("sections.json", "3", "TypeError: 'int' object is not iterable"),
         ("metrics.json", "3", "ValueError: DataFrame constructor not properly called!"),
+        ("metrics.json", "[]", "ValueError: it has no rows"),
+        (
+            "metrics.json",
+            '[{"model": "pmf", "seed": 42, "fold": "../u1", "part": "valid", "metric": "mse", "value": 1}]',
+            "ValueError: a fold's name is text that can name a folder; is '../u1'",
+        ),
+        ("models/pmf/seconds.json", "{}", "KeyError: 'seconds'"),
     ],
 )
 def test_data_of_another_shape_is_refused(copied: Path, name: str, data: str, reason: str) -> None:
@@ -435,13 +454,15 @@ def test_a_column_of_numbers_and_text_becomes_text_in_parquet() -> None:
 
 
 def test_numbers_of_numpy_in_a_section_become_plain_ones() -> None:
-    table = Table("t", ("a", "b", "c"), [(np.float64(0.5), np.int32(3), np.bool_(True)), ("x", None, 1.5)])
+    table = Table("t", ("a", "b", "c"), [(np.float64(0.5), np.int32(3), np.bool_(True)), ("x", None, 1.5)], "below")
     found = section_words([check_section(Section("s", "one paragraph", [table]))])
     assert json.loads(json.dumps(found)) == [
         {
             "title": "s",
             "text": ["one paragraph"],
-            "tables": [{"title": "t", "columns": ["a", "b", "c"], "rows": [[0.5, 3, True], ["x", None, 1.5]]}],
+            "tables": [
+                {"title": "t", "columns": ["a", "b", "c"], "rows": [[0.5, 3, True], ["x", None, 1.5]], "note": "below"}
+            ],
         }
     ]
 
