@@ -40,7 +40,8 @@ from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinishe
 from cfplug.params import NoParams, param
 
 if TYPE_CHECKING:
-    from cfplug.encoding import Batch, Interactions, Spec
+    from cfplug.encoding import Batch, Interactions
+    from cfplug.features import Feature, Spec
     from cfplug.plan import Recipe
     from cfplug.prediction import FittedModel, Newcomers, Predictions
     from cfplug.recipe import read_recipe
@@ -54,7 +55,8 @@ _LATE = {
     "Batch": "cfplug.encoding",
     "Interactions": "cfplug.encoding",
     "Newcomers": "cfplug.prediction",
-    "Spec": "cfplug.encoding",
+    "Spec": "cfplug.features",
+    "Feature": "cfplug.features",
     "FittedModel": "cfplug.prediction",
     "Predictions": "cfplug.prediction",
     "Recipe": "cfplug.plan",
@@ -93,6 +95,7 @@ __all__ = [
     "Dataset",
     "DownloadError",
     "EpochFinished",
+    "Feature",
     "FittedModel",
     "Interactions",
     "Loss",

@@ -7,6 +7,7 @@ plugin may give the function itself. It is imported when it is first used.
 
 from __future__ import annotations
 
+import html
 import importlib
 import inspect
 import re
@@ -169,7 +170,8 @@ class Source(Component):
 class Splitter(Component):
     """Which rows train and which validate.
 
-    `split(dataset, params, context) -> Split`
+    `split(dataset, params, context) -> Split`, or a mapping of at least one name to a Split: folds, such as u1 to u5,
+    on each of which every model is trained and measured anew. A fold's name is text that can name a folder.
     """
 
     signatures = {"split": ("dataset", "params", "context")}
@@ -186,7 +188,8 @@ class Model(Component):
     `state() -> {name: array}`, and `restore(params, state)` gives that predictor again.
 
     `gives` lists what else it has: `embeddings` (a method `embeddings(side) -> (n_ids, factors)`, with
-    side "user" or "item"), `biases` (`biases(side) -> (n_ids,)`), `fold_in`.
+    side "user" or "item"), `biases` (`biases(side) -> (n_ids,)`), `fold_in`. With `uses_features` a model that
+    learns by gradient finds the recipe's features in `spec.features` and, of each rating, in `batch.context`.
     """
 
     signatures = {
@@ -194,11 +197,12 @@ class Model(Component):
         "fit": ("params", "train", "context"),
         "restore": ("params", "state"),
     }
-    reserved = (*Component.reserved, "loss", "train")
+    reserved = (*Component.reserved, "loss", "train", "features")
     build: FunctionName | None = field(default=None, kw_only=True)
     fit: FunctionName | None = field(default=None, kw_only=True)
     restore: FunctionName | None = field(default=None, kw_only=True)
     gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES))
+    uses_features: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         Component.__attrs_post_init__(self)
@@ -206,6 +210,8 @@ class Model(Component):
             raise ValueError("a model declares either build (it learns by gradient) or fit (it fits itself)")
         if (self.fit is None) != (self.restore is None):
             raise ValueError("a model that fits itself declares fit and restore, any other neither")
+        if self.uses_features and self.build is None:
+            raise ValueError("uses_features: only a model that learns by gradient finds features")
 
     @property
     def learns_by_gradient(self) -> bool:
@@ -219,7 +225,8 @@ class Loss(Component):
     `build(params, scale)` gives a `torch.nn.Module` with `n_outputs`, `loss(outputs, rating) -> scalar`
     and `decode(outputs) -> (n,) ratings` for outputs of shape (n, n_outputs); with
     `gives=("distribution",)` also `distribution(outputs) -> (n, n_levels)`. `needs_levels` says that
-    the data must have rating levels.
+    the data must have rating levels. A head with an int attribute `per_user` gets so many numbers of each user,
+    learned from zero, after the model's outputs, which then have the shape (n, n_outputs + per_user).
     """
 
     signatures = {"build": ("params", "scale")}
@@ -234,7 +241,7 @@ class Metric(Component):
 
     `score(params, truth, prediction) -> float`, where `truth` holds the ratings and
     `prediction.rating` the predicted ones, both of shape (n,); a metric that `needs`
-    "distribution" finds it in `prediction.distribution`, shape (n, n_levels).
+    "distribution" finds it in `prediction.distribution`, shape (n, n_levels). `Predictions` says what else is there.
     """
 
     signatures = {"score": ("params", "truth", "prediction")}
@@ -250,13 +257,15 @@ class ColdStart(Component):
     """Answers for users and items that training never saw.
 
     `adapt(params, fitted, newcomers, context)` gives an object with `predict(pairs) -> (n,) ratings`,
-    where `pairs` is a table with the columns user and item, raw ids. `origin` is the word that
-    labels its predictions; `needs` lists what a model must give for it to work.
+    where `pairs` is a table with the columns user and item, raw ids; with `gives=("distribution",)` also
+    `distribution(pairs) -> (n, n_levels)`. `origin` is the word that labels its predictions; `needs` lists
+    what a model must give for it to work.
     """
 
     signatures = {"adapt": ("params", "fitted", "newcomers", "context")}
     adapt: FunctionName = field(kw_only=True)
     origin: str = field(default="mean", kw_only=True)
+    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts, validator=_of(DISTRIBUTION))
     needs: tuple[str, ...] = field(
         default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES, DISTRIBUTION)
     )
@@ -319,17 +328,26 @@ def _rows_fit(table: Any, _attribute: object, rows: tuple[tuple[Any, ...], ...])
 
 @frozen
 class Table:
-    """Rows for a person to read; every row has as many cells as there are columns."""
+    """Rows for a person to read; every row has as many cells as there are columns. `note` stands below them."""
 
     title: str
     columns: tuple[str, ...] = field(converter=_texts)
     rows: tuple[tuple[Any, ...], ...] = field(converter=_rows, validator=_rows_fit)
+    note: str = ""
 
     def __str__(self) -> str:
         lines = [self.columns, *(tuple(map(str, row)) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         aligned = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-        return "\n".join([self.title, *aligned] if self.title else aligned)
+        return "\n".join([*filter(None, [self.title]), *aligned, *filter(None, [self.note])])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
+        rows = ("".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) for row in self.rows)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
+        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
 
 
 def _tables(tables: Iterable[Table]) -> tuple[Table, ...]:

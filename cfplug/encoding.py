@@ -175,18 +175,23 @@ class Interactions:
 
 @frozen(eq=False)
 class Support:
-    """How much training knew of each id: how many ratings it had, and their sum, each of shape (n_ids,)."""
+    """How much training knew of each id: how many ratings it had, and their sum, each of shape (n_ids,).
+
+    `levels`, where ratings have levels, is how many ratings of each level it had, shape (n_ids, n_levels).
+    """
 
     count: Mapping[Side, np.ndarray]
     sum: Mapping[Side, np.ndarray]
+    levels: Mapping[Side, np.ndarray] = field(factory=dict)
 
     @classmethod
-    def of(cls, train: Interactions) -> Support:
+    def of(cls, train: Interactions, levels: tuple[float, ...] = ()) -> Support:
         sizes = {"user": train.n_users, "item": train.n_items}
         codes = {"user": train.batch.user, "item": train.batch.item}
         return cls(
             {side: np.bincount(codes[side], minlength=sizes[side]) for side in SIDES},
             {side: np.bincount(codes[side], train.rating, sizes[side]) for side in SIDES},
+            {side: _level_counts(codes[side], train.rating, sizes[side], levels) for side in SIDES} if levels else {},
         )
 
     def trained(self, side: Side, codes: np.ndarray) -> np.ndarray:
@@ -197,6 +202,17 @@ class Support:
     def mean(self) -> float:
         """The mean of the training ratings."""
         return float(self.sum["user"].sum() / self.count["user"].sum())
+
+    @property
+    def frequency(self) -> np.ndarray:
+        """The share of each level among the training ratings, shape (n_levels,)."""
+        share: np.ndarray = self.levels["user"].sum(axis=0) / self.count["user"].sum()
+        return share
+
+
+def _level_counts(codes: np.ndarray, rating: np.ndarray, size: int, levels: tuple[float, ...]) -> np.ndarray:
+    places = np.searchsorted(levels, rating).clip(max=len(levels) - 1)
+    return np.bincount(codes * len(levels) + places, minlength=size * len(levels)).reshape(size, len(levels))
 
 
 @frozen(eq=False)
@@ -237,12 +253,3 @@ class Catalogue:
         """The codes of the items that the user of this code has rated."""
         start, stop = np.searchsorted(self.rated_user, [user, user + 1])
         return self.rated_item[start:stop]
-
-
-@frozen
-class Spec:
-    """What a module needs to know to be built: how many codes each side has, and how many outputs."""
-
-    n_users: int
-    n_items: int
-    n_outputs: int

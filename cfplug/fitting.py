@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+import attrs
 import numpy as np
 import torch
 from attrs import frozen
@@ -13,8 +15,9 @@ from torch import nn
 
 from cfplug.components import Context, Loss
 from cfplug.dataset import Scale
-from cfplug.encoding import SIDES, Catalogue, Interactions, Spec, Support
+from cfplug.encoding import SIDES, Catalogue, Interactions, Support
 from cfplug.errors import ArtifactError, PluginError
+from cfplug.features import Features, Spec, read
 from cfplug.plan import ModelUse, Use
 from cfplug.prediction import FittedModel, NetworkPredictor, Policy
 from cfplug.training import (
@@ -28,12 +31,12 @@ from cfplug.training import (
     weights_of,
 )
 
-WEIGHTS, SUPPORT = "weights.", "support."
+WEIGHTS, SUPPORT, FEATURES = "weights.", "support.", "features."
 
 
 @frozen(eq=False)
 class Task:
-    """One model of one seed, and what it learns from."""
+    """One model of one seed and fold, and what it learns from."""
 
     use: ModelUse
     catalogue: Catalogue
@@ -42,6 +45,8 @@ class Task:
     scale: Scale
     policy: Policy | None
     context: Context
+    features: Features | None = None
+    fold: str = ""
 
     @property
     def seed(self) -> int:
@@ -58,13 +63,24 @@ class Fitted:
 
 
 def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
-    """Build and train, or let the model fit itself."""
-    support = Support.of(task.train)
+    """Build and train, or let the model fit itself; the model knows its fold and the seconds that this took.
+
+    The seconds are those of the epochs, also of epochs before the run was stopped, or of the model's own fit.
+    """
+    started = time.perf_counter()
+    fitted = _fitted(task, watch, resume)
+    wall = time.perf_counter() - started
+    seconds = sum(epoch.seconds for epoch in fitted.history) if fitted.history else wall
+    return attrs.evolve(fitted, model=attrs.evolve(fitted.model, fold=task.fold, seconds=seconds))
+
+
+def _fitted(task: Task, watch: Watch, resume: Checkpoint | None) -> Fitted:
+    support = Support.of(task.train, task.scale.levels)
     if not task.use.model.learns_by_gradient:
         predictor = task.use.model.function("fit")(task.use.use.params, task.train, task.context)
         _check_has(predictor, ("predict", "state", *task.use.model.gives), "fit")
         return Fitted(_model(task, support, predictor), None, ())
-    scored = _build(task.use, task.catalogue, task.scale, task.seed)
+    scored = untrained(task)
     assert task.use.train is not None
     learner, history = train(
         scored,
@@ -76,7 +92,12 @@ def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
         watch=watch,
         resume=resume,
     )
-    return Fitted(_model(task, support, _predictor(scored, task.context.device)), learner, history)
+    return Fitted(_model(task, support, NetworkPredictor(scored, task.context.device)), learner, history)
+
+
+def untrained(task: Task) -> Scored:
+    """The model of `task`, one that learns by gradient, and its loss's head before the first step."""
+    return _build(task.use, task.catalogue, task.scale, task.seed, task.features)
 
 
 def _check_has(given: object, verbs: Iterable[str], what: str) -> None:
@@ -86,11 +107,7 @@ def _check_has(given: object, verbs: Iterable[str], what: str) -> None:
             raise PluginError(f"{what} gave {type(given).__name__}, which has no {verb}")
 
 
-def _predictor(scored: Scored, device: str) -> NetworkPredictor:
-    return NetworkPredictor(scored.module, scored.head, device)
-
-
-def _build(use: ModelUse, catalogue: Catalogue, scale: Scale, seed: int) -> Scored:
+def _build(use: ModelUse, catalogue: Catalogue, scale: Scale, seed: int, features: Features | None) -> Scored:
     assert use.loss is not None
     torch.manual_seed(seed_for(seed, f"build {use.name}"))
     loss = cast(Loss, use.loss.component)
@@ -98,9 +115,9 @@ def _build(use: ModelUse, catalogue: Catalogue, scale: Scale, seed: int) -> Scor
     n_outputs = getattr(head, "n_outputs", None)
     if type(n_outputs) is not int or n_outputs < 1:
         raise PluginError(f"{use.loss.full_name}: n_outputs must be a whole number above 0; is {n_outputs!r}")
-    spec = Spec(len(catalogue.user), len(catalogue.item), n_outputs)
+    spec = Spec(len(catalogue.user), len(catalogue.item), n_outputs, features.each if features else ())
     module = _module(use.use, use.model.function("build")(use.use.params, spec), use.model.gives)
-    return Scored(module, head, use.loss.full_name)
+    return Scored(module, head, use.loss.full_name, spec.n_users)
 
 
 def _module(use: Use, built: object, verbs: Iterable[str]) -> nn.Module:
@@ -111,22 +128,25 @@ def _module(use: Use, built: object, verbs: Iterable[str]) -> nn.Module:
 
 
 def _model(task: Task, support: Support, predictor: Any) -> FittedModel:
-    gives = _gives(task.use)
     return FittedModel(
         task.use.name,
         task.use.use.full_name,
         task.seed,
-        gives,
+        _gives(task.use, predictor),
         task.catalogue,
         support,
         predictor,
         task.policy,
+        task.features,
+        task.scale.levels,
     )
 
 
-def _gives(use: ModelUse) -> tuple[str, ...]:
+def _gives(use: ModelUse, predictor: Any) -> tuple[str, ...]:
+    """What the model and its loss declare; with a head of several outputs a bias is no single number."""
     loss = getattr(use.loss.component, "gives", ()) if use.loss else ()
-    return (*use.model.gives, *loss)
+    several = isinstance(predictor, NetworkPredictor) and predictor.n_outputs > 1
+    return (*(each for each in use.model.gives if not (several and each == "biases")), *loss)
 
 
 # To the artifact and back
@@ -138,12 +158,16 @@ def arrays_of(model: FittedModel) -> dict[str, np.ndarray]:
     for side in SIDES:
         arrays[f"{SUPPORT}{side}.count"] = model.support.count[side]
         arrays[f"{SUPPORT}{side}.sum"] = model.support.sum[side]
+        if side in model.support.levels:
+            arrays[f"{SUPPORT}{side}.levels"] = model.support.levels[side]
+    if model.features is not None:
+        arrays |= {f"{FEATURES}{name}": array for name, array in model.features.arrays().items()}
     return arrays
 
 
 def _state(model: FittedModel) -> Mapping[str, np.ndarray]:
     if isinstance(model.predictor, NetworkPredictor):
-        return weights_of(Scored(model.predictor.module, model.predictor.head))
+        return weights_of(model.predictor.scored)
     state = model.predictor.state()
     if not isinstance(state, Mapping):
         given = type(state).__name__
@@ -156,6 +180,11 @@ def _state(model: FittedModel) -> Mapping[str, np.ndarray]:
     return dict(state)
 
 
+def parameters_of(model: FittedModel) -> int:
+    """How many numbers the model learned."""
+    return sum(array.size for array in _state(model).values())
+
+
 def words_of(model: FittedModel, scale: Scale) -> dict[str, Any]:
     """What a person or program may want to know of the model, as JSON holds it."""
     sizes = {name: list(array.shape) for name, array in _state(model).items()}
@@ -163,10 +192,12 @@ def words_of(model: FittedModel, scale: Scale) -> dict[str, Any]:
         "name": model.name,
         "component": model.component,
         "seed": model.seed,
+        "fold": model.fold,
         "gives": list(model.gives),
         "scale": {"low": scale.low, "high": scale.high, "levels": list(scale.levels)},
-        "parameters": int(sum(np.prod(shape) for shape in sizes.values())),
+        "parameters": parameters_of(model),
         "shapes": sizes,
+        "features": None if model.features is None else model.features.words(),
     }
 
 
@@ -178,30 +209,56 @@ def restore(
     policy: Policy | None,
 ) -> FittedModel:
     """The model that `arrays_of` and `words_of` describe; ArtifactError if they do not fit together."""
-    state = {name.removeprefix(WEIGHTS): array for name, array in arrays.items() if name.startswith(WEIGHTS)}
-    seed, scale = _facts(use.name, words)
+    state = _named(arrays, WEIGHTS)
+    seed, fold, scale = _facts(use.name, words)
     try:
         support = Support(
             {side: arrays[f"{SUPPORT}{side}.count"] for side in SIDES},
             {side: arrays[f"{SUPPORT}{side}.sum"] for side in SIDES},
+            {side: arrays[f"{SUPPORT}{side}.levels"] for side in SIDES} if scale.levels else {},
         )
-        predictor = _restored(use, catalogue, scale, seed, state)
-    except (KeyError, RuntimeError) as error:
+        features = read(words["features"], _named(arrays, FEATURES)) if use.features is not None else None
+        predictor = _restored(use, catalogue, scale, seed, state, features)
+    except (KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"the weights of {use.name} do not fit its recipe: {error}") from error
-    return FittedModel(use.name, use.use.full_name, seed, _gives(use), catalogue, support, predictor, policy)
+    return FittedModel(
+        use.name,
+        use.use.full_name,
+        seed,
+        _gives(use, predictor),
+        catalogue,
+        support,
+        predictor,
+        policy,
+        features,
+        scale.levels,
+        fold,
+    )
 
 
-def _facts(name: str, words: Mapping[str, Any]) -> tuple[int, Scale]:
+def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _facts(name: str, words: Mapping[str, Any]) -> tuple[int, str, Scale]:
     try:
         scale = words["scale"]
-        return int(words["seed"]), Scale(scale["low"], scale["high"], tuple(scale["levels"]))
+        levels = Scale(scale["low"], scale["high"], tuple(scale["levels"]))
+        return int(words["seed"]), str(words["fold"]), levels
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"model.json of {name} is damaged: {type(error).__name__}: {error}") from error
 
 
-def _restored(use: ModelUse, catalogue: Catalogue, scale: Scale, seed: int, state: Mapping[str, np.ndarray]) -> Any:
+def _restored(
+    use: ModelUse,
+    catalogue: Catalogue,
+    scale: Scale,
+    seed: int,
+    state: Mapping[str, np.ndarray],
+    features: Features | None,
+) -> Any:
     if not use.model.learns_by_gradient:
         return use.model.function("restore")(use.use.params, state)
-    scored = _build(use, catalogue, scale, seed)
+    scored = _build(use, catalogue, scale, seed, features)
     load_weights(scored, state)
-    return _predictor(scored, "cpu")
+    return NetworkPredictor(scored, "cpu")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
 from typing import Any, cast
 
 from attrs import field, frozen
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from cfplug.components import Component, Model
+from cfplug.components import Component, Loss, Model
 from cfplug.errors import Place, is_one_line, shown
 from cfplug.params import number_words, param, plain
-from cfplug.settings import TrainSettings
+from cfplug.settings import FeatureChoice, TrainSettings
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -21,7 +22,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 DEFAULT_SEED = 42
 
 
-PARTS = ("valid", "test", "train")
+PARTS = ("valid", "test")
 
 
 ERROR = "error"
@@ -47,11 +48,15 @@ class Use:
 
 @frozen
 class ModelUse:
-    """One entry of `models`. A model that fits itself has no loss and no train settings."""
+    """One entry of `models`. A model that fits itself has no loss and no train settings.
+
+    `features` is None for a model that looks at none.
+    """
 
     use: Use
     loss: Use | None
     train: TrainSettings | None
+    features: FeatureChoice | None = None
 
     @property
     def name(self) -> str:
@@ -61,10 +66,19 @@ class ModelUse:
     def model(self) -> Model:
         return cast(Model, self.use.component)
 
+    def lack(self, needs: Iterable[str]) -> str:
+        """What of `needs` neither the model nor its loss gives, in words; empty if they give all."""
+        gives = (*self.model.gives, *(cast(Loss, self.loss.component).gives if self.loss else ()))
+        missing = [need for need in needs if need not in gives]
+        owner = f"with the loss {self.loss.name}" if self.loss else "which fits itself"
+        return f"a {missing[0]}, and the model {self.name}, {owner}, gives none" if missing else ""
+
     def resolved(self) -> dict[str, Any]:
         entry = self.use.resolved(named=True)
         if self.loss is not None:
             entry |= {"loss": self.loss.resolved(), "train": plain(self.train)}
+        if self.features is not None:
+            entry["features"] = plain(self.features)
         return entry
 
 
@@ -75,13 +89,14 @@ def _check_one_line(name: str, text: str) -> None:
 
 @frozen
 class Claim:
-    """What the recipe promises of one metric, as mean over its seeds, and where the figure comes from."""
+    """What the recipe promises of one metric, as mean over its seeds and folds, and where the figure comes from."""
 
     metric: str = param(help="the name of one of the recipe's metrics")
     at_most: float | None = param(None, help="the measured value may not be above this")
     at_least: float | None = param(None, help="the measured value may not be below this")
     model: str = param("", help="the name of the model, where the recipe has several")
     part: str = param("valid", choices=PARTS, help="the part of the split on which it is measured")
+    fold: str = param("", help="the fold on which it is measured; the mean over all folds if not given")
     source: str = param("", help="where the figure was published")
 
     def __attrs_post_init__(self) -> None:
@@ -125,7 +140,7 @@ class Heading:
 
 
 KEYS = (
-    *("title", "data", "split", "loss", "train", "models", "metrics"),
+    *("title", "data", "split", "features", "loss", "train", "models", "metrics"),
     *("unknown", "analyzers", "claims", "device", "seed", "seeds"),
 )
 """The keys of a recipe, in the order in which a resolved one is written."""

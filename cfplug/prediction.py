@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from attrs import frozen
 
 from cfplug.encoding import SIDES, UNKNOWN, Batch, Catalogue, Side, Support
 from cfplug.errors import CapabilityError, DataError, PluginError, UnknownIdError
+from cfplug.features import Features
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 WARM = "warm"
 """The origin of a prediction whose user and item both had ratings in training."""
+
+PAIRS = 200_000
+"""Pairs that are asked about at once where whole lists are made."""
 
 CHUNK = 1024
 """Pairs that go through a module at once. Always so many, since torch rounds the odd rest of a batch differently."""
@@ -40,12 +44,20 @@ class PairPredictor(Protocol):
 class Predictions:
     """Ratings, their origin (`warm` or a cold-start's word), each of shape (n,), and the distribution.
 
-    `distribution` has the shape (n, n_levels); it is None where the loss gives none.
+    `distribution` has the shape (n, n_levels), for the rating `levels`, shape (n_levels,); both are None where
+    the loss gives none. `user` and `item` are the codes of the pairs, each of shape (n,). `top(k)` gives
+    the codes of the k items with the highest predictions for each of the m users in `numpy.unique(user)`,
+    best first, shape (m, k), among the items that training saw and the user did not rate there; where fewer are left,
+    the row ends with -1. It is None where no lists are made.
     """
 
     rating: np.ndarray
     origin: np.ndarray
     distribution: np.ndarray | None = None
+    levels: np.ndarray | None = None
+    user: np.ndarray | None = None
+    item: np.ndarray | None = None
+    top: Callable[[int], np.ndarray] | None = None
 
 
 @frozen(eq=False)
@@ -63,11 +75,15 @@ class Newcomers:
 
 @frozen(eq=False)
 class NetworkPredictor:
-    """A trained module and its head, as a predictor."""
+    """A trained module and its head, as one, as a predictor."""
 
-    module: nn.Module
-    head: nn.Module
+    scored: nn.Module
     device: str
+
+    @property
+    def n_outputs(self) -> int:
+        """How many raw outputs the head takes from the module."""
+        return int(self.scored.head.n_outputs)  # type: ignore[union-attr, arg-type]
 
     def predict(self, batch: Batch) -> np.ndarray:
         """Ratings of shape (n,), by the head's decode."""
@@ -78,19 +94,18 @@ class NetworkPredictor:
         return self._through("distribution", batch)
 
     def embeddings(self, side: Side) -> np.ndarray:
-        return _numpy(self.module.embeddings(side))  # type: ignore[operator]
+        return _numpy(self.scored.module.embeddings(side))  # type: ignore[operator, union-attr]
 
     def biases(self, side: Side) -> np.ndarray:
-        return _numpy(self.module.biases(side))  # type: ignore[operator]
+        return _numpy(self.scored.module.biases(side))  # type: ignore[operator, union-attr]
 
     def _through(self, verb: str, batch: Batch) -> np.ndarray:
         import torch
 
-        decode = getattr(self.head, verb)
-        self.module.eval()
-        self.head.eval()
+        decode = getattr(self.scored.head, verb)
+        self.scored.eval()
         with torch.inference_mode():
-            parts = [_numpy(decode(self.module(chunk.to(self.device)))) for chunk in _chunks(batch)]
+            parts = [_numpy(decode(self.scored(chunk.to(self.device)))) for chunk in _chunks(batch)]
         return np.concatenate(parts)[: len(batch)]
 
 
@@ -118,7 +133,8 @@ class Policy:
 class FittedModel:
     """A model that has been trained, with all that it needs to answer for raw ids.
 
-    `policy` is None where the recipe says `unknown: error`.
+    `policy` is None where the recipe says `unknown: error`. `fold` is empty where the split has no named folds;
+    `seconds` is the wall time of its training.
     """
 
     name: str
@@ -129,14 +145,19 @@ class FittedModel:
     support: Support
     predictor: Any
     policy: Policy | None = None
+    features: Features | None = None
+    levels: tuple[float, ...] = ()
+    fold: str = ""
+    seconds: float = 0.0
 
     def __repr__(self) -> str:
         users, items = (int((self.support.count[side] > 0).sum()) for side in SIDES)
         unknown = self.policy.name if self.policy else "error"
         gives = f", gives {' and '.join(self.gives)}" if self.gives else ""
+        fold = f", fold {self.fold}" if self.fold else ""
         return (
-            f"{self.name} ({self.component}, seed {self.seed}): trained on {users:,} users and {items:,} items{gives}; "
-            f"unknown ids: {unknown}"
+            f"{self.name} ({self.component}, seed {self.seed}{fold}): trained on {users:,} users and {items:,} "
+            f"items{gives}; unknown ids: {unknown}"
         )
 
     def _repr_html_(self) -> str:
@@ -145,33 +166,50 @@ class FittedModel:
     def predict(self, pairs: pd.DataFrame) -> pd.DataFrame:
         """Ratings for a table with the columns user and item, in its order and with its index.
 
-        The answer has the columns user, item, prediction and origin. DataError for a missing column or
-        an id of the wrong type; UnknownIdError for an id that training never saw, where the recipe
-        says `unknown: error`.
+        A model that looks at the time or the context of a rating needs these columns too. The answer has the
+        columns user, item, prediction and origin. DataError for a missing column or an id of the wrong type;
+        UnknownIdError for an id that training never saw, where the recipe says `unknown: error`.
         """
         answers = self.answer(pairs)
         return pairs[["user", "item"]].assign(prediction=answers.rating, origin=answers.origin)
 
     def answer(self, pairs: pd.DataFrame) -> Predictions:
         """The same as arrays, with the distribution where the model has one."""
-        codes = self.catalogue.encode(pairs)
+        codes = self._encoded(pairs)
         warm = self.support.trained("user", codes.user) & self.support.trained("item", codes.item)
         rating = np.empty(len(pairs))
         origin = np.full(len(pairs), WARM, dtype=object)
         rating[warm] = self._checked(self.predictor.predict(codes[warm]), int(warm.sum()), self.component)
+        distribution = np.empty((len(pairs), len(self.levels))) if "distribution" in self.gives else None
+        if distribution is not None:
+            distribution[warm] = self.predictor.distribution(codes[warm])
         if not warm.all():
             policy = self._policy(pairs, codes)
-            rating[~warm] = self._by_policy(policy, pairs.loc[~warm, ["user", "item"]], self._newcomers(pairs, codes))
-            origin[~warm] = policy.origin
-        gives = "distribution" in self.gives and bool(warm.all())
-        return Predictions(rating, origin, self.predictor.distribution(codes) if gives else None)
+            known = pairs.loc[~warm, ["user", "item", *(self.features.needs() if self.features else ())]]
+            cold = self._by_policy(policy, known, self._newcomers(pairs, codes), distribution is not None)
+            rating[~warm], origin[~warm] = cold.rating, policy.origin
+            if cold.distribution is None:
+                distribution = None
+            elif distribution is not None:
+                distribution[~warm] = cold.distribution
+        levels = None if distribution is None else np.array(self.levels)
+        return Predictions(rating, origin, distribution, levels, codes.user, codes.item)
 
-    def _by_policy(self, policy: Policy, cold: pd.DataFrame, newcomers: Newcomers) -> np.ndarray:
+    def _encoded(self, pairs: pd.DataFrame) -> Batch:
+        codes = self.catalogue.encode(pairs)
+        if self.features is None:
+            return codes
+        return Batch(codes.user, codes.item, self.features.context(pairs, codes))
+
+    def _by_policy(self, policy: Policy, cold: pd.DataFrame, newcomers: Newcomers, whole: bool) -> Predictions:
+        """The policy's answers; with `whole` also their distribution, None if it gives none."""
         try:
             adapted = policy.adapt(self, newcomers)
             if not callable(getattr(adapted, "predict", None)):
                 raise PluginError(f"adapt gave {type(adapted).__name__}, which has no predict")
-            return self._checked(adapted.predict(cold), len(cold), policy.name)
+            rating = self._checked(adapted.predict(cold), len(cold), policy.name)
+            gives = whole and callable(getattr(adapted, "distribution", None))
+            return Predictions(rating, np.array([]), adapted.distribution(cold) if gives else None)  # type: ignore[attr-defined]
         except Exception as error:
             error.add_note(f"while {policy.title or policy.name} answered for ids that training never saw")
             raise
@@ -198,11 +236,15 @@ class FittedModel:
         )
         return Newcomers(users, items, pd.DataFrame({"user": [], "item": [], "rating": []}))
 
-    def recommend(self, user: object, n: int = 10, *, exclude_seen: bool = True) -> pd.DataFrame:
+    def recommend(
+        self, user: object, n: int = 10, *, exclude_seen: bool = True, context: Mapping[str, object] | None = None
+    ) -> pd.DataFrame:
         """The `n` items with the highest predicted rating for `user`; ties go to the item that comes first.
 
         The answer has the columns rank, item, label, prediction and origin. Items that the user has
-        rated are left out unless `exclude_seen` is false. DataError if fewer than `n` are left.
+        rated are left out unless `exclude_seen` is false. `context` gives the columns of the rating that the model
+        looks at; where it has no time, that of the latest training rating stands for now. DataError if fewer than
+        `n` are left, or for a column that is missing.
         """
         user = user.item() if isinstance(user, np.generic) else user
         code = int(self.catalogue.user.encode([user])[0])
@@ -215,7 +257,8 @@ class FittedModel:
         if not 1 <= n <= len(items):
             raise DataError(f"asked for {n} items; {len(items)} can be recommended to user {user!r}")
         ids = pd.Series(self.catalogue.item.decode(items), dtype=object)
-        answers = self.answer(pd.DataFrame({"user": pd.Series([user] * len(ids), dtype=object), "item": ids}))
+        pairs = pd.DataFrame({"user": pd.Series([user] * len(ids), dtype=object), "item": ids})
+        answers = self.answer(self._at(pairs, context or {}))
         best = np.argsort(-answers.rating, kind="stable")[:n]
         return pd.DataFrame(
             {
@@ -226,6 +269,36 @@ class FittedModel:
                 "origin": answers.origin[best],
             }
         )
+
+    def _at(self, pairs: pd.DataFrame, context: Mapping[str, object]) -> pd.DataFrame:
+        """`pairs` with a column for each entry of `context`, and the latest training time where a time is needed."""
+        if self.features is not None and self.features.now is not None:
+            context = {"time": np.datetime64(int(self.features.now), "s"), **context}
+        columns = {name: pd.Series([value] * len(pairs), index=pairs.index) for name, value in context.items()}
+        if "time" in columns:
+            columns["time"] = pd.to_datetime(columns["time"])
+        return pairs.assign(**columns)
+
+    def top(self, users: np.ndarray, rated: Batch, k: int) -> np.ndarray:
+        """The codes of the `k` items with the highest predictions for each of the m users with the codes `users`.
+
+        Shape (m, k), best first; ties go to the item that comes first. Only items that training saw are ranked,
+        without those that the user has in `rated`; where fewer are left the row ends with UNKNOWN.
+        """
+        items = np.flatnonzero(self.support.count["item"] > 0)
+        lists = np.full((len(users), k), UNKNOWN, dtype=np.int64)
+        seen = pd.Series(rated.item).groupby(pd.Series(rated.user)).agg(list)
+        per_chunk = max(1, PAIRS // len(items))
+        for start in range(0, len(users), per_chunk):
+            chunk = users[start : start + per_chunk]
+            ids = pd.Series(self.catalogue.user.decode(chunk.repeat(len(items))))
+            pairs = pd.DataFrame({"user": ids, "item": self.catalogue.item.decode(items) * len(chunk)})
+            rating = self.answer(self._at(pairs, {})).rating.reshape(len(chunk), len(items))
+            for row, user in enumerate(chunk):
+                left = ~np.isin(items, seen.get(user, []))
+                best = np.argsort(-rating[row, left], kind="stable")[:k]
+                lists[start + row, : len(best)] = items[left][best]
+        return lists
 
     def embeddings(self, side: Side) -> pd.DataFrame:
         """The factors of every id of `side`, one row an id, in the catalogue's order."""

@@ -10,13 +10,13 @@ from typing import Any, cast
 import attrs
 from attrs import frozen
 
-from cfplug.components import KINDS, Loss, Metric, Model
+from cfplug.components import DISTRIBUTION, KINDS, ColdStart, Metric, Model
 from cfplug.document import REFUSED, Node, override, parse, path_text
 from cfplug.errors import Place, PluginError, Problem, RecipeError, did_you_mean, is_one_line, nearest, shown
 from cfplug.params import structure
 from cfplug.plan import DEFAULT_SEED, ERROR, KEYS, Claim, Heading, ModelUse, Recipe, Use
 from cfplug.registry import Entry, Registry, load, plural
-from cfplug.settings import TrainSettings
+from cfplug.settings import ALL, FeatureChoice, TrainSettings
 
 DEFAULTS: Mapping[str, Any] = {
     "split": "splits/random",
@@ -109,7 +109,8 @@ class _Reading:
         models, metrics = self._models(), self._uses("metric", "metrics")
         unknown, analyzers = self._unknown(), self._uses("analyzer", "analyzers")
         claims = [self._claim(("claims", position)) for position in range(len(self._entries("claims")))]
-        self._check_metrics(metrics, models)
+        self._check_metrics(metrics, models, unknown)
+        self._check_claims(claims, metrics, models)
         if self.problems or data is None or split is None:
             return None
         return Recipe(
@@ -167,23 +168,44 @@ class _Reading:
         positions = range(len(self._entries("models"))) if not self._lacks("models", "a list of models") else ()
         uses = [self._use("model", ("models", position), named=True) for position in positions]
         self._distinct("model", "models")
-        loss, train = self._shared()
-        models = [self._model(position, use, loss, train) for position, use in zip(positions, uses, strict=True)]
+        shared = self._shared()
+        models = [self._model(position, use, *shared) for position, use in zip(positions, uses, strict=True)]
         return [model for model in models if model is not None]
 
-    def _shared(self) -> tuple[Use | None, TrainSettings | None]:
-        """The recipe's own loss and train settings, which only models that learn by gradient can follow."""
+    def _shared(self) -> tuple[Use | None, TrainSettings | None, FeatureChoice | None]:
+        """The recipe's own loss, train settings and features, which only models that learn by gradient can follow."""
         entries = [self._entry("model", node) for node in self._nodes("models")]
+        if "features" in self.root.value and all(entries) and not any(map(_uses_features, entries)):
+            self._problem(("features",), "no model of this recipe looks at features", on_key=True)
+        features = self._features(("features",))
         if not entries or not all(map(_fits_itself, entries)):
-            return self._use("loss", ("loss",)), self._structure(TrainSettings, ("train",), "train")
+            return self._use("loss", ("loss",)), self._structure(TrainSettings, ("train",), "train"), features
         for key in ("loss", "train"):
             if key in self.root.value:
                 self._problem((key,), "no model of this recipe learns by gradient", on_key=True)
-        return None, None
+        return None, None, features
 
-    def _model(self, position: int, use: Use | None, loss: Use | None, train: TrainSettings | None) -> ModelUse | None:
+    def _features(self, path: tuple[str | int, ...]) -> FeatureChoice | None:
+        """What `features` at `path` says: a table, in which `all` stands for a list, or `all` alone."""
+        node = self._at(path)
+        if node.plain() == ALL:
+            return FeatureChoice(**dict.fromkeys(attrs.fields_dict(FeatureChoice), (ALL,)))
+        if not isinstance(node.value, dict):
+            self._problem(path, f"must be a table of keys, or all; is {shown(node.plain())}")
+            return None
+        table = {key: Node((each,), each.place) if each.value == ALL else each for key, each in node.value.items()}
+        return cast("FeatureChoice | None", self._structure(FeatureChoice, path, "features", table=table))
+
+    def _model(
+        self,
+        position: int,
+        use: Use | None,
+        loss: Use | None,
+        train: TrainSettings | None,
+        features: FeatureChoice | None,
+    ) -> ModelUse | None:
         path, node = ("models", position), self._at(("models", position))
-        own = [key for key in ("loss", "train") if node.step(key) is not None]
+        own = [key for key in ("loss", "train", "features") if node.step(key) is not None]
         entry = self._entry("model", node)
         if entry is not None and _fits_itself(entry):
             for key in own:
@@ -193,7 +215,12 @@ class _Reading:
             loss = self._use("loss", (*path, "loss"))
         if "train" in own:
             train = self._structure(TrainSettings, (*path, "train"), "train")
-        return ModelUse(use, loss, train) if use and loss and train else None
+        looks = _uses_features(entry)
+        if "features" in own and entry is not None and not looks:
+            self._problem((*path, "features"), f"{entry.component.name} looks at no features", on_key=True)
+        if "features" in own and looks:
+            features = self._features((*path, "features"))
+        return ModelUse(use, loss, train, features if looks else None) if use and loss and train else None
 
     def _uses(self, kind: str, key: str) -> list[Use]:
         uses = [self._use(kind, (key, position), named=True) for position in range(len(self._entries(key)))]
@@ -220,17 +247,29 @@ class _Reading:
             return bool(table["model"].value == "")
         return not any(nearest(key, ["model"]) for key in table if key not in attrs.fields_dict(Claim))
 
-    def _check_metrics(self, metrics: Sequence[Use], models: Sequence[ModelUse]) -> None:
+    def _check_metrics(self, metrics: Sequence[Use], models: Sequence[ModelUse], unknown: Use | None) -> None:
         for position, use in enumerate(metrics):
+            needs = cast(Metric, use.component).needs
+            if DISTRIBUTION in needs and unknown and DISTRIBUTION not in cast(ColdStart, unknown.component).gives:
+                self._problem(
+                    ("metrics", position),
+                    f"{use.name} needs a distribution, and {unknown.name}, which answers for unknown ids, gives none",
+                )
+            lacks = [lack for model in models if (lack := model.lack(needs))]
+            if len(lacks) == len(models):
+                for lack in lacks:
+                    self._problem(("metrics", position), f"{use.name} needs {lack}")
+
+    def _check_claims(self, claims: Sequence[Claim | None], metrics: Sequence[Use], models: Sequence[ModelUse]) -> None:
+        """A claim about a metric that cannot be measured for its model, though it can for another."""
+        needs = {use.name: cast(Metric, use.component).needs for use in metrics}
+        for position, claim in enumerate(claims):
+            if claim is None or len(models) == 1:
+                continue
             for model in models:
-                gives = (*model.model.gives, *(cast(Loss, model.loss.component).gives if model.loss else ()))
-                missing = [need for need in cast(Metric, use.component).needs if need not in gives]
-                if missing:
-                    owner = f"with the loss {model.loss.name}" if model.loss else "which fits itself"
-                    self._problem(
-                        ("metrics", position),
-                        f"{use.name} needs a {missing[0]}, and the model {model.name}, {owner}, gives none",
-                    )
+                lack = model.lack(needs.get(claim.metric, ()))
+                if model.name == claim.model and lack:
+                    self._problem(("claims", position), f"{claim.metric} needs {lack}")
 
     # Parts that several keys share
 
@@ -274,7 +313,7 @@ class _Reading:
     def _name(self, kind: str, node: Node) -> str | None:
         name, entry = node.step("name"), self._entry(kind, node)
         if name is not None:
-            return name.value if _can_name_a_folder(name.value) else None
+            return name.value if can_name_a_folder(name.value) else None
         return entry.component.name if entry and not self._misspelt(kind, node.value, "name") else None
 
     def _distinct(self, kind: str, key: str) -> None:
@@ -339,7 +378,7 @@ class _Reading:
         if not named:
             self._problem((*path, "name"), "only an entry of a list has a name; leave it out", on_key=True)
             return None
-        if not _can_name_a_folder(node.value):
+        if not can_name_a_folder(node.value):
             self._problem((*path, "name"), f"must be text that can name a folder; is {shown(node.plain())}")
             return None
         return str(node.value)
@@ -386,7 +425,11 @@ def _fits_itself(entry: Entry | None) -> bool:
     return entry is not None and not cast(Model, entry.component).learns_by_gradient
 
 
-def _can_name_a_folder(name: object) -> bool:
+def _uses_features(entry: Entry | None) -> bool:
+    return entry is not None and cast(Model, entry.component).uses_features
+
+
+def can_name_a_folder(name: object) -> bool:
     """Whether `name` is text that a folder may be called on every common system."""
     if not isinstance(name, str):
         return False

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -17,14 +19,16 @@ from attrs import field, frozen
 
 from cfplug import storage
 from cfplug.artifact import RunFolder, json_text, read_json
-from cfplug.components import Analyzer, Context, Section, Table
+from cfplug.components import Analyzer, Context, Loss, Metric, Section, Table
 from cfplug.dataset import Dataset, Split
-from cfplug.encoding import Catalogue, Interactions, Support
+from cfplug.encoding import Batch, Catalogue, Interactions, Support
 from cfplug.errors import ArtifactError, Place, PluginError, Problem, RecipeError
+from cfplug.features import Features, learn
 from cfplug.fitting import Fitted, Task, fit
+from cfplug.folds import in_fold, measured, named, unmeasured
 from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished
-from cfplug.plan import DEFAULT_SEED, Recipe, Use
-from cfplug.prediction import FittedModel, Predictions, unknown_ids
+from cfplug.plan import DEFAULT_SEED, ModelUse, Recipe, Use
+from cfplug.prediction import FittedModel, Policy, Predictions, unknown_ids
 from cfplug.progress import Lines, Teller
 from cfplug.recipe import read_recipe
 from cfplug.registry import Registry, load
@@ -78,6 +82,16 @@ def read_data(use: Use, *, teller: Teller | None = None) -> Dataset:
         return _dataset(use.component.function("read")(use.params, context))
 
 
+def tasks(recipe: Recipe, registry: Registry, scratch: Path, *, teller: Teller) -> Iterator[Task]:
+    """What each model that learns by gradient learns from, on the recipe's first seed and fold, without a run.
+
+    `scratch` is an empty folder for what a run would write. No observer is told.
+    """
+    unwatched = attrs.evolve(registry, plugins=())
+    folder = RunFolder(scratch / "run")
+    return _Work(recipe, unwatched, folder, resolve_device(recipe.device), teller, scratch).first_tasks()
+
+
 def _dataset(given: object) -> Dataset:
     if not isinstance(given, Dataset):
         raise PluginError(f"read gave {type(given).__name__}, not a Dataset")
@@ -110,6 +124,16 @@ class _Prepared:
 
 
 @frozen(eq=False)
+class _Occasion:
+    """One split of one seed: what models learn from and are measured on. `fold` is its name, empty if it has none."""
+
+    seed: int
+    fold: str
+    split: Split
+    parts: Mapping[str, Interactions]
+
+
+@frozen(eq=False)
 class _Results:
     """What the models of a run gave, in the order in which they were trained."""
 
@@ -117,6 +141,7 @@ class _Results:
     metrics: list[dict[str, Any]] = field(factory=list)
     predictions: list[pd.DataFrame] = field(factory=list)
     sections: list[Section] = field(factory=list)
+    said: list[str] = field(factory=list)
 
 
 @frozen(eq=False)
@@ -161,9 +186,36 @@ class _Work:
         self.teller.say(str(dataset))
         for word in dataset.words:
             self.teller.say(f"  {word}")
+        self._check_levels(dataset)
         prepared = _Prepared(dataset, Catalogue.of(dataset), dataset.hash())
         self._remember_data(prepared.hash)
         return prepared
+
+    def _check_levels(self, dataset: Dataset) -> None:
+        """Say, before any training, that a loss needs rating levels and the data has none."""
+        losses = dict.fromkeys(model.loss for model in self.recipe.models if model.loss is not None)
+        problems = [
+            Problem(
+                loss.place,
+                "loss",
+                f"{loss.name} needs ratings in levels, such as 1 to 5; those of {dataset.name} take too many different "
+                f"values from {dataset.scale.low:g} to {dataset.scale.high:g} (a loss such as mse needs none)",
+            )
+            for loss in losses
+            if cast(Loss, loss.component).needs_levels and not dataset.scale.levels
+        ]
+        if problems:
+            raise RecipeError(problems)
+
+    def _features(self, use: ModelUse, data: _Prepared, split: Split, results: _Results) -> Features | None:
+        """The features that a model looks at, learned from the training rows; what is said of them is said once."""
+        if use.features is None:
+            return None
+        with _noting("features", use.use):
+            features, words = learn(use.features, data.dataset, split.train)
+        for word in words:
+            self._say_once(f"  {word}", results)
+        return features
 
     def _remember_data(self, found: str) -> None:
         """Note the data's hash with the first checkpoint; a resumed run must find the same data."""
@@ -177,56 +229,104 @@ class _Work:
             )
 
     def _one_seed(self, data: _Prepared, seed: int, results: _Results) -> None:
-        split = self._split(data.dataset, seed)
-        self._check_claims(split)
-        parts = {name: data.catalogue.interactions(data.dataset.ratings, rows) for name, rows in split.parts().items()}
-        self._check_unknown(data.dataset.ratings, split, parts)
+        folds = self._folds(data.dataset, seed)
+        self._check_claims(folds)
+        for occasion in [self._occasion(data, seed, fold, split) for fold, split in folds.items()]:
+            if occasion.fold:
+                self.teller.say(f"fold {occasion.fold}")
+            self._one_fold(data, occasion, results)
+
+    def _occasion(self, data: _Prepared, seed: int, fold: str, split: Split) -> _Occasion:
+        ratings = data.dataset.ratings
+        parts = {name: data.catalogue.interactions(ratings, rows) for name, rows in split.parts().items()}
+        occasion = _Occasion(seed, fold, split, parts)
+        with in_fold(fold):
+            self._check_unknown(ratings, occasion)
+        return occasion
+
+    def _one_fold(self, data: _Prepared, occasion: _Occasion, results: _Results) -> None:
         for use in self.recipe.models:
-            policy = storage.policy_of(self.recipe, self._context("unknown", seed))
-            with self._step("train", use.use, seed) as context:
-                task = Task(use, data.catalogue, parts["train"], parts["valid"], data.dataset.scale, policy, context)
-                fitted = self._fit(task)
+            policy = storage.policy_of(self.recipe, self._context("unknown", occasion.seed))
+            with self._step("train", use.use, occasion.seed, fold=occasion.fold) as context:
+                fitted = self._fit(self._task(use, policy, data, occasion, context, results))
             results.fitted.append(fitted)
-            self._score(use.use, fitted.model, data.dataset, split, results)
-            if seed == self.recipe.seeds[0]:
+            self._score(use.use, fitted.model, data.dataset, occasion, results)
+            first = results.fitted[0].model
+            if (occasion.seed, occasion.fold) == (first.seed, first.fold):
                 self._analyze(fitted.model, results)
 
-    def _split(self, dataset: Dataset, seed: int) -> Split:
+    def _task(
+        self,
+        use: ModelUse,
+        policy: Policy | None,
+        data: _Prepared,
+        occasion: _Occasion,
+        context: Context,
+        results: _Results,
+    ) -> Task:
+        parts, rows = occasion.parts, occasion.split.parts()
+        features = self._features(use, data, occasion.split, results)
+        seen, held = (_seen(features, parts[part], data, rows[part]) for part in ("train", "valid"))
+        return Task(use, data.catalogue, seen, held, data.dataset.scale, policy, context, features, occasion.fold)
+
+    def first_tasks(self) -> Iterator[Task]:
+        """What each model that learns by gradient learns from, on the first fold of the first seed."""
+        data, seed, results = self._read(), self.recipe.seeds[0], _Results()
+        fold, split = next(iter(self._folds(data.dataset, seed).items()))
+        occasion = self._occasion(data, seed, fold, split)
+        for use in self.recipe.models:
+            if use.train is not None:
+                context = self._context(f"train {use.use.name}", seed)
+                yield self._task(use, None, data, occasion, context, results)
+
+    def _folds(self, dataset: Dataset, seed: int) -> dict[str, Split]:
+        """The splits by the name of the fold; a split without folds has the empty name."""
         use = self.recipe.split
         with self._step("split", use, seed) as context:
-            split = use.component.function("split")(dataset, use.params, context)
-            if not isinstance(split, Split):
-                raise PluginError(f"split gave {type(split).__name__}, not a Split")
-            split.check(len(dataset.ratings))
-        return split
+            folds = named(use.component.function("split")(dataset, use.params, context))
+            self._check_places(folds, seed)
+            for fold, split in folds.items():
+                with in_fold(fold):
+                    split.check(len(dataset.ratings))
+        return folds
 
-    def _check_claims(self, split: Split) -> None:
-        """Say, before any training, that a claim is about a part that will not be measured."""
-        place, parts = Place(self.recipe.source), _measured(split)
+    def _check_places(self, folds: Iterable[str], seed: int) -> None:
+        """No two models may have one folder: not every disk tells U1 from u1."""
+        seen: dict[str, str] = {}
+        for fold, use in itertools.product(folds, self.recipe.models):
+            place, title = storage.model_folder(self.recipe, use.name, seed, fold), f"{use.name} on fold {fold}"
+            if place.casefold() in seen:
+                raise PluginError(f"split gave folds of which {seen[place.casefold()]} and {title} would share {place}")
+            seen[place.casefold()] = title
+
+    def _check_claims(self, folds: Mapping[str, Split]) -> None:
+        """Say, before any training, that a claim is about a part or a fold that will not be measured."""
+        place = Place(self.recipe.source)
         problems = [
-            Problem(place, f"claims[{position}].part", f"{claim.part} is not measured; {' and '.join(parts)} will be")
+            Problem(place, f"claims[{position}].{key}", why)
             for position, claim in enumerate(self.recipe.claims)
-            if claim.part not in parts
+            for key, why in unmeasured(claim, folds)
         ]
         if problems:
             raise RecipeError(problems)
 
-    def _check_unknown(self, ratings: pd.DataFrame, split: Split, parts: Mapping[str, Interactions]) -> None:
+    def _check_unknown(self, ratings: pd.DataFrame, occasion: _Occasion) -> None:
         """Say, before any training, that the split asks for ids that training will not have seen."""
-        support = Support.of(parts["train"])
-        for part, rows in split.parts().items():
-            codes = parts[part].batch
+        support = Support.of(occasion.parts["train"])
+        fold = f"fold {occasion.fold}: " if occasion.fold else ""
+        for part, rows in occasion.split.parts().items():
+            codes = occasion.parts[part].batch
             cold = ~(support.trained("user", codes.user) & support.trained("item", codes.item))
             if cold.any() and self.recipe.unknown is None:
                 raise unknown_ids(support, ratings.iloc[rows], codes)
             if cold.any() and self.recipe.unknown is not None:
                 self.teller.say(
-                    f"{int(cold.sum()):,} of {len(rows):,} {part} ratings have a user or item that training never "
-                    f"saw; {self.recipe.unknown.name} answers for them"
+                    f"{fold}{int(cold.sum()):,} of {len(rows):,} {part} ratings have a user or item that training "
+                    f"never saw; {self.recipe.unknown.name} answers for them"
                 )
 
     def _fit(self, task: Task) -> Fitted:
-        place = storage.model_folder(self.recipe, task.use.name, task.seed)
+        place = storage.model_folder(self.recipe, task.use.name, task.seed, task.fold)
         done = storage.read_fitted(self.folder, place, task.use, task.catalogue, task.policy)
         if done is not None:
             self.teller.say(f"{task.use.name}: was finished before")
@@ -249,32 +349,50 @@ class _Work:
                 epoch.train_loss,
                 epoch.valid_loss,
                 epoch.seconds,
+                task.fold,
             )
             self._notify("cfplug_epoch_finished", event)
 
         def checkpoint(state: Checkpoint) -> None:
             storage.write_checkpoint(self.folder, place, state)
 
-        return Watch(self.teller.progress, epoch_finished, checkpoint)
+        return Watch(self.teller.progress, epoch_finished, checkpoint, self.teller.say)
 
-    def _score(self, entry: Use, model: FittedModel, dataset: Dataset, split: Split, results: _Results) -> None:
-        for part, rows in _measured(split).items():
+    def _score(self, entry: Use, model: FittedModel, dataset: Dataset, occasion: _Occasion, results: _Results) -> None:
+        for part, rows in measured(occasion.split).items():
             pairs = dataset.ratings.iloc[rows]
             with _noting("predict", entry):
-                answers = model.answer(pairs)
+                answers = _with_lists(model, model.answer(pairs), occasion.parts["train"].batch)
             truth = pairs["rating"].to_numpy()
             results.predictions.append(_prediction_rows(model, part, pairs, answers))
-            for use in self.recipe.metrics:
-                with self._step("score", use, model.seed, model.name):
+            for use in self._measurable(model, results):
+                with self._step("score", use, model.seed, model.name, model.fold):
                     value = _finite(use.component.function("score")(use.params, truth, answers))
                 row = {
                     "model": model.name,
                     "seed": model.seed,
+                    "fold": model.fold,
                     "part": part,
                     "metric": use.name,
                     "value": value,
                 }
                 results.metrics.append(row)
+
+    def _measurable(self, model: FittedModel, results: _Results) -> list[Use]:
+        """The metrics that `model` can be measured by; of the others, which some other model can, is said once."""
+        able = []
+        for use in self.recipe.metrics:
+            missing = [need for need in cast(Metric, use.component).needs if need not in model.gives]
+            if not missing:
+                able.append(use)
+                continue
+            self._say_once(f"{use.name} is not measured for {model.name}, which gives no {missing[0]}", results)
+        return able
+
+    def _say_once(self, word: str, results: _Results) -> None:
+        if word not in results.said:
+            self.teller.say(word)
+            results.said.append(word)
 
     def _analyze(self, model: FittedModel, results: _Results) -> None:
         for use in self.recipe.analyzers:
@@ -285,7 +403,7 @@ class _Work:
                     Section(f"{use.name} of {model.name}", f"{model.name} has no {missing[0]}, which this needs.")
                 )
                 continue
-            with self._step("analyze", use, model.seed, model.name) as context:
+            with self._step("analyze", use, model.seed, model.name, model.fold) as context:
                 section = use.component.function("analyze")(use.params, model, context)
                 results.sections.append(storage.check_section(section))
 
@@ -293,28 +411,36 @@ class _Work:
         folder = self.folder
         self.teller.progress(None, "writing")
         models = tuple(fitted.model for fitted in results.fitted)
-        learners = {(each.model.name, each.model.seed): each.learner for each in results.fitted if each.learner}
+        learners = {
+            (each.name, each.seed, each.fold): fit.learner for each, fit in zip(models, results.fitted, strict=True)
+        }
+        kept = storage.parquet(pd.concat(results.predictions, ignore_index=True))
+        predictions = storage.read_parquet(kept)  # as they will be read: ids of several types are one type in a file
         run = Run(
             folder.final,
             self.recipe,
             models,
             pd.DataFrame(results.metrics, columns=list(METRICS)),
             tuple(results.sections),
-            learners,
+            {key: learner for key, learner in learners.items() if learner},
+            lambda: predictions,
         )
         storage.write_catalogue(folder, data.catalogue)
         folder.write("metrics.json", json_text(results.metrics))
         folder.write("claims.json", json_text([_claim_row(each) for each in run.claims()]))
         history = _history(results.fitted)
         folder.write("history.csv", history.to_csv(index=False))
-        folder.write("predictions.parquet", storage.parquet(pd.concat(results.predictions, ignore_index=True)))
+        folder.write("predictions.parquet", kept)
         folder.write("sections.json", json_text(storage.section_words(results.sections)))
+        comparison = run.compared() if len(self.recipe.models) > 1 else None
+        if comparison is not None:
+            folder.write("comparison.csv", comparison.frame().to_csv(index=False))
         facts = {"device": self.device, "started": self.started, "seconds": time.time() - self.started}
         environment = storage.environment(self.recipe, self.registry, data.hash, facts)
         folder.write("environment.json", json_text(environment))
-        titles = history.columns.str.replace("_", " ")
-        shown = Table("Training", titles, history.round({"seconds": 2}).astype(object).to_numpy().tolist())
-        folder.write("report.html", render(run, environment, str(data.dataset), shown))
+        compared = None if comparison is None else comparison.table()
+        page = render(run, environment, str(data.dataset), _training(history), compared)
+        folder.write("report.html", page)
         storage.write_index(folder)
         folder.finish(storage.CHECKPOINTS)
         return run
@@ -326,16 +452,16 @@ class _Work:
         return Context(seed, rng, self.device, self.scratch, self.teller.progress, self.teller.say)
 
     @contextmanager
-    def _step(self, step: str, use: Use, seed: int, model: str = "") -> Iterator[Context]:
+    def _step(self, step: str, use: Use, seed: int, model: str = "", fold: str = "") -> Iterator[Context]:
         """Run one step of one component: an exception leaves with notes, observers are told."""
         started = time.perf_counter()
         with _noting(step, use):
             yield self._context(f"{step} {use.name}", seed)
         name = model or (use.name if step == "train" else "")
-        self._step_finished(step, name, seed, started)
+        self._step_finished(step, name, seed, started, fold)
 
-    def _step_finished(self, step: str, model: str, seed: int, started: float) -> None:
-        self._notify("cfplug_step_finished", StepFinished(step, model, seed, time.perf_counter() - started))
+    def _step_finished(self, step: str, model: str, seed: int, started: float, fold: str = "") -> None:
+        self._notify("cfplug_step_finished", StepFinished(step, model, seed, time.perf_counter() - started, fold))
 
     def _notify(self, hook: str, event: object) -> None:
         for warning in self.registry.notify(hook, event):
@@ -357,9 +483,21 @@ def _noting(step: str, use: Use) -> Iterator[None]:
         raise
 
 
-def _measured(split: Split) -> dict[str, np.ndarray]:
-    """The parts on which models are measured: those that they did not learn from."""
-    return {part: rows for part, rows in split.parts().items() if part != "train"}
+def _seen(features: Features | None, part: Interactions, data: _Prepared, rows: np.ndarray) -> Interactions:
+    """What a model sees of a part of the ratings."""
+    return part if features is None else features.attached(part, data.dataset.ratings, rows)
+
+
+def _with_lists(model: FittedModel, answers: Predictions, seen: Batch) -> Predictions:
+    """`answers` that make lists when a metric asks for some, without the pairs `seen` in training."""
+
+    users = np.unique(cast(np.ndarray, answers.user))
+
+    @functools.cache
+    def top(k: int) -> np.ndarray:
+        return model.top(users, seen, k)
+
+    return attrs.evolve(answers, top=top)
 
 
 def _finite(value: Any) -> float:
@@ -377,6 +515,7 @@ def _prediction_rows(model: FittedModel, part: str, pairs: pd.DataFrame, answers
         {
             "model": model.name,
             "seed": model.seed,
+            "fold": model.fold,
             "part": part,
             "user": pairs["user"].to_numpy(),
             "item": pairs["item"].to_numpy(),
@@ -388,15 +527,23 @@ def _prediction_rows(model: FittedModel, part: str, pairs: pd.DataFrame, answers
 
 
 def _history(fitted: Sequence[Fitted]) -> pd.DataFrame:
-    columns = ["model", "seed", *(each.name for each in attrs.fields(Epoch))]
-    rows = [(each.model.name, each.model.seed, *attrs.astuple(epoch)) for each in fitted for epoch in each.history]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["model", "seed", "fold", *(each.name for each in attrs.fields(Epoch))]
+    named = [((each.model.name, each.model.seed, each.model.fold), each.history) for each in fitted]
+    return pd.DataFrame([(*name, *attrs.astuple(epoch)) for name, epochs in named for epoch in epochs], columns=columns)
+
+
+def _training(history: pd.DataFrame) -> Table:
+    """The history for a person to read; without the fold where there are none."""
+    history = history if history["fold"].any() else history.drop(columns="fold")
+    titles = history.columns.str.replace("_", " ")
+    return Table("Training", titles, history.round({"seconds": 2}).astype(object).to_numpy().tolist())
 
 
 def _claim_row(measured: Any) -> dict[str, Any]:
     claim = measured.claim
     return {
         "model": measured.model,
+        "fold": claim.fold,
         "part": claim.part,
         "metric": claim.metric,
         "claimed": claim.bound(),

@@ -36,6 +36,19 @@ def test_a_claim_has_one_bound(bounds: dict[str, float], told: str) -> None:
     assert str(caught.value) == told
 
 
+def test_a_claim_is_about_a_part_that_models_did_not_learn_from() -> None:
+    with pytest.raises(ValueError, match=r"^part") as caught:
+        Claim("mse", at_most=1.0, part="train")
+    assert str(caught.value) == "part: must be one of valid, test; is 'train'"
+
+
+def test_a_claim_may_name_a_fold_and_keeps_it_when_it_is_resolved() -> None:
+    text = "claims: [{metric: mse, model: pmf, at_most: 1, fold: u1}]\n"
+    recipe = parse_recipe(SMALL + text, "small.yaml")
+    assert recipe.claims == (Claim("mse", at_most=1, model="pmf", fold="u1"),)
+    assert parse_recipe(recipe.resolved(), "small.yaml").claims == recipe.claims
+
+
 def test_a_claim_tells_its_bound_in_words() -> None:
     assert Claim("mse", at_most=0.8217).bound() == "at most 0.8217"
     assert Claim("ndcg", at_least=0.3).bound() == "at least 0.3"

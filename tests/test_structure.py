@@ -32,15 +32,22 @@ ORDER = {
     "plan": NAMES,
     "recipe": NAMES,
     "encoding": DATA,
+    "features": DATA,
     "prediction": DATA,
+    "schedules": DATA,
+    "optimizers": DATA,
+    "averaging": DATA,
     "training": DATA,
     "artifact": DATA,
     "fitting": BOTH,
+    "folds": BOTH,
+    "comparison": BOTH,
     "results": BOTH,
     "report": BOTH,
     "storage": BOTH,
     "progress": GROUND,
     "runner": BOTH,
+    "rates": BOTH,
     "shelf": GROUND,
     "terminal": TOP,
     "cli": TOP,
@@ -52,7 +59,11 @@ encoding, training, artifact) stand on the ground floor and know nothing of each
 says. They meet in the rooms of both (fitting, results, report, storage, runner); cli is on top.
 """
 
-BETWEEN = {("components", "dataset"), ("training", "settings")}
+BETWEEN = {
+    ("components", "dataset"),
+    *((room, "settings") for room in ("schedules", "optimizers", "averaging", "training")),
+    ("features", "settings"),
+}
 """The doors between the wings: who may look over at what."""
 
 VAGUE = ("utils", "util", "base", "common", "types", "helpers", "misc")
@@ -171,7 +182,7 @@ def test_an_unknown_public_name_is_told_with_the_nearest_one() -> None:
 
 # What is loaded when
 
-HEAVY = ("torch", "fastai", "pandas", "numpy", "pyarrow", "sklearn", "scipy", "jinja2", "safetensors")
+HEAVY = ("torch", "fastai", "pandas", "numpy", "pyarrow", "sklearn", "scipy", "jinja2", "safetensors", "altair")
 
 LIGHT_COMMANDS = (
     ["--help"],
@@ -184,6 +195,7 @@ LIGHT_COMMANDS = (
     ["list", "cold-starts", "--json"],
     ["describe", "model", "pmf"],
     ["describe", "source", "csv", "--json"],
+    ["find-rate", "--help"],
     ["plugins"],
     ["plugins", "--json"],
     ["doctor"],

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
 import cfplug
+
+
+def _init_range() -> Any:
+    return cfplug.param(None, help="let them start uniform between these two numbers instead")
+
+
+def _check_range(span: tuple[float, float] | None) -> None:
+    if span is not None and span[0] >= span[1]:
+        raise ValueError(f"init_range: must go from low to high; is {list(span)}")
 
 
 @attrs.frozen
@@ -17,6 +27,10 @@ class DotProduct:
     init_deviation: float = cfplug.param(
         0.01, above=0, help="deviation of the truncated normal from which embeddings start"
     )
+    init_range: tuple[float, float] | None = _init_range()
+
+    def __attrs_post_init__(self) -> None:
+        _check_range(self.init_range)
 
 
 @attrs.frozen
@@ -27,6 +41,10 @@ class Pmf:
     init_deviation: float = cfplug.param(
         0.01, above=0, help="deviation of the truncated normal from which embeddings and biases start"
     )
+    init_range: tuple[float, float] | None = _init_range()
+
+    def __attrs_post_init__(self) -> None:
+        _check_range(self.init_range)
 
 
 @attrs.frozen

@@ -152,3 +152,19 @@ def test_the_factorizations_declare_what_they_give() -> None:
     declared = {model.name: model for model in cfplug_models()}
     assert (declared["dot-product"].gives, declared["pmf"].gives) == (("embeddings",), ("embeddings", "biases"))
     assert (declared["dot-product"].function("build"), declared["pmf"].function("build")) == (dot_product, pmf)
+
+
+@pytest.mark.parametrize("build_module", [dot_product, pmf])
+def test_embeddings_start_in_the_range_that_is_given(build_module: Any) -> None:
+    params = (DotProduct if build_module is dot_product else Pmf)(9, init_range=(0.02, 0.05))
+    module = build_module(params, Spec(40, 70, 1))
+    for parameter in module.parameters():
+        assert parameter.min() >= 0.02
+        assert parameter.max() <= 0.05
+        assert parameter.std() > 0.005
+
+
+@pytest.mark.parametrize("params", [DotProduct, Pmf])
+def test_a_range_to_start_in_goes_from_low_to_high(params: Any) -> None:
+    with pytest.raises(ValueError, match=re.escape("init_range: must go from low to high; is [0.05, 0.05]")):
+        params(init_range=(0.05, 0.05))

@@ -1,0 +1,71 @@
+"""Features as what fastai's TabularModel takes: codes of categories and numbers, gathered on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from fastai.tabular.model import emb_sz_rule
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from cfplug import Batch, Feature
+
+
+class Inputs(nn.Module):
+    """From the codes of n pairs to codes of categories, shape (n, n_categories), and numbers, shape (n, n_numbers).
+
+    A user's or item's features are gathered from tables that lie on the device; those of the rating come in the
+    batch. A set such as genres becomes the mean of its members' embeddings, zero where it is empty.
+    """
+
+    def __init__(self, features: Sequence[Feature], deviation: float) -> None:
+        super().__init__()
+        self.categories = [feature for feature in features if feature.kind == "category"]
+        self.numbers = [feature for feature in features if feature.kind == "number"]
+        self.sets = [feature for feature in features if feature.kind == "set"]
+        for feature in features:
+            if feature.table is not None:  # the artifact keeps the table; in the weights it would lie there twice
+                self.register_buffer(_key(feature.name), torch.as_tensor(feature.table), persistent=False)
+        self.members = nn.ModuleDict({_key(each.name): _members(each.size, deviation) for each in self.sets})
+        pooled = sum(self.members_of(each.name).embedding_dim for each in self.sets)
+        self.n_numbers = sum(each.width for each in self.numbers) + pooled
+
+    def forward(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
+        """Columns to be put side by side: codes of shape (n,) each, and numbers of shape (n, width) each."""
+        codes = [self._gathered(feature, batch) for feature in self.categories]
+        numbers = [self._gathered(feature, batch) for feature in self.numbers]
+        return codes, numbers + [self._pooled(feature, batch) for feature in self.sets]
+
+    def members_of(self, name: str) -> nn.Embedding:
+        """The embedding of the members of the set of this name, shape (size, width); row 0 stands for none."""
+        embedding = self.members[_key(name)]
+        assert isinstance(embedding, nn.Embedding)
+        return embedding
+
+    def _gathered(self, feature: Feature, batch: Batch) -> Tensor:
+        if feature.table is None:
+            column: Tensor = batch.context[feature.name]
+            return column
+        table: Tensor = getattr(self, _key(feature.name))
+        return table[batch.user if feature.side == "user" else batch.item]
+
+    def _pooled(self, feature: Feature, batch: Batch) -> Tensor:
+        codes = self._gathered(feature, batch)
+        total: Tensor = self.members_of(feature.name)(codes).sum(dim=1)
+        return total / (codes > 0).sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def _key(name: str) -> str:
+    """A name that torch takes for a buffer or a module: a point is written as in an address, so no two are one."""
+    return "table_" + name.replace("%", "%25").replace(".", "%2E")
+
+
+def _members(size: int, deviation: float) -> nn.Embedding:
+    """Member 0 stands for none: it is zero and stays zero."""
+    embedding = nn.Embedding(size, emb_sz_rule(size), padding_idx=0)
+    with torch.no_grad():
+        nn.init.trunc_normal_(embedding.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+        embedding.weight[0] = 0
+    return embedding

@@ -1,0 +1,67 @@
+"""fastai's EmbeddingNN and TabularModel, as modules that take codes of users and items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from fastai.tabular.model import TabularModel, emb_sz_rule
+from torch import Tensor, nn
+
+from cfplug_networks.inputs import Inputs
+
+if TYPE_CHECKING:
+    from cfplug import Batch, Feature, Spec
+    from cfplug_networks import Layers
+
+
+def embedding_nn(params: Layers, spec: Spec) -> Network:
+    """Ids alone: fastai's EmbeddingNN, which is its TabularModel without numbers, for any number of outputs."""
+    return Network(params, spec, ())
+
+
+def tabular(params: Layers, spec: Spec) -> Network:
+    """Ids and every feature of the recipe."""
+    return Network(params, spec, spec.features)
+
+
+class Network(nn.Module):
+    """output = TabularModel([user, item, categories], [numbers, pooled sets]), of shape (n, n_outputs)."""
+
+    def __init__(self, params: Layers, spec: Spec, features: Sequence[Feature]) -> None:
+        super().__init__()
+        self.inputs = Inputs(features, params.init_deviation)
+        sizes = [
+            (spec.n_users, params.user_factors or emb_sz_rule(spec.n_users)),
+            (spec.n_items, params.item_factors or emb_sz_rule(spec.n_items)),
+            *((feature.size, emb_sz_rule(feature.size)) for feature in self.inputs.categories),
+        ]
+        self.net = TabularModel(
+            sizes,
+            self.inputs.n_numbers,
+            spec.n_outputs,
+            list(params.layers),
+            ps=[params.dropout] * len(params.layers),
+            embed_p=params.embedding_dropout,
+            use_bn=params.batch_norm,
+            bn_cont=params.batch_norm and self.inputs.n_numbers > 0,
+        )
+        for embedding in self.net.embeds:
+            _start(embedding, params.init_deviation)
+
+    def forward(self, batch: Batch) -> Tensor:
+        codes, numbers = self.inputs(batch)
+        categories = torch.stack([batch.user, batch.item, *codes], dim=1)
+        outputs: Tensor = self.net(categories, torch.cat(numbers, dim=1) if numbers else None)
+        return outputs
+
+    def embeddings(self, side: str) -> Tensor:
+        """Embedding of every id of `side`, shape (n_ids, factors); the sides may differ in length."""
+        weight: Tensor = self.net.embeds[0 if side == "user" else 1].weight
+        return weight.detach()
+
+
+def _start(embedding: nn.Embedding, deviation: float) -> None:
+    with torch.no_grad():
+        nn.init.trunc_normal_(embedding.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
