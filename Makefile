@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RECIPE ?= recipes/pmf.yaml
 
-.PHONY: help run test lint docs benchmark clean
+.PHONY: help run test lint docs claims benchmark clean
 
 help:
 	@echo "make run    run $(RECIPE) on real MovieLens 100K (RECIPE=... for another)"
 	@echo "make test   the whole test suite"
 	@echo "make lint   ruff and mypy"
+	@echo "make claims every recipe whole, on real data: an hour; writes the figures into recipes/README.md"
 	@echo "make docs   the list of components in recipes/README.md, made again"
 	@echo "make benchmark   how good and how fast, beside fastai and surprise"
 
@@ -38,6 +39,9 @@ lint: $(READY)
 
 docs: $(READY)
 	$(BIN)/python recipes/components.py
+
+claims: $(READY)
+	$(BIN)/python -m pytest -m slow tests/test_claims.py -v -s
 
 benchmark:
 	$(call install,.venv-benchmark,. -r benchmarks/requirements.txt)

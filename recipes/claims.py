@@ -1,0 +1,56 @@
+"""The table of figures in README.md beside this file: what recipes give on real data, as `make claims` measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from statistics import fmean
+
+from cfplug.fitting import parameters_of
+from cfplug.results import Run
+
+README = Path(__file__).with_name("README.md")
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+HEAD = (
+    "| recipe | model | metric | measured | claimed | source | seconds | parameters |",
+    "| --- | --- | --- | --: | --- | --- | --: | --: |",
+)
+
+
+def lines(name: str, run: Run) -> list[str]:
+    """A line for each model, fold and metric: the recipe's first metric, and those that it makes claims about."""
+    shown = {run.recipe.metrics[0].name, *(claim.metric for claim in run.recipe.claims)}
+    table = run.table()
+    columns = ["measured" if column.startswith("measured") else column for column in table.columns]
+    rows = [dict(zip(columns, map(str, row), strict=True)) for row in table.rows]
+    costs = _costs(run)
+    return [_line(name, row, costs[row["model"]]) for row in rows if row["metric"] in shown]
+
+
+def _line(name: str, row: Mapping[str, str], cost: tuple[float, float]) -> str:
+    model = f"{row['model']}, {row['fold']}" if row.get("fold") else row["model"]
+    claimed = f"{row['claimed']}, missed" if row["met"] == "no" else row["claimed"]
+    cells = (f"[{name}.yaml]({name}.yaml)", model, row["metric"], row["measured"], claimed, row["source"])
+    return f"| {' | '.join(cells)} | {cost[0]:.1f} | {cost[1]:,.0f} |"
+
+
+def _costs(run: Run) -> dict[str, tuple[float, float]]:
+    """Seconds of training and number of parameters of each model, as mean over its seeds and folds."""
+    each = {use.name: [model for model in run.models if model.name == use.name] for use in run.recipe.models}
+    return {
+        name: (fmean(model.seconds for model in models), fmean(map(parameters_of, models)))
+        for name, models in each.items()
+    }
+
+
+def with_figures(text: str, measured: Mapping[str, Iterable[str]], order: Iterable[str]) -> str:
+    """`text` with the lines of the recipes in `measured` in place of what its table held of them."""
+    head, rest = text.split(BEGIN)
+    table, tail = rest.split(END)
+    kept: dict[str, list[str]] = {}
+    for line in table.splitlines():
+        if line.startswith("| ["):
+            kept.setdefault(line[3:].partition(".yaml]")[0], []).append(line)
+    kept |= {name: list(found) for name, found in measured.items()}
+    rows = [line for name in order for line in kept.get(name, [])]
+    return f"{head}{BEGIN}\n" + "\n".join(["", *HEAD, *rows, "", END]) + tail

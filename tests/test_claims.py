@@ -1,0 +1,102 @@
+"""Every recipe as it stands, on the real data: `make claims` runs these and writes the figures into recipes/README.md.
+
+They take about an hour on two cores, so `make test` leaves them out (they are marked slow).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import cfplug
+from cfplug.progress import Lines
+from cfplug.recipe import read_recipe
+from cfplug.results import Run
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "recipes" / "README.md"
+NAMES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
+DATA = ROOT.parent / "shared" / "data"
+ARCHIVES = {
+    "movielens/movielens-100k": DATA / "ml-100k.zip",
+    "movielens/movielens-small": DATA / "ml-latest-small-2016.zip",
+    "movielens/movielens-1m": DATA / "ml-1m.zip",
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.exists(), reason="there is no ../shared/data with the real archives"),
+]
+
+
+@pytest.fixture(scope="module")
+def page() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("figures", ROOT / "recipes" / "claims.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def runs(page: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
+    """Every run that was made; at the end their figures go into the page, those of the other recipes stay."""
+    made: dict[str, Run] = {}
+    yield made
+    measured = {name: page.lines(name, run) for name, run in made.items()}
+    PAGE.write_text(page.with_figures(PAGE.read_text(encoding="utf-8"), measured, NAMES), encoding="utf-8")
+
+
+def whole(name: str, runs: dict[str, Run], folder: Path, *overrides: str, key: str = "") -> Run:
+    """The run of a recipe on the archive, made once."""
+    key = key or name
+    if key not in runs:
+        path = ROOT / "recipes" / f"{name}.yaml"
+        archive = ARCHIVES.get(read_recipe(path).data.full_name)
+        data = [f"data.path={archive}"] if archive else []
+        runs[key] = cfplug.run(path, set=[*data, "device=cpu", *overrides], out=folder, teller=Lines())
+    return runs[key]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_keeps_its_promises(name: str, runs: dict[str, Run], tmp_path: Path) -> None:
+    run = whole(name, runs, tmp_path)
+    assert [claim for claim in run.claims() if not claim.met] == []
+
+
+def test_metadata_and_time_make_the_network_better(runs: dict[str, Run], tmp_path: Path) -> None:
+    run = whole("metadata", runs, tmp_path)
+    (row,) = [row for row in run.compared(reference="embedding-nn").rows if row.model == "tabular"]
+    assert len(run.recipe.seeds) == 10
+    assert row.high is not None
+    assert row.p_holm is not None
+    assert row.high < 0
+    assert row.p_holm < 0.05
+
+
+def test_a_classifier_rates_as_well_as_the_same_model_with_mse(runs: dict[str, Run], tmp_path: Path) -> None:
+    run = whole("classifier", runs, tmp_path)
+    rows = [row for row in run.compared(reference="mse").rows if row.difference is not None]
+    assert {row.model for row in rows} == {"cross-entropy", "ordinal"}
+    assert [row for row in rows if row.difference > 0.005] == []
+
+
+def test_each_rung_of_the_ladder_is_as_the_book_says(runs: dict[str, Run], tmp_path: Path) -> None:
+    run = whole("ladder", runs, tmp_path)
+    mse = {use.name: float(run.values(use.name, "mse").mean()) for use in run.recipe.models}
+    assert mse["with weight decay"] < mse["dot product"]
+    assert mse["with weight decay"] < mse["with range"]
+    assert mse["with weight decay"] < mse["with biases"]
+    assert mse["library pmf"] < mse["library network"]
+
+
+def test_the_first_fold_is_the_hardest(runs: dict[str, Run], tmp_path: Path) -> None:
+    run = whole("folds", runs, tmp_path)
+    for model in ("bias", "pmf"):
+        rmse = {fold: float(run.values(model, "rmse", fold=fold).mean()) for fold in ("u1", "u2", "u3", "u4", "u5")}
+        assert max(rmse, key=lambda fold: rmse[fold]) == "u1"
