@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -45,14 +47,67 @@ def test_a_resolved_recipe_is_the_same_recipe(path: Path) -> None:
     assert again.resolved() == recipe.resolved()
 
 
+def users_up_to(last: int, lines: bytes, separator: bytes) -> bytes:
+    """The lines whose first cell is a user up to `last`, and a heading."""
+    rows = lines.splitlines(keepends=True)
+    return b"".join(row for row in rows if not (user := row.split(separator)[0]).isdigit() or int(user) <= last)
+
+
+def small_100k(name: str, data: bytes) -> bytes:
+    if name == "u.user":
+        return users_up_to(9, data, b"|")
+    return users_up_to(9, data, b"\t") if name == "u.data" or name.endswith((".base", ".test")) else data
+
+
+def small_small(name: str, data: bytes) -> bytes:
+    return users_up_to(9, data, b",") if name == "ratings.csv" else data
+
+
+def small_1m(name: str, data: bytes) -> bytes:
+    if name == "users.dat":
+        return users_up_to(9, data, b"::")
+    return users_up_to(9, data, b",") if name == "ratings_no_time.csv" else data
+
+
+SLICES: dict[str, tuple[str, Callable[[str, bytes], bytes]]] = {
+    "movielens/movielens-100k": ("ml-100k.zip", small_100k),
+    "movielens/movielens-small": ("ml-latest-small-2016.zip", small_small),
+    "movielens/movielens-1m": ("ml-1m.zip", small_1m),
+}
+"""The archive that a source reads, and how each of its files becomes one of a few users."""
+
+
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A small archive of the same layout for each source that recipes name, with all films and the first users."""
+    folder, made = tmp_path_factory.mktemp("slices"), {}
+    for source, (archive, small) in SLICES.items():
+        made[source] = folder / archive
+        with zipfile.ZipFile(ARCHIVE.parent / archive) as whole, zipfile.ZipFile(made[source], "w") as part:
+            for info in whole.infolist():
+                if not info.is_dir():
+                    part.writestr(info.filename, small(Path(info.filename).name, whole.read(info)))
+    return made
+
+
+@pytest.mark.skipif(not ARCHIVE.parent.exists(), reason="there is no ../shared/data to take a slice of")
 @each_recipe
-def test_a_recipe_runs_on_data_that_needs_no_network(path: Path, tmp_path: Path) -> None:
+def test_a_recipe_runs_on_a_small_slice_of_its_data(path: Path, slices: dict[str, Path], tmp_path: Path) -> None:
     recipe = read_recipe(path)
-    short = ["train.epochs=1"] if any(model.train for model in recipe.models) else []
-    data = "data={use: synthetic, users: 41, items: 29, ratings: 500}"
-    run = cfplug.run(path, set=[data, *short, "device=cpu"], out=tmp_path, teller=Quiet())
-    assert len(run.metrics) == len(recipe.models) * len(recipe.metrics) * len(recipe.seeds)
+    data = [f"data.path={slices[recipe.data.full_name]}"] if recipe.data.full_name in slices else []
+    seeds = ["seeds=[0, 1]"] if len(recipe.seeds) > 1 else []
+    run = cfplug.run(path, set=[*data, *seeds, "device=cpu"], out=tmp_path, teller=Quiet())
+    able = [(model, use) for model in recipe.models for use in recipe.metrics if not model.lack(use.component.needs)]  # type: ignore[attr-defined]
+    folds = run.metrics["fold"].nunique()
+    assert len(run.metrics) == len(able) * len(run.recipe.seeds) * folds
+    assert folds == (5 if path.stem == "folds" else 1)
+    assert run.metrics["value"].notna().all()
     assert run.recipe.text == path.read_text(encoding="utf-8")
+
+
+def test_the_first_recipe_runs_where_there_is_no_data_and_no_network(tmp_path: Path) -> None:
+    run = cfplug.run(ROOT / "recipes" / "synthetic.yaml", set=["device=cpu"], out=tmp_path, teller=Quiet())
+    assert len(run.metrics) == len(run.recipe.models) * 2
 
 
 @pytest.fixture(scope="module")
