@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,20 @@ def _as_json(command: Command) -> Command:
 def _of_run(command: Command) -> Command:
     command = click.option("--model", "name", help="The model to ask, where the run has several.")(command)
     return click.argument("run", metavar="RUN", type=click.Path(path_type=Path))(command)
+
+
+def _columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
+    """COLUMN=VALUE as a table of columns."""
+    columns = [text.partition("=") for text in given]
+    for (column, mark, _), text in zip(columns, given, strict=True):
+        if not column or not mark:
+            raise click.BadParameter(f"must look like time=1998-04-01; is {text!r}")
+    return {column: value for column, _, value in columns}
+
+
+def _context(command: Command) -> Command:
+    words = "What else the model looks at, such as time=1998-04-01; for every pair."
+    return click.option("--context", multiple=True, metavar="COLUMN=VALUE", callback=_columns, help=words)(command)
 
 
 def _complete_recipe(_ctx: click.Context, _param: click.Parameter, start: str) -> list[Any]:
@@ -546,6 +560,7 @@ def _read(source: str, sets: Sequence[str], folders: Sequence[Path]) -> Dataset:
 @click.option("--user", "users", multiple=True, help="A user id; give as many as --item.")
 @click.option("--item", "items", multiple=True, help="An item id.")
 @click.option("--pairs", type=click.Path(path_type=Path), help="A CSV or Parquet file with the columns user and item.")
+@_context
 @click.option("--out", type=click.Path(path_type=Path), help="Write a CSV file instead of printing.")
 @_as_json
 @_plugins_dir
@@ -555,6 +570,7 @@ def predict(
     users: Sequence[str],
     items: Sequence[str],
     pairs: Path | None,
+    context: Mapping[str, str],
     out: Path | None,
     as_json: bool,
     folders: Sequence[Path],
@@ -565,7 +581,7 @@ def predict(
     """
     if (pairs is None) == (not users and not items) or len(users) != len(items):
         raise click.UsageError("give either --pairs, or --user and --item equally often")
-    asked = _pairs(pairs, users, items)
+    asked = _pairs(pairs, users, items).assign(**context)
     with printing_aside():
         answer = _model(run, name, folders).predict(asked)
     if out is None:
@@ -597,14 +613,25 @@ def _pairs(path: Path | None, users: Sequence[str], items: Sequence[str]) -> pd.
 @click.option("--user", required=True, help="The user's id.")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
 @click.option("--include-seen", is_flag=True, help="Do not leave out items that the user has rated.")
+@_context
 @_as_json
 @_plugins_dir
 def recommend(
-    run: Path, name: str | None, user: str, count: int, include_seen: bool, as_json: bool, folders: Sequence[Path]
+    run: Path,
+    name: str | None,
+    user: str,
+    count: int,
+    include_seen: bool,
+    context: Mapping[str, str],
+    as_json: bool,
+    folders: Sequence[Path],
 ) -> None:
-    """The items that RUN, a run folder, recommends to a user, the best first."""
+    """The items that RUN, a run folder, recommends to a user, the best first.
+
+    A model that looks at the time is asked about that of the latest training rating, unless --context says another.
+    """
     with printing_aside():
-        answer = _model(run, name, folders).recommend(user, count, exclude_seen=not include_seen)
+        answer = _model(run, name, folders).recommend(user, count, exclude_seen=not include_seen, context=context)
     print_frame(answer, as_json)
 
 

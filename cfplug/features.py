@@ -113,12 +113,16 @@ class Features:
         return (*(["time"] if of_time else []), *named)
 
     def context(self, pairs: pd.DataFrame, batch: Batch) -> dict[str, np.ndarray]:
-        """The arrays of the features of the rating, by name; DataError for a column that `pairs` lacks."""
+        """The arrays of the features of the rating, by name.
+
+        Times and numbers may also be text, as in a file or on the command line. DataError for a column that `pairs`
+        lacks, or for text that is no time or number.
+        """
         for name in self.needs():
             if name not in pairs.columns:
                 raise DataError(f"pairs need a column called {name}, which the model looks at{_near(name, pairs)}")
-        if "time" in self.needs() and not _is_time(pairs["time"]):
-            raise DataError(f"must hold times; is of type {pairs['time'].dtype}", column="time")
+        if "time" in self.needs():
+            pairs = pairs.assign(time=_as_times(pairs["time"]))
         return {
             feature.name: feature.encode(self._column(feature, pairs, batch))
             for feature in self
@@ -128,7 +132,8 @@ class Features:
     def _column(self, feature: Feature, pairs: pd.DataFrame, batch: Batch) -> pd.Series[Any]:
         part = _part(feature)
         if not part:
-            return pairs[feature.name.partition(".")[2]]
+            name = feature.name.partition(".")[2]
+            return _as_numbers(pairs[name]) if feature.kind == "number" else pairs[name]
         born = None if self.born is None else np.where(batch.item == UNKNOWN, np.nan, self.born[batch.item])
         return time_part(part, pairs["time"], self.start or 0.0, born)
 
@@ -350,6 +355,31 @@ def _part(feature: Feature) -> str:
 
 def _is_time(column: pd.Series[Any]) -> bool:
     return bool(pd.api.types.is_datetime64_any_dtype(column.dtype))
+
+
+def _as_times(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Times as they are, or read from text such as 1998-04-01 12:30; DataError names the row of what is none."""
+    if _is_time(column):
+        return column
+    if not all(isinstance(value, str) for value in column.dropna()):
+        raise DataError(f"must hold times; is of type {column.dtype}", column=str(column.name))
+    times = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
+    return _read(column, times, "a time such as 1998-04-01 12:30")
+
+
+def _as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
+    if _is_time(column) or pd.api.types.is_numeric_dtype(column.dtype):
+        return column
+    return _read(column, pd.to_numeric(column, errors="coerce"), "a number")
+
+
+def _read(column: pd.Series[Any], values: pd.Series[Any], what: str) -> pd.Series[Any]:
+    """`values`, which were read from `column`; DataError for the first that could not be."""
+    lost = (values.isna() & column.notna()).to_numpy()
+    if lost.any():
+        row = int(lost.argmax())
+        raise DataError(f"must be {what}; is {column.iloc[row]!r}", row=row, column=str(column.name))
+    return values
 
 
 def _seconds(time: pd.Series[Any]) -> np.ndarray:

@@ -11,7 +11,7 @@ import pandas as pd
 from attrs import frozen
 
 from cfplug.encoding import SIDES, UNKNOWN, Batch, Catalogue, Side, Support
-from cfplug.errors import CapabilityError, DataError, PluginError, UnknownIdError
+from cfplug.errors import CapabilityError, DataError, PluginError, UnknownIdError, did_you_mean
 from cfplug.features import Features
 
 if TYPE_CHECKING:
@@ -272,12 +272,17 @@ class FittedModel:
 
     def _at(self, pairs: pd.DataFrame, context: Mapping[str, object]) -> pd.DataFrame:
         """`pairs` with a column for each entry of `context`, and the latest training time where a time is needed."""
-        if self.features is not None and self.features.now is not None:
-            context = {"time": np.datetime64(int(self.features.now), "s"), **context}
-        columns = {name: pd.Series([value] * len(pairs), index=pairs.index) for name, value in context.items()}
-        if "time" in columns:
-            columns["time"] = pd.to_datetime(columns["time"])
-        return pairs.assign(**columns)
+        needs = self.features.needs() if self.features is not None else ()
+        for name in context:
+            if name not in needs:
+                there = ", ".join(needs) or "no column of the rating"
+                raise DataError(f"context: {self.name} looks at {there}; is given {name}{did_you_mean(name, needs)}")
+        if self.features is not None and "time" in needs:
+            latest = np.datetime64(int(self.features.now or 0), "s")
+            context = {**context, "time": _moment(context.get("time", latest))}
+        return pairs.assign(
+            **{name: pd.Series([value] * len(pairs), index=pairs.index) for name, value in context.items()}
+        )
 
     def top(self, users: np.ndarray, rated: Batch, k: int) -> np.ndarray:
         """The codes of the `k` items with the highest predictions for each of the m users with the codes `users`.
@@ -316,6 +321,17 @@ class FittedModel:
             raise CapabilityError(f"{self.name} ({self.component}) has no {name}")
         found: Callable[[Side], np.ndarray] = getattr(self.predictor, name)
         return found
+
+
+def _moment(value: object) -> pd.Timestamp:
+    """A time that a person gave, as text or a date; DataError for what is none: a number has no unit."""
+    try:
+        moment = None if isinstance(value, bool | int | float | np.number) else pd.to_datetime(value)  # type: ignore[call-overload]
+        if not isinstance(moment, pd.Timestamp):
+            raise TypeError
+        return moment
+    except (TypeError, ValueError):
+        raise DataError(f"context: time must be a time, such as '2001-02-03 04:05'; is {value!r}") from None
 
 
 def unknown_ids(support: Support, pairs: pd.DataFrame, codes: Batch) -> UnknownIdError:

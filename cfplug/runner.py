@@ -245,10 +245,12 @@ class _Work:
         return occasion
 
     def _one_fold(self, data: _Prepared, occasion: _Occasion, results: _Results) -> None:
-        for use in self.recipe.models:
+        with in_fold(occasion.fold):  # of all models before any is trained, so that a fault costs no training
+            looked = [self._features(use, data, occasion.split, results) for use in self.recipe.models]
+        for use, features in zip(self.recipe.models, looked, strict=True):
             policy = storage.policy_of(self.recipe, self._context("unknown", occasion.seed))
             with self._step("train", use.use, occasion.seed, fold=occasion.fold) as context:
-                fitted = self._fit(self._task(use, policy, data, occasion, context, results))
+                fitted = self._fit(self._task(use, policy, data, occasion, context, features))
             results.fitted.append(fitted)
             self._score(use.use, fitted.model, data.dataset, occasion, results)
             first = results.fitted[0].model
@@ -262,10 +264,9 @@ class _Work:
         data: _Prepared,
         occasion: _Occasion,
         context: Context,
-        results: _Results,
+        features: Features | None,
     ) -> Task:
         parts, rows = occasion.parts, occasion.split.parts()
-        features = self._features(use, data, occasion.split, results)
         seen, held = (_seen(features, parts[part], data, rows[part]) for part in ("train", "valid"))
         return Task(use, data.catalogue, seen, held, data.dataset.scale, policy, context, features, occasion.fold)
 
@@ -277,7 +278,8 @@ class _Work:
         for use in self.recipe.models:
             if use.train is not None:
                 context = self._context(f"train {use.use.name}", seed)
-                yield self._task(use, None, data, occasion, context, results)
+                features = self._features(use, data, occasion.split, results)
+                yield self._task(use, None, data, occasion, context, features)
 
     def _folds(self, dataset: Dataset, seed: int) -> dict[str, Split]:
         """The splits by the name of the fold; a split without folds has the empty name."""

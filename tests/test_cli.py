@@ -840,3 +840,45 @@ def test_a_run_has_a_live_bar_on_a_terminal_and_lines_elsewhere(monkeypatch: pyt
             assert isinstance(teller, kind)
         assert "a component prints\n" in stream.getvalue()
         assert "it goes well\n" in stream.getvalue()
+
+
+# A model that looks at the time of a rating
+
+
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run whose model looks at the time. Not to be changed."""
+    folder = tmp_path_factory.mktemp("timed")
+    (folder / "timed.yaml").write_text(
+        "data: {use: synthetic, users: 12, items: 7, ratings: 60}\n"
+        "features: {time: [month, elapsed]}\nmodels: [tabular]\ntrain: {epochs: 1}\n"
+    )
+    result = call("run", folder / "timed.yaml", "--out", folder / "runs")
+    assert result.exit_code == 0, result.stderr
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+def test_predict_takes_the_time_as_context_or_as_a_column(timed: Path, here: Path) -> None:
+    pair = ("--user", "1", "--item", "2")
+    early, late = (answer("predict", timed, *pair, "--context", f"time={year}-03-04") for year in (2001, 2020))
+    assert early != late
+    (here / "pairs.csv").write_text("user,item,time\n1,2,2001-03-04\n")
+    assert answer("predict", timed, "--pairs", "pairs.csv") == early
+    without = call("predict", timed, *pair)
+    assert without.stderr.endswith("pairs need a column called time, which the model looks at\n")
+    wrong = call("predict", timed, *pair, "--context", "time=soon")
+    assert wrong.stderr.endswith("row 0, column time: must be a time such as 1998-04-01 12:30; is 'soon'\n")
+    assert (without.exit_code, wrong.exit_code) == (1, 1)
+
+
+def test_recommend_asks_for_now_unless_context_says_another_time(timed: Path) -> None:
+    model = cfplug.open_run(timed).model
+    for given, context in (((), None), (("--context", "time=2020-03-04"), {"time": "2020-03-04"})):
+        rows = answer("recommend", timed, "--user", "1", "-n", "2", *given)
+        assert [row["item"] for row in rows] == model.recommend(1, 2, context=context)["item"].tolist()  # type: ignore[call-overload, union-attr]
+
+
+def test_context_is_a_column_and_its_value(timed: Path) -> None:
+    words = usage_error(call("recommend", timed, "--user", "1", "--context", "soon"))
+    assert words == "Invalid value for '--context': must look like time=1998-04-01; is 'soon'"

@@ -340,3 +340,23 @@ def test_a_component_without_parameters_has_an_empty_class_of_them() -> None:
     component: Any = DECLARED["metric"]
     assert component.params is NoParams
     assert component.params() == NoParams()
+
+
+# Tables
+
+
+def test_a_table_shows_its_title_its_cells_and_its_note() -> None:
+    table = cfplug.Table("ours", ("model", "mse"), [("pmf", 0.5), ("offsets", None)], "lower is better")
+    assert str(table) == "ours\nmodel    mse\npmf      0.5\noffsets  None\nlower is better"
+    assert table._repr_html_() == (
+        "<table><caption>ours</caption><thead><tr><th>model</th><th>mse</th></tr></thead><tbody>"
+        "<tr><td>pmf</td><td>0.5</td></tr><tr><td>offsets</td><td>None</td></tr></tbody></table><p>lower is better</p>"
+    )
+    assert str(cfplug.Table("", ("a",), [("b",)])) == "a\nb"
+
+
+def test_a_table_of_hostile_text_is_only_text_in_a_notebook() -> None:
+    bad = "<script>alert(1)</script>"
+    shown = cfplug.Table(bad, (bad,), [(bad,)], bad)._repr_html_()
+    assert "<script" not in shown
+    assert shown.count("&lt;script&gt;") == 4

@@ -36,6 +36,11 @@ def test_the_recipe_in_the_readme_is_a_recipe() -> None:
     assert [model.name for model in recipe.models] == ["bias", "pmf"]
 
 
+def test_the_recipe_on_metadata_in_the_readme_is_a_recipe() -> None:
+    recipe = parse_recipe(block("yaml", "item-age"), "my.yaml")
+    assert [model.features is not None for model in recipe.models] == [False, True]
+
+
 def test_the_plugin_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
     folder = tmp_path / "my_plugins"
     folder.mkdir()

@@ -6,16 +6,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
 
-from cfplug import ArtifactError, Batch, Context, Dataset, Loss, Model, NoParams, Place, PluginError, Scale
+from cfplug import (
+    ArtifactError,
+    Batch,
+    CapabilityError,
+    Context,
+    Dataset,
+    Loss,
+    Model,
+    NoParams,
+    Place,
+    PluginError,
+    Scale,
+)
 from cfplug.artifact import arrays_to_bytes, read_arrays
 from cfplug.encoding import Catalogue
-from cfplug.fitting import Fitted, Task, arrays_of, fit, restore, words_of
+from cfplug.features import learn
+from cfplug.fitting import Fitted, Task, arrays_of, fit, parameters_of, restore, untrained, words_of
 from cfplug.prediction import FittedModel
 from cfplug.recipe import ModelUse, Use, parse_recipe
 from cfplug.settings import TrainSettings
@@ -146,6 +160,17 @@ def test_a_model_that_learns_by_gradient_has_a_learner_and_a_history() -> None:
     assert fitted.model.gives == ("embeddings", "biases")
 
 
+@pytest.mark.parametrize("model", [PMF, "bias"])
+def test_a_model_knows_its_fold_its_size_and_how_long_it_trained(model: str) -> None:
+    fitted = fit(attrs.evolve(task(named(model)), fold="u2"), Watch())
+    assert fitted.model.fold == words_of(fitted.model, Scale(1, 5))["fold"] == "u2"
+    assert fitted.model.seconds > 0
+    if fitted.history:
+        assert fitted.model.seconds == sum(epoch.seconds for epoch in fitted.history)
+    weights = [array.size for name, array in arrays_of(fitted.model).items() if name.startswith("weights.")]
+    assert parameters_of(fitted.model) == words_of(fitted.model, Scale(1, 5))["parameters"] == sum(weights)
+
+
 def test_a_model_that_fits_itself_has_neither() -> None:
     fitted = fit(task(named("bias")), Watch())
     assert (fitted.learner, fitted.history) == (None, ())
@@ -248,6 +273,8 @@ def test_the_words_of_a_model_are_plain_numbers() -> None:
             "module.bias.user.weight": [9, 1],
             "module.bias.item.weight": [6, 1],
         },
+        "fold": "",
+        "features": None,
     }
 
 
@@ -321,3 +348,197 @@ def test_words_of_another_shape_are_refused(words: dict, reason: str) -> None:
     with pytest.raises(ArtifactError) as caught:
         restore(named("mean"), fitted.model.catalogue, words, arrays_of(fitted.model), None)
     assert str(caught.value) == f"model.json of mean is damaged: {reason}"
+
+
+# What a model looked at
+
+
+def looking(use: ModelUse) -> Task:
+    """A task on data with metadata, times and a context column."""
+    plain = dataset()
+    users = pd.DataFrame({"user": plain.users["user"], "age": [20.0, np.nan, 30, 40, 25, 70, 18, 33, 41]})
+    items = pd.DataFrame({"item": plain.items["item"], "genres": [("war",), (), ("noir", "war"), (), ("noir",), ()]})
+    ratings = plain.ratings.assign(
+        time=pd.Timestamp("2001-01-01") + pd.to_timedelta(np.arange(len(plain.ratings)) * 31, "h"),
+        device=np.array(["tv", "phone"])[np.arange(len(plain.ratings)) % 2],
+    )
+    data = Dataset.build("seen", ratings, users, items, roles={"ratings": {"device": "category"}})
+    assert use.features is not None
+    features, words = learn(use.features, data, np.flatnonzero(~VALID))
+    assert words == ()
+    catalogue = Catalogue.of(data)
+    train, valid = (
+        features.attached(
+            catalogue.interactions(data.ratings, np.flatnonzero(rows)), data.ratings, np.flatnonzero(rows)
+        )
+        for rows in (~VALID, VALID)
+    )
+    plain_task = task(use)
+    return attrs.evolve(plain_task, catalogue=catalogue, train=train, valid=valid, features=features)
+
+
+TABULAR = """\
+data: synthetic
+models: [{use: tabular, layers: [4], user_factors: 2, item_factors: 3}]
+features: {user: all, item: all, time: [hour, elapsed], context: [device]}
+train: {epochs: 2, batch_size: 16}
+loss: """
+
+
+def tabular(loss: str = "mse") -> ModelUse:
+    return parse_recipe(TABULAR + loss, "ours.yaml").models[0]
+
+
+def questions() -> pd.DataFrame:
+    time = pd.to_datetime(["2001-01-05 05:00", "2030-01-01 06:00", None])
+    return pd.DataFrame({"user": [100, 108, 104], "item": [5, 0, 2], "time": time, "device": ["tv", None, "radio"]})
+
+
+def test_features_survive_the_artifact(tmp_path: Path) -> None:
+    entry = tabular()
+    fitted = fit(looking(entry), Watch())
+    back = there_and_back(fitted, entry, tmp_path)
+    assert fitted.model.features is not None
+    assert back.features is not None
+    assert back.features.words() == fitted.model.features.words()
+    names = {name for name in arrays_of(fitted.model) if name.startswith("features.")}
+    assert names == {"features.user.age", "features.item.genres"}
+    pd.testing.assert_frame_equal(back.predict(questions()), fitted.model.predict(questions()), check_exact=True)
+    best, again = (model.recommend(100, 1, context={"device": "tv"}) for model in (fitted.model, back))
+    pd.testing.assert_frame_equal(again, best, check_exact=True)
+
+
+def test_tables_of_features_are_no_parameters_of_the_model() -> None:
+    fitted = fit(looking(tabular()), Watch())
+    weights = {name for name in arrays_of(fitted.model) if name.startswith("weights.")}
+    assert not [name for name in weights if "user%2Eage" in name]
+    assert "weights.module.inputs.members.table_item%2Egenres.weight" in weights
+
+
+@pytest.mark.parametrize(
+    ("gone", "text"),
+    [
+        ("features.item.genres", "the weights of tabular do not fit its recipe: 'item.genres'"),
+        ("support.user.levels", "the weights of tabular do not fit its recipe: 'support.user.levels'"),
+    ],
+)
+def test_a_table_that_is_missing_is_named(gone: str, text: str) -> None:
+    fitted = fit(looking(tabular()), Watch())
+    arrays = arrays_of(fitted.model)
+    del arrays[gone]
+    with pytest.raises(ArtifactError) as caught:
+        restore(tabular(), fitted.model.catalogue, words_of(fitted.model, dataset().scale), arrays, None)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("wrong", [{}, {"features": None}, {"features": {"each": [{"side": "user"}]}}])
+def test_words_that_lack_the_features_are_refused(wrong: dict[str, Any]) -> None:
+    fitted = fit(looking(tabular()), Watch())
+    words = words_of(fitted.model, dataset().scale)
+    del words["features"]
+    with pytest.raises(ArtifactError) as caught:
+        restore(tabular(), fitted.model.catalogue, words | wrong, arrays_of(fitted.model), None)
+    assert str(caught.value).startswith("the weights of tabular do not fit its recipe: ")
+
+
+def test_the_ratings_of_each_level_are_counted_and_come_back(tmp_path: Path) -> None:
+    entry = named(PMF)
+    fitted = fit(task(entry), Watch())
+    known = dataset().ratings[~VALID]
+    for model in (fitted.model, there_and_back(fitted, entry, tmp_path)):
+        assert model.levels == (1.0, 2.0, 3.0, 4.0, 5.0)
+        for side in ("user", "item"):
+            counts = pd.crosstab(known[side], known["rating"])
+            ids = list(model.catalogue.side(side).ids)
+            assert model.support.levels[side].tolist() == counts.reindex(ids).to_numpy().tolist()
+        assert model.support.frequency.sum() == pytest.approx(1)
+
+
+def test_ratings_without_levels_are_not_counted_by_level(tmp_path: Path) -> None:
+    entry = named(PMF)
+    fitted = fit(attrs.evolve(task(entry), scale=Scale(1.0, 5.0)), Watch())
+    assert (fitted.model.levels, fitted.model.support.levels) == ((), {})
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(arrays_to_bytes(arrays_of(fitted.model)))
+    words = words_of(fitted.model, Scale(1.0, 5.0))
+    back = restore(entry, fitted.model.catalogue, words, read_arrays(path)[0], None)
+    assert (back.levels, back.support.levels) == ((), {})
+    pd.testing.assert_frame_equal(back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True)
+
+
+# What a loss takes from a model and adds to it
+
+
+@pytest.mark.parametrize(
+    ("loss", "gives"),
+    [
+        ("mse", ("embeddings", "biases")),
+        ("cross-entropy", ("embeddings", "distribution")),
+        ("ordinal", ("embeddings", "biases", "distribution")),
+        ("{use: ordinal, cut_points: per-user}", ("embeddings", "biases", "distribution")),
+    ],
+)
+def test_a_head_of_several_outputs_leaves_no_single_bias(loss: str, gives: tuple[str, ...], tmp_path: Path) -> None:
+    text = f"data: synthetic\nmodels: [{PMF}]\nloss: {loss}\ntrain: {{epochs: 1, batch_size: 16}}"
+    entry = parse_recipe(text, "ours.yaml").models[0]
+    fitted = fit(task(entry), Watch())
+    back = there_and_back(fitted, entry, tmp_path)
+    assert fitted.model.gives == back.gives == gives
+    for model in (fitted.model, back):
+        if "biases" in gives:
+            assert len(model.biases("item")) == 6
+        else:
+            with pytest.raises(CapabilityError) as caught:
+                model.biases("item")
+            assert str(caught.value) == "pmf (factors/pmf) has no biases"
+
+
+class Personal(Head):
+    """rating = level + output + the sum of two numbers of the user."""
+
+    per_user = 2
+
+    def decode(self, outputs: Tensor) -> Tensor:
+        return self.level + outputs.sum(dim=1)
+
+
+def personal() -> ModelUse:
+    chosen = TrainSettings(epochs=3, batch_size=16, weight_decay=0.0, learning_rate=0.1)
+    loss = Loss("personal", build=lambda params, scale: Personal(scale.low))
+    return ModelUse(use(TOWER), use(loss), chosen)
+
+
+def test_a_head_may_have_numbers_of_each_user_which_start_at_zero() -> None:
+    scored = untrained(task(personal()))
+    assert scored.personal is not None
+    assert tuple(scored.personal.weight.shape) == (9, 2)
+    assert scored.personal.weight.abs().sum() == 0
+    batch = Batch(torch.tensor([7, 0, 7]), torch.tensor([1, 2, 3]))
+    with torch.no_grad():
+        scored.personal.weight[7] = torch.tensor([3.0, -1.0])
+    outputs = scored.eval()(batch)
+    assert outputs.shape == (3, 3)
+    assert outputs[:, 1:].tolist() == [[3.0, -1.0], [0.0, 0.0], [3.0, -1.0]]
+    assert outputs[:, :1].equal(scored.module(batch))
+
+
+def test_the_numbers_of_each_user_are_learned_and_kept(tmp_path: Path) -> None:
+    fitted = fit(task(personal()), Watch())
+    kept = arrays_of(fitted.model)["weights.personal.weight"]
+    assert kept.shape == (9, 2)
+    assert (np.abs(kept).sum(axis=1) > 0).all()
+    back = there_and_back(fitted, personal(), tmp_path)
+    pd.testing.assert_frame_equal(back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True)
+
+
+@pytest.mark.parametrize("per_user", [0, None])
+def test_a_head_without_numbers_of_each_user_has_no_table_of_them(per_user: int | None) -> None:
+    def build(params: Any, scale: Scale) -> Head:
+        made = head(params, scale)
+        if per_user is not None:
+            made.per_user = per_user
+        return made
+
+    scored = untrained(task(ModelUse(use(TOWER), use(Loss("head", build=build)), TrainSettings(epochs=1))))
+    assert scored.personal is None
+    assert not [name for name in scored.state_dict() if "personal" in name]

@@ -16,7 +16,7 @@ from cfplug_factors import Bias, DotProduct, Pmf
 from cfplug_factors.baselines import fit_bias
 from cfplug_factors.modules import dot_product, pmf
 from cfplug_losses import Mse
-from cfplug_losses.heads import squared_error
+from cfplug_losses.errors import squared
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -24,8 +24,11 @@ from torch import nn
 import cfplug
 from cfplug import Batch, CapabilityError, DataError, Dataset, FittedModel, PluginError, UnknownIdError
 from cfplug import prediction as prediction_module
-from cfplug.encoding import Catalogue, Spec, Support
+from cfplug.encoding import Catalogue, Support
+from cfplug.features import Features, Spec, learn
 from cfplug.prediction import WARM, NetworkPredictor, Newcomers, Policy
+from cfplug.settings import FeatureChoice
+from cfplug.training import Scored
 
 quick = settings(max_examples=25, deadline=None)
 
@@ -91,7 +94,7 @@ def fitted(data: Data, model: str = "pmf", policy: str | None = "item-mean") -> 
         torch.manual_seed(len(catalogue.item))
         spec = Spec(len(catalogue.user), len(catalogue.item), 1)
         module = pmf(Pmf(5, 0.5), spec) if model == "pmf" else dot_product(DotProduct(5, 0.5), spec)
-        predictor = NetworkPredictor(module, squared_error(Mse((0.0, 5.5)), dataset.scale), "cpu")
+        predictor = NetworkPredictor(Scored(module, squared(Mse((0.0, 5.5)), dataset.scale)), "cpu")
     chosen = POLICIES[policy] if policy else None
     return FittedModel(model, f"factors/{model}", 0, gives, catalogue, Support.of(train), predictor, chosen)
 
@@ -449,7 +452,7 @@ def test_embeddings_and_biases_have_the_ids_as_index() -> None:
     factors, bias = model.embeddings("user"), model.biases("item")
     assert (factors.shape, factors.index.tolist(), factors.index.name) == ((3, 5), ["a", "b", "c"], "user")
     assert (bias.index.tolist(), bias.index.name, bias.name) == ([1, 2, 3, 4, 5], "item", "bias")
-    module = model.predictor.module
+    module = model.predictor.scored.module
     np.testing.assert_array_equal(factors.to_numpy(), module.factors["user"].weight.detach().double().numpy())
     np.testing.assert_array_equal(bias.to_numpy(), module.bias["item"].weight.detach().double().numpy()[:, 0])
 
@@ -477,13 +480,16 @@ class Halves(nn.Module):
 
 def test_a_distribution_is_given_where_every_id_was_trained() -> None:
     model = story(model="pmf")
-    two = evolve(model, gives=("distribution",), predictor=NetworkPredictor(model.predictor.module, Halves(), "cpu"))
+    halves = Scored(model.predictor.scored.module, Halves())
+    two = evolve(model, gives=("distribution",), predictor=NetworkPredictor(halves, "cpu"), levels=(1.0, 2.0))
     answers = two.answer(pairs_of([("a", 3), ("b", 2), ("b", 1)]))
     assert answers.distribution is not None
     assert answers.distribution.shape == (3, 2)
     np.testing.assert_allclose(answers.distribution.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(1 + answers.distribution[:, 1], answers.rating, rtol=1e-6)
-    assert two.answer(pairs_of([("a", 3), ("new", 2)])).distribution is None
+    guess = evolve(two, policy=Policy("guess", "guess", lambda *_: Gives(np.array([1.5]))))
+    mixed = guess.answer(pairs_of([("a", 3), ("new", 2)]))
+    assert (mixed.distribution, mixed.levels, mixed.rating[1]) == (None, None, 1.5)
     assert model.answer(pairs_of([("a", 3)])).distribution is None
 
 
@@ -495,7 +501,7 @@ def test_chunks_change_no_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = pairs_of([(user, item) for user in "ab" for item in (1, 2, 3)] * 3)
     whole = model.predict(pairs)
     sizes: list[int] = []
-    model.predictor.module.register_forward_hook(lambda module, given, out: sizes.append(len(out)))
+    model.predictor.scored.module.register_forward_hook(lambda module, given, out: sizes.append(len(out)))
     monkeypatch.setattr(prediction_module, "CHUNK", 7)
     pd.testing.assert_frame_equal(model.predict(pairs), whole, check_exact=True)
     assert sizes == [7, 7, 7]
@@ -505,7 +511,7 @@ def test_chunks_change_no_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_row_is_the_same_to_the_last_bit_wherever_it_stands(factors: int) -> None:
     torch.manual_seed(factors)
     predictor = NetworkPredictor(
-        pmf(Pmf(factors, 0.5), Spec(30, 41, 1)), squared_error(Mse((0.0, 5.5)), cfplug.Scale(1, 5)), "cpu"
+        Scored(pmf(Pmf(factors, 0.5), Spec(30, 41, 1)), squared(Mse((0.0, 5.5)), cfplug.Scale(1, 5))), "cpu"
     )
     rng = np.random.default_rng(0)
     batch, order = Batch(rng.integers(0, 30, 1500), rng.integers(0, 41, 1500)), rng.permutation(1500)
@@ -528,7 +534,7 @@ def test_a_module_predicts_as_in_evaluation_and_without_gradients() -> None:
             return outputs
 
     module = Noisy().train()
-    predictor = NetworkPredictor(module, squared_error(Mse(), cfplug.Scale(1, 5)), "cpu")
+    predictor = NetworkPredictor(Scored(module, squared(Mse(), cfplug.Scale(1, 5))), "cpu")
     users = np.arange(40) % 2
     found = predictor.predict(Batch(users, users))
     np.testing.assert_array_equal(found, module.out.weight.detach().double().numpy()[users, 0])
@@ -543,3 +549,243 @@ def test_changing_an_answer_does_not_change_the_model(model: str) -> None:
     one.answer(pairs).rating[:] = 99.0
     pd.testing.assert_frame_equal(one.predict(pairs), before)
     assert (one.biases("item") < 9).all()
+
+
+# Models that look at the rating's time and context
+
+NOW = pd.Timestamp("2003-04-05 06:00")
+"""The latest training time of `looking`."""
+
+
+@frozen(eq=False)
+class Looks:
+    """rating = hour + 100 for a tv - 1000 if the volume is not known + the code of the item / 1000."""
+
+    features: Features
+
+    def predict(self, batch: Batch) -> np.ndarray:
+        context = batch.context
+        hour, volume = context["time.hour"] - 1.0, context["context.volume"]
+        tv = context["context.device"] == 1 + self.features.each[0].values.index("tv")
+        rating: np.ndarray = hour + 100 * tv - 1000 * volume[:, 1] + batch.item / 1000
+        return rating
+
+
+def looked() -> Dataset:
+    """Users a and b and items 1 to 4, of which 4 has no rating among the first four."""
+    table = pairs_of([("a", 1), ("a", 2), ("b", 1), ("b", 3), ("b", 4)]).assign(
+        rating=[5.0, 4.0, 2.0, 1.0, 3.0],
+        time=pd.to_datetime(["2001-01-01 05:00", "2003-04-05 06:00", None, "2002-01-01 07:00", "2009-01-01 09:00"]),
+        device=["tv", "phone", "tv", "phone", "tv"],
+        volume=[1.0, 2.0, 3.0, np.nan, 9.0],
+    )
+    return Dataset.build("looked", table, column("user", ["a", "b"]), column("item", [1, 2, 3, 4]))
+
+
+def looking() -> FittedModel:
+    """A model of the first four ratings."""
+    dataset = looked()
+    catalogue, rows = Catalogue.of(dataset), np.arange(4)
+    features, _ = learn(FeatureChoice(time=("hour",), context=("device", "volume")), dataset, rows)
+    support = Support.of(catalogue.interactions(dataset.ratings, rows))
+    model = FittedModel("looks", "ours/looks", 0, (), catalogue, support, Looks(features), POLICIES["item-mean"])
+    return evolve(model, features=features)
+
+
+def test_a_question_is_answered_by_its_own_time_and_context() -> None:
+    pairs = pairs_of([("a", 3), ("new", 1), ("b", 2), ("a", 1)]).assign(
+        time=pd.to_datetime(["2030-01-01 21:00", "2030-01-01 00:00", "2030-01-01 04:00", "2030-01-01 01:00"]),
+        volume=[1.0, 2.0, np.nan, 5.0],
+        device=["phone", "tv", "tv", "radio"],
+        other="left alone",
+    )
+    answer = looking().predict(pairs)
+    assert list(answer.columns) == ["user", "item", "prediction", "origin"]
+    assert answer["prediction"].drop(index=1).tolist() == [21.002, 4 + 100 - 1000 + 0.001, 1.0]
+    assert answer["origin"].tolist() == [WARM, "mean", WARM, WARM]
+
+
+def test_a_strategy_sees_the_columns_of_the_rating_that_the_model_looks_at() -> None:
+    seen: list[str] = []
+
+    class Spy:
+        def predict(self, pairs: pd.DataFrame) -> np.ndarray:
+            seen.extend(pairs.columns)
+            return np.zeros(len(pairs))
+
+    model = evolve(looking(), policy=Policy("spy", "guess", lambda *_: Spy()))
+    model.predict(pairs_of([("new", 1)]).assign(time=NOW, device="tv", volume=1.0, other=0))
+    assert seen == ["user", "item", "time", "device", "volume"]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"drop": "time"}, "pairs need a column called time, which the model looks at"),
+        (
+            {"drop": "volume", "volum": 1.0},
+            "pairs need a column called volume, which the model looks at; did you mean volum?",
+        ),
+        ({"time": 978_300_760}, "column time: must hold times; is of type int64"),
+        ({"volume": float("inf")}, "row 0, column volume: a number is finite or missing; is inf"),
+    ],
+)
+def test_a_question_without_what_the_model_looks_at_is_refused(change: dict[str, Any], text: str) -> None:
+    pairs = pairs_of([("a", 1), ("b", 1)]).assign(time=NOW, device="tv", volume=1.0)
+    gone = [change.pop("drop")] if "drop" in change else []
+    with pytest.raises(DataError) as caught:
+        looking().predict(pairs.drop(columns=gone).assign(**change))
+    assert str(caught.value) == text
+
+
+def test_a_recommendation_is_for_the_latest_training_time_if_no_time_is_given() -> None:
+    model, context = looking(), {"device": "tv", "volume": 1.0}
+    best = model.recommend("a", 1, context=context)
+    assert best[["item", "prediction"]].to_numpy().tolist() == [[3, NOW.hour + 100 + 0.002]]
+    pd.testing.assert_frame_equal(model.recommend("a", 1, context={**context, "time": NOW}), best)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2001-01-01 21:00",
+        "2001-01-01T21:00Z",
+        "2001-01-02 06:00+09:00",
+        pd.Timestamp("2001-01-01 21:00"),
+        pd.Timestamp("2001-01-01 21:00").to_pydatetime(),
+        np.datetime64("2001-01-01T21:00"),
+    ],
+    ids=str,
+)
+def test_a_recommendation_is_for_the_time_and_context_that_are_given(time: Any) -> None:
+    given_ = {"time": time, "device": "phone", "volume": 1.0}
+    best = looking().recommend("b", 2, exclude_seen=False, context=given_)
+    assert best[["item", "prediction"]].to_numpy().tolist() == [[3, 21.002], [2, 21.001]]
+    assert looking().recommend("b", 1, context={**given_, "volume": None})["prediction"].tolist() == [21.001 - 1000]
+
+
+@pytest.mark.parametrize(
+    ("context", "text"),
+    [
+        ({}, "pairs need a column called device, which the model looks at"),
+        ({"device": "tv"}, "pairs need a column called volume, which the model looks at"),
+        (
+            {"device": "tv", "volum": 1.0},
+            "context: looks looks at time, device, volume; is given volum; did you mean volume?",
+        ),
+        ({"user": "b"}, "context: looks looks at time, device, volume; is given user"),
+        (
+            {"device": "tv", "volume": 1.0, "time": 978_300_760},
+            "context: time must be a time, such as '2001-02-03 04:05'; is 978300760",
+        ),
+        (
+            {"device": "tv", "volume": 1.0, "time": "soon"},
+            "context: time must be a time, such as '2001-02-03 04:05'; is 'soon'",
+        ),
+        (
+            {"device": "tv", "volume": 1.0, "time": None},
+            "context: time must be a time, such as '2001-02-03 04:05'; is None",
+        ),
+    ],
+    ids=str,
+)
+def test_a_context_that_is_not_what_the_model_looks_at_is_refused(context: dict[str, Any], text: str) -> None:
+    with pytest.raises(DataError) as caught:
+        looking().recommend("a", 1, context=context)
+    assert str(caught.value) == text
+
+
+def test_a_model_that_looks_at_no_context_is_given_none() -> None:
+    with pytest.raises(DataError) as caught:
+        story().recommend("a", 1, context={"time": NOW})
+    assert str(caught.value) == "context: bias looks at no column of the rating; is given time"
+
+
+# Lists
+
+
+@quick
+@given(data=drawn(), model=models, k=st.integers(1, 6), draw=st.data())
+def test_lists_are_the_best_of_what_training_saw_and_the_user_did_not_rate_there(
+    data: Data, model: str, k: int, draw: Any
+) -> None:
+    one, known = fitted(data, model), {row[1] for row in data.trained}
+    users = draw.draw(st.lists(st.sampled_from(range(len(data.users))), min_size=1, max_size=4))
+    train = one.catalogue.encode(pairs_of([row[:2] for row in data.trained]))
+    lists = one.top(np.array(users), train, k)
+    assert lists.shape == (len(users), k)
+    for user, found in zip(users, lists, strict=True):
+        rated = {row[1] for row in data.trained if row[0] == data.users[user]}
+        left = [code for code, item in enumerate(data.items) if item in known - rated]
+        answers = one.predict(pairs_of([(data.users[user], data.items[code]) for code in left]))["prediction"].tolist()
+        order = sorted(range(len(left)), key=lambda at: (-answers[at], at))[:k]
+        assert found.tolist() == [left[at] for at in order] + [-1] * (k - len(order))
+
+
+def test_lists_are_the_same_however_many_are_asked_about_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = story(model="pmf")
+    seen = model.catalogue.encode(pairs_of([("a", 1), ("b", 3)]))
+    users = np.array([1, 0, 1, 2])
+    whole = model.top(users, seen, 2)
+    for pairs in (1, 3, 7):
+        monkeypatch.setattr(prediction_module, "PAIRS", pairs)
+        assert model.top(users, seen, 2).tolist() == whole.tolist()
+
+
+def test_lists_are_made_for_the_latest_training_time() -> None:
+    model = looking()
+    asked_at: list[Any] = []
+
+    @frozen(eq=False)
+    class ByHour:
+        def predict(self, batch: Batch) -> np.ndarray:
+            asked_at.extend(batch.context["time.hour"] - 1)
+            return -batch.item.astype(float)
+
+    features, _ = learn(FeatureChoice(time=("hour",)), looked(), np.arange(4))
+    model = evolve(model, predictor=ByHour(), features=features)
+    lists = model.top(np.array([1, 0]), Batch(np.array([0]), np.array([0])), 3)
+    assert lists.tolist() == [[0, 1, 2], [1, 2, -1]]
+    assert set(asked_at) == {NOW.hour}
+
+
+# Distributions
+
+
+def halves(policy: Policy | None) -> FittedModel:
+    """A model of two levels, 1 and 5."""
+    model = story(model="pmf")
+    scored = Scored(model.predictor.scored.module, Halves())
+    training = model.catalogue.encode(pairs_of([("a", 1), ("a", 2), ("b", 1), ("b", 3)]))
+    train = cfplug.Interactions(training, np.array([5.0, 5.0, 1.0, 1.0]), 3, 5)
+    support = Support.of(train, (1.0, 5.0))
+    return evolve(
+        model,
+        gives=("distribution",),
+        predictor=NetworkPredictor(scored, "cpu"),
+        support=support,
+        levels=(1.0, 5.0),
+        policy=policy,
+    )
+
+
+def test_a_strategy_that_gives_a_distribution_fills_in_for_newcomers() -> None:
+    pairs = pairs_of([("a", 3), ("new", 1), ("b", 2), ("a", 5)])
+    answers = halves(POLICIES["item-mean"]).answer(pairs)
+    assert answers.distribution is not None
+    assert answers.levels is not None
+    assert answers.levels.tolist() == [1.0, 5.0]
+    np.testing.assert_allclose(answers.distribution.sum(axis=1), 1, rtol=1e-6)
+    alone = halves(None).answer(pairs.iloc[[0, 2]]).distribution
+    np.testing.assert_array_equal(answers.distribution[[0, 2]], alone)
+    np.testing.assert_allclose(answers.distribution[[1, 3]] @ answers.levels, answers.rating[[1, 3]])
+    assert answers.distribution[1].tolist() == pytest.approx([(1 + 2 * 0.5) / 4, (1 + 2 * 0.5) / 4])
+    assert answers.distribution[3].tolist() == pytest.approx([(0 + 2 * 0.5) / 4, (2 + 2 * 0.5) / 4])
+
+
+def test_codes_come_with_an_answer() -> None:
+    answers = story().answer(pairs_of([("a", 3), ("new", 1), ("c", 99)]))
+    assert answers.user is not None
+    assert answers.item is not None
+    assert (answers.user.tolist(), answers.item.tolist()) == ([0, -1, 2], [2, 0, -1])
+    assert answers.top is None

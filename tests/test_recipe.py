@@ -31,7 +31,7 @@ from cfplug.errors import Place, RecipeError, is_one_line
 from cfplug.params import parameters
 from cfplug.recipe import KEYS, Claim, Heading, Recipe, parse_recipe, read_recipe, read_use
 from cfplug.registry import Registry, assemble, load
-from cfplug.settings import TrainSettings
+from cfplug.settings import FeatureChoice, TrainSettings
 
 At = tuple[str | int, ...]
 
@@ -407,7 +407,7 @@ def claims(draw: st.DrawFn, models: Items, metrics: Items | None) -> Table:
             lambda leaf: attrs.evolve(leaf, wrong=("0.5", True, [1], {"a": 1}))
         ),
     }
-    optional = {"part": choice("valid", "test", "train"), "source": text(texts, "a\x1b[2Jb")}
+    optional = {"part": choice("valid", "test"), "source": text(texts, "a\x1b[2Jb")}
     which = text(st.sampled_from([*map(called, models.items)]), "nonesuch-zz")
     (needed if len(models.items) > 1 else optional)["model"] = which
     return draw(table(needed, optional, wrong=(5, None, True, "words", [1])))
@@ -476,7 +476,7 @@ def test_the_style_of_the_text_does_not_matter(tree: Table, first: int, second: 
 def test_the_resolved_recipe_leaves_nothing_to_defaults(tree: Table, style: int) -> None:
     recipe = read(Page.of(tree, style).text)
     root = cfplug.document.parse(recipe.resolved(), SOURCE)[0].plain()
-    assert set(root) == set(KEYS) - {"loss", "train", "seed"}
+    assert set(root) == set(KEYS) - {"features", "loss", "train", "seed"}  # each model has its own
     uses = [root["data"], root["split"], *root["models"], *root["metrics"], *root["analyzers"]]
     uses += [model["loss"] for model in root["models"] if "loss" in model]
     uses += [] if root["unknown"] == "error" else [root["unknown"]]
@@ -1092,7 +1092,7 @@ OVERRIDES: list[tuple[list[str], str]] = [
     (["trian.epochs=3"], "--set argument 1: trian: unknown key of a recipe; did you mean train?"),
     (["seed=1", "models.0.factors=x"], "--set argument 2: models[0].factors: must be a whole number; is 'x'"),
     (["models.1=mean"], "--set argument 1: models[1]: no such position; models has 1 entry"),
-    (["train.epochs="], "--set argument 1: train.epochs: must be a whole number; is null"),
+    (["train.batch_size="], "--set argument 1: train.batch_size: must be a whole number; is null"),
     (["data=csv"], "--set argument 1: data: csv needs ratings: the file of ratings, one a row"),
     (["models=[mean]", "loss.range=[0, 6]"], "--set argument 2: loss: no model of this recipe learns by gradient"),
     (
@@ -1214,6 +1214,32 @@ def test_a_metric_that_the_loss_cannot_serve_is_told() -> None:
     assert told_by(plugins, text.replace(", mean", "") + "loss: levels\n") == []
 
 
+def test_a_metric_that_one_model_can_serve_is_allowed_but_no_claim_about_another() -> None:
+    plugins = with_plugin(
+        losses=[cfplug.Loss("levels", build="a:b", gives=["distribution"])],
+        metrics=[cfplug.Metric("log-loss", score="a:b", needs=["distribution"])],
+    )
+    text = "data: synthetic\nloss: levels\nmodels: [pmf, mean]\nmetrics: [mse, log-loss]\nclaims:\n"
+    claim = "- {metric: log-loss, model: MODEL, at_most: 1}\n"
+    assert told_by(plugins, text + claim.replace("MODEL", "pmf")) == []
+    assert told_by(plugins, text + claim.replace("MODEL", "mean")) == [
+        "r.yaml:6:3: claims[0]: log-loss needs a distribution, and the model mean, which fits itself, gives none"
+    ]
+
+
+def test_a_policy_for_unknown_ids_must_serve_the_metrics_too() -> None:
+    plugins = with_plugin(
+        losses=[cfplug.Loss("levels", build="a:b", gives=["distribution"])],
+        metrics=[cfplug.Metric("log-loss", score="a:b", needs=["distribution"])],
+        cold_starts=[cfplug.ColdStart("guess", adapt="a:b")],
+    )
+    text = "data: synthetic\nloss: levels\nmodels: [pmf]\nmetrics: [log-loss]\nunknown: POLICY\n"
+    assert told_by(plugins, text.replace("POLICY", "item-mean")) == []
+    assert told_by(plugins, text.replace("POLICY", "guess")) == [
+        "r.yaml:4:11: metrics[0]: log-loss needs a distribution, and guess, which answers for unknown ids, gives none"
+    ]
+
+
 def test_a_name_that_two_plugins_give_breaks_only_the_recipe_that_uses_it() -> None:
     plugins = with_plugin(
         losses=[cfplug.Loss("mse", build="a:b")],
@@ -1294,3 +1320,126 @@ def test_the_problems_of_a_component_alone_are_told_like_those_of_a_recipe() -> 
         'synthetc: use: no source called "synthetc"; did you mean synthetic? (cfplug list sources)\n'
         "1 problem; nothing was run."
     )
+
+
+# Features
+
+
+TABULAR = "data: synthetic\nmodels: [tabular, pmf]\n"
+"""A model that looks at features and one that does not, on the first two lines."""
+
+
+@pytest.mark.parametrize(
+    ("features", "choice"),
+    [
+        ("{user: [age], item: all, time: [month]}", FeatureChoice(("age",), ("all",), ("month",))),
+        ("{item: [all], context: [device, mood]}", FeatureChoice(item=("all",), context=("device", "mood"))),
+        ("all", FeatureChoice(("all",), ("all",), ("all",), ("all",))),
+        ("{}", FeatureChoice()),
+    ],
+)
+def test_features_are_read_and_survive_the_resolved_recipe(features: str, choice: FeatureChoice) -> None:
+    recipe = read(f"{TABULAR}features: {features}\n")
+    assert [model.features for model in recipe.models] == [choice, None]
+    assert [model.features for model in read(recipe.resolved()).models] == [choice, None]
+    assert read(f"{TABULAR}\n", f"features={features}").models == recipe.models
+
+
+def test_without_features_a_model_that_could_look_at_some_sees_ids_alone() -> None:
+    assert [model.features for model in read(TABULAR).models] == [FeatureChoice(), None]
+
+
+def test_a_model_has_its_own_features_in_place_of_those_of_the_recipe() -> None:
+    text = """\
+data: synthetic
+features: {item: all}
+models:
+  - {use: tabular, features: {user: [age]}}
+  - {use: tabular, name: second}
+  - {use: tabular, name: third, features: all}
+"""
+    first, second, third = (model.features for model in read(text).models)
+    assert (first, second) == (FeatureChoice(user=("age",)), FeatureChoice(item=("all",)))
+    assert third == FeatureChoice(("all",), ("all",), ("all",), ("all",))
+
+
+@pytest.mark.parametrize(
+    ("sets", "choice"),
+    [
+        (["features.user=[age]"], FeatureChoice(user=("age",))),
+        (["features.user=all", "features.time=[hour]"], FeatureChoice(user=("all",), time=("hour",))),
+        (["models.0.features.item=all"], FeatureChoice(item=("all",))),
+    ],
+)
+def test_an_override_may_name_features(sets: list[str], choice: FeatureChoice) -> None:
+    assert read(TABULAR, *sets).models[0].features == choice
+
+
+PARTS_OF_TIME = "all, year, month, day-of-week, hour, elapsed, item-age"
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ("{user: age}", "r.yaml:3:18: features.user: must be a list of texts; is 'age'"),
+        ("{user: null}", "r.yaml:3:18: features.user: must be a list of texts; is null"),
+        ("{user: [3]}", "r.yaml:3:19: features.user[0]: must be text; is 3"),
+        ("{users: [age]}", "r.yaml:3:12: features.users: unknown parameter of features; did you mean user?"),
+        (
+            "{time: [month, hours]}",
+            f"r.yaml:3:26: features.time[1]: must be one of {PARTS_OF_TIME}; is 'hours'; did you mean hour?",
+        ),
+        ("{user: [all, age]}", "r.yaml:3:18: features.user: all stands alone; is ['all', 'age']"),
+        ("{item: [year, year]}", "r.yaml:3:18: features.item: names a column twice; is ['year', 'year']"),
+        ("{user: [age], user: all}", "r.yaml:3:25: features.user: given twice; first on line 3"),
+        ("[age]", "r.yaml:3:11: features: must be a table of keys, or all; is ['age']"),
+        ("every", "r.yaml:3:11: features: must be a table of keys, or all; is 'every'"),
+        ("null", "r.yaml:3:11: features: must be a table of keys, or all; is null"),
+    ],
+)
+def test_faults_of_features_are_told_at_their_place(features: str, message: str) -> None:
+    assert [*map(str, told(f"{TABULAR}features: {features}\n"))] == [message]
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ("models: [pmf]\nfeatures: all\n", ["r.yaml:3:1: features: no model of this recipe looks at features"]),
+        (
+            "models: [bias, mean]\nfeatures: {user: [age]}\n",
+            ["r.yaml:3:1: features: no model of this recipe looks at features"],
+        ),
+        (
+            "models: [{use: pmf, features: all}]\n",
+            ["r.yaml:2:21: models[0].features: pmf looks at no features"],
+        ),
+        (
+            "models: [{use: bias, features: all}]\n",
+            ["r.yaml:2:22: models[0].features: bias fits itself and takes no features"],
+        ),
+        (
+            "models: [{use: tabular, features: {time: [hour, age]}}]\n",
+            [f"r.yaml:2:49: models[0].features.time[1]: must be one of {PARTS_OF_TIME}; is 'age'"],
+        ),
+        (
+            "models: [tabluar]\nfeatures: all\n",
+            ['r.yaml:2:10: models[0]: no model called "tabluar"; did you mean tabular? (cfplug list models)'],
+        ),
+        (
+            "models: [tabular]\nfeaturs: all\n",
+            ["r.yaml:3:1: featurs: unknown key of a recipe; did you mean features?"],
+        ),
+    ],
+)
+def test_features_that_no_model_looks_at_are_told(text: str, messages: list[str]) -> None:
+    assert [*map(str, told(f"data: synthetic\n{text}"))] == messages
+
+
+# Metrics that need a distribution
+
+
+@pytest.mark.parametrize("unknown", ["error", "item-mean", "global-mean"])
+@pytest.mark.parametrize("loss", ["cross-entropy", "ordinal"])
+def test_a_metric_that_needs_a_distribution_is_accepted_where_there_is_one(loss: str, unknown: str) -> None:
+    text = f"data: synthetic\nmodels: [pmf]\nloss: {loss}\nmetrics: [nll, accuracy, ece, rps]\nunknown: {unknown}\n"
+    assert told(text) == []

@@ -50,7 +50,15 @@ VARYING = {"environment.json", "history.csv", "report.html", "files.json"}
 def numbers(path: Path) -> dict[str, bytes]:
     """Every file that two runs of one recipe must have in common, to the last byte."""
     files = {each.relative_to(path).as_posix(): each for each in path.rglob("*") if each.is_file()}
-    return {name: each.read_bytes() for name, each in sorted(files.items()) if name not in VARYING}
+    same = {name: each for name, each in sorted(files.items()) if not {name, each.name} & {*VARYING, "seconds.json"}}
+    return {name: untimed(each) for name, each in same.items()}
+
+
+def untimed(file: Path) -> bytes:
+    """A file; where it is the comparison, without the seconds of training in it."""
+    if file.name != "comparison.csv":
+        return file.read_bytes()
+    return pd.read_csv(file, dtype=str).drop(columns="seconds").to_csv().encode()
 
 
 def assert_same(path: Path, other: Path) -> None:
@@ -134,6 +142,7 @@ def test_the_same_recipe_twice_gives_the_same_bytes(written: Callable[[str], Pat
     assert set(numbers(again.path)) >= {
         *("metrics.json", "claims.json", "predictions.parquet"),
         *(f"models/{model}/{name}" for model in PLACES for name in ("weights.safetensors", "model.json")),
+        "comparison.csv",
     }
 
 
@@ -489,7 +498,7 @@ def test_a_disk_that_is_full_later_costs_nothing_that_was_finished(
     written: Callable[[str], Path], whole_one: Run, tmp_path: Path
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", full_at(14))
+        patch.setattr(os, "fsync", full_at(16))
         with pytest.raises(ArtifactError) as caught:
             cfplug.run(written(ONE), out=tmp_path, teller=Quiet())
     (partial,) = left_of(tmp_path)
@@ -703,15 +712,14 @@ def test_ids_that_training_never_saw_stop_a_run_whose_policy_is_error(
     assert origins == ["warm", "mean", "mean", "mean"]
 
 
-@pytest.mark.parametrize("part", ["test", "train"])
 def test_a_claim_about_a_part_that_is_not_measured_stops_before_training(
-    written: Callable[[str], Path], tmp_path: Path, part: str
+    written: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    recipe = written(f"{BASE}claims: [{{metric: mse, at_most: 1}}, {{metric: mse, at_most: 1, part: {part}}}]\n")
+    recipe = written(f"{BASE}claims: [{{metric: mse, at_most: 1}}, {{metric: mse, at_most: 1, part: test}}]\n")
     with pytest.raises(RecipeError) as caught:
         cfplug.run(recipe, out=tmp_path, teller=Quiet())
     assert str(caught.value) == (
-        f"{recipe}: claims[1].part: {part} is not measured; valid will be\n1 problem; nothing was run."
+        f"{recipe}: claims[1].part: test is not measured; valid will be\n1 problem; nothing was run."
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -778,6 +786,7 @@ def test_claims_are_kept_as_data(whole: Run) -> None:
     assert json.loads((whole.path / "claims.json").read_text()) == [
         {
             "model": "pmf",
+            "fold": "",
             "part": "valid",
             "metric": "mse",
             "claimed": "at most 99",
@@ -787,6 +796,7 @@ def test_claims_are_kept_as_data(whole: Run) -> None:
         },
         {
             "model": "bias",
+            "fold": "",
             "part": "valid",
             "metric": "mae",
             "claimed": "at most 1e-09",
@@ -827,6 +837,208 @@ def test_the_learner_of_a_run_goes_on_by_hand(written: Callable[[str], Path], tm
         assert learner.validate()[0] == pytest.approx(history["valid_loss"].iloc[-1], rel=1e-6)
         assert made.values("pmf", "mse").item() == pytest.approx(learner.validate()[0], rel=1e-6)
         learner.fit_one_cycle(1)
+
+
+# Folds
+
+
+def two_folds(dataset: Any, params: Any, context: Any) -> dict[str, cfplug.Split]:
+    """Every fifth rating validates, from one start in u2 and from another in u1; other ratings for another seed."""
+    rows = np.roll(np.arange(len(dataset.ratings)), context.seed)
+    return {fold: cfplug.Split(rows[rows % 5 != at], rows[rows % 5 == at]) for fold, at in (("u2", 1), ("u1", 0))}
+
+
+FOLDED = f"{RECIPE}split: own\n".replace("model: bias}", "model: bias, fold: u1}")
+FOLD_PLACES = [
+    f"{model}-fold-{fold}-seed-{seed}" for seed in (7, 3) for fold in ("u2", "u1") for model in ("pmf", "bias")
+]
+
+
+@pytest.fixture
+def folding(plugin: Callable[..., Registry]) -> Registry:
+    return plugin(cfplug_splits=lambda: [cfplug.Splitter("own", split=two_folds)])
+
+
+def test_every_model_is_trained_and_measured_on_each_fold_of_each_seed(
+    folding: Registry, written: Callable[[str], Path], tmp_path: Path
+) -> None:
+    words = Words()
+    made = run_with(folding, written(FOLDED), tmp_path, words)
+    expected = [(model, seed, fold) for seed in (7, 3) for fold in ("u2", "u1") for model in ("pmf", "bias")]
+    assert [(model.name, model.seed, model.fold) for model in made.models] == expected
+    found = made.metrics[["model", "seed", "fold"]].drop_duplicates()
+    assert list(found.itertuples(index=False, name=None)) == expected
+    assert sorted(path.name for path in (made.path / "models").iterdir()) == sorted(FOLD_PLACES)
+    assert [text for text in words.said if text.startswith("fold ")] == ["fold u2", "fold u1"] * 2
+    kept = made.predictions()
+    for (model, seed, fold), rows in kept.groupby(["model", "seed", "fold"]):
+        told = made.find(model, seed, fold).predict(rows)["prediction"]
+        assert told.tolist() == rows["prediction"].tolist()
+        metrics = made.metrics.set_index(["model", "seed", "fold", "metric"])["value"]
+        assert metrics[model, seed, fold, "mae"] == pytest.approx((told - rows["rating"]).abs().mean(), rel=1e-12)
+    history = pd.read_csv(made.path / "history.csv")
+    assert history[["seed", "fold", "epoch"]].values.tolist() == [
+        [seed, fold, epoch] for seed in (7, 3) for fold in ("u2", "u1") for epoch in (1, 2)
+    ]
+    assert made.learner is made.learners["pmf", 7, "u2"]
+    assert set(made.learners) == {("pmf", seed, fold) for seed in (7, 3) for fold in ("u2", "u1")}
+
+
+def test_folds_are_compared_and_claimed_one_by_one_and_analyzed_once(
+    folding: Registry, written: Callable[[str], Path], tmp_path: Path
+) -> None:
+    made = run_with(folding, written(FOLDED), tmp_path)
+    of_fold = made.values("bias", "mae", fold="u1")
+    assert len(of_fold) == 2
+    assert [claim.value for claim in made.claims()] == [made.values("pmf", "mse").mean(), of_fold.mean()]
+    assert [each["fold"] for each in json.loads((made.path / "claims.json").read_text())] == ["", "u1"]
+    compared = pd.read_csv(made.path / "comparison.csv")
+    assert compared[["fold", "model"]].values.tolist() == [[fold, m] for fold in ("u2", "u1") for m in ("pmf", "bias")]
+    assert [section.title for section in made.sections] == ["Item biases of pmf", "Item biases of bias"]
+    page = (made.path / "report.html").read_text()
+    assert "all folds" in page
+    assert "mse on valid, beside pmf" in page
+
+
+def test_an_opened_run_of_folds_is_the_run_that_was_left(
+    folding: Registry, written: Callable[[str], Path], tmp_path: Path
+) -> None:
+    made = run_with(folding, written(FOLDED), tmp_path)
+    opened = cfplug.open_run(made.path)
+    pd.testing.assert_frame_equal(opened.metrics, made.metrics, check_exact=True)
+    assert (str(opened), opened.claims(), opened.compared()) == (str(made), made.claims(), made.compared())
+    asked = pd.DataFrame({"user": [3, 1, 31], "item": [2, 17, 5]})
+    for left, found in zip(made.models, opened.models, strict=True):
+        assert (found.name, found.seed, found.fold, found.seconds) == (left.name, left.seed, left.fold, left.seconds)
+        pd.testing.assert_frame_equal(found.predict(asked), left.predict(asked), check_exact=True)
+    assert repr(opened.find("pmf", 3, "u1")).startswith("pmf (factors/pmf, seed 3, fold u1): trained on ")
+
+
+@pytest.mark.parametrize(
+    ("at", "times", "kept"),
+    [
+        ("epoch 1 of 2", 1, []),
+        ("epoch 1 of 2", 2, FOLD_PLACES[:2]),
+        ("round 10 of 10", 3, FOLD_PLACES[:5]),
+        ("writing", 1, FOLD_PLACES),
+    ],
+)
+def test_a_run_of_folds_that_was_stopped_goes_on_to_the_same_bytes(
+    folding: Registry, written: Callable[[str], Path], tmp_path: Path, at: str, times: int, kept: list[str]
+) -> None:
+    unbroken = run_with(folding, written(FOLDED), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run_with(folding, written(FOLDED), tmp_path / "runs", Words(at, times))
+    (partial,) = left_of(tmp_path / "runs")
+    assert sorted(path.parent.name for path in partial.rglob("model.json")) == sorted(kept)
+    resumed = cfplug.resume(partial, teller=Quiet())
+    assert_same(resumed.path, unbroken.path)
+    pd.testing.assert_frame_equal(resumed.metrics, unbroken.metrics, check_exact=True)
+    assert all(model.seconds > 0 for model in resumed.models)
+
+
+def test_observers_are_told_of_which_fold_a_step_and_an_epoch_are(
+    plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
+) -> None:
+    told: list[Any] = []
+    registry = plugin(
+        cfplug_splits=lambda: [cfplug.Splitter("own", split=two_folds)],
+        cfplug_step_finished=lambda event: told.append(event),
+        cfplug_epoch_finished=lambda event: told.append(event),
+    )
+    run_with(registry, written(FOLDED.replace("seeds: [7, 3]", "seed: 7")), tmp_path)
+    assert [each.fold for each in told if isinstance(each, EpochFinished)] == ["u2", "u2", "u1", "u1"]
+    steps = [each for each in told if isinstance(each, StepFinished)]
+    assert {step: [each.fold for each in steps if each.step == step] for step in ("split", "train", "analyze")} == {
+        "split": [""],
+        "train": ["u2", "u2", "u1", "u1"],
+        "analyze": ["u2", "u2"],
+    }
+
+
+HALVES = cfplug.Split(np.arange(100), np.arange(100, 200))
+
+
+@pytest.mark.parametrize(
+    ("folds", "error", "text", "note"),
+    [
+        ({}, PluginError, "split gave a mapping without folds; it needs at least one", None),
+        (
+            {"u1": HALVES, "U1": HALVES},
+            PluginError,
+            "split gave folds of which bias on fold u1 and bias on fold U1 would share models/bias-fold-U1",
+            None,
+        ),
+        (
+            {"u1": HALVES, "u2": cfplug.Split(np.arange(100), np.arange(100, 199))},
+            DataError,
+            "row 199: the split loses 1 rows",
+            "in fold u2",
+        ),
+    ],
+    ids=["none", "one folder", "lost row"],
+)
+def test_folds_that_are_none_are_told(
+    plugin: Callable[..., Registry],
+    written: Callable[[str], Path],
+    tmp_path: Path,
+    folds: dict[Any, Any],
+    error: type[Exception],
+    text: str,
+    note: str | None,
+) -> None:
+    registry = plugin(cfplug_splits=lambda: [cfplug.Splitter("own", split=lambda dataset, params, context: folds)])
+    path = written(f"{BASE}split: own\n")
+    with pytest.raises(error) as caught:
+        run_with(registry, path, tmp_path)
+    assert str(caught.value) == text
+    step = f"in step split: mine/own of plugin mine (tests 1.0), {path}:3:8"
+    assert caught.value.__notes__ == [*([note] if note else []), step]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("split", "claim", "problem"),
+    [
+        ("own", "fold: u1x", "fold: the split has no fold called 'u1x'; did you mean u1? (it has u2, u1)"),
+        ("random", "fold: u1", "fold: the split has no fold called 'u1' (it gives one split, without a name)"),
+        ("own", "fold: u1, part: test", "part: test is not measured; valid will be"),
+    ],
+)
+def test_a_claim_about_a_fold_that_will_not_be_measured_stops_before_training(
+    folding: Registry, written: Callable[[str], Path], tmp_path: Path, split: str, claim: str, problem: str
+) -> None:
+    path = written(
+        f"{BASE}split: {split}\nclaims: [{{metric: mse, at_most: 9}}, {{metric: mse, at_most: 1, {claim}}}]\n"
+    )
+    with pytest.raises(RecipeError) as caught:
+        run_with(folding, path, tmp_path)
+    assert str(caught.value) == f"{path}: claims[1].{problem}\n1 problem; nothing was run."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ids_that_training_never_saw_are_told_with_their_fold_before_any_training(
+    plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"user": [*range(11), 99], "item": [n % 3 for n in range(12)], "rating": 3.0})
+    frame = pd.concat([frame, frame.iloc[:11].assign(item=(frame["item"].iloc[:11] + 1) % 3)], ignore_index=True)
+    rows = np.arange(len(frame))
+    folds = {name: cfplug.Split(rows[rows != row], rows[[row]]) for name, row in (("warm", 0), ("cold", 11))}
+    registry = plugin(
+        cfplug_sources=lambda: [cfplug.Source("own", read=gives(cfplug.Dataset.build("own", frame)))],
+        cfplug_splits=lambda: [cfplug.Splitter("own", split=lambda dataset, params, context: folds)],
+    )
+    text = "data: own\nsplit: own\nmodels: [bias]\n"
+    words = Words()
+    with pytest.raises(UnknownIdError) as caught:
+        run_with(registry, written(f"{text}unknown: error\n"), tmp_path, words)
+    assert caught.value.__notes__ == ["in fold cold"]
+    assert not any(said.startswith("fold ") for said in words.said)
+    words = Words()
+    run_with(registry, written(text), tmp_path, words)
+    assert words.said[1] == (
+        "fold cold: 1 of 1 valid ratings have a user or item that training never saw; item-mean answers for them"
+    )
 
 
 # Observers

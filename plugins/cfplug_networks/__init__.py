@@ -24,6 +24,12 @@ class Layers:
     init_deviation: float = cfplug.param(
         0.01, above=0, help="deviation of the truncated normal from which embeddings start"
     )
+    number_scale: float = cfplug.param(
+        0.03,
+        above=0,
+        help="deviation with which normalised numbers and sets enter the network at the start; what is larger than the "
+        "embeddings is learned before them, so a small one protects from metadata that says nothing",
+    )
 
 
 @attrs.frozen

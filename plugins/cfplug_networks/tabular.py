@@ -49,11 +49,14 @@ class Network(nn.Module):
         )
         for embedding in self.net.embeds:
             _start(embedding, params.init_deviation)
+        self.scale = params.number_scale if self.net.bn_cont is None else 1.0
+        if self.net.bn_cont is not None:
+            nn.init.constant_(self.net.bn_cont.weight, params.number_scale)
 
     def forward(self, batch: Batch) -> Tensor:
         codes, numbers = self.inputs(batch)
         categories = torch.stack([batch.user, batch.item, *codes], dim=1)
-        outputs: Tensor = self.net(categories, torch.cat(numbers, dim=1) if numbers else None)
+        outputs: Tensor = self.net(categories, torch.cat(numbers, dim=1) * self.scale if numbers else None)
         return outputs
 
     def embeddings(self, side: str) -> Tensor:

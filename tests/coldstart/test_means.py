@@ -34,7 +34,7 @@ class Silent:
 def fitted(dataset: Dataset, rows: Any) -> FittedModel:
     """A model of which only its training ratings count."""
     catalogue = Catalogue.of(dataset)
-    support = Support.of(catalogue.interactions(dataset.ratings, np.asarray(rows)))
+    support = Support.of(catalogue.interactions(dataset.ratings, np.asarray(rows)), dataset.scale.levels)
     return FittedModel("silent", "test/silent", 0, (), catalogue, support, Silent())
 
 
@@ -80,6 +80,35 @@ def test_the_global_mean_is_the_mean_of_the_training_ratings(rows: list[Any], as
     assert found == pytest.approx(np.full(len(ask), sum(rating for _, _, rating in rows) / len(rows)))
 
 
+@quick
+@given(rows=rated, ask=asked, damping=st.sampled_from([0.0, 1.5, 5.0, None]), data=st.data())
+def test_the_distribution_is_the_share_of_each_level_damped_by_the_same_rule(
+    rows: list[Any], ask: list[Any], damping: float | None, data: Any
+) -> None:
+    """`damping` None stands for global-mean."""
+    train = data.draw(st.integers(1, len(rows)))
+    dataset = Dataset.build("drawn", table(rows))
+    model, known, levels = fitted(dataset, range(train)), rows[:train], dataset.scale.levels
+    strategy = global_mean(NoParams(), model, None, QUIET) if damping is None else means(model, damping)  # type: ignore[arg-type]
+    found = strategy.distribution(pairs(*ask))
+    assert found.shape == (len(ask), len(levels))
+    assert found.sum(axis=1) == pytest.approx(np.ones(len(ask)))
+    assert found @ np.array(levels) == pytest.approx(strategy.predict(pairs(*ask)))
+    common = shares([rating for _, _, rating in known], levels)
+    for (user, item), row in zip(ask, found, strict=True):
+        of_item = [rating for _, each, rating in known if each == item]
+        given_ = of_item or [rating for each, _, rating in known if each == user]
+        if damping is None or not given_:
+            assert row == pytest.approx(common)
+        else:
+            counts = np.array([given_.count(level) for level in levels])
+            assert row == pytest.approx((counts + damping * common) / (len(given_) + damping))
+
+
+def shares(given_: list[float], levels: tuple[float, ...]) -> np.ndarray:
+    return np.array([given_.count(level) for level in levels]) / len(given_)
+
+
 def test_damping_pulls_towards_the_mean_of_all() -> None:
     rows = [("a", 1, 5.0), ("b", 1, 5.0), ("c", 2, 2.0), ("a", 3, 4.0)]
     model = fitted(Dataset.build("four", table(rows)), range(4))
@@ -95,6 +124,7 @@ def test_the_strategies_label_their_answers_as_means() -> None:
         "item-mean": "mean",
     }
     assert [strategy.needs for strategy in declared.values()] == [(), ()]
+    assert [strategy.gives for strategy in declared.values()] == [("distribution",)] * 2
     assert [strategy.function("adapt") for strategy in declared.values()] == [global_mean, item_mean]
 
 

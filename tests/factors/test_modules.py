@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from cfplug_factors import DotProduct, Pmf, cfplug_models
 from cfplug_factors.modules import Factorization, dot_product, pmf
+from cfplug_losses import Mse
+from cfplug_losses.errors import squared
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
-from cfplug import Batch, CapabilityError, Spec
+from cfplug import Batch, CapabilityError, Interactions, Scale, Spec
+from cfplug.prediction import NetworkPredictor
+from cfplug.settings import TrainSettings
+from cfplug.training import Scored, Watch, train
 
 quick = settings(max_examples=25, deadline=None)
 
@@ -168,3 +175,76 @@ def test_embeddings_start_in_the_range_that_is_given(build_module: Any) -> None:
 def test_a_range_to_start_in_goes_from_low_to_high(params: Any) -> None:
     with pytest.raises(ValueError, match=re.escape("init_range: must go from low to high; is [0.05, 0.05]")):
         params(init_range=(0.05, 0.05))
+
+
+# Chapter 8's own parameters
+
+
+class HandMade(nn.Module):
+    """The chapter's `DotProductBias` with `create_params`: tables that are plain parameters, not embeddings."""
+
+    def __init__(self, like: Factorization) -> None:
+        super().__init__()
+        for side in ("user", "item"):
+            for kind, part in (("factors", like.factors), ("bias", like.bias)):
+                if side in part:
+                    weight = part[side].weight
+                    self.register_parameter(f"{side}_{kind}", nn.Parameter(weight.detach().clone()))
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        outputs = (self.user_factors[batch.user] * self.item_factors[batch.item]).sum(dim=1, keepdim=True)
+        if hasattr(self, "user_bias"):
+            outputs = outputs + self.user_bias[batch.user] + self.item_bias[batch.item]
+        return outputs
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("biases", [False, True])
+def test_hand_made_parameters_learn_the_numbers_of_embeddings(biases: bool, optimizer: str) -> None:
+    """A5: the same start, batches and steps give the same weights and predictions, decayed alike."""
+    torch.manual_seed(4)
+    spec = Spec(13, 19, 1)
+    ours = pmf(Pmf(4, 0.1), spec) if biases else dot_product(DotProduct(4, 0.1), spec)
+    theirs, start = HandMade(ours), ours.embeddings("item").clone()
+    chosen = TrainSettings(epochs=3, batch_size=16, weight_decay=0.1, learning_rate=0.05, optimizer=optimizer)
+    rng = np.random.default_rng(0)
+    parts = [
+        Interactions(Batch(rng.integers(0, 13, n), rng.integers(0, 19, n)), rng.integers(1, 6, n).astype(float), 13, 19)
+        for n in (90, 20)
+    ]
+    found = []
+    for module in (ours, theirs):
+        scored = Scored(module, squared(Mse((0.0, 5.5)), Scale(1, 5)))
+        train(scored, (parts[0], parts[1]), chosen, name="same", seed=5, device="cpu", watch=Watch())
+        found.append(NetworkPredictor(scored, "cpu").predict(parts[1].batch))
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+    assert (ours.embeddings("item") - start).abs().max() > 0.05
+    for side in ("user", "item"):
+        pairs = [(ours.factors, "factors")] + ([(ours.bias, "bias")] if biases else [])
+        for part, kind in pairs:
+            torch.testing.assert_close(part[side].weight, getattr(theirs, f"{side}_{kind}"), rtol=0, atol=1e-6)
+
+
+# Where embeddings start
+
+
+@pytest.mark.parametrize("span", [(0.0, 0.05), (-0.01, 0.01)])
+@pytest.mark.parametrize("model", [Pmf, DotProduct])
+def test_embeddings_may_start_uniform_between_two_numbers(model: Any, span: tuple[float, float]) -> None:
+    torch.manual_seed(0)
+    build_ = pmf if model is Pmf else dot_product
+    module = build_(model(40, init_range=span), Spec(300, 500, 1))
+    low, high = span
+    for parameter in module.parameters():
+        assert parameter.min() >= low
+        assert parameter.max() <= high
+    factors = module.embeddings("item")
+    assert factors.mean().item() == pytest.approx((low + high) / 2, abs=0.01 * (high - low))
+    assert factors.std().item() == pytest.approx((high - low) / 12**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("model", [Pmf, DotProduct])
+@pytest.mark.parametrize("span", [(0.1, 0.1), (1.0, -1.0)])
+def test_a_range_of_the_start_goes_from_low_to_high(model: Any, span: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"init_range: must go from low to high; is {list(span)}")):
+        model(init_range=span)
