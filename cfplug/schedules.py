@@ -22,7 +22,8 @@ def courses(settings: TrainSettings, epochs: int) -> dict[str, Course]:
 
     one-cycle (Smith, 2018, with fastai's cosines): rate / start_divisor up to the rate, then down to rate / 1e5, while
     the momentum goes down and up. flat-cosine: the rate, then a cosine down to rate / 1e5. sgdr (Loshchilov and
-    Hutter, ICLR 2017): in each cycle rate * (1 + cos(pi * part of the cycle that is done)) / 2. steps: the rate
+    Hutter, ICLR 2017): in each cycle rate * (1 + cos(pi * part of the cycle that is done)) / 2, but rate / 100 in the
+    part `warm_up` of the first, as in fastai 0.7 with a twentieth. steps: the rate
     times step_factor**(how many of step_epochs are done).
     """
     rate = settings.learning_rate
@@ -33,14 +34,14 @@ def courses(settings: TrainSettings, epochs: int) -> dict[str, Course]:
     if settings.schedule == "flat-cosine":
         return {"lr": combined_cos(settings.flat_share, rate, rate, rate / END_DIVISOR)}
     if settings.schedule == "sgdr":
-        return {"lr": _cycles(rate, settings.cycle_lengths)}
+        return {"lr": _cycles(rate, settings.cycle_lengths, settings.warm_up)}
     if settings.schedule == "steps":
         return {"lr": _steps(rate, settings.step_factor, [epoch / epochs for epoch in settings.step_epochs])}
     return {}
 
 
-def _cycles(rate: float, lengths: Sequence[int]) -> Course:
-    """Cosines from `rate` to 0.
+def _cycles(rate: float, lengths: Sequence[int], warm_up: float) -> Course:
+    """Cosines from `rate` to 0, the first after a share of it at a hundredth of the rate.
 
     The ends are divided as fastai divides an epoch's number, so an epoch that begins a cycle falls into it to the bit.
     """
@@ -48,6 +49,8 @@ def _cycles(rate: float, lengths: Sequence[int]) -> Course:
     starts = [0.0, *ends]
 
     def course(done: float) -> float:
+        if done < warm_up * ends[0]:
+            return rate / 100
         cycle = min(bisect_right(ends, done), len(ends) - 1)
         value: float = sched_cos(rate, 0.0, (done - starts[cycle]) / (ends[cycle] - starts[cycle]))
         return value

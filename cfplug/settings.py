@@ -22,7 +22,7 @@ DEFAULT_EPOCHS = 5
 NEEDS = {
     **dict.fromkeys(("peak_share", "start_divisor"), ("schedule", ("one-cycle",))),
     "flat_share": ("schedule", ("flat-cosine",)),
-    **dict.fromkeys(("cycles", "cycle_length", "cycle_multiplier"), ("schedule", ("sgdr",))),
+    **dict.fromkeys(("cycles", "cycle_length", "cycle_multiplier", "warm_up"), ("schedule", ("sgdr",))),
     **dict.fromkeys(("step_epochs", "step_factor"), ("schedule", ("steps",))),
     "average_decay": ("average", ("ema",)),
     "average_from": ("average", ("ema", "mean")),
@@ -66,6 +66,9 @@ class TrainSettings:
     cycles: int = param(2, at_least=1, at_most=100, help="sgdr: how often the rate falls from its highest to zero")
     cycle_length: int = param(1, at_least=1, unit="epochs", help="sgdr: the length of the first cycle")
     cycle_multiplier: int = param(2, at_least=1, help="sgdr: how many times longer than the last each cycle is")
+    warm_up: float = param(
+        0.0, at_least=0, below=1, help="sgdr: the share of the first cycle that has a hundredth of the rate"
+    )
     step_epochs: tuple[int, ...] = param((), at_least=1, help="steps: the epochs after which the rate drops")
     step_factor: float = param(0.1, above=0, help="steps: what the rate is multiplied by there")
     decay: str = param(

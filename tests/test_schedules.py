@@ -53,6 +53,13 @@ def test_two_cycles_of_sgdr_fall_to_zero_and_start_again() -> None:
     assert rates(settings, [part / 3 for part in parts]) == pytest.approx(expected, abs=1e-9)
 
 
+def test_sgdr_may_warm_up_in_a_part_of_its_first_cycle() -> None:
+    settings = TrainSettings(learning_rate=RATE, schedule="sgdr", warm_up=0.05)
+    parts = [0.0, 0.0499, 0.0501, 0.5, 1.0, 1.01]
+    expected = [RATE / 100, RATE / 100, fall(RATE, 0, 0.0501), RATE / 2, RATE, fall(RATE, 0, 0.005)]
+    assert rates(settings, [part / 3 for part in parts]) == pytest.approx(expected)
+
+
 @given(st.integers(1, 7), st.integers(1, 9), st.integers(1, 4))
 def test_the_first_step_of_every_cycle_has_the_whole_rate_to_the_bit(cycles: int, length: int, multiplier: int) -> None:
     settings = TrainSettings(

@@ -111,6 +111,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("cycles", 0, "must be at least 1 and at most 100; is 0"),
     ("cycles", 101, "must be at least 1 and at most 100; is 101"),
     ("cycle_length", 0, "must be at least 1; is 0"),
+    ("warm_up", 1.0, "must be at least 0 and below 1; is 1.0"),
     ("cycle_multiplier", 1.5, "must be a whole number; is 1.5"),
     ("step_epochs", 3, "must be a list of whole numbers; is 3"),
     ("step_factor", 0, "must be above 0; is 0.0"),
