@@ -23,7 +23,7 @@ from cfplug.components import Analyzer, Context, Loss, Metric, Section, Table
 from cfplug.dataset import Dataset, Split
 from cfplug.encoding import Batch, Catalogue, Interactions, Support
 from cfplug.errors import ArtifactError, Place, PluginError, Problem, RecipeError
-from cfplug.features import Features, learn
+from cfplug.features import Features
 from cfplug.fitting import Fitted, Task, fit
 from cfplug.folds import in_fold, measured, named, unmeasured
 from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished
@@ -34,6 +34,7 @@ from cfplug.recipe import read_recipe
 from cfplug.registry import Registry, load
 from cfplug.report import render
 from cfplug.results import METRICS, Run
+from cfplug.selection import learn
 from cfplug.training import Checkpoint, Epoch, Watch, resolve_device, seed_for
 
 

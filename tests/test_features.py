@@ -13,8 +13,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cfplug import Batch, DataError, Dataset, Feature
+from cfplug.columns import DAY, YEAR, time_part
 from cfplug.encoding import UNKNOWN, Catalogue
-from cfplug.features import CONTEXT, DAY, YEAR, Features, learn, read, time_part
+from cfplug.features import CONTEXT, Features, read
+from cfplug.selection import learn
 from cfplug.settings import TIME_PARTS, FeatureChoice
 
 quick = settings(max_examples=50, deadline=None)

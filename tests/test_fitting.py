@@ -28,10 +28,10 @@ from cfplug import (
 )
 from cfplug.artifact import arrays_to_bytes, read_arrays
 from cfplug.encoding import Catalogue
-from cfplug.features import learn
 from cfplug.fitting import Fitted, Task, arrays_of, fit, parameters_of, restore, untrained, words_of
 from cfplug.prediction import FittedModel
 from cfplug.recipe import ModelUse, Use, parse_recipe
+from cfplug.selection import learn
 from cfplug.settings import TrainSettings
 from cfplug.training import Watch
 

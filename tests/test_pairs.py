@@ -21,7 +21,6 @@ import cfplug
 from cfplug import Context, DataError, Dataset, Loss, Model, RecipeError
 from cfplug.artifact import arrays_to_bytes, read_arrays
 from cfplug.encoding import Catalogue
-from cfplug.features import learn
 from cfplug.fitting import Fitted, Task, arrays_of, fit, restore, untrained, words_of
 from cfplug.plan import ModelUse
 from cfplug.prediction import FittedModel, NetworkPredictor
@@ -29,6 +28,7 @@ from cfplug.progress import Quiet
 from cfplug.recipe import parse_recipe
 from cfplug.registry import Registry, load
 from cfplug.results import Run
+from cfplug.selection import learn
 from cfplug.training import Epoch, Scored, Watch, train
 
 N_USERS, N_ITEMS = 11, 17

@@ -25,8 +25,9 @@ import cfplug
 from cfplug import Batch, CapabilityError, DataError, Dataset, FittedModel, PluginError, UnknownIdError
 from cfplug import prediction as prediction_module
 from cfplug.encoding import Catalogue, Support
-from cfplug.features import Features, Spec, learn
+from cfplug.features import Features, Spec
 from cfplug.prediction import WARM, NetworkPredictor, Newcomers, Policy
+from cfplug.selection import learn
 from cfplug.settings import FeatureChoice
 from cfplug.training import Scored
 

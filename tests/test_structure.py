@@ -32,7 +32,9 @@ ORDER = {
     "plan": NAMES,
     "recipe": NAMES,
     "encoding": DATA,
+    "columns": DATA,
     "features": DATA,
+    "selection": DATA,
     "prediction": DATA,
     "schedules": DATA,
     "optimizers": DATA,
@@ -62,7 +64,7 @@ says. They meet in the rooms of both (fitting, results, report, storage, runner)
 BETWEEN = {
     ("components", "dataset"),
     *((room, "settings") for room in ("schedules", "optimizers", "averaging", "training")),
-    ("features", "settings"),
+    ("selection", "settings"),
 }
 """The doors between the wings: who may look over at what."""
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from cfplug import Context, Interactions
 from cfplug.encoding import Catalogue
-from cfplug.features import learn
 from cfplug.fitting import Task, fit
 from cfplug.plan import Recipe
 from cfplug.recipe import parse_recipe
+from cfplug.selection import learn
 from cfplug.training import Watch
 
 SEEDS = (0, 1, 2, 3)

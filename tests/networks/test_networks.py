@@ -21,7 +21,8 @@ from torch import nn
 
 from cfplug import Batch, Dataset, Feature, Spec
 from cfplug.encoding import Catalogue
-from cfplug.features import Features, learn
+from cfplug.features import Features
+from cfplug.selection import learn
 from cfplug.settings import FeatureChoice
 
 quick = settings(max_examples=25, deadline=None)
