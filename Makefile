@@ -11,7 +11,7 @@ help:
 	@echo "make run    run $(RECIPE) on real MovieLens 100K (RECIPE=... for another)"
 	@echo "make test   the whole test suite"
 	@echo "make lint   ruff and mypy"
-	@echo "make claims every recipe whole, on real data: an hour; writes the figures into recipes/README.md"
+	@echo "make claims every recipe whole, on real data: forty minutes; writes the figures into recipes/README.md"
 	@echo "make docs   the list of components in recipes/README.md, made again"
 	@echo "make benchmark   how good and how fast, beside fastai and surprise"
 

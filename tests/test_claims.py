@@ -1,6 +1,6 @@
 """Every recipe as it stands, on the real data: `make claims` runs these and writes the figures into recipes/README.md.
 
-They take about an hour on two cores, so `make test` leaves them out (they are marked slow).
+They take some forty minutes on two cores, so `make test` leaves them out (they are marked slow).
 """
 
 from __future__ import annotations
