@@ -27,7 +27,7 @@ def time_part(part: str, time: pd.Series[Any], start: float, born: np.ndarray | 
     if part == "year":
         return pd.Series(time.dt.year)
     if part in CALENDAR:
-        return CALENDAR[part][1](time)  # type: ignore[no-any-return]
+        return pd.Series(CALENDAR[part][1](time))
     if part == "elapsed":
         return pd.Series((seconds(time) - start) / DAY)
     assert born is not None

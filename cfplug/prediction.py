@@ -16,7 +16,6 @@ from cfplug.features import Features
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
 WARM = "warm"
 """The origin of a prediction whose user and item both had ratings in training."""
@@ -77,13 +76,13 @@ class Newcomers:
 class NetworkPredictor:
     """A trained module and its head, as one, as a predictor."""
 
-    scored: nn.Module
+    scored: Any  # a Scored of `training`, a room above this one
     device: str
 
     @property
     def n_outputs(self) -> int:
         """How many raw outputs the head takes from the module."""
-        return int(self.scored.head.n_outputs)  # type: ignore[union-attr, arg-type]
+        return int(self.scored.head.n_outputs)
 
     def predict(self, batch: Batch) -> np.ndarray:
         """Ratings of shape (n,), by the head's decode."""
@@ -94,10 +93,10 @@ class NetworkPredictor:
         return self._through("distribution", batch)
 
     def embeddings(self, side: Side) -> np.ndarray:
-        return _numpy(self.scored.module.embeddings(side))  # type: ignore[operator, union-attr]
+        return _numpy(self.scored.module.embeddings(side))
 
     def biases(self, side: Side) -> np.ndarray:
-        return _numpy(self.scored.module.biases(side))  # type: ignore[operator, union-attr]
+        return _numpy(self.scored.module.biases(side))
 
     def _through(self, verb: str, batch: Batch) -> np.ndarray:
         import torch
@@ -208,8 +207,8 @@ class FittedModel:
             if not callable(getattr(adapted, "predict", None)):
                 raise PluginError(f"adapt gave {type(adapted).__name__}, which has no predict")
             rating = self._checked(adapted.predict(cold), len(cold), policy.name)
-            gives = whole and callable(getattr(adapted, "distribution", None))
-            return Predictions(rating, np.array([]), adapted.distribution(cold) if gives else None)  # type: ignore[attr-defined]
+            distribution = getattr(adapted, "distribution", None) if whole else None
+            return Predictions(rating, np.array([]), distribution(cold) if callable(distribution) else None)
         except Exception as error:
             error.add_note(f"while {policy.title or policy.name} answered for ids that training never saw")
             raise
