@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from attrs import evolve, frozen
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -393,6 +393,7 @@ def test_an_empty_set_stays_zero_whatever_is_learned(pair: Pair) -> None:
 def test_cut_points_stay_in_order_after_any_number_of_steps(
     personal: bool, rate: float, optimizer: str, decay: float, epochs: int, size: int
 ) -> None:
+    assume(rate * decay < 2)  # beyond it a step multiplies every weight by less than -1: no training, whatever the loss
     chosen = (
         f"epochs: {epochs}, batch_size: {size}, learning_rate: {rate}, optimizer: {optimizer}, "
         f"weight_decay: {decay}, schedule: constant, momentum: 0.5"
