@@ -6,9 +6,10 @@ matched by value: 17 and "17" are one id unless the catalogue has both.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,9 @@ Side = str
 SIDES: tuple[Side, Side] = ("user", "item")
 UNKNOWN = -1
 """The code of an id that the catalogue does not have."""
+
+NEAREST = 5
+"""How many names a message on an unknown or doubtful one tells."""
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,99})")
 """A whole number as people write it; text of more digits is no number, and int() would refuse it."""
@@ -97,6 +101,56 @@ class Vocabulary:
         kind = {frozenset([int]): "whole numbers", frozenset([str]): "text"}.get(self._types, "whole numbers and text")
         example = f", such as {self.ids[0]!r}" if self.ids else ""
         return f"the {self.side} ids are {kind}{example}; asked for {value!r}"
+
+    def find(self, name: object) -> int:
+        """The code of what a person calls `name`: its id, its label, that in any case, or a part of one label alone.
+
+        The first of these that fits counts. DataError if several ids fit it, with their ids and labels, and if none
+        does, with the labels that are nearest.
+        """
+        code = self._by_id(name)
+        if code != UNKNOWN:
+            return code
+        for fits in self._ways(name.strip()) if isinstance(name, str) and name.strip() else ():
+            codes = [code for code in range(len(self)) if fits(self.label(code))]
+            if len(codes) == 1:
+                return codes[0]
+            if codes:
+                raise DataError(self._several(str(name), codes))
+        raise DataError(f"no {self.side} is called {name!r}{self._nearest(str(name))}")
+
+    def _by_id(self, name: object) -> int:
+        """The code of the id `name`, or UNKNOWN; where ids have labels, a word among whole numbers may be one."""
+        try:
+            return int(self.encode([name])[0])
+        except DataError as error:
+            if self.labels is None or not isinstance(name, str):
+                raise DataError(error.message) from None
+            return UNKNOWN
+
+    def _ways(self, name: str) -> tuple[Callable[[str], bool], ...]:
+        """What a label may have to do with `name`, from the closest to the loosest; a part of an id is no name."""
+        folded = name.casefold()
+        whole = (lambda label: label == name, lambda label: label.casefold() == folded)
+        return whole if self.labels is None else (*whole, lambda label: folded in label.casefold())
+
+    def _several(self, name: str, codes: list[int]) -> str:
+        codes = sorted(codes, key=lambda code: len(self.label(code)))
+        told = ", ".join(f"{self.label(code)!r} (id {self.ids[code]})" for code in codes[:NEAREST])
+        more = ", ..." if len(codes) > NEAREST else ""
+        return f"{len(codes)} {self.side}s are called {name!r}, in whole or in part: {told}{more}"
+
+    def _nearest(self, name: str) -> str:
+        """The end of a message: the labels most like `name`, each measured whole and by as much of its beginning."""
+        folded = name.strip().casefold()
+        if not folded or (self.labels is None and self._types == {int}):
+            return ""
+        labels = {self.label(code): self.label(code).casefold() for code in range(len(self))}
+        heads = {part for label in labels.values() for part in (label, label[: len(folded)])}
+        close = difflib.get_close_matches(folded, heads, n=NEAREST, cutoff=0.7)
+        found = [label for head in close for label, whole in labels.items() if head in (whole, whole[: len(folded)])]
+        words = list(dict.fromkeys(found))[:NEAREST]
+        return f"; did you mean {' or '.join(map(repr, words))}?" if words else ""
 
     def decode(self, codes: Iterable[int]) -> list[int | str]:
         """The ids of `codes`; DataError for UNKNOWN, which stands for none."""
@@ -217,12 +271,13 @@ def _level_counts(codes: np.ndarray, rating: np.ndarray, size: int, levels: tupl
 
 @frozen(eq=False)
 class Catalogue:
-    """The vocabularies of both sides and the pairs that were rated, in 32-bit codes sorted by user."""
+    """The vocabularies of both sides and every rating, whatever its part: 32-bit codes sorted by user, and numbers."""
 
     user: Vocabulary
     item: Vocabulary
     rated_user: np.ndarray
     rated_item: np.ndarray
+    rated_rating: np.ndarray
 
     @classmethod
     def of(cls, dataset: Dataset) -> Catalogue:
@@ -230,7 +285,14 @@ class Catalogue:
         user = users.encode(dataset.ratings["user"])
         item = items.encode(dataset.ratings["item"])
         order = np.lexsort((item, user))
-        return cls(users, items, user[order].astype(np.int32), item[order].astype(np.int32))
+        rating = dataset.ratings["rating"].to_numpy()
+        return cls(
+            users,
+            items,
+            user[order].astype(np.int32),
+            item[order].astype(np.int32),
+            rating[order].astype(np.float32),
+        )
 
     def side(self, side: Side) -> Vocabulary:
         return self.user if side == "user" else self.item
@@ -251,5 +313,12 @@ class Catalogue:
 
     def rated_by(self, user: int) -> np.ndarray:
         """The codes of the items that the user of this code has rated."""
+        return self.rated_item[self._rows_of(user)]
+
+    def ratings_by(self, user: int) -> np.ndarray:
+        """What the user of this code gave to the items of `rated_by`, in their order."""
+        return self.rated_rating[self._rows_of(user)]
+
+    def _rows_of(self, user: int) -> slice:
         start, stop = np.searchsorted(self.rated_user, [user, user + 1])
-        return self.rated_item[start:stop]
+        return slice(start, stop)

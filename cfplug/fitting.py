@@ -19,7 +19,8 @@ from cfplug.encoding import SIDES, Catalogue, Interactions, Support
 from cfplug.errors import ArtifactError, PluginError
 from cfplug.features import Features, Spec, read
 from cfplug.plan import ModelUse, Use
-from cfplug.prediction import FittedModel, NetworkPredictor, Policy
+from cfplug.prediction import FittedModel, Policy
+from cfplug.predictors import NetworkPredictor
 from cfplug.training import (
     Checkpoint,
     Epoch,
@@ -143,10 +144,10 @@ def _model(task: Task, support: Support, predictor: Any) -> FittedModel:
 
 
 def _gives(use: ModelUse, predictor: Any) -> tuple[str, ...]:
-    """What the model and its loss declare; with a head of several outputs a bias is no single number."""
+    """What the model and its loss declare; with a head of several outputs a bias or a term is no single number."""
     loss = getattr(use.loss.component, "gives", ()) if use.loss else ()
     several = isinstance(predictor, NetworkPredictor) and predictor.n_outputs > 1
-    return (*(each for each in use.model.gives if not (several and each == "biases")), *loss)
+    return (*(each for each in use.model.gives if not (several and each in ("biases", "terms"))), *loss)
 
 
 # To the artifact and back

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
-from attrs import frozen
+from attrs import field, frozen
 
+from cfplug.attribution import DRAWS, by_swaps, by_terms
 from cfplug.encoding import SIDES, UNKNOWN, Batch, Catalogue, Side, Support
 from cfplug.errors import CapabilityError, DataError, PluginError, UnknownIdError, did_you_mean
+from cfplug.evidence import Evidence
+from cfplug.explanation import Explanation, titled
 from cfplug.features import Features
+from cfplug.similarity import COSINE, measured, nearest
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 WARM = "warm"
 """The origin of a prediction whose user and item both had ratings in training."""
 
 PAIRS = 200_000
 """Pairs that are asked about at once where whole lists are made."""
-
-CHUNK = 1024
-"""Pairs that go through a module at once. Always so many, since torch rounds the odd rest of a batch differently."""
-
-
-class Predictor(Protocol):
-    """What `fit` and `restore` of a model give: ratings for codes."""
-
-    def predict(self, batch: Batch) -> np.ndarray: ...
 
 
 class PairPredictor(Protocol):
@@ -58,6 +53,25 @@ class Predictions:
     item: np.ndarray | None = None
     top: Callable[[int], np.ndarray] | None = None
 
+    def take(self, rows: np.ndarray) -> Predictions:
+        """Those of `rows`, positions of shape (m,); its lists are those of the users who are left."""
+        user = None if self.user is None else self.user[rows]
+        return Predictions(
+            self.rating[rows],
+            self.origin[rows],
+            None if self.distribution is None else self.distribution[rows],
+            self.levels,
+            user,
+            None if self.item is None else self.item[rows],
+            None if self.top is None or user is None else self._lists_of(self.top, user),
+        )
+
+    def _lists_of(self, top: Callable[[int], np.ndarray], users: np.ndarray) -> Callable[[int], np.ndarray]:
+        """The lists of those of `users` alone."""
+        assert self.user is not None
+        left = np.isin(np.unique(self.user), users)
+        return lambda k: top(k)[left]
+
 
 @frozen(eq=False)
 class Newcomers:
@@ -70,52 +84,6 @@ class Newcomers:
     users: pd.DataFrame
     items: pd.DataFrame
     ratings: pd.DataFrame
-
-
-@frozen(eq=False)
-class NetworkPredictor:
-    """A trained module and its head, as one, as a predictor."""
-
-    scored: Any  # a Scored of `training`, a room above this one
-    device: str
-
-    @property
-    def n_outputs(self) -> int:
-        """How many raw outputs the head takes from the module."""
-        return int(self.scored.head.n_outputs)
-
-    def predict(self, batch: Batch) -> np.ndarray:
-        """Ratings of shape (n,), by the head's decode."""
-        return self._through("decode", batch)
-
-    def distribution(self, batch: Batch) -> np.ndarray:
-        """Probabilities of the rating levels, shape (n, n_levels)."""
-        return self._through("distribution", batch)
-
-    def embeddings(self, side: Side) -> np.ndarray:
-        return _numpy(self.scored.module.embeddings(side))
-
-    def biases(self, side: Side) -> np.ndarray:
-        return _numpy(self.scored.module.biases(side))
-
-    def _through(self, verb: str, batch: Batch) -> np.ndarray:
-        import torch
-
-        decode = getattr(self.scored.head, verb)
-        self.scored.eval()
-        with torch.inference_mode():
-            parts = [_numpy(decode(self.scored(chunk.to(self.device)))) for chunk in _chunks(batch)]
-        return np.concatenate(parts)[: len(batch)]
-
-
-def _chunks(batch: Batch) -> Iterator[Batch]:
-    """Equal parts, the last one filled up with the last pair; one empty part where there is no pair."""
-    for start in range(0, max(len(batch), 1), CHUNK):
-        yield batch[np.arange(start, start + CHUNK).clip(max=len(batch) - 1)] if len(batch) else batch
-
-
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().double().numpy()
 
 
 @frozen(eq=False)
@@ -148,6 +116,16 @@ class FittedModel:
     levels: tuple[float, ...] = ()
     fold: str = ""
     seconds: float = 0.0
+    _evidence: Evidence | None = field(default=None, alias="evidence")
+
+    @property
+    def evidence(self) -> Evidence:
+        """What it was trained and measured on, while its run analyses it; CapabilityError for one opened later."""
+        if self._evidence is None:
+            raise CapabilityError(
+                f"{self.name} ({self.component}) has no data at hand: only a run that analyses has it"
+            )
+        return self._evidence
 
     def __repr__(self) -> str:
         users, items = (int((self.support.count[side] > 0).sum()) for side in SIDES)
@@ -269,6 +247,26 @@ class FittedModel:
             }
         )
 
+    def rated(self, user: object, *, like: object = None) -> pd.DataFrame:
+        """Every rating of `user` that the run knows, held out or not: item, label, rating; none for an unknown user.
+
+        With `like`, an item's id or label, those of other items that training saw, the most similar first, and their
+        cosine similarity in one more column.
+        """
+        code = int(self.catalogue.user.encode([user])[0])
+        items = self.catalogue.rated_by(code)
+        ratings = pd.DataFrame(
+            {
+                "item": pd.Series(self.catalogue.item.decode(items), dtype=object),
+                "label": pd.Series([self.catalogue.item.label(item) for item in items], dtype=object),
+                "rating": self.catalogue.ratings_by(code).astype(float),
+            }
+        )
+        if like is None:
+            return ratings
+        alike = self.similar(like, len(self.catalogue.item))[["item", "similarity"]]
+        return alike.merge(ratings, on="item")[[*ratings.columns, "similarity"]]
+
     def _at(self, pairs: pd.DataFrame, context: Mapping[str, object]) -> pd.DataFrame:
         """`pairs` with a column for each entry of `context`, and the latest training time where a time is needed."""
         needs = self.features.needs() if self.features is not None else ()
@@ -311,6 +309,85 @@ class FittedModel:
     def biases(self, side: Side) -> pd.Series[float]:
         """The bias of every id of `side`, in the catalogue's order."""
         return pd.Series(self._capability("biases")(side), index=self._ids(side), name="bias", copy=True)
+
+    def similar(
+        self, name: object, n: int = 10, *, side: Side = "item", measure: str = COSINE, most_rated: int | None = None
+    ) -> pd.DataFrame:
+        """The `n` ids whose factors are most like those of `name`: an id, a label, or a part of one label alone.
+
+        The answer has the columns rank, item (or user), label, similarity (of cosine) or distance (euclidean) and
+        ratings, those in training. Only ids that training saw are compared, the `most_rated` ones of them if that is
+        given; of equally near ones the first in the catalogue is first. DataError for a name that does not
+        fit, UnknownIdError for an id that training never saw.
+        """
+        column, vectors = measured(measure), self._capability("embeddings")(side)
+        if n < 1:
+            raise DataError(f"asked for {n} {side}s; ask for at least one")
+        vocabulary, count = self.catalogue.side(side), self.support.count[side]
+        most = np.argsort(-count, kind="stable")[:most_rated]
+        codes, found = nearest(vectors, self._known(side, name), np.sort(most[count[most] > 0]), measure, n)
+        return pd.DataFrame(
+            {
+                "rank": np.arange(1, len(codes) + 1),
+                side: pd.Series(vocabulary.decode(codes), dtype=object),
+                "label": pd.Series([vocabulary.label(code) for code in codes], dtype=object),
+                column: found,
+                "ratings": count[codes],
+            }
+        )
+
+    def _known(self, side: Side, name: object) -> int:
+        """The code of what a person calls `name`; UnknownIdError if training never saw it."""
+        vocabulary = self.catalogue.side(side)
+        code = vocabulary.find(name)
+        if self.support.count[side][code] == 0:
+            called = titled(side, vocabulary.ids[code], vocabulary.label(code))
+            raise UnknownIdError(f"training saw no rating of {called}, so {self.name} has learned nothing of it")
+        return code
+
+    def explain(
+        self, user: object, item: object, *, context: Mapping[str, object] | None = None, seed: int = 0
+    ) -> Explanation:
+        """Why it predicts what it does for `user` and `item`, ids or labels: parts that sum to the prediction.
+
+        They are exact for a model that gives terms. Any other is asked what it would say if one input after the
+        other were that of another rated pair; these are drawn with `seed`. `context` is as in `recommend`.
+        DataError for a name that does not fit, UnknownIdError for an id that training never saw.
+        """
+        codes = {"user": self._known("user", user), "item": self._known("item", item)}
+        ids = {side: self.catalogue.side(side).ids[code] for side, code in codes.items()}
+        pair = self._at(pd.DataFrame({side: [id_] for side, id_ in ids.items()}), context or {})
+        asked, known = self._encoded(pair), (self.catalogue, self.features)
+        if "terms" in self.gives:
+            reasons = by_terms(self.predictor, asked, *known)
+        else:
+            rng = np.random.default_rng(seed)
+            reasons = by_swaps(self.predictor, asked, self._background(pair, rng), *known, rng)
+        user, item = (titled(side, ids[side], self.catalogue.side(side).label(codes[side])) for side in SIDES)
+        return Explanation(
+            self.name, ids["user"], ids["item"], (user, item), float(self.answer(pair).rating[0]), reasons
+        )
+
+    def _background(self, asked: pd.DataFrame, rng: np.random.Generator) -> Batch:
+        """DRAWS rated pairs whose ids training saw, drawn with equal chances, whatever their part.
+
+        Each has the time and context of its own rating while the data is at hand, else those of `asked`.
+        """
+        user, item = self.catalogue.rated_user, self.catalogue.rated_item
+        warm = self.support.trained("user", user) & self.support.trained("item", item)
+        drawn = rng.choice(np.flatnonzero(warm), DRAWS)
+        needs = self.features.needs() if self.features is not None else ()
+        codes = Batch(user[drawn].astype(np.int64), item[drawn].astype(np.int64))
+        if not needs:
+            return codes
+        pairs = pd.DataFrame(
+            {side: pd.Series(self.catalogue.side(side).decode(getattr(codes, side))) for side in SIDES}
+        )
+        if self._evidence is None:
+            return self._encoded(pairs.assign(**{name: asked[name].iloc[[0] * DRAWS].to_numpy() for name in needs}))
+        ratings = self._evidence.dataset.ratings
+        there = ratings.loc[ratings["user"].isin(pairs["user"]), [*SIDES, *needs]]
+        return self._encoded(pairs.merge(there, on=[*SIDES], how="left"))
 
     def _ids(self, side: Side) -> pd.Index[Any]:
         return pd.Index(self.catalogue.side(side).ids, name=side)

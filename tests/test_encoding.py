@@ -320,3 +320,89 @@ def test_pairs_without_a_needed_column_are_refused(columns: list[str], told: str
     with pytest.raises(DataError) as raised:
         catalogue.encode(pd.DataFrame({name: [1] for name in columns}))
     assert str(raised.value) == told
+
+
+# What a person calls an id
+
+FILMS = Vocabulary(
+    "item",
+    (10, 20, 30, 40, 50, 60, 1984),
+    ("Heat (1995)", "heat (1995)", "Ran", "Jaws 20", "Kolya (1996)", "Kolya (1996)", "The Ran of Ran"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        *((20, 1), ("20", 1), (" 20 ", 1), (np.int64(30), 2), ("1984", 6)),  # an id goes before a part of a title
+        *(("Heat (1995)", 0), ("heat (1995)", 1), ("Ran", 2), (" Ran ", 2), ("rAN", 2)),
+        *(("JAWS", 3), ("ran of", 6), ("aws 2", 3)),
+    ],
+)
+def test_an_id_is_found_by_itself_its_label_or_a_part_of_one_label(name: Any, code: int) -> None:
+    assert FILMS.find(name) == code
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "HEAT (1995)",
+            "2 items are called 'HEAT (1995)', in whole or in part: 'Heat (1995)' (id 10), 'heat (1995)' (id 20)",
+        ),
+        (
+            "kolya",
+            "2 items are called 'kolya', in whole or in part: 'Kolya (1996)' (id 50), 'Kolya (1996)' (id 60)",
+        ),
+        (
+            "a",
+            "7 items are called 'a', in whole or in part: 'Ran' (id 30), 'Jaws 20' (id 40), 'Heat (1995)' (id 10), "
+            "'heat (1995)' (id 20), 'Kolya (1996)' (id 50), ...",
+        ),
+        ("Kolia (1996)", "no item is called 'Kolia (1996)'; did you mean 'Kolya (1996)'?"),
+        ("Kolia", "no item is called 'Kolia'; did you mean 'Kolya (1996)'?"),
+        ("Het (1995)", "no item is called 'Het (1995)'; did you mean 'Heat (1995)' or 'heat (1995)'?"),
+        ("Solaris", "no item is called 'Solaris'"),
+        ("  ", "no item is called '  '"),
+        (77, "no item is called 77"),
+        (None, "the item ids are whole numbers, such as 10; asked for None"),
+        (1.5, "the item ids are whole numbers, such as 10; asked for 1.5"),
+    ],
+)
+def test_a_name_that_does_not_fit_one_id_is_refused_with_those_that_are_near(name: Any, told: str) -> None:
+    with pytest.raises(DataError) as raised:
+        FILMS.find(name)
+    assert str(raised.value) == told
+
+
+def test_no_more_than_five_names_are_told() -> None:
+    many = Vocabulary("item", tuple(range(9)), tuple(f"Rocky {number}" for number in "123456789"))
+    for name, words in (("Rocky", 5), ("Rockya", 5)):
+        with pytest.raises(DataError) as raised:
+            many.find(name)
+        assert str(raised.value).count("'Rocky ") == words
+    with pytest.raises(DataError, match=r"^9 items are called 'rocky', .*\(id 4\), \.\.\.$"):
+        many.find("rocky")
+
+
+def test_without_labels_an_id_is_found_by_itself_alone() -> None:
+    people = Vocabulary("user", ("Ann", "bob", "bobby"))
+    assert [people.find(name) for name in ("Ann", "ann", "bob", "BOBBY")] == [0, 0, 1, 2]
+    for known, name, told in (
+        (people, "bo", "no user is called 'bo'; did you mean 'bob' or 'bobby'?"),
+        (people, "bobi", "no user is called 'bobi'; did you mean 'bob' or 'bobby'?"),
+        (people, "Sue\x1b", "no user is called 'Sue\\x1b'"),
+        (of(196, 19), 1, "no user is called 1"),
+        (of(196, 19), "ann", "the user ids are whole numbers, such as 196; asked for 'ann'"),
+    ):
+        with pytest.raises(DataError) as raised:
+            known.find(name)
+        assert str(raised.value) == told
+
+
+@quick
+@given(ids=any_ids, data=st.data())
+def test_every_id_is_found_by_itself_whatever_the_labels(ids: list[Any], data: Any) -> None:
+    labels = data.draw(st.lists(texts, min_size=len(ids), max_size=len(ids)))
+    vocabulary = Vocabulary("item", tuple(ids), tuple(labels))
+    assert [vocabulary.find(each) for each in ids] == list(range(len(ids)))

@@ -23,7 +23,8 @@ from cfplug.artifact import arrays_to_bytes, read_arrays
 from cfplug.encoding import Catalogue
 from cfplug.fitting import Fitted, Task, arrays_of, fit, restore, untrained, words_of
 from cfplug.plan import ModelUse
-from cfplug.prediction import FittedModel, NetworkPredictor
+from cfplug.prediction import FittedModel
+from cfplug.predictors import NetworkPredictor
 from cfplug.progress import Quiet
 from cfplug.recipe import parse_recipe
 from cfplug.registry import Registry, load

@@ -15,18 +15,21 @@ from cfplug_coldstart.means import global_mean, item_mean
 from cfplug_factors import Bias, DotProduct, Pmf
 from cfplug_factors.baselines import fit_bias
 from cfplug_factors.modules import dot_product, pmf
-from cfplug_losses import Mse
+from cfplug_losses import Mse, Ordinal
+from cfplug_losses.cumulative import ordinal
 from cfplug_losses.errors import squared
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 import cfplug
-from cfplug import Batch, CapabilityError, DataError, Dataset, FittedModel, PluginError, UnknownIdError
+from cfplug import Batch, CapabilityError, DataError, Dataset, FittedModel, PluginError, UnknownIdError, predictors
 from cfplug import prediction as prediction_module
 from cfplug.encoding import Catalogue, Support
+from cfplug.evidence import Evidence
 from cfplug.features import Features, Spec
-from cfplug.prediction import WARM, NetworkPredictor, Newcomers, Policy
+from cfplug.prediction import WARM, Newcomers, Policy
+from cfplug.predictors import NetworkPredictor
 from cfplug.selection import learn
 from cfplug.settings import FeatureChoice
 from cfplug.training import Scored
@@ -88,7 +91,11 @@ def fitted(data: Data, model: str = "pmf", policy: str | None = "item-mean") -> 
     dataset = data.dataset()
     catalogue = Catalogue.of(dataset)
     train = catalogue.interactions(dataset.ratings, data.train)
-    gives = {"bias": ("biases",), "pmf": ("embeddings", "biases"), "dot-product": ("embeddings",)}[model]
+    gives = {
+        "bias": ("biases", "terms"),
+        "pmf": ("embeddings", "biases", "terms"),
+        "dot-product": ("embeddings", "terms"),
+    }[model]
     if model == "bias":
         predictor: Any = fit_bias(Bias(), train, CONTEXT)
     else:
@@ -503,7 +510,7 @@ def test_chunks_change_no_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = model.predict(pairs)
     sizes: list[int] = []
     model.predictor.scored.module.register_forward_hook(lambda module, given, out: sizes.append(len(out)))
-    monkeypatch.setattr(prediction_module, "CHUNK", 7)
+    monkeypatch.setattr(predictors, "CHUNK", 7)
     pd.testing.assert_frame_equal(model.predict(pairs), whole, check_exact=True)
     assert sizes == [7, 7, 7]
 
@@ -790,3 +797,223 @@ def test_codes_come_with_an_answer() -> None:
     assert answers.item is not None
     assert (answers.user.tolist(), answers.item.tolist()) == ([0, -1, 2], [2, 0, -1])
     assert answers.top is None
+
+
+# Who is like whom
+
+
+@quick
+@given(data=drawn(), side=st.sampled_from(["user", "item"]), measure=st.sampled_from(["cosine", "euclidean"]))
+def test_likeness_is_symmetric_and_of_trained_ids_alone(data: Data, side: str, measure: str) -> None:
+    model = fitted(data)
+    ids = data.users if side == "user" else data.items
+    known = {row[0 if side == "user" else 1] for row in data.trained}
+    column = "similarity" if measure == "cosine" else "distance"
+    found = {each: model.similar(each, 99, side=side, measure=measure) for each in ids if each in known}
+    pairs = {(one, row[0]): row[1] for one, frame in found.items() for row in frame[[side, column]].to_numpy()}
+    assert {one for one, _ in pairs} | {other for _, other in pairs} == (known if len(known) > 1 else set())
+    assert set(pairs) == {(one, other) for one in known for other in known - {one}}
+    assert all(pairs[other, one] == value for (one, other), value in pairs.items())
+    for frame in found.values():
+        values = frame[column].tolist()
+        assert values == sorted(values, reverse=measure == "cosine")
+        assert frame["rank"].tolist() == list(range(1, len(frame) + 1))
+
+
+@quick
+@given(data=drawn(), draw=st.data())
+def test_likeness_does_not_depend_on_the_order_of_the_catalogue(data: Data, draw: Any) -> None:
+    one = fitted(data)
+    order = draw.draw(st.permutations(range(len(data.items))))
+    other = fitted(evolve(data, items=[data.items[at] for at in order]))
+    weight = other.predictor.scored.module.factors["item"].weight
+    weight.data.copy_(one.predictor.scored.module.factors["item"].weight[list(order)])
+    asked_for = draw.draw(st.sampled_from(sorted({row[1] for row in data.trained})))
+    before, after = (model.similar(asked_for, 99).set_index("item") for model in (one, other))
+    assert before["similarity"].to_dict() == after["similarity"].to_dict()
+    assert before["ratings"].to_dict() == after["ratings"].to_dict()
+
+
+def test_neighbours_have_rank_id_label_measure_and_ratings() -> None:
+    model = titled_story()
+    found = model.similar("heat", 1)
+    assert list(found.columns) == ["rank", "item", "label", "similarity", "ratings"]
+    assert found["rank"].tolist() == [1]
+    assert list(model.similar(1, measure="euclidean").columns)[3] == "distance"
+    both = model.similar(1)
+    assert {(row.item, row.label, row.ratings) for row in both.itertuples()} == {(2, "Ran", 1), (3, "3", 1)}
+    assert model.similar(2, most_rated=1)[["item", "ratings"]].to_numpy().tolist() == [[1, 2]]
+    assert model.similar("b", side="user")["user"].tolist() == ["a"]
+
+
+def test_equally_near_ones_stand_in_the_order_of_the_catalogue() -> None:
+    """Whatever their ratings: here the last one has the most."""
+    rows = [("a", 1, 1.0), ("a", 2, 2.0), ("a", 3, 3.0), ("b", 3, 4.0), ("b", 2, 5.0), ("c", 3, 5.0)]
+    table = pairs_of([row[:2] for row in rows]).assign(rating=[row[2] for row in rows])
+    model = fitted(Data(table, ["a", "b", "c"], [4, 1, 2, 3], np.arange(6)))
+    model.predictor.scored.module.factors["item"].weight.data[:] = 1.0
+    assert model.similar(2)["item"].tolist() == [1, 3]
+    assert model.similar(1)["item"].tolist() == [2, 3]
+    assert model.similar(1)["ratings"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("question", "error", "told"),
+    [
+        (lambda model: model.similar("Hent"), DataError, "no item is called 'Hent'; did you mean 'Heat'?"),
+        (
+            lambda model: model.similar("Jaws"),
+            UnknownIdError,
+            "training saw no rating of Jaws, so pmf has learned nothing of it",
+        ),
+        (
+            lambda model: model.similar("c", side="user"),
+            UnknownIdError,
+            "training saw no rating of user c, so pmf has learned nothing of it",
+        ),
+        (lambda model: model.similar(1, 0), DataError, "asked for 0 items; ask for at least one"),
+        (
+            lambda model: model.similar(1, measure="cosinus"),
+            DataError,
+            "no measure called 'cosinus'; did you mean cosine? (cosine, euclidean)",
+        ),
+        (lambda model: evolve(model, gives=()).similar(1), CapabilityError, "pmf (factors/pmf) has no embeddings"),
+        (
+            lambda model: model.explain("a", "Jaws"),
+            UnknownIdError,
+            "training saw no rating of Jaws, so pmf has learned nothing of it",
+        ),
+        (lambda model: model.explain("d", 1), DataError, "no user is called 'd'"),
+        (
+            lambda model: model.explain("a", 1, context={"time": NOW}),
+            DataError,
+            "context: pmf looks at no column of the rating; is given time",
+        ),
+    ],
+)
+def test_a_question_about_what_was_not_learned_is_refused(question: Any, error: Any, told: str) -> None:
+    with pytest.raises(error) as raised:
+        question(titled_story())
+    assert str(raised.value) == told
+
+
+def titled_story(model: str = "pmf") -> FittedModel:
+    """The story's ratings with titles; 3 has none, and Jaws, as user c, no rating in training."""
+    one = story(model=model)
+    labels = ("Heat", "Ran", "3", "Jaws", "Brazil")
+    return evolve(one, catalogue=evolve(one.catalogue, item=evolve(one.catalogue.item, labels=labels)))
+
+
+# Why
+
+
+@quick
+@given(data=drawn(), model=models, by_terms=st.booleans(), draw=st.data())
+def test_an_explanation_sums_to_the_prediction(data: Data, model: str, by_terms: bool, draw: Any) -> None:
+    one = fitted(data, model) if by_terms else evolve(fitted(data, model), gives=())
+    user, item, _ = draw.draw(st.sampled_from(data.trained))
+    found = one.explain(user, item)
+    assert (found.user, found.item, found.model) == (user, item, model)
+    assert found.prediction == one.predict(pairs_of([(user, item)]))["prediction"].tolist()[0]
+    assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(found.prediction, abs=1e-5)
+    assert found.exact == by_terms or not found.parts
+    if by_terms and model != "bias":
+        raw = one.predictor.scored.module(one.catalogue.encode(pairs_of([(user, item)])).to("cpu")).item()
+        assert sum(part.term or 0 for part in found.parts) == pytest.approx(raw, abs=1e-5)
+        assert found.base == pytest.approx(2.75)
+
+
+def test_the_parts_of_a_baseline_are_its_offsets() -> None:
+    model = titled_story("bias")
+    found = model.explain("a", "Ran")
+    biases = {"user bias": model.biases("user")["a"], "item bias": model.biases("item")[2]}
+    assert {part.name: part.contribution for part in found.parts} == biases
+    assert {part.name: part.value for part in found.parts} == {"user bias": "a", "item bias": "Ran"}
+    assert (found.base, found.labels) == (3.0, ("user a", "Ran"))
+    assert found.reasons.note == "The prediction is the sum of these parts."
+
+
+def test_asked_again_and_again_a_baseline_gives_its_offsets_beside_those_of_others() -> None:
+    """Which it does for any order of the two inputs, since they only add up."""
+    model = evolve(titled_story("bias"), gives=())
+    found = model.explain("b", 1, seed=3)
+    biases = {side: model.predictor.biases(side) for side in ("user", "item")}
+    others = model._background(pairs_of([("b", 1)]), np.random.default_rng(3))
+    for part, code in zip(sorted(found.parts, key=lambda part: part.name), (0, 1), strict=True):
+        mean = biases[part.name][getattr(others, part.name)].mean()
+        assert part.contribution == pytest.approx(biases[part.name][code] - mean)
+        assert part.error > 0
+    assert set(others.item.tolist()) == {0, 1, 2}, "only pairs whose ids training saw"
+
+
+def test_an_explanation_is_the_same_for_the_same_seed() -> None:
+    model = evolve(titled_story(), gives=())
+    assert model.explain("b", 2) == model.explain("b", 2, seed=0)
+    assert model.explain("b", 2) != model.explain("b", 2, seed=1)
+
+
+@pytest.mark.parametrize("cut_points", ["shared", "per-user"])
+def test_parts_of_a_rating_by_cut_points_sum_up_too(cut_points: str) -> None:
+    model = titled_story()
+    scale = cfplug.Scale(1.0, 5.0, (1.0, 2.0, 4.0, 5.0))
+    scored = Scored(model.predictor.scored.module, ordinal(Ordinal(cut_points=cut_points), scale), n_users=3)
+    if scored.personal is not None:
+        scored.personal.weight.data.copy_(torch.tensor([[0.0, 0.0, 0.0], [1.0, -0.5, 0.25], [9.0, 9.0, 9.0]]))
+    model = evolve(model, predictor=NetworkPredictor(scored, "cpu"), levels=scale.levels)
+    for user, item in (("a", 3), ("b", 2)):
+        found = model.explain(user, item)
+        assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(found.prediction, abs=1e-5)
+        nothing = model.predictor.scored.head.decode(
+            torch.cat(
+                [torch.zeros(1, 1), *([scored.personal.weight[[int(user == "b")]]] if scored.personal else [])], 1
+            )
+        )
+        assert found.base == pytest.approx(nothing.item(), abs=1e-6)
+
+
+def test_decoding_leaves_the_model_as_it_was() -> None:
+    model = titled_story()
+    head = ordinal(Ordinal(), cfplug.Scale(1.0, 5.0, (1.0, 2.0, 5.0)))
+    model = evolve(model, predictor=NetworkPredictor(Scored(model.predictor.scored.module, head), "cpu"))
+    before = model.predict(pairs_of([("a", 2)]))["prediction"].tolist()
+    model.explain("a", 2)
+    assert {weight.dtype for weight in head.parameters()} == {torch.float32}
+    assert model.predict(pairs_of([("a", 2)]))["prediction"].tolist() == before
+
+
+# Why, with features of the rating
+
+
+def evidence_of(dataset: Dataset) -> Evidence:
+    split = cfplug.Split(np.arange(4), np.arange(4, 5))
+    none = pd.DataFrame()
+    return Evidence(dataset, split, "valid", dataset.ratings.iloc[4:], None, none, none)
+
+
+def test_context_is_held_where_no_data_is_at_hand_and_that_is_said() -> None:
+    found = looking().explain("a", 3, context={"time": "2001-01-01 21:00", "device": "tv", "volume": 1.0})
+    assert found.prediction == 21 + 100 + 0.002
+    assert [part.name for part in found.parts] == ["item", "user"]
+    told = "The same in all these pairs, and so without a part: context.device, context.volume, time.hour."
+    assert found.reasons.note.endswith(told)
+
+
+def test_with_the_data_at_hand_time_and_context_of_other_ratings_tell_what_they_change() -> None:
+    """The rating is the hour, 100 for a tv, 1000 less where the volume is not known, and the item's code / 1000."""
+    model = evolve(looking(), evidence=evidence_of(looked()))
+    found = model.explain("a", 3, context={"time": "2001-01-01 21:00", "device": "tv", "volume": 1.0})
+    parts = {part.name: part for part in found.parts}
+    asked_for = pd.DataFrame({"user": ["a"], "item": [3], "time": [NOW], "device": ["tv"], "volume": [1.0]})
+    others = model._background(asked_for, np.random.default_rng(0)).context
+    assert set(others["time.hour"].tolist()) == {0, 6, 7, 8}, "a time that is missing stays missing"
+    assert parts["time.hour"].contribution == pytest.approx(22 - others["time.hour"].mean())
+    tv = (others["context.device"] == 2).mean()
+    assert parts["context.device"].contribution == pytest.approx(100 * (1 - tv))
+    assert parts["context.volume"].contribution == pytest.approx(1000 * others["context.volume"][:, 1].mean())
+    assert {name: parts[name].value for name in ("time.hour", "context.device", "context.volume")} == {
+        "time.hour": "21",
+        "context.device": "tv",
+        "context.volume": "1",
+    }
+    assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(found.prediction, abs=1e-5)
+    assert parts["user"].contribution == 0

@@ -59,12 +59,15 @@ class Bias:
 @cfplug.hookimpl
 def cfplug_models() -> Sequence[cfplug.Model]:
     return [
-        cfplug.Model("dot-product", DotProduct, build="cfplug_factors.modules:dot_product", gives=["embeddings"]),
-        cfplug.Model("pmf", Pmf, build="cfplug_factors.modules:pmf", gives=["embeddings", "biases"]),
+        cfplug.Model(
+            "dot-product", DotProduct, build="cfplug_factors.modules:dot_product", gives=["embeddings", "terms"]
+        ),
+        cfplug.Model("pmf", Pmf, build="cfplug_factors.modules:pmf", gives=["embeddings", "biases", "terms"]),
         cfplug.Model(
             "mean",
             fit="cfplug_factors.baselines:fit_mean",
             restore="cfplug_factors.baselines:restore_mean",
+            gives=["terms"],
             help="The mean of the training ratings, for every pair.",
         ),
         cfplug.Model(
@@ -72,6 +75,6 @@ def cfplug_models() -> Sequence[cfplug.Model]:
             Bias,
             fit="cfplug_factors.baselines:fit_bias",
             restore="cfplug_factors.baselines:restore_bias",
-            gives=["biases"],
+            gives=["biases", "terms"],
         ),
     ]

@@ -30,6 +30,11 @@ class Offsets:
         """Offsets of every id of `side`, shape (n_ids,)."""
         return self.user if side == "user" else self.item
 
+    def terms(self, batch: Batch) -> dict[str, np.ndarray]:
+        """The three terms of each rating, each of shape (n,)."""
+        mean = np.full(len(batch), self.mean)
+        return {"mean": mean, "user bias": self.user[batch.user], "item bias": self.item[batch.item]}
+
     def state(self) -> dict[str, np.ndarray]:
         return {"mean": np.array([self.mean]), "user": self.user, "item": self.item}
 

@@ -58,6 +58,18 @@ class Factorization(nn.Module):
             raise CapabilityError("with a loss of several outputs a bias is not one number")
         return _weight(self.bias[side]).squeeze(1)
 
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of which the one output of each pair is the sum, each of shape (n,)."""
+        if self.mix is not None:
+            raise CapabilityError("with a loss of several outputs there is no one sum of terms")
+        products = self.factors["user"](batch.user) * self.factors["item"](batch.item)
+        biases = {
+            f"{side} bias": self.bias[side](codes).squeeze(1)
+            for side, codes in (("user", batch.user), ("item", batch.item))
+            if self.bias
+        }
+        return biases | {f"factor {number}": product for number, product in enumerate(products.T, start=1)}
+
 
 def _embedding(size: int, width: int, params: DotProduct | Pmf) -> nn.Embedding:
     embedding, deviation = nn.Embedding(size, width), params.init_deviation

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class Inputs(nn.Module):
     """From the codes of n pairs to codes of categories, shape (n, n_categories), and numbers, shape (n, n_numbers).
 
-    A user's or item's features are gathered from tables that lie on the device; those of the rating come in the
-    batch. A set such as genres becomes the mean of its members' embeddings, zero where it is empty.
+    A user's or item's features are gathered from tables that lie on the device, unless the batch brings others in
+    their place; those of the rating come in the batch. A set such as genres becomes the mean of its members'
+    embeddings, zero where it is empty.
     """
 
     def __init__(self, features: Sequence[Feature], deviation: float) -> None:
@@ -45,7 +46,7 @@ class Inputs(nn.Module):
         return embedding
 
     def _gathered(self, feature: Feature, batch: Batch) -> Tensor:
-        if feature.table is None:
+        if feature.table is None or feature.name in batch.context:
             column: Tensor = batch.context[feature.name]
             return column
         table: Tensor = getattr(self, _key(feature.name))

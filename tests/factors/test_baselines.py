@@ -157,7 +157,7 @@ def test_the_baselines_declare_what_they_give() -> None:
     declared = {model.name: model for model in cfplug_models()}
     assert list(declared) == ["dot-product", "pmf", "mean", "bias"]
     assert [declared[name].learns_by_gradient for name in declared] == [True, True, False, False]
-    assert [declared[name].gives for name in ("mean", "bias")] == [(), ("biases",)]
+    assert [declared[name].gives for name in ("mean", "bias")] == [("terms",), ("biases", "terms")]
     for name, functions in (("mean", (fit_mean, restore_mean)), ("bias", (fit_bias, restore_bias))):
         assert (declared[name].function("fit"), declared[name].function("restore")) == functions
 
@@ -173,3 +173,15 @@ def test_the_baselines_declare_what_they_give() -> None:
 def test_a_parameter_out_of_bounds_is_refused(values: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         Bias(**values)
+
+
+@quick
+@given(drawn=rated(), params=chosen)
+def test_the_terms_sum_to_the_rating(drawn: tuple[int, int, Rows], params: Bias) -> None:
+    train = train_of(drawn)
+    for offsets in (fit_bias(params, train, QUIET), fit_mean(NoParams(), train, QUIET)):
+        batch, terms = everything(train), offsets.terms(everything(train))
+        assert list(terms) == ["mean", "user bias", "item bias"]
+        np.testing.assert_allclose(sum(terms.values()), offsets.predict(batch))
+        assert set(terms["mean"]) == {offsets.mean}
+        assert terms["item bias"].tolist() == offsets.biases("item")[batch.item].tolist()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cfplug import Batch, CapabilityError, Interactions, Scale, Spec
-from cfplug.prediction import NetworkPredictor
+from cfplug.predictors import NetworkPredictor
 from cfplug.settings import TrainSettings
 from cfplug.training import Scored, Watch, train
 
@@ -157,7 +157,10 @@ def test_a_parameter_out_of_bounds_is_refused(model: Any, values: dict[str, Any]
 
 def test_the_factorizations_declare_what_they_give() -> None:
     declared = {model.name: model for model in cfplug_models()}
-    assert (declared["dot-product"].gives, declared["pmf"].gives) == (("embeddings",), ("embeddings", "biases"))
+    assert (declared["dot-product"].gives, declared["pmf"].gives) == (
+        ("embeddings", "terms"),
+        ("embeddings", "biases", "terms"),
+    )
     assert (declared["dot-product"].function("build"), declared["pmf"].function("build")) == (dot_product, pmf)
 
 
@@ -248,3 +251,27 @@ def test_embeddings_may_start_uniform_between_two_numbers(model: Any, span: tupl
 def test_a_range_of_the_start_goes_from_low_to_high(model: Any, span: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match=re.escape(f"init_range: must go from low to high; is {list(span)}")):
         model(init_range=span)
+
+
+# Terms
+
+
+@quick
+@given(case=cases())
+def test_the_terms_sum_to_the_output(case: tuple[Factorization, Batch]) -> None:
+    module, batch = case
+    if module.mix is not None:
+        with pytest.raises(CapabilityError, match=r"^with a loss of several outputs there is no one sum of terms$"):
+            module.terms(batch)
+        return
+    terms = module.terms(batch)
+    factors = module.embeddings("user").shape[1]
+    biases = ["user bias", "item bias"] if module.bias else []
+    assert list(terms) == [*biases, *(f"factor {number}" for number in range(1, factors + 1))]
+    assert {tuple(term.shape) for term in terms.values()} == {(len(batch),)}
+    torch.testing.assert_close(sum(terms.values()), module(batch).squeeze(1))
+    for name, side, codes in (("user bias", "user", batch.user), ("item bias", "item", batch.item)):
+        if module.bias:
+            torch.testing.assert_close(terms[name], module.biases(side)[codes])
+    last = module.embeddings("user")[batch.user, -1] * module.embeddings("item")[batch.item, -1]
+    torch.testing.assert_close(terms[f"factor {factors}"], last)

@@ -409,3 +409,33 @@ def test_the_networks_declare_what_they_give_and_look_at() -> None:
 def test_a_parameter_out_of_bounds_is_refused(params: Any, values: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         params(**values)
+
+
+# What somebody else's features would give
+
+
+def test_a_feature_in_the_batch_takes_the_place_of_the_table() -> None:
+    """With every feature of the rows of others, a pair answers as they do but for the ids."""
+    _, features, batch = learned()
+    torch.manual_seed(1)
+    network = tabular(WIDE, Spec(5, 9, 1, features.each)).eval()
+    other = torch.randperm(40, generator=torch.Generator().manual_seed(2))
+    tables = {each.name: torch.as_tensor(each.table) for each in features if each.table is not None}
+    sides = {each.name: batch.user if each.side == "user" else batch.item for each in features}
+    own = {name: table[sides[name]] for name, table in tables.items()}
+    assert network(Batch(batch.user, batch.item, {**batch.context, **own})).equal(network(batch))
+    for name, column in own.items():
+        swapped = Batch(batch.user, batch.item, {**batch.context, name: column[other]})
+        differs = (column[other] != column).reshape(40, -1).any(dim=1)
+        changed = (network(swapped) != network(batch)).squeeze(1)
+        assert differs.any(), name
+        assert changed.equal(differs), name
+
+
+def test_a_set_that_takes_the_place_may_be_wider_than_the_table() -> None:
+    _, features, batch = learned()
+    network = tabular(WIDE, Spec(5, 9, 1, features.each)).eval()
+    genres = next(each for each in features if each.name == "item.genres")
+    wide = np.pad(genres.table[batch.item.numpy()], ((0, 0), (0, 3)))  # type: ignore[index]
+    swapped = Batch(batch.user, batch.item, {**batch.context, genres.name: torch.as_tensor(wide)})
+    torch.testing.assert_close(network(swapped), network(batch))
