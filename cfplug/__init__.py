@@ -16,10 +16,8 @@ from cfplug.components import (
     Loss,
     Metric,
     Model,
-    Section,
     Source,
     Splitter,
-    Table,
 )
 from cfplug.dataset import REPEATS, ROLES, Column, Dataset, Repeats, Scale, Split, infer_role, merge_repeats
 from cfplug.errors import (
@@ -38,10 +36,15 @@ from cfplug.errors import (
 )
 from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished, hookimpl
 from cfplug.params import NoParams, param
+from cfplug.sections import Chart, Interval, Section, Table, rounded
 
 if TYPE_CHECKING:
     from cfplug.encoding import Batch, Interactions
+    from cfplug.evidence import Evidence
+    from cfplug.explanation import Explanation
     from cfplug.features import Feature, Spec
+    from cfplug.grouping import Groups, groups_by_count, groups_of
+    from cfplug.intervals import jackknife
     from cfplug.plan import Recipe
     from cfplug.prediction import FittedModel, Newcomers, Predictions
     from cfplug.recipe import read_recipe
@@ -53,7 +56,13 @@ __version__ = "0.1.0"
 
 _LATE = {
     "Batch": "cfplug.encoding",
+    "Evidence": "cfplug.evidence",
+    "Explanation": "cfplug.explanation",
+    "Groups": "cfplug.grouping",
+    "groups_by_count": "cfplug.grouping",
+    "groups_of": "cfplug.grouping",
     "Interactions": "cfplug.encoding",
+    "jackknife": "cfplug.intervals",
     "Newcomers": "cfplug.prediction",
     "Spec": "cfplug.features",
     "Feature": "cfplug.features",
@@ -88,6 +97,7 @@ __all__ = [
     "Batch",
     "CapabilityError",
     "CfplugError",
+    "Chart",
     "ColdStart",
     "Column",
     "Context",
@@ -95,9 +105,13 @@ __all__ = [
     "Dataset",
     "DownloadError",
     "EpochFinished",
+    "Evidence",
+    "Explanation",
     "Feature",
     "FittedModel",
+    "Groups",
     "Interactions",
+    "Interval",
     "Loss",
     "Metric",
     "Model",
@@ -125,12 +139,16 @@ __all__ = [
     "UnknownIdError",
     "__version__",
     "did_you_mean",
+    "groups_by_count",
+    "groups_of",
     "hookimpl",
     "infer_role",
+    "jackknife",
     "merge_repeats",
     "open_run",
     "param",
     "read_recipe",
     "resume",
+    "rounded",
     "run",
 ]

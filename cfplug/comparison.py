@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
-from cfplug.components import Table
 from cfplug.errors import CapabilityError, DataError, did_you_mean
+from cfplug.sections import Table
 
 METRICS = ("mse", "rmse", "mae")
 """The errors that can be compared: those that come from single predictions."""

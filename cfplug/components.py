@@ -7,7 +7,6 @@ plugin may give the function itself. It is imported when it is first used.
 
 from __future__ import annotations
 
-import html
 import importlib
 import inspect
 import re
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 FunctionName = str | Callable[..., Any]
 
-CAPABILITIES = ("embeddings", "biases", "fold_in")
+CAPABILITIES = ("embeddings", "biases", "terms", "fold_in")
 """What a model may declare that it gives, beside predictions."""
 
 DISTRIBUTION = "distribution"
@@ -38,10 +37,6 @@ _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 def _texts(values: str | Iterable[str]) -> tuple[str, ...]:
     return (values,) if isinstance(values, str) else tuple(values)
-
-
-def _rows(rows: Iterable[Iterable[Any]]) -> tuple[tuple[Any, ...], ...]:
-    return tuple(map(tuple, rows))
 
 
 def _kebab(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
@@ -188,8 +183,13 @@ class Model(Component):
     `state() -> {name: array}`, and `restore(params, state)` gives that predictor again.
 
     `gives` lists what else it has: `embeddings` (a method `embeddings(side) -> (n_ids, factors)`, with
-    side "user" or "item"), `biases` (`biases(side) -> (n_ids,)`), `fold_in`. With `uses_features` a model that
-    learns by gradient finds the recipe's features in `spec.features` and, of each rating, in `batch.context`.
+    side "user" or "item"), `biases` (`biases(side) -> (n_ids,)`), `terms` (`terms(batch) -> {name: (n,)}`, which sum to
+    the one raw output of each pair, or to its rating where the model fits itself; one called `mean` is where an
+    explanation starts), `fold_in`.
+
+    With `uses_features` a model that learns by gradient finds the recipe's features in `spec.features` and, of each
+    rating, in `batch.context`. Where `batch.context` also holds the array of a user's or item's feature, by its name,
+    that takes the place of what `feature.table` says: so a model can be asked what it would say of somebody else.
     """
 
     signatures = {
@@ -242,11 +242,14 @@ class Metric(Component):
     `score(params, truth, prediction) -> float`, where `truth` holds the ratings and
     `prediction.rating` the predicted ones, both of shape (n,); a metric that `needs`
     "distribution" finds it in `prediction.distribution`, shape (n, n_levels). `Predictions` says what else is there.
+    A report shows `formula` and `unit` to those who ask what the number means.
     """
 
     signatures = {"score": ("params", "truth", "prediction")}
     score: FunctionName = field(kw_only=True)
     lower_is_better: bool = field(default=True, kw_only=True)
+    formula: str = field(default="", kw_only=True)
+    unit: str = field(default="", kw_only=True)
     needs: tuple[str, ...] = field(
         default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES, DISTRIBUTION)
     )
@@ -275,11 +278,15 @@ class ColdStart(Component):
 class Analyzer(Component):
     """A section of the report.
 
-    `analyze(params, fitted, context) -> Section`; `needs` lists what a model must give for it.
+    `analyze(params, fitted, context) -> Section`; `needs` lists what a model must give for it. `fitted` is the
+    `FittedModel`, whose `evidence` holds the data, its split and the predictions for the ratings that were held out.
+    With `once` it tells more of the data than of a model and runs for the recipe's first model alone.
     """
 
     signatures = {"analyze": ("params", "fitted", "context")}
+    reserved = (*Component.reserved, "models")
     analyze: FunctionName = field(kw_only=True)
+    once: bool = field(default=False, kw_only=True)
     needs: tuple[str, ...] = field(
         default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES, DISTRIBUTION)
     )
@@ -318,46 +325,3 @@ class Context:
     scratch: Path
     progress: Progress
     say: Callable[[str], None]
-
-
-def _rows_fit(table: Any, _attribute: object, rows: tuple[tuple[Any, ...], ...]) -> None:
-    for number, row in enumerate(rows):
-        if len(row) != len(table.columns):
-            raise ValueError(f"rows: row {number} has {len(row)} cells for {len(table.columns)} columns")
-
-
-@frozen
-class Table:
-    """Rows for a person to read; every row has as many cells as there are columns. `note` stands below them."""
-
-    title: str
-    columns: tuple[str, ...] = field(converter=_texts)
-    rows: tuple[tuple[Any, ...], ...] = field(converter=_rows, validator=_rows_fit)
-    note: str = ""
-
-    def __str__(self) -> str:
-        lines = [self.columns, *(tuple(map(str, row)) for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        aligned = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-        return "\n".join([*filter(None, [self.title]), *aligned, *filter(None, [self.note])])
-
-    def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
-        rows = ("".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) for row in self.rows)
-        body = "".join(f"<tr>{row}</tr>" for row in rows)
-        caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
-
-
-def _tables(tables: Iterable[Table]) -> tuple[Table, ...]:
-    return tuple(tables)
-
-
-@frozen
-class Section:
-    """What an analyzer found, as data: a title, paragraphs of text, tables."""
-
-    title: str
-    text: tuple[str, ...] = field(default=(), converter=_texts)
-    tables: tuple[Table, ...] = field(default=(), converter=_tables)

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from cfplug.components import Component, Loss, Model
+from cfplug.components import Analyzer, Component, Loss, Model
 from cfplug.errors import Place, is_one_line, shown
 from cfplug.params import number_words, param, plain
 from cfplug.settings import FeatureChoice, TrainSettings
@@ -80,6 +80,34 @@ class ModelUse:
         if self.features is not None:
             entry["features"] = plain(self.features)
         return entry
+
+
+@frozen
+class Looks:
+    """What an entry of `analyzers` may say beside its component's parameters."""
+
+    models: tuple[str, ...] = param((), help="the names of the models that it looks at; all if none is named")
+
+
+@frozen
+class AnalyzerUse:
+    """One entry of `analyzers`, and the names of the models that it looks at."""
+
+    use: Use
+    models: tuple[str, ...]
+    named: bool = field(eq=False, default=False)
+
+    @property
+    def name(self) -> str:
+        return self.use.name
+
+    def looks_at(self, model: str) -> bool:
+        """Whether it has something to say of the model of this name: of its first alone where once is enough."""
+        return model in (self.models[:1] if cast(Analyzer, self.use.component).once else self.models)
+
+    def resolved(self) -> dict[str, Any]:
+        entry = self.use.resolved(named=True)
+        return {**entry, "models": list(self.models)} if self.named else entry
 
 
 def _check_one_line(name: str, text: str) -> None:
@@ -156,7 +184,7 @@ class Recipe:
     models: tuple[ModelUse, ...]
     metrics: tuple[Use, ...]
     unknown: Use | None
-    analyzers: tuple[Use, ...]
+    analyzers: tuple[AnalyzerUse, ...]
     claims: tuple[Claim, ...]
     device: str
     seeds: tuple[int, ...]
@@ -172,7 +200,7 @@ class Recipe:
             "models": [model.resolved() for model in self.models],
             "metrics": [metric.resolved(named=True) for metric in self.metrics],
             "unknown": ERROR if self.unknown is None else self.unknown.resolved(),
-            "analyzers": [analyzer.resolved(named=True) for analyzer in self.analyzers],
+            "analyzers": [analyzer.resolved() for analyzer in self.analyzers],
             "claims": [plain(claim) for claim in self.claims],
             "device": self.device,
             "seeds": list(self.seeds),

@@ -10,11 +10,11 @@ from typing import Any, cast
 import attrs
 from attrs import frozen
 
-from cfplug.components import DISTRIBUTION, KINDS, ColdStart, Metric, Model
+from cfplug.components import DISTRIBUTION, KINDS, Analyzer, ColdStart, Metric, Model
 from cfplug.document import REFUSED, Node, override, parse, path_text
 from cfplug.errors import Place, PluginError, Problem, RecipeError, did_you_mean, is_one_line, nearest, shown
 from cfplug.params import structure
-from cfplug.plan import DEFAULT_SEED, ERROR, KEYS, Claim, Heading, ModelUse, Recipe, Use
+from cfplug.plan import DEFAULT_SEED, ERROR, KEYS, AnalyzerUse, Claim, Heading, Looks, ModelUse, Recipe, Use
 from cfplug.registry import Entry, Registry, load, plural
 from cfplug.settings import ALL, FeatureChoice, TrainSettings
 
@@ -107,7 +107,7 @@ class _Reading:
         heading = self._heading()
         data, split = self._required("data", "source"), self._use("split", ("split",))
         models, metrics = self._models(), self._uses("metric", "metrics")
-        unknown, analyzers = self._unknown(), self._uses("analyzer", "analyzers")
+        unknown, analyzers = self._unknown(), self._analyzers(models)
         claims = [self._claim(("claims", position)) for position in range(len(self._entries("claims")))]
         self._check_metrics(metrics, models, unknown)
         self._check_claims(claims, metrics, models)
@@ -226,6 +226,33 @@ class _Reading:
         uses = [self._use(kind, (key, position), named=True) for position in range(len(self._entries(key)))]
         self._distinct(kind, key)
         return [use for use in uses if use is not None]
+
+    def _analyzers(self, models: Sequence[ModelUse]) -> list[AnalyzerUse]:
+        uses = self._uses("analyzer", "analyzers")
+        named = [self._looks(position) for position in range(len(self._nodes("analyzers")))]
+        if self.problems:
+            return []
+        for position, (use, names) in enumerate(zip(uses, named, strict=True)):
+            for lack in (model.lack(cast(Analyzer, use.component).needs) for model in models if model.name in names):
+                if lack:
+                    self._problem(("analyzers", position), f"{use.name} needs {lack}")
+        every = tuple(model.name for model in models)
+        return [
+            AnalyzerUse(use, tuple(name for name in every if not names or name in names), bool(names))
+            for use, names in zip(uses, named, strict=True)
+        ]
+
+    def _looks(self, position: int) -> tuple[str, ...]:
+        """The models that an entry of `analyzers` names; none where it leaves that open."""
+        path = ("analyzers", position)
+        own = {key: node for key in attrs.fields_dict(Looks) if (node := self._at(path).step(key)) is not None}
+        looks = self._structure(Looks, path, "an analyzer", table=own)
+        known = self._names("model", "models")
+        for index, name in enumerate(looks.models if looks else ()):
+            if name not in known and None not in known:
+                guess = did_you_mean(name, filter(None, known))
+                self._problem((*path, "models", index), f"{shown(name)} is none of the recipe's models{guess}")
+        return looks.models if looks else ()
 
     def _claim(self, path: tuple[str | int, ...]) -> Claim:
         names = self._names("model", "models")

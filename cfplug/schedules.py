@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
+import numpy as np
+import pandas as pd
 from fastai.callback.schedule import combined_cos, sched_cos
 
 from cfplug.settings import TrainSettings
@@ -15,6 +17,9 @@ Course = Callable[[float], float]
 
 MOMENTUM = (0.95, 0.85, 0.95)
 END_DIVISOR = 1e5
+
+MOST_STEPS = 2_000
+"""Steps that a person is shown: evenly drawn where there are more."""
 
 
 def courses(settings: TrainSettings, epochs: int) -> dict[str, Course]:
@@ -38,6 +43,31 @@ def courses(settings: TrainSettings, epochs: int) -> dict[str, Course]:
     if settings.schedule == "steps":
         return {"lr": _steps(rate, settings.step_factor, [epoch / epochs for epoch in settings.step_epochs])}
     return {}
+
+
+def by_step(settings: TrainSettings | None, epochs: int, rows: int) -> pd.DataFrame:
+    """The learning rate and momentum of the steps of `epochs` epochs on `rows` rows: step, epoch and both, from 1.
+
+    At most 2,000 steps, the first and the last among them. Empty without settings, for a model that fits itself.
+    """
+    columns = ("step", "epoch", "learning_rate", "momentum")
+    if settings is None or not epochs:
+        return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
+    an_epoch = steps_of(rows, settings.batch_size)
+    planned = an_epoch * (settings.epochs or epochs)
+    steps = np.unique(np.linspace(0, an_epoch * epochs - 1, min(an_epoch * epochs, MOST_STEPS)).round().astype(int))
+    course = courses(settings, settings.epochs or epochs)
+    rate, momentum = (
+        [course[name](step / planned) for step in steps] if name in course else [constant] * len(steps)
+        for name, constant in (("lr", settings.learning_rate), ("mom", settings.momentum))
+    )
+    return pd.DataFrame(dict(zip(columns, (steps + 1, steps // an_epoch + 1, rate, momentum), strict=True)))
+
+
+def steps_of(rows: int, batch_size: int) -> int:
+    """How many batches an epoch has: one row that is left over joins the batch before it."""
+    left_over = rows > batch_size > 1 and rows % batch_size == 1
+    return len(range(0, rows - 1 if left_over else rows, batch_size))
 
 
 def _cycles(rate: float, lengths: Sequence[int], warm_up: float) -> Course:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 
-from cfplug.components import Table
+from cfplug.sections import Table
 
 if TYPE_CHECKING:
     import pandas as pd

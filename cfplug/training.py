@@ -24,7 +24,7 @@ from cfplug.averaging import Averager
 from cfplug.encoding import Batch, Interactions
 from cfplug.errors import PluginError, TrainingError
 from cfplug.optimizers import decays, optimizer_of, parameter_groups
-from cfplug.schedules import courses
+from cfplug.schedules import courses, steps_of
 from cfplug.settings import TrainSettings
 
 VALID_BATCH = 4_096
@@ -83,18 +83,14 @@ class TensorLoader:
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
 
     def __len__(self) -> int:
-        return len(self._starts())
-
-    def _starts(self) -> range:
-        rows, size = len(self.rating), self.batch_size
-        left_over = rows > size > 1 and rows % size == 1
-        return range(0, rows - 1 if left_over else rows, size)
+        return steps_of(len(self.rating), self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Batch, Tensor]]:
         batch, rating = (self.batch, self.rating) if self.seed is None else self._shuffled(self.seed)
-        starts = self._starts()
-        for start in starts:
-            rows = slice(start, None if start == starts[-1] else start + self.batch_size)
+        last = len(self) - 1
+        for step in range(last + 1):
+            start = step * self.batch_size
+            rows = slice(start, None if step == last else start + self.batch_size)
             yield batch[rows], rating[rows]
 
     def _shuffled(self, seed: int) -> tuple[Batch, Tensor]:

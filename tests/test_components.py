@@ -329,34 +329,7 @@ def test_a_row_has_as_many_cells_as_there_are_columns(rows: list[list[int]], odd
     assert str(raised.value) == f"rows: row {len(rows)} has {len(odd)} cells for 3 columns"
 
 
-def test_a_section_takes_one_paragraph_or_several() -> None:
-    assert cfplug.Section("Biases", "One.").text == ("One.",)
-    assert cfplug.Section("Biases", ["One.", "Two."]).text == ("One.", "Two.")
-    table = cfplug.Table("", ["a"], [])
-    assert cfplug.Section("Biases", tables=[table]).tables == (table,)
-
-
 def test_a_component_without_parameters_has_an_empty_class_of_them() -> None:
     component: Any = DECLARED["metric"]
     assert component.params is NoParams
     assert component.params() == NoParams()
-
-
-# Tables
-
-
-def test_a_table_shows_its_title_its_cells_and_its_note() -> None:
-    table = cfplug.Table("ours", ("model", "mse"), [("pmf", 0.5), ("offsets", None)], "lower is better")
-    assert str(table) == "ours\nmodel    mse\npmf      0.5\noffsets  None\nlower is better"
-    assert table._repr_html_() == (
-        "<table><caption>ours</caption><thead><tr><th>model</th><th>mse</th></tr></thead><tbody>"
-        "<tr><td>pmf</td><td>0.5</td></tr><tr><td>offsets</td><td>None</td></tr></tbody></table><p>lower is better</p>"
-    )
-    assert str(cfplug.Table("", ("a",), [("b",)])) == "a\nb"
-
-
-def test_a_table_of_hostile_text_is_only_text_in_a_notebook() -> None:
-    bad = "<script>alert(1)</script>"
-    shown = cfplug.Table(bad, (bad,), [(bad,)], bad)._repr_html_()
-    assert "<script" not in shown
-    assert shown.count("&lt;script&gt;") == 4

@@ -846,6 +846,14 @@ MESSAGES: list[tuple[str, list[str]]] = [
         ["3:13: analyzers[0]: must be the name of an analyzer, or a table with it under `use`; is 5"],
     ),
     (f"{LINES}analyzers: [{{}}]\n", ["3:13: analyzers[0]: an analyzer needs use: its name (cfplug list analyzers)"]),
+    (
+        f"{LINES}analyzers: [{{use: bias-ranking, models: pmf}}]\n",
+        ["3:41: analyzers[0].models: must be a list of texts; is 'pmf'"],
+    ),
+    (
+        f"{LINES}analyzers: [{{use: bias-ranking, models: [pmf, pfm]}}]\n",
+        ["3:47: analyzers[0].models[1]: 'pfm' is none of the recipe's models; did you mean pmf?"],
+    ),
     # claims
     (
         f'{LINES}claims: [{{metric: mse, at_most: 1, source: "a\\e[2J"}}]\n',
@@ -965,6 +973,25 @@ def test_what_a_recipe_leaves_out_is_filled_in() -> None:
     assert recipe.models[0].loss is not None
     assert recipe.models[0].loss.full_name == "losses/mse"
     assert (recipe.analyzers, recipe.claims) == ((), ())
+
+
+def test_an_entry_of_analyzers_looks_at_all_models_or_at_those_that_it_names() -> None:
+    recipe = read(
+        "data: synthetic\nmodels: [pmf, bias, {use: pmf, name: other}]\n"
+        "analyzers: [bias-ranking, {use: bias-ranking, name: again, models: [other, pmf]}]\n"
+    )
+    assert [each.models for each in recipe.analyzers] == [("pmf", "bias", "other"), ("pmf", "other")]
+    assert [each.looks_at("bias") for each in recipe.analyzers] == [True, False]
+    entries = cfplug.document.parse(recipe.resolved(), SOURCE)[0].plain()["analyzers"]
+    assert [entry.get("models") for entry in entries] == [None, ["pmf", "other"]]
+
+
+def test_an_analyzer_that_a_named_model_cannot_serve_is_told_before_the_run() -> None:
+    plugins = with_plugin(analyzers=[cfplug.Analyzer("reliability", analyze="a:b", needs="distribution")])
+    assert told_by(plugins, f"{LINES}analyzers: [reliability]\n") == []
+    assert told_by(plugins, f"{LINES}analyzers: [{{use: reliability, models: [pmf]}}]\n") == [
+        "r.yaml:3:13: analyzers[0]: reliability needs a distribution, and the model pmf, with the loss mse, gives none"
+    ]
 
 
 def test_a_model_that_fits_itself_has_neither_loss_nor_train() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfplug.schedules import courses
+from cfplug.schedules import by_step, courses, steps_of
 from cfplug.settings import SCHEDULES, TrainSettings
 
 RATE = 0.02
@@ -88,3 +88,37 @@ def test_no_rate_is_above_the_settings_or_below_zero(schedule: str, done: float)
     assert settings.epochs is not None
     for course in courses(settings, settings.epochs).values():
         assert 0 <= float(course(done)) <= max(RATE * (1 + 1e-9), 0.95)
+
+
+# Step by step
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 3), st.sampled_from(SCHEDULES))
+def test_what_a_person_is_shown_of_each_step_is_the_course_itself(
+    rows: int, batch_size: int, epochs: int, schedule: str
+) -> None:
+    more = {"cycles": epochs, "cycle_multiplier": 1} if schedule == "sgdr" else {"epochs": epochs}
+    given_settings = TrainSettings(schedule=schedule, batch_size=batch_size, **more, **LEAST.get(schedule, {}))
+    assert given_settings.epochs == epochs
+    shown = by_step(given_settings, epochs, rows)
+    an_epoch = steps_of(rows, batch_size)
+    assert shown["step"].tolist() == list(range(1, an_epoch * epochs + 1))
+    assert shown["epoch"].tolist() == [step // an_epoch + 1 for step in range(an_epoch * epochs)]
+    course = courses(given_settings, epochs)
+    parts = [step / (an_epoch * epochs) for step in range(an_epoch * epochs)]
+    rate, momentum = course.get("lr", lambda part: 0.005), course.get("mom", lambda part: given_settings.momentum)
+    assert shown["learning_rate"].tolist() == [pytest.approx(rate(part)) for part in parts]
+    assert shown["momentum"].tolist() == [pytest.approx(momentum(part)) for part in parts]
+
+
+def test_of_many_steps_two_thousand_are_shown_the_ends_among_them() -> None:
+    shown = by_step(TrainSettings(batch_size=1, epochs=5), 3, 1_000_000)
+    assert (len(shown), shown["step"].iloc[0], shown["step"].iloc[-1]) == (2_000, 1, 3_000_000)
+    assert shown["epoch"].iloc[-1] == 3
+    assert shown["step"].is_monotonic_increasing
+
+
+def test_a_model_that_fits_itself_has_no_steps() -> None:
+    for shown in (by_step(None, 0, 100), by_step(TrainSettings(), 0, 100)):
+        assert shown.columns.tolist() == ["step", "epoch", "learning_rate", "momentum"]
+        assert shown.empty

@@ -375,7 +375,7 @@ def test_a_recipe_with_a_broken_component_is_checked_without_running_it(
     assert specimen.name in read_recipe(recipe, registry=registry).resolved()
 
 
-@pytest.mark.parametrize("specimen", CAUGHT, ids=str)
+@pytest.mark.parametrize("specimen", [each for each in CAUGHT if each.key != "analyzers"], ids=str)
 def test_a_broken_component_is_caught_and_named_with_its_plugin_and_its_line(
     specimen: Caught, registry: Registry, tmp_path: Path
 ) -> None:
@@ -391,3 +391,31 @@ def test_a_broken_component_is_caught_and_named_with_its_plugin_and_its_line(
     assert not [path for path in (tmp_path / "runs").iterdir() if not path.name.endswith(".partial")]
     if specimen.error in RAISED_BY_THE_COMPONENT:
         assert PARTS in [Path(entry.path).parent for entry in caught.traceback]
+
+
+@pytest.mark.parametrize("specimen", [each for each in CAUGHT if each.key == "analyzers"], ids=str)
+def test_a_broken_analyzer_costs_its_section_and_is_named_in_its_place(
+    specimen: Caught, registry: Registry, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "zoo.yaml"
+    recipe.write_text(recipe_with(specimen, registry).replace(specimen.name, f"{specimen.name}, learning-curve"))
+    words = Words()
+    made = cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[PARTS], teller=words)
+    broken, sound = made.sections
+    line = f"{identity(specimen, recipe)}, failed: {specimen.error.__name__}: {specimen.text}"
+    assert (broken.title, broken.text) == (f"{broken.analyzer} of {made.model.name}", (line,))
+    assert sound.analyzer == "learning-curve"
+    assert "failed" not in str(sound)
+    (warning,) = [text for text in words.said if text.startswith("warning: ")]
+    assert warning.startswith(f"warning: {line}\nTraceback (most recent call last):\n")
+    assert (f'File "{PARTS}' in warning) == (specimen.error in (LookupError, ValueError, cfplug.CapabilityError))
+
+
+class Words(Quiet):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)

@@ -1,0 +1,138 @@
+"""What an analyzer gives: tables and charts that hold together, and are only text wherever they are shown."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+import cfplug
+from cfplug import Chart, Interval, Section, Table, rounded
+
+POINTS = ("name", "bias", "mean rating", "kind")
+
+
+def chart(mark: str = "point", **roles: Any) -> Chart:
+    return Chart("Map", mark, POINTS, [("Heat", 0.5, 4.0, "crime")], **{"x": "bias", "y": "mean rating", **roles})
+
+
+def test_a_section_takes_one_paragraph_or_several() -> None:
+    assert cfplug.Section("Biases", "One.").text == ("One.",)
+    assert cfplug.Section("Biases", ["One.", "Two."]).text == ("One.", "Two.")
+    table = cfplug.Table("", ["a"], [])
+    assert cfplug.Section("Biases", tables=[table]).tables == (table,)
+
+
+# Tables
+
+
+def test_a_table_shows_its_title_its_cells_and_its_note() -> None:
+    table = cfplug.Table("ours", ("model", "mse"), [("pmf", 0.5), ("offsets", None)], "lower is better")
+    assert str(table) == "ours\nmodel    mse\npmf      0.5\noffsets\nlower is better"
+    assert table._repr_html_() == (
+        "<table><caption>ours</caption><thead><tr><th>model</th><th>mse</th></tr></thead><tbody>"
+        "<tr><td>pmf</td><td>0.5</td></tr><tr><td>offsets</td><td></td></tr></tbody></table><p>lower is better</p>"
+    )
+    assert str(cfplug.Table("", ("a",), [("b",)])) == "a\nb"
+
+
+def test_a_table_of_hostile_text_is_only_text_in_a_notebook() -> None:
+    bad = "<script>alert(1)</script>"
+    shown = cfplug.Table(bad, (bad,), [(bad,)], bad)._repr_html_()
+    assert "<script" not in shown
+    assert shown.count("&lt;script&gt;") == 4
+
+
+def test_a_row_has_a_cell_for_every_column() -> None:
+    with pytest.raises(ValueError, match=r"^rows: row 1 has 1 cells for 2 columns$"):
+        Table("t", ("a", "b"), [(1, 2), (3,)])
+    with pytest.raises(ValueError, match=r"^rows: row 0 has 3 cells for 4 columns$"):
+        Chart("c", "point", POINTS, [("Heat", 0.5, 4.0)], x="bias", y="bias")
+
+
+def test_an_interval_shows_its_ends() -> None:
+    interval = Interval(0.81473, 0.7965, 0.8329)
+    assert str(interval) == "0.8147 (0.7965 to 0.8329)"
+    assert str(Table("", ("mse",), [(interval,)])) == "mse\n0.8147 (0.7965 to 0.8329)"
+
+
+@pytest.mark.parametrize(
+    ("ends", "shown"),
+    [
+        ((1.0, 0.911, 1.089), "1.000 (0.911 to 1.089)"),
+        ((-0.00001, -0.01, 0.01), "0.00 (-0.01 to 0.01)"),
+        ((48_123.0, 47_000.0, 49_000.0), "48123 (47000 to 49000)"),
+        ((48_123.0, 0.25, 91_000.0), "48123.00 (0.25 to 91000.00)"),
+        ((2e-5, 1e-5, 3e-5), "2e-05 (1e-05 to 3e-05)"),
+        ((2, 2, 2), "2 (2 to 2)"),
+    ],
+)
+def test_the_ends_of_an_interval_have_the_decimals_of_its_number(ends: tuple[float, float, float], shown: str) -> None:
+    assert str(Interval(*ends)) == shown
+
+
+def test_any_cell_can_be_taken_for_an_interval() -> None:
+    assert Interval.of(Interval(2, 1, 3)) == Interval(2, 1, 3)
+    assert Interval.of(4.5) == Interval(4.5, 4.5, 4.5)
+    assert math.isnan(Interval.of(None).value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        (Interval(0.81468, 0.78147, 0.84789), "0.815 (0.781 to 0.848)"),
+        (Interval(42.69, 41.59, 43.78), "42.7 (41.6 to 43.8)"),
+        (Interval(1234.5, 1034.5, 1434.5), "1230 (1030 to 1430)"),
+        (Interval(0.0, -0.0004, 0.0004), "0.0000 (-0.0004 to 0.0004)"),
+        (Interval(-0.00001, -0.01, 0.01), "0.00 (-0.01 to 0.01)"),
+        (Interval(2.0, 2.0, 2.0), "2 (2 to 2)"),
+        (1.23456, "1.235"),
+        (None, "None"),
+    ],
+)
+def test_a_number_is_rounded_to_what_its_interval_lets_it_say(cell: Interval | float | None, shown: str) -> None:
+    assert str(rounded(cell)) == shown
+
+
+def test_a_cell_is_rounded_to_the_decimals_that_one_asks_for() -> None:
+    assert rounded(Interval(50.26, -0.04, 100.26), 1) == Interval(50.3, 0.0, 100.3)
+    assert str(rounded(Interval(50.26, -0.04, 100.26), 1).low) == "0.0", "no zero is negative"
+    assert rounded(Interval(50.26, -7, 107), 0, 0, 100) == Interval(50, 0, 100)
+    assert str(rounded(-0.001, 2)) == "0.0"
+    assert rounded(None, 2) is None
+
+
+# Charts
+
+
+def test_the_data_of_a_chart_is_a_table() -> None:
+    drawn = chart(color="kind", label="name", log=["x"], reference="diagonal", note="below")
+    assert (drawn.log, drawn.color, drawn.label) == (("x",), "kind", "name")
+    assert drawn.table() == Table("Map", POINTS, [("Heat", 0.5, 4.0, "crime")], "below")
+
+
+@pytest.mark.parametrize(
+    ("roles", "text"),
+    [
+        ({"mark": "pie"}, "mark: is 'pie' (bar, line, point, hexagon, cell, interval)"),
+        ({"mark": "pont"}, "mark: is 'pont'; did you mean point? (bar, line, point, hexagon, cell, interval)"),
+        ({"x": "bais"}, "x: is 'bais'; did you mean bias? (name, bias, mean rating, kind)"),
+        ({"y": ""}, "y: is '' (name, bias, mean rating, kind)"),
+        ({"color": "genre"}, "color: is 'genre' (name, bias, mean rating, kind)"),
+        ({"facet": "kinds"}, "facet: is 'kinds'; did you mean kind? (name, bias, mean rating, kind)"),
+        ({"log": "z"}, "log: is 'z' (x, y)"),
+        ({"reference": "diagonl"}, "reference: is 'diagonl'; did you mean diagonal? (, diagonal, zero)"),
+        ({"mark": "interval"}, "an interval needs low and high, the columns with its ends"),
+    ],
+)
+def test_a_chart_that_cannot_be_drawn_says_why(roles: dict[str, str], text: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        chart(**roles)
+    assert str(caught.value) == text
+
+
+def test_an_analyzer_gives_one_table_or_chart_or_several() -> None:
+    section = Section("Map", "One.", [Table("", ("a",), [])], [chart()])
+    assert (len(section.tables), len(section.charts)) == (1, 1)
+    assert (section.analyzer, section.model) == ("", "")
