@@ -13,19 +13,22 @@ import pandas as pd
 from attrs import field, frozen
 
 from cfplug.comparison import PAIR, Comparison, Cost, compare
-from cfplug.components import Section, Table
 from cfplug.errors import CapabilityError, did_you_mean
 from cfplug.fitting import parameters_of
 from cfplug.plan import Claim, Recipe
 from cfplug.prediction import FittedModel
+from cfplug.sections import Section, Table
 
 if TYPE_CHECKING:
     from fastai.learner import Learner
 
-METRICS = ("model", "seed", "fold", "part", "metric", "value")
-"""The columns of a run's metrics; the fold is empty where the split has no named folds."""
+METRICS = ("model", "seed", "fold", "part", "metric", "value", "low", "high")
+"""The columns of a run's metrics; the fold is empty where the split has no named folds, low and high where the 95 %
+interval of the value is not known."""
 
 ALL_FOLDS = "all folds"
+
+INTERVAL = "95 % interval"
 
 
 def _none_kept() -> pd.DataFrame:
@@ -49,7 +52,7 @@ class Measured:
 class Run:
     """A finished run.
 
-    `metrics` is a table with the columns model, seed, fold, part, metric and value. `model` is the first
+    `metrics` is a table with the columns model, seed, fold, part, metric, value, low and high. `model` is the first
     model of the recipe, `models` are all of them, one for each seed and fold. `predictions()` gives what every model
     predicted for the ratings on which it was measured: model, seed, fold, part, user, item, rating, prediction, origin.
     """
@@ -116,30 +119,33 @@ class Run:
     def table(self) -> Table:
         """One row for each model, part and metric: measured (mean and deviation over seeds) beside claimed.
 
+        One value stands beside its interval over users, if it is known; the mean of several with their deviation.
         With folds there is a row for each, and one for all of them: mean and deviation over the folds. Where there are
         several claims about one row, each has its own.
         """
         claims = self.claims()
-        folds = bool(self.metrics["fold"].any())
+        folds, ends = bool(self.metrics["fold"].any()), any(_ends(values) for _, values in self._measured())
         rows: list[tuple[object, ...]] = []
         for (model, part, metric, fold), values in self._measured():
             key = (model, part, metric, "" if fold == ALL_FOLDS else fold)
-            measured = (model, *([fold] if folds else []), part, metric, _number(values))
+            cells = (_number(values["value"].to_numpy()), *([_ends(values)] if ends else []))
+            measured = (model, *([fold] if folds else []), part, metric, *cells)
             its_own = [claim for claim in claims if _key(claim) == key]
             rows += [(*measured, *_claim_cells(claim)) for claim in its_own] or [(*measured, "", "", "")]
         seeds = len(self.recipe.seeds)
         mean = "measured" if seeds == 1 else f"measured, mean of {seeds} seeds"
-        columns = ("model", *(["fold"] if folds else []), "part", "metric", mean, "claimed", "met", "source")
-        return Table(self.recipe.title, columns, rows)
+        shown = {"fold": folds, INTERVAL: ends}
+        columns = ("model", "fold", "part", "metric", mean, INTERVAL, "claimed", "met", "source")
+        return Table(self.recipe.title, [name for name in columns if shown.get(name, True)], rows)
 
-    def _measured(self) -> Iterator[tuple[tuple[str, str, str, str], np.ndarray]]:
+    def _measured(self) -> Iterator[tuple[tuple[str, str, str, str], pd.DataFrame]]:
         """The values of each row of the table: over seeds for a fold, over folds (means of seeds) for all of them."""
         for (model, part, metric), group in self.metrics.groupby(["model", "part", "metric"], sort=False):
-            by_fold = group.groupby("fold", sort=False)["value"]
-            for fold, values in by_fold:
-                yield (str(model), str(part), str(metric), str(fold)), values.to_numpy()
+            for fold, values in group.groupby("fold", sort=False):
+                yield (str(model), str(part), str(metric), str(fold)), values
             if group["fold"].any():
-                yield (str(model), str(part), str(metric), ALL_FOLDS), by_fold.mean().to_numpy()
+                means = group.groupby("fold", sort=False)[["value"]].mean()
+                yield (str(model), str(part), str(metric), ALL_FOLDS), means.assign(low=np.nan, high=np.nan)
 
     def compared(self, *, reference: str = "", metric: str = "mse") -> Comparison:
         """The models of the run beside one of them (by default the first), pair by pair on the same ratings."""
@@ -207,6 +213,14 @@ def _key(claim: Measured) -> tuple[str, str, str, str]:
 def _number(values: np.ndarray) -> str:
     deviation = f" ± {values.std(ddof=1):.4f}" if len(values) > 1 else ""
     return f"{values.mean():.4f}{deviation}"
+
+
+def _ends(values: pd.DataFrame) -> str:
+    """The interval of one value, in words; empty where there are several, or it is not known."""
+    if len(values) > 1 or values[["low", "high"]].isna().to_numpy().any():
+        return ""
+    low, high = values[["low", "high"]].to_numpy()[0]
+    return f"{low:.4f} to {high:.4f}"
 
 
 def _claim_cells(claim: Measured) -> tuple[str, str, str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-import math
 import tempfile
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,22 +17,26 @@ import pandas as pd
 from attrs import field, frozen
 
 from cfplug import storage
+from cfplug.analysis import analyze, failure, in_place_of, not_for, with_evidence
 from cfplug.artifact import RunFolder, json_text, read_json
-from cfplug.components import Analyzer, Context, Loss, Metric, Section, Table
+from cfplug.components import Context, Loss, Metric
 from cfplug.dataset import Dataset, Split
-from cfplug.encoding import Batch, Catalogue, Interactions, Support
+from cfplug.encoding import Catalogue, Interactions, Support
 from cfplug.errors import ArtifactError, Place, PluginError, Problem, RecipeError
 from cfplug.features import Features
+from cfplug.findings import csv_files, section_words
 from cfplug.fitting import Fitted, Task, fit
 from cfplug.folds import in_fold, measured, named, unmeasured
 from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished
 from cfplug.plan import DEFAULT_SEED, ModelUse, Recipe, Use
 from cfplug.prediction import FittedModel, Policy, Predictions, unknown_ids
 from cfplug.progress import Lines, Teller
+from cfplug.publishing import page
 from cfplug.recipe import read_recipe
 from cfplug.registry import Registry, load
-from cfplug.report import render
 from cfplug.results import METRICS, Run
+from cfplug.scoring import measure, prediction_rows, with_lists
+from cfplug.sections import Section
 from cfplug.selection import learn
 from cfplug.training import Checkpoint, Epoch, Watch, resolve_device, seed_for
 
@@ -174,7 +177,7 @@ class _Work:
         return self._finished(storage.opened(storage.OpenedFolder.at(path), self.registry))
 
     def _finished(self, run: Run) -> Run:
-        rows = tuple(run.metrics.itertuples(index=False, name=None))
+        rows = tuple(run.metrics[[*METRICS[:6]]].itertuples(index=False, name=None))
         self._notify("cfplug_run_finished", RunFinished(run.path, rows, run.claims_met))
         return run
 
@@ -253,10 +256,11 @@ class _Work:
             with self._step("train", use.use, occasion.seed, fold=occasion.fold) as context:
                 fitted = self._fit(self._task(use, policy, data, occasion, context, features))
             results.fitted.append(fitted)
-            self._score(use.use, fitted.model, data.dataset, occasion, results)
+            answers = self._score(use.use, fitted.model, data.dataset, occasion, results)
             first = results.fitted[0].model
-            if (occasion.seed, occasion.fold) == (first.seed, first.fold):
-                self._analyze(fitted.model, results)
+            if self.recipe.analyzers and (occasion.seed, occasion.fold) == (first.seed, first.fold):
+                model = with_evidence(fitted, use, data.dataset, occasion.split, answers)
+                self._analyze(model, results)
 
     def _task(
         self,
@@ -361,25 +365,29 @@ class _Work:
 
         return Watch(self.teller.progress, epoch_finished, checkpoint, self.teller.say)
 
-    def _score(self, entry: Use, model: FittedModel, dataset: Dataset, occasion: _Occasion, results: _Results) -> None:
+    def _score(
+        self, entry: Use, model: FittedModel, dataset: Dataset, occasion: _Occasion, results: _Results
+    ) -> dict[str, Predictions]:
+        """Measure `model` on each part that it did not learn from; gives its predictions for them."""
+        given = {}
         for part, rows in measured(occasion.split).items():
             pairs = dataset.ratings.iloc[rows]
             with _noting("predict", entry):
-                answers = _with_lists(model, model.answer(pairs), occasion.parts["train"].batch)
-            truth = pairs["rating"].to_numpy()
-            results.predictions.append(_prediction_rows(model, part, pairs, answers))
-            for use in self._measurable(model, results):
-                with self._step("score", use, model.seed, model.name, model.fold):
-                    value = _finite(use.component.function("score")(use.params, truth, answers))
-                row = {
-                    "model": model.name,
-                    "seed": model.seed,
-                    "fold": model.fold,
-                    "part": part,
-                    "metric": use.name,
-                    "value": value,
-                }
-                results.metrics.append(row)
+                answers = with_lists(model, model.answer(pairs), occasion.parts["train"].batch)
+            results.predictions.append(prediction_rows(model, part, pairs, answers))
+            results.metrics.extend(self._measures(model, part, pairs["rating"].to_numpy(), answers, results))
+            given[part] = answers
+        return given
+
+    def _measures(
+        self, model: FittedModel, part: str, truth: np.ndarray, answers: Predictions, results: _Results
+    ) -> Iterator[dict[str, Any]]:
+        """One row for each metric that can measure `model`."""
+        for use in self._measurable(model, results):
+            with self._step("score", use, model.seed, model.name, model.fold):
+                value = measure(use, truth, answers)
+            named = (model.name, model.seed, model.fold, part, use.name, *value)
+            yield dict(zip(METRICS, named, strict=True))
 
     def _measurable(self, model: FittedModel, results: _Results) -> list[Use]:
         """The metrics that `model` can be measured by; of the others, which some other model can, is said once."""
@@ -398,17 +406,18 @@ class _Work:
             results.said.append(word)
 
     def _analyze(self, model: FittedModel, results: _Results) -> None:
-        for use in self.recipe.analyzers:
-            assert isinstance(use.component, Analyzer)
-            missing = [need for need in use.component.needs if need not in model.gives]
-            if missing:
-                results.sections.append(
-                    Section(f"{use.name} of {model.name}", f"{model.name} has no {missing[0]}, which this needs.")
-                )
+        """Every analyzer's section on `model`; what one raises becomes a note in its place."""
+        for use in (each.use for each in self.recipe.analyzers if each.looks_at(model.name)):
+            if why := not_for(use, model):
+                results.sections.append(in_place_of(use, model, why))
                 continue
-            with self._step("analyze", use, model.seed, model.name, model.fold) as context:
-                section = use.component.function("analyze")(use.params, model, context)
-                results.sections.append(storage.check_section(section))
+            self.teller.progress(None, f"{model.name}: {use.name}")
+            try:
+                with self._step("analyze", use, model.seed, model.name, model.fold) as context:
+                    results.sections.append(analyze(use, model, context))
+            except Exception as error:
+                self.teller.say(f"warning: {failure(use, error)}\n{''.join(traceback.format_exception(error))}")
+                results.sections.append(in_place_of(use, model, failure(use, error)))
 
     def _write(self, data: _Prepared, results: _Results) -> Run:
         folder = self.folder
@@ -434,16 +443,17 @@ class _Work:
         history = _history(results.fitted)
         folder.write("history.csv", history.to_csv(index=False))
         folder.write("predictions.parquet", kept)
-        folder.write("sections.json", json_text(storage.section_words(results.sections)))
+        folder.write("sections.json", json_text(section_words(results.sections)))
+        for name, text in csv_files(results.sections):
+            folder.write(name, text)
         comparison = run.compared() if len(self.recipe.models) > 1 else None
         if comparison is not None:
             folder.write("comparison.csv", comparison.frame().to_csv(index=False))
-        facts = {"device": self.device, "started": self.started, "seconds": time.time() - self.started}
+        seconds = time.time() - self.started
+        facts = {"data": str(data.dataset), "device": self.device, "started": self.started, "seconds": seconds}
         environment = storage.environment(self.recipe, self.registry, data.hash, facts)
         folder.write("environment.json", json_text(environment))
-        compared = None if comparison is None else comparison.table()
-        page = render(run, environment, str(data.dataset), _training(history), compared)
-        folder.write("report.html", page)
+        folder.write("report.html", page(run, environment, history, comparison))
         storage.write_index(folder)
         folder.finish(storage.CHECKPOINTS)
         return run
@@ -491,55 +501,10 @@ def _seen(features: Features | None, part: Interactions, data: _Prepared, rows: 
     return part if features is None else features.attached(part, data.dataset.ratings, rows)
 
 
-def _with_lists(model: FittedModel, answers: Predictions, seen: Batch) -> Predictions:
-    """`answers` that make lists when a metric asks for some, without the pairs `seen` in training."""
-
-    users = np.unique(cast(np.ndarray, answers.user))
-
-    @functools.cache
-    def top(k: int) -> np.ndarray:
-        return model.top(users, seen, k)
-
-    return attrs.evolve(answers, top=top)
-
-
-def _finite(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise PluginError(f"score gave a {type(value).__name__}; a metric is a finite number") from None
-    if not math.isfinite(number):
-        raise PluginError(f"score gave {number}; a metric is a finite number")
-    return number
-
-
-def _prediction_rows(model: FittedModel, part: str, pairs: pd.DataFrame, answers: Predictions) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "model": model.name,
-            "seed": model.seed,
-            "fold": model.fold,
-            "part": part,
-            "user": pairs["user"].to_numpy(),
-            "item": pairs["item"].to_numpy(),
-            "rating": pairs["rating"].to_numpy(),
-            "prediction": answers.rating,
-            "origin": answers.origin.astype(str),
-        }
-    )
-
-
 def _history(fitted: Sequence[Fitted]) -> pd.DataFrame:
     columns = ["model", "seed", "fold", *(each.name for each in attrs.fields(Epoch))]
     named = [((each.model.name, each.model.seed, each.model.fold), each.history) for each in fitted]
     return pd.DataFrame([(*name, *attrs.astuple(epoch)) for name, epochs in named for epoch in epochs], columns=columns)
-
-
-def _training(history: pd.DataFrame) -> Table:
-    """The history for a person to read; without the fold where there are none."""
-    history = history if history["fold"].any() else history.drop(columns="fold")
-    titles = history.columns.str.replace("_", " ")
-    return Table("Training", titles, history.round({"seconds": 2}).astype(object).to_numpy().tolist())
 
 
 def _claim_row(measured: Any) -> dict[str, Any]:

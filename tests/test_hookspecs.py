@@ -215,7 +215,7 @@ def test_cfplug_run_finished_is_told_once_last_with_the_metrics_and_the_claims(
     run = watched[0]
     assert watched[2][-1] == ("cfplug_run_finished", event)
     rows = json.loads((run.path / "metrics.json").read_text())
-    assert event == cfplug.RunFinished(run.path, tuple(tuple(row.values()) for row in rows), False)
+    assert event == cfplug.RunFinished(run.path, tuple(tuple(row.values())[:6] for row in rows), False)
     assert run.path.is_dir()
 
 

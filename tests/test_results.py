@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,6 +30,11 @@ def model_of(name: str, seed: int, fold: str) -> SimpleNamespace:
     return SimpleNamespace(name=name, seed=seed, fold=fold, seconds=seed / 2, predictor=predictor, component=name)
 
 
+def measured(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+    """A run's metrics; rows without the ends of an interval have none."""
+    return pd.DataFrame([(*row, None, None)[: len(METRICS)] for row in rows], columns=list(METRICS))
+
+
 def run_of(extra: str = "", rows: list[tuple] | None = None, title: str = "ours", **more) -> Run:
     """A run with these numbers, of models that nobody trained."""
     recipe = parse_recipe(f'title: "{title}"\n{HEAD}{extra}', "ours.yaml")
@@ -41,7 +47,7 @@ def run_of(extra: str = "", rows: list[tuple] | None = None, title: str = "ours"
         ]
     occasions = dict.fromkeys((seed, fold) for _, seed, fold, *_ in rows)
     models = tuple(model_of(use.name, *occasion) for occasion in occasions for use in recipe.models)
-    return Run(Path("runs/ours-1"), recipe, models, pd.DataFrame(rows, columns=list(METRICS)), **more)
+    return Run(Path("runs/ours-1"), recipe, models, measured(rows), **more)
 
 
 def test_the_table_has_a_row_for_each_model_part_and_metric() -> None:
@@ -85,7 +91,7 @@ def test_two_claims_about_one_number_are_both_shown() -> None:
 
 def test_a_claim_without_a_model_is_about_the_only_one() -> None:
     recipe = parse_recipe("data: synthetic\nmodels: [bias]\nclaims: [{metric: mse, at_most: 1}]\n", "ours.yaml")
-    metrics = pd.DataFrame([("bias", 42, "", "valid", "mse", 1.0)], columns=list(METRICS))
+    metrics = measured([("bias", 42, "", "valid", "mse", 1.0)])
     run = Run(Path("x"), recipe, (), metrics)
     assert [(each.model, each.met) for each in run.claims()] == [("bias", True)]
     assert run.claims_met
@@ -110,6 +116,15 @@ def test_a_claim_is_about_the_mean_over_the_seeds() -> None:
     assert table.rows[0][3:6] == ("0.5100 ± 0.0100", "at most 0.505", "no")
     assert table.rows[1][3:6] == ("0.2600 ± 0.0100", "at most 0.26", "yes")
     assert run.values("pmf", "mse").tolist() == [0.5, 0.51, 0.52]
+
+
+def test_one_value_stands_beside_its_interval_and_several_beside_their_deviation() -> None:
+    rows = [("pmf", 7, "", "valid", "mse", 0.5, 0.4, 0.61), ("pmf", 7, "", "valid", "mae", 0.25, None, None)]
+    table = run_of("seeds: [7]\n", rows).table()
+    assert table.columns[3:6] == ("measured", "95 % interval", "claimed")
+    assert [row[3:5] for row in table.rows] == [("0.5000", "0.4000 to 0.6100"), ("0.2500", "")]
+    twice = [*rows, ("pmf", 3, "", "valid", "mse", 0.5, 0.4, 0.61)]
+    assert [row[3:5] for row in run_of("seeds: [7, 3]\n", twice[::2]).table().rows] == [("0.5000 ± 0.0000", "")]
 
 
 # Folds
@@ -223,7 +238,7 @@ def test_runs_of_other_seeds_were_not_measured_on_the_same_ratings() -> None:
 def test_a_run_of_one_model_has_nothing_to_compare() -> None:
     recipe = parse_recipe("data: synthetic\nmodels: [bias]\n", "ours.yaml")
     kept = predictions({"bias": 1.0}, (42,))
-    metrics = pd.DataFrame([("bias", 42, "", "valid", "mse", 1.0)], columns=list(METRICS))
+    metrics = measured([("bias", 42, "", "valid", "mse", 1.0)])
     run = Run(Path("x"), recipe, (model_of("bias", 42, ""),), metrics, predictions=lambda: kept)  # type: ignore[arg-type]
     with pytest.raises(CapabilityError) as caught:
         run.comparison()
@@ -314,7 +329,7 @@ def test_a_run_and_its_models_show_themselves_in_a_few_lines(tmp_path: Path) -> 
     run = cfplug.run(recipe, out=tmp_path / "runs", teller=Quiet())
     users, items = (int((run.model.support.count[side] > 0).sum()) for side in ("user", "item"))
     assert repr(run.model) == (
-        f"bias (factors/bias, seed 42): trained on {users} users and {items} items, gives biases; "
+        f"bias (factors/bias, seed 42): trained on {users} users and {items} items, gives biases and terms; "
         "unknown ids: item-mean"
     )
     assert run.model._repr_html_() == f"<p>{run.model!r}</p>"

@@ -62,9 +62,27 @@ class GradedTopK:
 
 def _of_errors() -> list[cfplug.Metric]:
     return [
-        cfplug.Metric("mse", score="cfplug_metrics.errors:mse", help="Mean squared error."),
-        cfplug.Metric("rmse", score="cfplug_metrics.errors:rmse", help="Root of the mean squared error."),
-        cfplug.Metric("mae", score="cfplug_metrics.errors:mae", help="Mean absolute error."),
+        cfplug.Metric(
+            "mse",
+            score="cfplug_metrics.errors:mse",
+            help="Mean squared error.",
+            formula="1/n · Σ (r̂ - r)²",
+            unit="rating points squared",
+        ),
+        cfplug.Metric(
+            "rmse",
+            score="cfplug_metrics.errors:rmse",
+            help="Root of the mean squared error.",
+            formula="√(1/n · Σ (r̂ - r)²)",
+            unit="rating points",
+        ),
+        cfplug.Metric(
+            "mae",
+            score="cfplug_metrics.errors:mae",
+            help="Mean absolute error.",
+            formula="1/n · Σ |r̂ - r|",
+            unit="rating points",
+        ),
     ]
 
 
@@ -75,6 +93,8 @@ def _of_distributions() -> list[cfplug.Metric]:
             score="cfplug_metrics.distributions:nll",
             needs="distribution",
             help="Mean negative log-likelihood of the ratings, in nats.",
+            formula="-1/n · Σ ln p(r)",
+            unit="nats",
         ),
         cfplug.Metric(
             "accuracy",
@@ -82,33 +102,63 @@ def _of_distributions() -> list[cfplug.Metric]:
             needs="distribution",
             lower_is_better=False,
             help="How often the most probable level is the rating.",
+            formula="1/n · Σ [argmaxₖ pₖ = r]",
+            unit="share, 0 to 1",
         ),
-        cfplug.Metric("ece", Calibration, score="cfplug_metrics.distributions:ece", needs="distribution"),
+        cfplug.Metric(
+            "ece",
+            Calibration,
+            score="cfplug_metrics.distributions:ece",
+            needs="distribution",
+            formula="Σ over bins b: n_b/n · |accuracy(b) - confidence(b)|",
+            unit="share, 0 to 1",
+        ),
         cfplug.Metric(
             "rps",
             score="cfplug_metrics.distributions:rps",
             needs="distribution",
             help="Ranked probability score: mean squared error of the cumulative probabilities, from 0 to 1.",
+            formula="1/n · Σ 1/(K-1) · Σₖ (P(r ≤ vₖ) - [r ≤ vₖ])²",
+            unit="0 to 1",
         ),
     ]
 
 
 def _of_lists() -> list[cfplug.Metric]:
     listed = {
-        "precision": (TopK, "Part of a list of k items that is relevant, mean over users."),
-        "recall": (TopK, "Part of a user's relevant items that a list of k items holds, mean over users."),
+        "precision": (TopK, "Part of a list of k items that is relevant, mean over users.", "relevant in the list / k"),
+        "recall": (
+            TopK,
+            "Part of a user's relevant items that a list of k items holds, mean over users.",
+            "relevant in the list / the user's relevant items",
+        ),
         "ndcg": (
             GradedTopK,
             "Gain of a list of k items, discounted by rank, over that of the best list; mean over users.",
+            "DCG / DCG of the best list, with DCG = Σ gain at rank j / log₂(j + 1)",
         ),
-        "mrr": (TopK, "1 / rank of the first relevant item in a list of k items, 0 if none is; mean over users."),
-        "hit-rate": (TopK, "Part of the users whose list of k items holds a relevant one."),
+        "mrr": (
+            TopK,
+            "1 / rank of the first relevant item in a list of k items, 0 if none is; mean over users.",
+            "1 / rank of the first relevant item",
+        ),
+        "hit-rate": (
+            TopK,
+            "Part of the users whose list of k items holds a relevant one.",
+            "[some item of the list is relevant]",
+        ),
     }
     return [
         cfplug.Metric(
-            name, params, score=f"cfplug_metrics.lists:{name.replace('-', '_')}", lower_is_better=False, help=words
+            name,
+            params,
+            score=f"cfplug_metrics.lists:{name.replace('-', '_')}",
+            lower_is_better=False,
+            help=words,
+            formula=f"mean over users of: {formula}",
+            unit="0 to 1",
         )
-        for name, (params, words) in listed.items()
+        for name, (params, words, formula) in listed.items()
     ]
 
 
