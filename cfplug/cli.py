@@ -7,32 +7,26 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import rich_click as click
 
-from cfplug import shelf
-from cfplug.components import KINDS, Component, Table
+from cfplug import asking, shelf
+from cfplug.components import KINDS, Component
 from cfplug.errors import CfplugError, Problem, RecipeError, did_you_mean
+from cfplug.options import json_option, naming, overrides, plugins_dir
 from cfplug.params import NoParams, Parameter, parameters, plain
 from cfplug.recipe import read_recipe, read_use
 from cfplug.registry import LIMIT, Registry, load, plural
-from cfplug.terminal import print_frame, print_json, print_rows, print_table, printing_aside, telling
+from cfplug.sections import Table
+from cfplug.terminal import print_json, print_rows, print_table, telling
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from cfplug.dataset import Dataset
-    from cfplug.prediction import FittedModel
     from cfplug.results import Run
-
-Command = Callable[..., Any]
-BAD_OPTION = 2
-"""The exit code of a command that cannot be carried out as it is written."""
 
 
 class _Group(click.RichGroup):
@@ -57,50 +51,6 @@ def main() -> None:
     """Collaborative filtering with tabular metadata, built of plugins and run from recipes."""
 
 
-# Options that several commands share
-
-
-def _plugins_dir(command: Command) -> Command:
-    option = click.option(
-        "--plugins-dir",
-        "folders",
-        multiple=True,
-        type=click.Path(path_type=Path, exists=True, file_okay=False),
-        help="A folder of single-file plugins; may be repeated.",
-    )
-    return option(command)
-
-
-def _sets(command: Command) -> Command:
-    option = click.option(
-        "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override one key; may be repeated."
-    )
-    return option(command)
-
-
-def _as_json(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")(command)
-
-
-def _of_run(command: Command) -> Command:
-    command = click.option("--model", "name", help="The model to ask, where the run has several.")(command)
-    return click.argument("run", metavar="RUN", type=click.Path(path_type=Path))(command)
-
-
-def _columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
-    """COLUMN=VALUE as a table of columns."""
-    columns = [text.partition("=") for text in given]
-    for (column, mark, _), text in zip(columns, given, strict=True):
-        if not column or not mark:
-            raise click.BadParameter(f"must look like time=1998-04-01; is {text!r}")
-    return {column: value for column, _, value in columns}
-
-
-def _context(command: Command) -> Command:
-    words = "What else the model looks at, such as time=1998-04-01; for every pair."
-    return click.option("--context", multiple=True, metavar="COLUMN=VALUE", callback=_columns, help=words)(command)
-
-
 def _complete_recipe(_ctx: click.Context, _param: click.Parameter, start: str) -> list[Any]:
     from click.shell_completion import CompletionItem
 
@@ -117,16 +67,6 @@ _recipe_argument = click.argument("recipe", shell_complete=_complete_recipe)
 _source_argument = click.argument("source", shell_complete=_complete_component)
 
 
-@contextmanager
-def _naming() -> Iterator[None]:
-    """What is looked up here was named on the command line: if nothing bears the name, the option is bad."""
-    try:
-        yield
-    except CfplugError as error:
-        error.exit_code = BAD_OPTION
-        raise
-
-
 def _recipe_path(name: str) -> Path:
     """A file, or one of cfplug's own recipes by its name."""
     path = Path(name)
@@ -134,7 +74,7 @@ def _recipe_path(name: str) -> Path:
 
 
 def _on_shelf(name: str) -> Path:
-    with _naming():
+    with naming():
         return shelf.find(name)
 
 
@@ -143,11 +83,11 @@ def _on_shelf(name: str) -> Path:
 
 @main.command("run")
 @_recipe_argument
-@_sets
+@overrides
 @click.option("--out", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where run folders go.")
 @click.option("--check", is_flag=True, help="Leave with exit code 1 if a claim is missed.")
-@_as_json
-@_plugins_dir
+@json_option
+@plugins_dir
 def run_command(
     recipe: str, sets: Sequence[str], out: Path, check: bool, as_json: bool, folders: Sequence[Path]
 ) -> None:
@@ -171,8 +111,8 @@ def run_command(
 
 @main.command()
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@_as_json
-@_plugins_dir
+@json_option
+@plugins_dir
 def resume(run: Path, as_json: bool, folders: Sequence[Path]) -> None:
     """Go on with RUN, a run that was stopped; the numbers are those of an unbroken one."""
     with telling() as teller:
@@ -185,8 +125,10 @@ def resume(run: Path, as_json: bool, folders: Sequence[Path]) -> None:
 def _show_run(run: Run, as_json: bool) -> None:
     several = len(run.recipe.models) > 1
     if as_json:
-        claims = json.loads((run.path / "claims.json").read_text(encoding="utf-8"))
-        told = {"path": str(run.path), "metrics": run.metrics.to_dict("records"), "claims": claims}
+        metrics, claims = (
+            json.loads((run.path / f"{name}.json").read_text(encoding="utf-8")) for name in ("metrics", "claims")
+        )
+        told = {"path": str(run.path), "metrics": metrics, "claims": claims}
         print_json({**told, "comparison": run.compared().records() if several else []})
         return
     print_table(run.table())
@@ -197,40 +139,10 @@ def _show_run(run: Run, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--reference", default="", metavar="NAME", help="The model beside which the others stand; the first.")
-@click.option(
-    "--metric",
-    default="mse",
-    show_default=True,
-    type=click.Choice(["mse", "rmse", "mae"]),
-    help="The error that is compared.",
-)
-@_as_json
-@_plugins_dir
-def compare(runs: Sequence[Path], reference: str, metric: str, as_json: bool, folders: Sequence[Path]) -> None:
-    """Compare the models of one RUN or of several, pair by pair on the same ratings.
-
-    The first model, or the one named, is the reference. The runs must have the same data, split and seeds.
-    """
-    with printing_aside():
-        from cfplug.results import compared
-        from cfplug.storage import open_run
-
-        opened = [open_run(run, plugins_dir=folders) for run in runs]
-        with _naming():
-            comparison = compared(opened, reference=reference, metric=metric)
-    if as_json:
-        print_json(comparison.records())
-    else:
-        print_table(comparison.table())
-
-
-@main.command()
 @_recipe_argument
-@_sets
-@_as_json
-@_plugins_dir
+@overrides
+@json_option
+@plugins_dir
 def check(recipe: str, sets: Sequence[str], as_json: bool, folders: Sequence[Path]) -> None:
     """Find every problem of RECIPE without running it."""
     path, registry = _recipe_path(recipe), load(folders)
@@ -257,10 +169,10 @@ def _problem_words(problem: Problem) -> dict[str, Any]:
 @main.command("find-rate")
 @_recipe_argument
 @click.option("--model", "name", help="Only this model; without it all that learn by gradient.")
-@_sets
+@overrides
 @click.option("--out", default="rates", show_default=True, type=click.Path(path_type=Path), help="Where plots go.")
-@_as_json
-@_plugins_dir
+@json_option
+@plugins_dir
 def find_rate(
     recipe: str, name: str | None, sets: Sequence[str], out: Path, as_json: bool, folders: Sequence[Path]
 ) -> None:
@@ -275,7 +187,7 @@ def find_rate(
         teller.progress(None, "loading torch and fastai")
         from cfplug.rates import find_rates, models_to_try
 
-        with _naming():
+        with naming():
             names = models_to_try(checked, name)
         sweeps = list(find_rates(checked, registry, names, teller=teller))
         stem = Path(checked.source).stem
@@ -299,7 +211,7 @@ def recipes() -> None:
 
 
 @recipes.command("list")
-@_as_json
+@json_option
 def list_recipes(as_json: bool) -> None:
     """Each recipe with what it is."""
     rows = [(name, shelf.title(shelf.find(name))) for name in shelf.names()]
@@ -347,8 +259,8 @@ _kind_argument = click.argument(
 
 @main.command("list")
 @_kind_argument
-@_as_json
-@_plugins_dir
+@json_option
+@plugins_dir
 def list_components(kind: str, as_json: bool, folders: Sequence[Path]) -> None:
     """The components of a KIND: sources, splits, models, losses, metrics, cold-starts or analyzers."""
     _list(kind, folders, as_json)
@@ -364,11 +276,11 @@ def _list(kind: str, folders: Sequence[Path], as_json: bool) -> None:
 @main.command()
 @_kind_argument
 @click.argument("name", shell_complete=_complete_component)
-@_as_json
-@_plugins_dir
+@json_option
+@plugins_dir
 def describe(kind: str, name: str, as_json: bool, folders: Sequence[Path]) -> None:
     """The parameters of one component: default, bounds, unit and help."""
-    with _naming():
+    with naming():
         entry = load(folders).find(kind, name)
     known = parameters(entry.component.params)
     if as_json:
@@ -415,8 +327,8 @@ def _takes(parameter: Parameter) -> str:
 
 
 @main.command()
-@_as_json
-@_plugins_dir
+@json_option
+@plugins_dir
 def plugins(as_json: bool, folders: Sequence[Path]) -> None:
     """Every plugin: where it comes from, whether it works, what it brings."""
     registry = load(folders)
@@ -441,7 +353,7 @@ def plugins(as_json: bool, folders: Sequence[Path]) -> None:
 
 
 @main.command()
-@_plugins_dir
+@plugins_dir
 def doctor(folders: Sequence[Path]) -> None:
     """Look for what is wrong: broken plugins, names that clash, versions; exit code 1 if anything is."""
     registry = load(folders)
@@ -496,8 +408,8 @@ def data() -> None:
 
 
 @data.command("list")
-@_as_json
-@_plugins_dir
+@json_option
+@plugins_dir
 def list_data(as_json: bool, folders: Sequence[Path]) -> None:
     """Every source."""
     _list("source", folders, as_json)
@@ -505,8 +417,8 @@ def list_data(as_json: bool, folders: Sequence[Path]) -> None:
 
 @data.command()
 @_source_argument
-@_sets
-@_plugins_dir
+@overrides
+@plugins_dir
 def fetch(source: str, sets: Sequence[str], folders: Sequence[Path]) -> None:
     """Get the data of SOURCE, so that later runs need no network."""
     _show_dataset(_read(source, sets, folders))
@@ -514,9 +426,9 @@ def fetch(source: str, sets: Sequence[str], folders: Sequence[Path]) -> None:
 
 @data.command()
 @_source_argument
-@_sets
+@overrides
 @click.option("--rows", default=5, show_default=True, type=click.IntRange(1), help="How many rows of each table.")
-@_plugins_dir
+@plugins_dir
 def show(source: str, sets: Sequence[str], rows: int, folders: Sequence[Path]) -> None:
     """The first rows of each table of SOURCE and the role of each column."""
     dataset = _read(source, sets, folders)
@@ -552,92 +464,5 @@ def _read(source: str, sets: Sequence[str], folders: Sequence[Path]) -> Dataset:
         return read_data(use, teller=teller)
 
 
-# Asking a run
-
-
-@main.command()
-@_of_run
-@click.option("--user", "users", multiple=True, help="A user id; give as many as --item.")
-@click.option("--item", "items", multiple=True, help="An item id.")
-@click.option("--pairs", type=click.Path(path_type=Path), help="A CSV or Parquet file with the columns user and item.")
-@_context
-@click.option("--out", type=click.Path(path_type=Path), help="Write a CSV file instead of printing.")
-@_as_json
-@_plugins_dir
-def predict(
-    run: Path,
-    name: str | None,
-    users: Sequence[str],
-    items: Sequence[str],
-    pairs: Path | None,
-    context: Mapping[str, str],
-    out: Path | None,
-    as_json: bool,
-    folders: Sequence[Path],
-) -> None:
-    """Predict ratings with RUN, a run folder, for pairs from a file or from options.
-
-    Each prediction says where it came from: warm, or the word of the cold-start strategy.
-    """
-    if (pairs is None) == (not users and not items) or len(users) != len(items):
-        raise click.UsageError("give either --pairs, or --user and --item equally often")
-    asked = _pairs(pairs, users, items).assign(**context)
-    with printing_aside():
-        answer = _model(run, name, folders).predict(asked)
-    if out is None:
-        print_frame(answer, as_json)
-        return
-    from cfplug.artifact import write_bytes, writing
-
-    with writing(out):
-        write_bytes(out, answer.to_csv(index=False).encode())
-    click.echo(f"{out}: {len(answer):,} predictions")
-
-
-def _pairs(path: Path | None, users: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    if path is None:
-        return pd.DataFrame({"user": users, "item": items})
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        # as text, since 007 is no 7; the catalogue matches 17 and "17" by value
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise CfplugError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-
-
-@main.command()
-@_of_run
-@click.option("--user", required=True, help="The user's id.")
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
-@click.option("--include-seen", is_flag=True, help="Do not leave out items that the user has rated.")
-@_context
-@_as_json
-@_plugins_dir
-def recommend(
-    run: Path,
-    name: str | None,
-    user: str,
-    count: int,
-    include_seen: bool,
-    context: Mapping[str, str],
-    as_json: bool,
-    folders: Sequence[Path],
-) -> None:
-    """The items that RUN, a run folder, recommends to a user, the best first.
-
-    A model that looks at the time is asked about that of the latest training rating, unless --context says another.
-    """
-    with printing_aside():
-        answer = _model(run, name, folders).recommend(user, count, exclude_seen=not include_seen, context=context)
-    print_frame(answer, as_json)
-
-
-def _model(run: Path, name: str | None, folders: Sequence[Path]) -> FittedModel:
-    from cfplug.storage import open_run
-
-    opened = open_run(run, plugins_dir=folders)
-    with _naming():
-        return opened.find(name) if name else opened.model
+for _command in (asking.predict, asking.recommend, asking.similar, asking.explain, asking.compare, asking.report):
+    main.add_command(_command)

@@ -9,11 +9,13 @@
 | `predictions.parquet` | a prediction for every rating that is measured, with its origin |
 | `environment.json` | what the numbers depend on beside the recipe: versions, plugins, data, seeds, machine |
 | `report.html`, `sections.json` | the page for people; what the analyzers found, as data |
+| `sections/MODEL/ANALYZER/*.csv` | every table and chart of that, for other programs |
 | `models/NAME/weights.safetensors` | what a model learned, as arrays |
 | `models/NAME/model.json` | the same model in words: its component, seed, shapes and scale, and the weights' SHA-256 |
 | `models/NAME/seconds.json` | how long it trained: apart, since all else is the same each time |
-| `catalogue.json`, `rated.safetensors` | the ids and labels of users and items; who rated what, in codes |
+| `catalogue.json`, `rated.safetensors` | the ids and labels of users and items; who gave what to what, in codes |
 | `data.json` | the data's SHA-256: a resumed run must find the same data |
+| `figures/MODEL/ANALYZER/*.svg` | every chart as a picture, once someone has asked for them |
 | `files.json` | the SHA-256 of every other file, written last; what was changed is refused |
 | `checkpoints/` | only in a `.partial` folder: where each model was, from which a stopped run goes on |
 """
@@ -25,7 +27,7 @@ import io
 import json
 import platform
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -45,11 +47,14 @@ from cfplug.artifact import (
     read_json,
     read_text,
     sha256,
+    write_bytes,
+    writing,
 )
-from cfplug.components import Context, Section, Table
+from cfplug.components import Context
 from cfplug.dataset import Scale
 from cfplug.encoding import SIDES, Catalogue, Vocabulary
-from cfplug.errors import ArtifactError, PluginError, shown
+from cfplug.errors import ArtifactError, shown
+from cfplug.findings import read_section
 from cfplug.fitting import Fitted, arrays_of, restore, words_of
 from cfplug.plan import ModelUse, Recipe
 from cfplug.prediction import FittedModel, Newcomers, PairPredictor, Policy
@@ -88,10 +93,10 @@ def write_model(folder: RunFolder, place: str, fitted: Fitted, scale: Scale) -> 
 
 
 def write_catalogue(folder: RunFolder, catalogue: Catalogue) -> None:
-    """The vocabularies as JSON, the rated pairs as arrays of codes."""
+    """The vocabularies as JSON, the ratings as arrays of codes and numbers."""
     folder.write("catalogue.json", json_text({side: catalogue.side(side).to_json() for side in SIDES}))
-    pairs = {"user": catalogue.rated_user, "item": catalogue.rated_item}
-    folder.write("rated.safetensors", arrays_to_bytes(pairs))
+    rated = {"user": catalogue.rated_user, "item": catalogue.rated_item, "rating": catalogue.rated_rating}
+    folder.write("rated.safetensors", arrays_to_bytes(rated))
 
 
 def write_checkpoint(folder: RunFolder, place: str, checkpoint: Checkpoint) -> None:
@@ -114,7 +119,7 @@ def read_parquet(data: bytes) -> pd.DataFrame:
 
 
 def environment(recipe: Recipe, registry: Registry, data_hash: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the numbers depend on beside the recipe: versions, plugins, data, seeds, machine."""
+    """What the numbers depend on beside the recipe: versions, plugins, data, seeds, machine; and further `facts`."""
     import torch
 
     names = ("cfplug", "torch", "fastai", "numpy", "pandas", "pluggy")
@@ -136,34 +141,11 @@ def environment(recipe: Recipe, registry: Registry, data_hash: str, facts: Mappi
 
 def write_index(folder: RunFolder) -> None:
     """The SHA-256 of every file, by which a changed one is refused."""
-    files = sorted(path for path in folder.partial.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = (path for path in folder.partial.rglob("*") if path.is_file() and not path.name.startswith("."))
     names = [path.relative_to(folder.partial) for path in files]
-    index = {
-        name.as_posix(): sha256((folder.partial / name).read_bytes()) for name in names if name.parts[0] != CHECKPOINTS
-    }
+    kept = sorted(name.as_posix() for name in names if name.parts[0] != CHECKPOINTS)
+    index = {name: sha256((folder.partial / name).read_bytes()) for name in kept}
     folder.write(INDEX, json_text(index))
-
-
-def section_words(sections: Sequence[Section]) -> list[dict[str, Any]]:
-    """Sections as JSON holds them; a number of numpy becomes one of Python."""
-    return [attrs.asdict(section, value_serializer=_python_number) for section in sections]
-
-
-def _python_number(_owner: object, _attribute: object, value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def check_section(section: object) -> Section:
-    """What an analyzer gave; PluginError if it is no Section, or one that the run folder cannot hold."""
-    if not isinstance(section, Section):
-        raise PluginError(f"analyze gave {type(section).__name__}, not a Section")
-    try:
-        json_text(section_words([section]))
-    except (TypeError, ValueError) as error:
-        raise PluginError(
-            f"analyze gave a section with a cell that is neither text nor a finite number: {error}"
-        ) from error
-    return section
 
 
 # Reading
@@ -206,6 +188,19 @@ class OpenedFolder:
                 f"not {str(self.index.get(name))[:12]}..."
             )
         return path
+
+    def add(self, files: Mapping[str, str]) -> list[Path]:
+        """Put `files`, texts by name, into the folder, each whole or not at all; gives their paths."""
+        index = dict(self.index)
+        for name, text in files.items():
+            path = self.path / name
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(path, text.encode())
+            index[name] = sha256(text.encode())
+        with writing(self.path / INDEX):
+            write_bytes(self.path / INDEX, json_text(dict(sorted(index.items()))).encode())
+        return [self.path / name for name in files]
 
     def json(self, name: str) -> Any:
         return read_json(self.check(name))
@@ -299,7 +294,7 @@ def opened(folder: OpenedFolder, registry: Registry) -> Run:
     open_model = functools.partial(_opened_model, folder, recipe, _catalogue(folder))
     models = tuple(open_model(use, *occasion) for occasion in occasions for use in recipe.models)
     with _intact(folder.path / "sections.json"):
-        sections = tuple(_section(words) for words in folder.json("sections.json"))
+        sections = tuple(read_section(words) for words in folder.json("sections.json"))
 
     def predictions() -> pd.DataFrame:
         return read_parquet(folder.check("predictions.parquet").read_bytes())
@@ -328,15 +323,11 @@ def _opened_model(
 
 
 def _catalogue(folder: OpenedFolder) -> Catalogue:
-    vocabularies, pairs = folder.json("catalogue.json"), folder.arrays("rated.safetensors")
+    vocabularies, rated = folder.json("catalogue.json"), folder.arrays("rated.safetensors")
     with _intact(folder.path / "catalogue.json"):
         user, item = (Vocabulary.from_json(side, vocabularies[side]) for side in SIDES)
     with _intact(folder.path / "rated.safetensors"):
-        return Catalogue(user, item, pairs["user"], pairs["item"])
-
-
-def _section(words: Mapping[str, Any]) -> Section:
-    return Section(words["title"], words["text"], [Table(**table) for table in words["tables"]])
+        return Catalogue(user, item, rated["user"], rated["item"], rated["rating"])
 
 
 def policy_of(recipe: Recipe, context: Context) -> Policy | None:

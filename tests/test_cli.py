@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ train: {epochs: 2, batch_size: 32}
 claims:
   - {metric: mae, model: plain, at_most: 2, source: nobody}
 device: cpu
+analyzers: [learning-curve]
 seed: 7
 """
 
@@ -106,7 +108,6 @@ def test_these_are_all_the_commands_in_the_order_of_work() -> None:
     assert [" ".join(path) for path in commands()] == [
         "run",
         "resume",
-        "compare",
         "check",
         "find-rate",
         "recipes",
@@ -123,6 +124,10 @@ def test_these_are_all_the_commands_in_the_order_of_work() -> None:
         "data show",
         "predict",
         "recommend",
+        "similar",
+        "explain",
+        "compare",
+        "report",
     ]
     shown = call("--help").stdout
     places = [shown.index(f" {name} ") for name in ("run", "resume", "check", "recipes", "list", "data", "recommend")]
@@ -199,7 +204,7 @@ def test_describe_tells_what_must_be_given_what_a_model_gives_and_what_takes_not
     (ratings, *_), shown = answer("describe", "source", "csv"), call("describe", "source", "csv").stdout  # type: ignore[misc]
     assert (ratings["required"], ratings["default"]) == (True, None)
     assert "\nratings          (needed)  a path " in shown
-    assert "It gives embeddings, biases.\n" in call("describe", "model", "pmf").stdout
+    assert "It gives embeddings, biases, terms.\n" in call("describe", "model", "pmf").stdout
     assert call("describe", "metric", "mae").stdout == "metrics/mae: Mean absolute error.\n\nIt takes no parameters.\n"
     assert answer("describe", "metric", "mae") == []
 
@@ -363,12 +368,25 @@ def test_run_says_what_it_does_and_prints_one_table_with_claimed_beside_measured
 ) -> None:
     run, result = finished
     rows = json.loads((run / "metrics.json").read_text())
-    mae = {row["model"]: f"{row['value']:.4f}" for row in rows if row["metric"] == "mae"}
+    mae = {
+        row["model"]: [f"{row['value']:.4f}", f"{row['low']:.4f}", "to", f"{row['high']:.4f}"]
+        for row in rows
+        if row["metric"] == "mae"
+    }
     title, columns, *table = result.stdout.splitlines()
     assert title == "Tiny"
-    assert columns.split() == ["model", "part", "metric", "measured", "claimed", "met", "source"]
-    assert table[0].split() == ["pmf", "valid", "mae", mae["pmf"]]
-    assert table[2].split() == ["plain", "valid", "mae", mae["plain"], "at", "most", "2", "yes", "nobody"]
+    assert re.split("  +", columns) == [
+        "model",
+        "part",
+        "metric",
+        "measured",
+        "95 % interval",
+        "claimed",
+        "met",
+        "source",
+    ]
+    assert table[0].split() == ["pmf", "valid", "mae", *mae["pmf"]]
+    assert table[2].split() == ["plain", "valid", "mae", *mae["plain"], "at", "most", "2", "yes", "nobody"]
     assert table[4:6] == ["", "mse on valid, beside pmf"]
     assert table[6].split("  ")[0] == "model"
     assert [line.split()[0] for line in table[7:9]] == ["pmf", "plain"]
@@ -381,7 +399,7 @@ def test_run_says_what_it_does_and_prints_one_table_with_claimed_beside_measured
 
 def test_a_run_without_claims_has_no_empty_columns(here: Path) -> None:
     result = call("run", "tiny.yaml", "--set", "claims=[]", "--set", "train.epochs=1")
-    assert result.stdout.splitlines()[1].split() == ["model", "part", "metric", "measured"]
+    assert result.stdout.splitlines()[1].split() == ["model", "part", "metric", "measured", "95", "%", "interval"]
 
 
 def test_run_tells_a_program_the_folder_the_metrics_and_the_claims(here: Path) -> None:
@@ -732,6 +750,74 @@ def test_recommend_needs_a_user_and_at_least_one_item(run: Path) -> None:
     assert usage_error(call("recommend", run, "--user", "1", "-n", "0")) == (
         "Invalid value for '-n': 0 is not in the range x>=1."
     )
+
+
+# similar, explain, report
+
+
+def title_of(run: Path, item: int) -> str:
+    vocabulary = cfplug.open_run(run).model.catalogue.item
+    return vocabulary.label(int(vocabulary.encode([item])[0]))
+
+
+@pytest.mark.parametrize("measure", ["cosine", "euclidean"])
+def test_similar_tells_the_items_that_are_most_like_one(run: Path, measure: str) -> None:
+    rows = answer("similar", run, "--item", title_of(run, 3), "-n", "4", "--measure", measure)
+    assert isinstance(rows, list)
+    asked = cfplug.open_run(run).model.similar(3, 4, measure=measure, most_rated=1000)
+    assert rows == asked.astype(object).to_dict("records")
+    assert 3 not in {row["item"] for row in rows}
+    first, gap, head, *lines = call("similar", run, "--item", "3", "-n", "2").stdout.splitlines()
+    assert (first, gap) == (f"Most like {title_of(run, 3)}:", "")
+    assert head.split() == ["rank", "item", "label", "similarity", "ratings"]
+    assert len(lines) == 2
+
+
+def test_a_misspelt_title_is_told_with_the_nearest(run: Path) -> None:
+    title = title_of(run, 3)
+    for command in (("similar", run), ("explain", run, "--user", "5")):
+        result = call(*command, "--item", title[:-1] + "x")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"did you mean {title}" in result.stderr or title in result.stderr
+    assert usage_error(call("similar", run)) == "Missing option '--item'."
+
+
+def test_a_model_without_factors_has_no_similar_items(run: Path) -> None:
+    result = call("similar", run, "--model", "plain", "--item", "3")
+    assert (result.exit_code, result.stderr) == (1, "plain (factors/mean) has no embeddings\n")
+
+
+@pytest.mark.parametrize("model", ["pmf", "plain"])
+def test_explain_takes_a_prediction_apart_into_parts_that_sum_to_it(run: Path, model: str) -> None:
+    told = answer("explain", run, "--model", model, "--user", "5", "--item", "3")
+    assert isinstance(told, dict)
+    (asked,) = answer("predict", run, "--model", model, "--user", "5", "--item", "3")  # type: ignore[misc]
+    assert told["prediction"] == asked["prediction"]
+    assert told["base"] + sum(part["contribution"] for part in told["parts"]) == pytest.approx(
+        told["prediction"], abs=1e-5
+    )
+    shown = call("explain", run, "--model", model, "--user", "5", "--item", title_of(run, 3)).stdout
+    assert shown.startswith(f"Why {model} predicts {told['prediction']:.2f} for user 5 and {title_of(run, 3)}\n")
+    assert "item bias" in shown
+    mean = "What user 5 gave to the items most like "
+    assert (mean in shown) == (model == "pmf")
+    if model == "pmf":
+        _, _, head, *rows = shown[shown.index(mean) :].splitlines()
+        assert head.split() == ["item", "label", "rating", "similarity"]
+        assert {int(row.split()[0]) for row in rows} < rated(run, 5)
+
+
+def test_report_makes_the_page_again_and_the_pictures_when_asked(run: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "copy"))
+    before = (copied / "report.html").read_bytes()
+    (copied / "report.html").unlink()
+    assert call("report", copied).stdout == f"{copied / 'report.html'}\n"
+    assert (copied / "report.html").read_bytes() == before
+    first, *pictures = call("report", copied, "--figures").stdout.splitlines()
+    assert first == str(copied / "report.html")
+    assert len(pictures) == sum(len(section.charts) for section in cfplug.open_run(run).sections) > 0
+    assert all(Path(picture).suffix == ".svg" and Path(picture).exists() for picture in pictures)
+    assert call("report", tmp_path / "nowhere").stderr == f"{tmp_path / 'nowhere'}: there is no such run\n"
 
 
 # On a terminal

@@ -20,14 +20,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import cfplug
-from cfplug import ArtifactError, PluginError, RecipeError, Section, Table, runner, storage
+from cfplug import ArtifactError, RecipeError, runner, storage
 from cfplug.artifact import RunFolder, sha256, write_bytes
 from cfplug.discovery import Candidate, installed
+from cfplug.findings import csv_files
 from cfplug.progress import Quiet
 from cfplug.recipe import Recipe, parse_recipe
 from cfplug.registry import Registry, assemble
 from cfplug.results import Run
-from cfplug.storage import check_section, open_run, parquet, section_words
+from cfplug.storage import INDEX, open_run, parquet
 
 RECIPE = """\
 title: ours
@@ -89,15 +90,18 @@ def planted(folder: Path, name: str, data: bytes) -> None:
 
 
 def test_a_run_folder_holds_exactly_its_files_and_the_docstring_says_what_for(run: Run) -> None:
-    assert files_of(run.path) == FILES
-    for name in FILES:
+    listed = {path for path, _ in csv_files(run.sections)}
+    assert len(listed) >= 4
+    assert all(path.startswith(("sections/pmf/bias-ranking/", "sections/bias/bias-ranking/")) for path in listed)
+    assert files_of(run.path) == FILES | listed
+    for name in FILES | {"sections/MODEL/ANALYZER/*.csv"}:
         shown = name.replace("/pmf/", "/NAME/").replace("/bias/", "/NAME/")
         assert f"`{shown}`" in (storage.__doc__ or "")
 
 
 def test_the_index_has_every_other_file(run: Run) -> None:
     index = json.loads((run.path / "files.json").read_text())
-    assert index == {name: sha256((run.path / name).read_bytes()) for name in sorted(FILES - {"files.json"})}
+    assert index == {name: sha256((run.path / name).read_bytes()) for name in sorted(files_of(run.path) - {INDEX})}
 
 
 def is_pickle(data: bytes) -> bool:
@@ -336,7 +340,7 @@ def test_hostile_words_of_a_model_are_refused(copied: Path, change: dict, reason
     [
         ("catalogue.json", "[]", "TypeError: list indices must be integers or slices, not str"),
         ("catalogue.json", '{"user": {}}', "KeyError: 'labels'"),
-        ("sections.json", '[{"title": "x"}]', "KeyError: 'text'"),
+        ("sections.json", '[{"title": "x"}]', "KeyError: 'tables'"),
         ("sections.json", "3", "TypeError: 'int' object is not iterable"),
         ("metrics.json", "3", "ValueError: DataFrame constructor not properly called!"),
         ("metrics.json", "[]", "ValueError: it has no rows"),
@@ -442,7 +446,7 @@ def test_the_index_leaves_out_itself_drafts_and_checkpoints(tmp_path: Path) -> N
     assert list(json.loads((folder.partial / "files.json").read_text())) == ["recipe.yaml"]
 
 
-# Tables and sections
+# Tables
 
 
 def test_a_column_of_numbers_and_text_becomes_text_in_parquet() -> None:
@@ -451,42 +455,6 @@ def test_a_column_of_numbers_and_text_becomes_text_in_parquet() -> None:
     assert back["user"].tolist() == ["1", "1", "é"]
     assert back["item"].tolist() == [3, 2, 1]
     assert back["value"].tolist() == [0.5, 1.5, -2.0]
-
-
-def test_numbers_of_numpy_in_a_section_become_plain_ones() -> None:
-    table = Table("t", ("a", "b", "c"), [(np.float64(0.5), np.int32(3), np.bool_(True)), ("x", None, 1.5)], "below")
-    found = section_words([check_section(Section("s", "one paragraph", [table]))])
-    assert json.loads(json.dumps(found)) == [
-        {
-            "title": "s",
-            "text": ["one paragraph"],
-            "tables": [
-                {"title": "t", "columns": ["a", "b", "c"], "rows": [[0.5, 3, True], ["x", None, 1.5]], "note": "below"}
-            ],
-        }
-    ]
-
-
-@pytest.mark.parametrize(
-    ("section", "text"),
-    [
-        (None, "analyze gave NoneType, not a Section"),
-        (
-            Section("s", "", [Table("t", ("a",), [(float("nan"),)])]),
-            "analyze gave a section with a cell that is neither text nor a finite number: "
-            "Out of range float values are not JSON compliant: nan",
-        ),
-        (
-            Section("s", "", [Table("t", ("a",), [(Path("x"),)])]),
-            "analyze gave a section with a cell that is neither text nor a finite number: "
-            "Object of type PosixPath is not JSON serializable",
-        ),
-    ],
-)
-def test_a_section_that_a_folder_cannot_hold_is_the_analyzers_fault(section: object, text: str) -> None:
-    with pytest.raises(PluginError) as caught:
-        check_section(section)
-    assert str(caught.value) == text
 
 
 # A cold start that draws at random

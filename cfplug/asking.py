@@ -1,0 +1,235 @@
+"""The commands that ask a finished run: predictions, recommendations, likeness, reasons, comparison, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import rich_click as click
+
+from cfplug.errors import CfplugError
+from cfplug.options import context_option, json_option, naming, of_run, plugins_dir
+from cfplug.terminal import print_frame, print_json, print_table, printing_aside
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cfplug.encoding import Side
+    from cfplug.prediction import FittedModel
+
+
+LIKE = 5
+"""Ratings of similar items that stand beside an explanation."""
+
+
+@click.command()
+@of_run
+@click.option("--user", "users", multiple=True, help="A user id; give as many as --item.")
+@click.option("--item", "items", multiple=True, help="An item id.")
+@click.option("--pairs", type=click.Path(path_type=Path), help="A CSV or Parquet file with the columns user and item.")
+@context_option
+@click.option("--out", type=click.Path(path_type=Path), help="Write a CSV file instead of printing.")
+@json_option
+@plugins_dir
+def predict(
+    run: Path,
+    name: str | None,
+    users: Sequence[str],
+    items: Sequence[str],
+    pairs: Path | None,
+    context: Mapping[str, str],
+    out: Path | None,
+    as_json: bool,
+    folders: Sequence[Path],
+) -> None:
+    """Predict ratings with RUN, a run folder, for pairs from a file or from options.
+
+    Each prediction says where it came from: warm, or the word of the cold-start strategy.
+    """
+    if (pairs is None) == (not users and not items) or len(users) != len(items):
+        raise click.UsageError("give either --pairs, or --user and --item equally often")
+    asked = _pairs(pairs, users, items).assign(**context)
+    with printing_aside():
+        answer = _model(run, name, folders).predict(asked)
+    if out is None:
+        print_frame(answer, as_json)
+        return
+    from cfplug.artifact import write_bytes, writing
+
+    with writing(out):
+        write_bytes(out, answer.to_csv(index=False).encode())
+    click.echo(f"{out}: {len(answer):,} predictions")
+
+
+def _pairs(path: Path | None, users: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    if path is None:
+        return pd.DataFrame({"user": users, "item": items})
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        # as text, since 007 is no 7; the catalogue matches 17 and "17" by value
+        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise CfplugError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+@click.command()
+@of_run
+@click.option("--user", required=True, help="The user's id.")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
+@click.option("--include-seen", is_flag=True, help="Do not leave out items that the user has rated.")
+@context_option
+@json_option
+@plugins_dir
+def recommend(
+    run: Path,
+    name: str | None,
+    user: str,
+    count: int,
+    include_seen: bool,
+    context: Mapping[str, str],
+    as_json: bool,
+    folders: Sequence[Path],
+) -> None:
+    """The items that RUN, a run folder, recommends to a user, the best first.
+
+    A model that looks at the time is asked about that of the latest training rating, unless --context says another.
+    """
+    with printing_aside():
+        answer = _model(run, name, folders).recommend(user, count, exclude_seen=not include_seen, context=context)
+    print_frame(answer, as_json)
+
+
+@click.command()
+@of_run
+@click.option("--item", required=True, help="An item's title or id.")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
+@click.option(
+    "--measure",
+    default="cosine",
+    show_default=True,
+    type=click.Choice(["cosine", "euclidean"]),
+    help="What makes two items alike.",
+)
+@click.option(
+    "--most-rated",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Look only among so many items with the most training ratings; the factors of rare ones say little.",
+)
+@json_option
+@plugins_dir
+def similar(
+    run: Path,
+    name: str | None,
+    item: str,
+    count: int,
+    measure: str,
+    most_rated: int,
+    as_json: bool,
+    folders: Sequence[Path],
+) -> None:
+    """The items whose factors in RUN, a run folder, are most like those of one item."""
+    with printing_aside():
+        model = _model(run, name, folders)
+        code = _found(model, "item", item)
+        answer = model.similar(model.catalogue.item.ids[code], count, measure=measure, most_rated=most_rated)
+    if not as_json:
+        click.echo(f"Most like {model.catalogue.item.label(code)}:\n")
+    print_frame(answer, as_json)
+
+
+@click.command()
+@of_run
+@click.option("--user", required=True, help="The user's id.")
+@click.option("--item", required=True, help="An item's title or id.")
+@context_option
+@json_option
+@plugins_dir
+def explain(
+    run: Path,
+    name: str | None,
+    user: str,
+    item: str,
+    context: Mapping[str, str],
+    as_json: bool,
+    folders: Sequence[Path],
+) -> None:
+    """Why RUN, a run folder, predicts what it does for a user and an item: parts that sum to the prediction."""
+    with printing_aside():
+        model = _model(run, name, folders)
+        ids = [
+            model.catalogue.side(side).ids[_found(model, side, text)] for side, text in (("user", user), ("item", item))
+        ]
+        explanation = model.explain(*ids, context=context)
+        rated = model.rated(ids[0], like=ids[1]) if "embeddings" in model.gives else None
+    if as_json:
+        told = {name: getattr(explanation, name) for name in ("user", "item", "prediction", "base")}
+        print_json({**told, "parts": [attrs.asdict(part) for part in explanation.parts]})
+        return
+    print_table(explanation.table())
+    if rated is not None and len(rated):
+        click.echo(f"\nWhat {explanation.labels[0]} gave to the items most like {explanation.labels[1]}:\n")
+        print_frame(rated.head(LIKE), as_json)
+
+
+def _found(model: FittedModel, side: Side, text: str) -> int:
+    """The code of the id or label `text`; if there is none, the option is bad."""
+    with naming():
+        return model.catalogue.side(side).find(text)
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--figures", is_flag=True, help="Also write every chart as SVG, for a paper.")
+@plugins_dir
+def report(run: Path, figures: bool, folders: Sequence[Path]) -> None:
+    """Write the page of RUN, a run folder, anew from what is in the folder; nothing is trained."""
+    with printing_aside():
+        from cfplug.publishing import remake
+
+        written = remake(run, figures=figures, plugins_dir=folders)
+    click.echo("\n".join(map(str, written)))
+
+
+def _model(run: Path, name: str | None, folders: Sequence[Path]) -> FittedModel:
+    from cfplug.storage import open_run
+
+    opened = open_run(run, plugins_dir=folders)
+    with naming():
+        return opened.find(name) if name else opened.model
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--reference", default="", metavar="NAME", help="The model beside which the others stand; the first.")
+@click.option(
+    "--metric",
+    default="mse",
+    show_default=True,
+    type=click.Choice(["mse", "rmse", "mae"]),
+    help="The error that is compared.",
+)
+@json_option
+@plugins_dir
+def compare(runs: Sequence[Path], reference: str, metric: str, as_json: bool, folders: Sequence[Path]) -> None:
+    """Compare the models of one RUN or of several, pair by pair on the same ratings.
+
+    The first model, or the one named, is the reference. The runs must have the same data, split and seeds.
+    """
+    with printing_aside():
+        from cfplug.results import compared
+        from cfplug.storage import open_run
+
+        opened = [open_run(run, plugins_dir=folders) for run in runs]
+        with naming():
+            comparison = compared(opened, reference=reference, metric=metric)
+    if as_json:
+        print_json(comparison.records())
+    else:
+        print_table(comparison.table())
