@@ -1,0 +1,358 @@
+"""Predictions beside ratings: the numbers are the naive ones, the pictures hold every rating once, the words are so."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from attrs import evolve
+from cfplug_factors.baselines import Offsets
+from cfplug_insight import PredictionVsActual, cfplug_analyzers
+from cfplug_insight.residuals import (
+    MOST_HEXAGONS,
+    against_actual,
+    by_rating,
+    by_support,
+    hexagons,
+    histograms,
+    nearest_centres,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cfplug import Chart, Context, Dataset, Evidence, FittedModel, Interval, Scale, Section, Split, Table
+from cfplug.encoding import Catalogue, Support
+from cfplug.findings import check_section
+
+QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+STARS = Scale(1, 5, (1, 2, 3, 4, 5))
+USERS, ITEMS = 17, 29
+
+
+def model(
+    prediction: Any = None, scale: Scale = STARS, part: str = "valid", seed: int = 5, rows: int = 330
+) -> FittedModel:
+    """Ratings of 17 users and 29 items, a third held out; `prediction` is a number, or as many as are held out."""
+    rng = np.random.default_rng(seed)
+    pairs = rng.permutation(USERS * ITEMS)[:rows]
+    rating = rng.choice(scale.levels, rows) if scale.levels else rng.uniform(scale.low, scale.high, rows)
+    ratings = pd.DataFrame({"user": pairs % USERS + 100, "item": pairs // USERS, "rating": rating.astype(float)})
+    data = Dataset.build("films", ratings, scale=scale)
+    train, rest = np.arange(rows * 2 // 3), np.arange(rows * 2 // 3, rows)
+    held_out = data.ratings.iloc[rest].reset_index(drop=True)
+    if prediction is None:
+        prediction = 0.5 * held_out["rating"] + 0.25 * (scale.low + scale.high) + rng.normal(0, 0.3, len(rest))
+    evidence = Evidence(
+        data,
+        Split(train, rest),
+        part,
+        held_out.assign(prediction=prediction, origin="warm"),
+        None,
+        pd.DataFrame(),
+        pd.DataFrame(),
+    )
+    catalogue = Catalogue.of(data)
+    support = Support.of(catalogue.interactions(data.ratings, train))
+    offsets = Offsets(3.0, np.zeros(USERS), np.zeros(ITEMS))
+    return FittedModel("pmf", "test/pmf", 0, (), catalogue, support, offsets, evidence=evidence)
+
+
+def with_held_out(fitted: FittedModel, held_out: pd.DataFrame) -> FittedModel:
+    return evolve(fitted, evidence=evolve(fitted.evidence, held_out=held_out.reset_index(drop=True)))
+
+
+def section(fitted: FittedModel, bins: int = 30) -> Section:
+    return check_section(against_actual(PredictionVsActual(bins=bins), fitted, QUIET))
+
+
+def chart(found: Section, mark: str) -> Chart:
+    return next(each for each in found.charts if each.mark == mark)
+
+
+def value(cell: Any) -> float:
+    return float(cell.value if isinstance(cell, Interval) else cell)
+
+
+def test_the_numbers_are_what_three_lines_of_numpy_say() -> None:
+    fitted = model()
+    held_out = fitted.evidence.held_out
+    error = (held_out["prediction"] - held_out["rating"]).to_numpy()
+    table = section(fitted).tables[0]
+    naive = [
+        np.mean(error**2),
+        np.mean(error),
+        100 * np.mean(np.abs(error) <= 0.5),
+        np.corrcoef(held_out["prediction"], held_out["rating"])[0, 1],
+    ]
+    assert [value(row[1]) for row in table.rows] == pytest.approx(naive, rel=0.06)
+    assert all(row[1].low < row[1].value < row[1].high for row in table.rows)
+
+
+def test_the_text_tells_how_far_off_predictions_are() -> None:
+    prediction = np.full(110, 3.0)
+    prediction[0] = 3.25
+    text = section(model(prediction)).text
+    held_out = model(prediction).evidence.held_out
+    square = float(np.mean((held_out["prediction"] - held_out["rating"]) ** 2))
+    assert text[0].startswith("pmf was asked for 110 ratings that it had not learned from (the valid part). ")
+    assert f"its root, {math.sqrt(square):.2g}" in text[0]
+    assert "(the test part)" in section(model(prediction, part="test")).text[0]
+
+
+def test_predictions_that_are_all_too_high_or_too_low_are_said_to_be() -> None:
+    held_out = model().evidence.held_out
+    for shift, word in ((0.25, "high"), (-0.25, "low")):
+        found = section(model(held_out["rating"] + shift))
+        assert found.text[0].endswith(f"On average they are 0.25 points too {word}.")
+        assert all(value(row[2]) == shift for table in found.tables[1:] for row in table.rows)
+        assert not any("best guess" in told for told in found.text)
+
+
+def test_a_mean_error_within_its_interval_may_be_chance() -> None:
+    rating = model().evidence.held_out["rating"]
+    even = np.where(np.arange(110) % 2, 0.5, -0.4)
+    assert (
+        section(model(rating + even)).text[0].endswith("On average they are 0.05 points too high, which may be chance.")
+    )
+
+
+def test_the_pull_towards_the_mean_is_told_with_its_size() -> None:
+    rating = model().evidence.held_out["rating"]
+    found = section(model(0.75 * rating + 0.25 * 3))
+    assert found.text[1].startswith("The lowest ratings are predicted 0.5 points too high, the highest 0.5 too low.")
+
+
+def test_a_half_point_off_is_near_and_a_little_more_is_not() -> None:
+    rating = model().evidence.held_out["rating"]
+    assert value(section(model(rating + 0.5)).tables[0].rows[2][1]) == 100
+    assert value(section(model(rating + 0.501)).tables[0].rows[2][1]) == 0
+    nearly_all = section(model(rating + np.where(np.arange(110) == 7, 0.6, 0.5))).tables[0].rows[2][1]
+    assert nearly_all.low < nearly_all.value < nearly_all.high == 100
+
+
+def test_a_model_that_answers_one_number_has_no_picture_and_no_correlation() -> None:
+    found = section(model(3.25))
+    assert "Every prediction is 3.25, so there is no picture of them to draw." in found.text
+    assert {each.mark for each in found.charts} == {"interval"}
+    assert found.tables[0].rows[3][1] is None
+
+
+def test_substitutes_for_unseen_ids_are_counted() -> None:
+    fitted = model()
+    held_out = fitted.evidence.held_out
+    assert not any("cold-start" in told for told in section(fitted).text)
+    origin = np.where(np.arange(110) < 3, "metadata", np.where(np.arange(110) < 7, "mean", "warm"))
+    assert section(with_held_out(fitted, held_out.assign(origin=origin))).text[-1] == (
+        "7 of these ratings are of users or items that training never saw; for them a cold-start strategy answered "
+        "(mean, metadata)."
+    )
+
+
+@pytest.mark.parametrize("which", [1, 2, 3])
+def test_the_groups_of_each_table_part_the_ratings_and_their_errors(which: int) -> None:
+    fitted = model()
+    held_out = fitted.evidence.held_out
+    table = section(fitted).tables[which]
+    assert sum(row[1] for row in table.rows) == len(held_out)
+    error = (held_out["prediction"] - held_out["rating"]).to_numpy()
+    for column, whole in ((2, error.mean()), (3, (error**2).mean())):
+        assert sum(row[1] * value(row[column]) for row in table.rows) / 110 == pytest.approx(whole, abs=0.02)
+
+
+def test_errors_by_rating_are_those_of_a_groupby() -> None:
+    fitted = model()
+    held_out = fitted.evidence.held_out
+    error = held_out["prediction"] - held_out["rating"]
+    table, picture = section(fitted).tables[1], section(fitted).charts[2]
+    for name, at in error.groupby(held_out["rating"]):
+        row = next(row for row in table.rows if row[0] == f"{name:g}")
+        assert (row[1], value(row[2])) == (len(at), pytest.approx(at.mean(), abs=0.01))
+        assert value(row[3]) == pytest.approx((at**2).mean(), abs=0.03)
+        mark = next(row for row in picture.rows if row[0] == f"{name:g}")
+        assert mark[2:] == (row[2].value, row[2].low, row[2].high)
+    assert (picture.mark, picture.reference) == ("interval", "zero")
+
+
+def test_a_group_of_few_users_has_no_interval_and_is_not_drawn() -> None:
+    fitted = model()
+    held_out = fitted.evidence.held_out
+    few = held_out["user"].isin(held_out.loc[held_out["rating"] == 2, "user"].unique()[:4])
+    found = section(with_held_out(fitted, held_out[(held_out["rating"] != 2) | few]))
+    row = next(row for row in found.tables[1].rows if row[0] == "2")
+    assert (type(row[2]), type(row[3])) == (float, float)
+    assert found.tables[1].note == found.charts[2].note
+    assert found.tables[1].note == "An error is prediction - rating. Fewer than 5 users, so no interval: 2."
+    assert "2" not in [row[0] for row in found.charts[2].rows]
+
+
+def test_one_user_alone_gives_numbers_without_intervals_and_no_error_charts() -> None:
+    fitted = model()
+    held_out = fitted.evidence.held_out
+    found = section(with_held_out(fitted, held_out[held_out["user"] == 104]))
+    assert {type(row[1]) for row in found.tables[0].rows} == {float}
+    assert [each.mark for each in found.charts] == ["hexagon", "bar"]
+
+
+def test_one_rating_alone_is_no_trouble() -> None:
+    fitted = model()
+    found = section(with_held_out(fitted, fitted.evidence.held_out.head(1)))
+    assert found.text[0].startswith("pmf was asked for one rating that")
+    assert found.charts == ()
+
+
+def test_ratings_without_levels_or_with_many_are_put_into_ten_bands() -> None:
+    smooth = by_rating(np.array([0.0, 0.999, 1.0, 9.99, 10.0]), Scale(0, 10))
+    assert (smooth.names[0], smooth.names[-1], len(smooth.names)) == ("0 to 1", "9 to 10", 10)
+    assert smooth.group.tolist() == [0, 0, 1, 9, 9]
+    assert len(by_rating(np.array([0.0]), Scale(0, 20, tuple(range(21)))).names) == 10
+    assert len(by_rating(np.array([0.5]), Scale(0.5, 5, tuple(np.arange(1, 11) / 2))).names) == 10
+    assert len(section(model(scale=Scale(-10, 10))).tables[1].rows) == 10
+
+
+def test_a_rating_between_two_levels_belongs_to_the_nearer() -> None:
+    assert by_rating(np.array([1.4, 1.6, 4.9]), STARS).group.tolist() == [0, 1, 4]
+
+
+def test_levels_far_from_even_find_each_its_own() -> None:
+    found = by_rating(np.array([1.0, 8.0, 2.0, 1.0]), Scale(1, 8, (1, 2, 8)))
+    assert [(name, rows.tolist()) for name, rows in found.each()] == [("1", [0, 3]), ("2", [2]), ("8", [1])]
+
+
+@pytest.mark.parametrize("side", ["user", "item"])
+def test_groups_by_support_are_in_order_and_say_what_they_hold(side: str) -> None:
+    fitted = model()
+    groups = by_support(fitted, side)
+    train = fitted.evidence.train[side].value_counts()
+    count = fitted.evidence.held_out[side].map(train).fillna(0).astype(int).to_numpy()
+    assert 1 < len(groups.names) <= 10
+    last = -1
+    for name, rows in groups.each():
+        low, _, high = name.partition(" to ")
+        assert last < int(low) <= count[rows].min()
+        last = int(high or low)
+        assert count[rows].max() <= last
+
+
+def unseen(fitted: FittedModel, items: list[int]) -> FittedModel:
+    """The model as if training had never seen these items."""
+    count = fitted.support.count["item"].copy()
+    count[fitted.catalogue.item.encode(items)] = 0
+    return evolve(fitted, support=evolve(fitted.support, count={**fitted.support.count, "item": count}))
+
+
+def test_items_that_training_never_saw_are_a_group_of_their_own() -> None:
+    fitted = unseen(model(), [3, 5])
+    groups = by_support(fitted, "item")
+    assert groups.names[0] == "0"
+    assert len(groups.names) <= 11
+    theirs = fitted.evidence.held_out["item"].isin([3, 5]).to_numpy()
+    assert dict(groups.each())["0"].tolist() == np.flatnonzero(theirs).tolist()
+
+
+def test_the_least_rated_items_of_the_text_were_rated() -> None:
+    found = section(unseen(model(), [3, 5]))
+    rows = found.tables[2].rows
+    assert rows[0][0] == "0"
+    assert f"For the least rated items the mean squared error is {rows[1][3]}, for the most" in " ".join(found.text)
+
+
+def test_every_rating_lies_in_one_hexagon_and_in_one_bar() -> None:
+    found = section(model())
+    assert sum(row[2] for row in chart(found, "hexagon").rows) == 110
+    bars = chart(found, "bar")
+    assert sum(row[2] for row in bars.rows) == 110
+    shares = pd.DataFrame(bars.rows).groupby(3)[1].sum()
+    assert shares.to_numpy() == pytest.approx(100, abs=0.1)
+    assert bars.facet == "actual rating"
+    assert sorted(shares.index) == [f"rated {level}" for level in (1, 2, 3, 4, 5)]
+
+
+def test_histograms_share_their_bins() -> None:
+    groups = by_rating(np.array([1.0, 1.0, 2.0]), Scale(1, 2, (1, 2)))
+    rows = histograms(groups, np.array([1.0, 2.0, 1.25]), 5).rows
+    assert [row[0] for row in rows] == [1.1, 1.3, 1.5, 1.7, 1.9] * 2
+    assert [row[2] for row in rows] == [1, 0, 0, 0, 1, 0, 1, 0, 0, 0]
+    assert [row[1] for row in rows] == [50, 0, 0, 0, 50, 0, 100, 0, 0, 0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    points=st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=1, max_size=20),
+    pitch=st.sampled_from([0.25, 1.0, 3.7]),
+)
+def test_no_hexagon_is_nearer_than_the_one_that_is_found(points: list[tuple[float, float]], pitch: float) -> None:
+    x, y = np.array(points).T
+    at, to = nearest_centres(x, y, pitch)
+    column, row = 2 * at / pitch, 2 * to / (pitch * math.sqrt(3))
+    assert np.allclose(column, column.round())
+    assert np.allclose(row, row.round())
+    assert ((column.round() + row.round()) % 2 == 0).all()
+    around = [
+        (dx * pitch / 2, dy * pitch * math.sqrt(3) / 2)
+        for dx, dy in ((2, 0), (-2, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
+    ]
+    best = np.hypot(x - at, y - to)
+    assert all((best <= np.hypot(x - at - dx, y - to - dy) + 1e-9).all() for dx, dy in around)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    bins=st.integers(5, 100), scale=st.sampled_from([STARS, Scale(0.5, 5, tuple(np.arange(1, 11) / 2)), Scale(0, 100)])
+)
+def test_the_grid_is_regular_and_treats_every_level_alike(bins: int, scale: Scale) -> None:
+    fitted = model(scale=scale)
+    rating, prediction = (fitted.evidence.held_out[name].to_numpy() for name in ("rating", "prediction"))
+    rows = hexagons(rating, prediction, scale, bins).rows
+    columns, lines = (np.unique([row[at] for row in rows]) for at in (0, 1))
+    if len(lines) > 3 and len(columns) > 1:
+        assert np.diff(lines).min() == pytest.approx(math.sqrt(3) * np.diff(columns).min(), rel=0.01)
+    for level in scale.levels:
+        mine = [row for row in rows if abs(row[0] - level) < min(np.diff(scale.levels)) / 2]
+        assert sum(row[2] for row in mine) == int((rating == level).sum())
+        offsets = {round(abs(row[0] - level), 5) for row in mine}
+        assert len(offsets) <= 1
+
+
+def test_predictions_far_off_the_scale_stay_a_small_picture() -> None:
+    prediction = np.linspace(-1e6, 1e6, 110)
+    assert len(chart(section(model(prediction)), "hexagon").rows) <= 5 * 31 * 2
+
+
+@pytest.mark.parametrize("scale", [Scale(0, 10), Scale(0.5, 6, tuple(np.arange(1, 13) / 2))])
+def test_many_small_hexagons_are_made_larger_and_that_is_said(scale: Scale) -> None:
+    rng = np.random.default_rng(0)
+    rating = rng.choice(scale.levels, 40_000) if scale.levels else rng.uniform(0, 10, 40_000)
+    found = hexagons(rating, rng.uniform(scale.low, scale.high, 40_000), scale, 100)
+    assert len(found.rows) <= MOST_HEXAGONS
+    assert sum(row[2] for row in found.rows) == 40_000
+    assert len(found.rows) > MOST_HEXAGONS / 2
+    assert ("in a row, not 100," in found.note) == (not scale.levels)
+    assert "in a row, not" not in hexagons(rating[:99], rating[:99], scale, 30).note
+
+
+def test_a_whole_number_has_the_decimals_of_its_ends_in_a_sentence() -> None:
+    held_out = model().evidence.held_out
+    prediction = held_out["rating"] + np.where(np.arange(110) % 2, 1.0, -1.0)
+    prediction[:10] = held_out["rating"][:10] + np.sqrt([2, 0] * 5)
+    (told,) = re.findall(r"squared error is (\S+) \((\S+) to (\S+)\);", section(model(prediction)).text[0])
+    assert float(told[0]) == 1
+    assert len({len(word.partition(".")[2]) for word in told}) == 1
+
+
+def test_every_chart_and_table_has_rows_and_plain_cells() -> None:
+    for fitted in (model(), model(3.0), model(scale=Scale(-10, 10)), model(rows=4)):
+        found = section(fitted)
+        for each in (*found.tables, *found.charts):
+            assert each.rows, each.title
+            kinds = (Interval, type(None)) if isinstance(each, Table) else ()
+            assert all(type(cell) in (str, int, float, *kinds) for row in each.rows for cell in row)
+
+
+def test_it_needs_nothing_of_a_model() -> None:
+    analyzer = next(each for each in cfplug_analyzers() if each.name == "prediction-vs-actual")
+    assert (analyzer.needs, analyzer.function("analyze")) == ((), against_actual)
