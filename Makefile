@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RECIPE ?= recipes/pmf.yaml
 
-.PHONY: help run test lint docs claims benchmark clean
+.PHONY: help run test lint docs pictures claims benchmark clean
 
 help:
 	@echo "make run    run $(RECIPE) on real MovieLens 100K (RECIPE=... for another)"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint   ruff and mypy"
 	@echo "make claims every recipe whole, on real data: forty minutes; writes the figures into recipes/README.md"
 	@echo "make docs   the list of components in recipes/README.md, made again"
+	@echo "make pictures   the pictures of a report in README.md, taken again (needs Chromium)"
 	@echo "make benchmark   how good and how fast, beside fastai and surprise"
 
 # torch first and pinned, so that nothing that needs it brings another build.
@@ -40,6 +41,9 @@ lint: $(READY)
 docs: $(READY)
 	$(BIN)/python recipes/components.py
 
+pictures: $(READY)
+	CFPLUG_PICTURES=docs $(BIN)/python -m pytest tests/test_page.py -k real
+
 claims: $(READY)
 	$(BIN)/python -m pytest -m slow tests/test_claims.py -v -s
 
@@ -48,6 +52,7 @@ benchmark:
 	.venv-benchmark/bin/python benchmarks/training.py
 	.venv-benchmark/bin/python benchmarks/startup.py
 	.venv-benchmark/bin/python benchmarks/memory.py
+	.venv-benchmark/bin/python benchmarks/page.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,6 +16,7 @@ import cfplug
 from cfplug.progress import Lines
 from cfplug.recipe import read_recipe
 from cfplug.results import Run
+from cfplug.runner import read_data
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "recipes" / "README.md"
@@ -100,3 +101,49 @@ def test_the_first_fold_is_the_hardest(runs: dict[str, Run], tmp_path: Path) -> 
     for model in ("bias", "pmf"):
         rmse = {fold: float(run.values(model, "rmse", fold=fold).mean()) for fold in ("u1", "u2", "u3", "u4", "u5")}
         assert max(rmse, key=lambda fold: rmse[fold]) == "u1"
+
+
+# What PMF learned, as statements about the result: which titles come first differs from seed to seed
+
+BOTH_LISTS = {
+    "Titanic (1997)",
+    "Schindler's List (1993)",
+    "Shawshank Redemption, The (1994)",
+    "L.A. Confidential (1997)",
+    "Silence of the Lambs, The (1991)",
+    "Star Wars (1977)",
+}
+"""The highest biases that were published, in one run or another of the book's chapter 8."""
+
+LOWEST = {
+    "Children of the Corn: The Gathering (1996)",
+    "Lawnmower Man 2: Beyond Cyberspace (1996)",
+    "Beautician and the Beast, The (1997)",
+    "Crow: City of Angels, The (1996)",
+    "Home Alone 3 (1997)",
+}
+"""The lowest ones."""
+
+
+def test_the_highest_and_lowest_biases_are_those_that_the_book_saw(runs: dict[str, Run], tmp_path: Path) -> None:
+    (section,) = whole("pmf", runs, tmp_path).sections
+    assert section.text[0] == "Among the 1,000 most rated of 1,682 items."
+    lowest, highest = (
+        [dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in section.tables[:2]
+    )
+    assert len({row["item"] for row in highest} & BOTH_LISTS) >= 3
+    assert [row["item"] for row in lowest if row["item"] not in LOWEST and row["mean rating"].value >= 2.5] == []
+
+
+def test_the_nearest_to_the_silence_of_the_lambs_are_thrillers_or_dramas_of_repute(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    run = whole("pmf", runs, tmp_path)
+    items = read_data(run.recipe.data).items.set_index("item")
+    nearest = run.model.similar("Silence of the Lambs", 10, most_rated=1000)["item"]
+    kinds = [set(genres) & {"Thriller", "Drama", "Crime", "Film-Noir"} for genres in items.loc[nearest, "genres"]]
+    assert sum(map(bool, kinds)) >= 8
+    codes = run.model.catalogue.item.encode(nearest)
+    support = run.model.support
+    means = support.sum["item"][codes] / support.count["item"][codes]
+    assert (means > support.mean).mean() >= 0.8
