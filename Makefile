@@ -30,8 +30,9 @@ $(READY): pyproject.toml constraints.txt
 run: $(READY)
 	$(BIN)/cfplug run $(RECIPE)
 
+# A file's tests stay on one worker, so that what they share is made once.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ import attrs
 import rich_click as click
 
 from cfplug import asking, shelf
-from cfplug.components import KINDS, Component
+from cfplug.components import KINDS, Component, Metric
 from cfplug.errors import CfplugError, Problem, RecipeError, did_you_mean
 from cfplug.options import json_option, naming, overrides, plugins_dir
 from cfplug.params import NoParams, Parameter, parameters, plain
@@ -295,10 +295,13 @@ def describe(kind: str, name: str, as_json: bool, folders: Sequence[Path]) -> No
 
 
 def _description(component: Component) -> str:
-    """Its help, the whole docstring of its parameters, and what it gives or needs."""
+    """Its help, the whole docstring of its parameters, what it measures, and what it gives or needs."""
     docstring = "" if component.params is NoParams else inspect.getdoc(component.params) or ""
     facts = {verb: ", ".join(getattr(component, verb, ())) for verb in ("gives", "needs")}
     lines = [f"It {verb} {words}." for verb, words in facts.items() if words]
+    if isinstance(component, Metric):
+        sense = f"{'Lower' if component.lower_is_better else 'Higher'} is better."
+        lines += [component.formula, f"{sense} Unit: {component.unit}." if component.unit else sense]
     return "\n\n".join(part for part in (component.help, docstring, *lines) if part)
 
 

@@ -205,7 +205,10 @@ def test_describe_tells_what_must_be_given_what_a_model_gives_and_what_takes_not
     assert (ratings["required"], ratings["default"]) == (True, None)
     assert "\nratings          (needed)  a path " in shown
     assert "It gives embeddings, biases, terms.\n" in call("describe", "model", "pmf").stdout
-    assert call("describe", "metric", "mae").stdout == "metrics/mae: Mean absolute error.\n\nIt takes no parameters.\n"
+    assert call("describe", "metric", "mae").stdout == (
+        "metrics/mae: Mean absolute error.\n\n1/n · Σ |r̂ - r|\n\nLower is better. Unit: rating points.\n\n"
+        "It takes no parameters.\n"
+    )
     assert answer("describe", "metric", "mae") == []
 
 

@@ -44,7 +44,7 @@ def sections() -> tuple[Section, ...]:
     alone = Chart("One", "bar", ("n", "title"), [(3, BAD)], x="n", y="title")
     numbers = [("nine", 9, Interval(0.5, 0.25, 0.75)), ("ten", 10, Interval(-2.0, -3.0, 1.0)), ("none", None, None)]
     numbers.append(("two", 2, Interval(-10.0, -12.0, -8.0)))
-    wide = [(f"an item with a title, {k}", f"user {k % 3}", k) for k in range(30)]
+    wide = [(f"an item with a title, {k}", f"user {k % 3}", k) for k in range(60)]
     crosstab = Chart("Wide", "cell", ("item", "user", "rating"), wide, x="item", y="user", color="rating")
     long = Table("Long", ("n", "title"), [(k, f"{BAD} {k}") for k in range(60)])
     return (

@@ -159,6 +159,6 @@ def test_recommendations_are_the_best_of_what_the_user_has_not_seen(real: Run) -
 def test_the_biases_are_those_that_the_book_shows(real: Run) -> None:
     (section,) = real.sections
     assert section.title == "Item biases of pmf"
-    lowest, highest = ([row[0] for row in table.rows] for table in section.tables)
+    lowest, highest = ([row[0] for row in table.rows] for table in section.tables[:2])
     assert "Children of the Corn: The Gathering (1996)" in lowest
     assert {"Titanic (1997)", "Shawshank Redemption, The (1994)"} & set(highest)

@@ -67,7 +67,7 @@ cfplug_metrics must return a list of cfplug.Metric; one entry is type <class 're
     "returns_nothing": "cfplug_metrics must return a list of cfplug.Metric; returned None",
     "returns_one": "cfplug_metrics must return a list of cfplug.Metric; returned cfplug.Metric best",
     "returns_table": """\
-cfplug_metrics must return a list of cfplug.Metric; returned dict {{'best': Metric(name='...rue, needs=())}}""",
+cfplug_metrics must return a list of cfplug.Metric; returned dict {{'best': Metric(name='...='', needs=())}}""",
     "speechless": """\
 importing it raised SpeechlessError: (its text cannot be had)
   at {file}:9: raise SpeechlessError""",

@@ -167,7 +167,7 @@ def test_each_metric_of_the_results_leads_to_what_it_means() -> None:
     meaning = text[text.index('id="metric-1"') : text.index('id="metric-2"')]
     assert "Mean squared error." in meaning
     assert "1/n · Σ (r̂ - r)²" in meaning
-    assert "In rating points squared; lower is better." in meaning
+    assert "Lower is better. Unit: rating points squared." in meaning
 
 
 def test_sections_stand_below_their_model_where_there_are_several() -> None:

@@ -30,13 +30,14 @@ from cfplug.registry import Registry, assemble
 from cfplug.results import METRICS, Run
 from cfplug.runner import read_data
 
+# Its one analyzer makes no chart: a process that has drawn one cannot be forked, and `Warm` forks
 RECIPE = """\
 title: ours
 data: {use: synthetic, users: 31, items: 17, ratings: 200}
 train: {epochs: 2, batch_size: 80}
 models: [{use: pmf, factors: 3}, bias]
 metrics: [mse, mae]
-analyzers: [bias-ranking]
+analyzers: [nearest-items]
 claims: [{metric: mse, at_most: 99, model: pmf}, {metric: mae, at_most: 1e-9, model: bias}]
 seeds: [7, 3]
 """
@@ -662,8 +663,8 @@ def test_an_analyzer_whose_need_a_model_lacks_says_so_in_the_report(
 ) -> None:
     made = cfplug.run(written(ONE.replace("bias]", "bias, mean]")), out=tmp_path, teller=Quiet())
     assert [(section.title, section.text[0]) for section in made.sections][-1] == (
-        "bias-ranking of mean",
-        "mean has no biases, which this needs.",
+        "nearest-items of mean",
+        "mean has no embeddings, which this needs.",
     )
 
 
@@ -806,7 +807,7 @@ def test_the_models_of_a_seed_share_its_split(whole: Run) -> None:
 
 
 def test_analyzers_speak_of_the_first_seed_alone(whole: Run) -> None:
-    assert [section.title for section in whole.sections] == ["Item biases of pmf", "Item biases of bias"]
+    assert [section.title for section in whole.sections] == ["Nearest items of pmf", "nearest-items of bias"]
 
 
 def test_the_environment_says_what_the_numbers_depend_on(whole: Run) -> None:
@@ -886,7 +887,7 @@ def test_folds_are_compared_and_claimed_one_by_one_and_analyzed_once(
     assert [each["fold"] for each in json.loads((made.path / "claims.json").read_text())] == ["", "u1"]
     compared = pd.read_csv(made.path / "comparison.csv")
     assert compared[["fold", "model"]].values.tolist() == [[fold, m] for fold in ("u2", "u1") for m in ("pmf", "bias")]
-    assert [section.title for section in made.sections] == ["Item biases of pmf", "Item biases of bias"]
+    assert [section.title for section in made.sections] == ["Nearest items of pmf", "nearest-items of bias"]
     page = (made.path / "report.html").read_text()
     assert "all folds" in page
     assert "mse on valid, beside pmf" in page
@@ -944,7 +945,7 @@ def test_observers_are_told_of_which_fold_a_step_and_an_epoch_are(
     assert {step: [each.fold for each in steps if each.step == step] for step in ("split", "train", "analyze")} == {
         "split": [""],
         "train": ["u2", "u2", "u1", "u1"],
-        "analyze": ["u2", "u2"],
+        "analyze": ["u2"],
     }
 
 
@@ -1058,18 +1059,17 @@ def test_observers_are_told_everything_in_order(
     ]
 
     def of_seed(seed: int, analyzed: bool) -> list[tuple[object, str, int]]:
-        analyze = [("analyze", name, seed) for name in ("pmf", "bias")] if analyzed else [None, None]
-        every = [
+        analyze = [("analyze", "pmf", seed)] if analyzed else []  # bias has no factors to compare
+        every: list[tuple[object, str, int]] = [
             ("split", "", seed),
             *((epoch, "pmf", seed) for epoch in (1, 2)),
             ("train", "pmf", seed),
             *[("score", "pmf", seed)] * 2,
-            analyze[0],
+            *analyze,
             ("train", "bias", seed),
             *[("score", "bias", seed)] * 2,
-            analyze[1],
         ]
-        return [each for each in every if each]
+        return every
 
     assert steps == [("read", "", 7), *of_seed(7, True), *of_seed(3, False), ("write", "", 7)]
     epochs = [each for each in told if isinstance(each, EpochFinished)]

@@ -103,7 +103,7 @@ def _of_distributions() -> list[cfplug.Metric]:
             lower_is_better=False,
             help="How often the most probable level is the rating.",
             formula="1/n · Σ [argmaxₖ pₖ = r]",
-            unit="share, 0 to 1",
+            unit="a share, from 0 to 1",
         ),
         cfplug.Metric(
             "ece",
@@ -111,7 +111,7 @@ def _of_distributions() -> list[cfplug.Metric]:
             score="cfplug_metrics.distributions:ece",
             needs="distribution",
             formula="Σ over bins b: n_b/n · |accuracy(b) - confidence(b)|",
-            unit="share, 0 to 1",
+            unit="a share, from 0 to 1",
         ),
         cfplug.Metric(
             "rps",
@@ -119,7 +119,7 @@ def _of_distributions() -> list[cfplug.Metric]:
             needs="distribution",
             help="Ranked probability score: mean squared error of the cumulative probabilities, from 0 to 1.",
             formula="1/n · Σ 1/(K-1) · Σₖ (P(r ≤ vₖ) - [r ≤ vₖ])²",
-            unit="0 to 1",
+            unit="a number from 0 to 1",
         ),
     ]
 
@@ -156,7 +156,7 @@ def _of_lists() -> list[cfplug.Metric]:
             lower_is_better=False,
             help=words,
             formula=f"mean over users of: {formula}",
-            unit="0 to 1",
+            unit="a number from 0 to 1",
         )
         for name, (params, words, formula) in listed.items()
     ]
