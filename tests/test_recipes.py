@@ -103,6 +103,7 @@ def test_a_recipe_runs_on_a_small_slice_of_its_data(path: Path, slices: dict[str
     assert folds == (5 if path.stem == "folds" else 1)
     assert run.metrics["value"].notna().all()
     assert run.recipe.text == path.read_text(encoding="utf-8")
+    assert [section.text for section in run.sections if " failed: " in " ".join(section.text)] == []
 
 
 def test_the_first_recipe_runs_where_there_is_no_data_and_no_network(tmp_path: Path) -> None:
