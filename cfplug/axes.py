@@ -65,7 +65,7 @@ def _by_word(plot: Plot, role: str) -> dict[str, Any]:
 
 def _slope(words: list[str], mark: str) -> dict[str, Any]:
     """How words stand below an axis: level where they are short, or numbers and times of which some may be left out."""
-    counted = all(word[:1].isdigit() or word[:1] in "+-−" for word in words)  # noqa: RUF001
+    counted = all(word[:1].isdigit() or word[:1] in "+-\N{MINUS SIGN}" for word in words)
     longest = max(map(len, words), default=0)
     if mark == "cell" and longest > 3:
         return {"labelAngle": -60, "labelAlign": "right", "labelBaseline": "middle"}

@@ -259,7 +259,7 @@ class FittedModel:
             {
                 "item": pd.Series(self.catalogue.item.decode(items), dtype=object),
                 "label": pd.Series([self.catalogue.item.label(item) for item in items], dtype=object),
-                "rating": self.catalogue.ratings_by(code).astype(float),
+                "rating": self.catalogue.ratings_by(code).astype(float).round(6),  # 3.3 in single precision is not 3.3
             }
         )
         if like is None:

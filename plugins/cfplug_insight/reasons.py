@@ -144,9 +144,9 @@ def _rated_like(fitted: FittedModel, user: int | str, item: int | str) -> pd.Dat
     if "embeddings" not in fitted.gives:
         return None
     train = fitted.evidence.train
-    own = train.loc[train["user"] == user, ["item", "rating"]]
-    alike = fitted.similar(item, len(fitted.catalogue.item))[["item", "label", "similarity"]]
-    return alike.merge(own.astype({"item": object}), on="item")[["label", "rating", "similarity"]]
+    rated = fitted.rated(user, like=item)
+    learned = rated["item"].isin(train.loc[train["user"] == user, "item"])
+    return rated.loc[learned, ["label", "rating", "similarity"]]
 
 
 def _said(rated: pd.DataFrame | None, found: Explanation, show: int) -> list[str]:
