@@ -39,17 +39,20 @@ from cfplug.params import NoParams, param
 from cfplug.sections import Chart, Interval, Section, Table, rounded
 
 if TYPE_CHECKING:
+    from cfplug.adaptation import ByVectors
     from cfplug.encoding import Batch, Interactions
     from cfplug.evidence import Evidence
     from cfplug.explanation import Explanation
     from cfplug.features import Feature, Spec
     from cfplug.grouping import Groups, groups_by_count, groups_of
     from cfplug.intervals import jackknife
+    from cfplug.newcomers import Newcomers
     from cfplug.plan import Recipe
-    from cfplug.prediction import FittedModel, Newcomers, Predictions
+    from cfplug.prediction import FittedModel, Predictions
     from cfplug.recipe import read_recipe
     from cfplug.results import Run
     from cfplug.runner import resume, run
+    from cfplug.selection import described
     from cfplug.storage import open_run
 
 __version__ = "0.1.0"
@@ -63,7 +66,9 @@ _LATE = {
     "groups_of": "cfplug.grouping",
     "Interactions": "cfplug.encoding",
     "jackknife": "cfplug.intervals",
-    "Newcomers": "cfplug.prediction",
+    "Newcomers": "cfplug.newcomers",
+    "ByVectors": "cfplug.adaptation",
+    "described": "cfplug.selection",
     "Spec": "cfplug.features",
     "Feature": "cfplug.features",
     "FittedModel": "cfplug.prediction",
@@ -95,6 +100,7 @@ __all__ = [
     "Analyzer",
     "ArtifactError",
     "Batch",
+    "ByVectors",
     "CapabilityError",
     "CfplugError",
     "Chart",
@@ -138,6 +144,7 @@ __all__ = [
     "TrainingError",
     "UnknownIdError",
     "__version__",
+    "described",
     "did_you_mean",
     "groups_by_count",
     "groups_of",

@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
 FunctionName = str | Callable[..., Any]
 
-CAPABILITIES = ("embeddings", "biases", "terms", "fold_in")
+CAPABILITIES = ("embeddings", "biases", "terms", "vectors")
 """What a model may declare that it gives, beside predictions."""
 
 DISTRIBUTION = "distribution"
 """What a loss may declare that it gives: how likely each rating level is."""
+
+DEVIATION = "deviation"
+"""What a cold-start strategy may declare that it gives: how far a rating may lie from its prediction."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -185,7 +188,9 @@ class Model(Component):
     `gives` lists what else it has: `embeddings` (a method `embeddings(side) -> (n_ids, factors)`, with
     side "user" or "item"), `biases` (`biases(side) -> (n_ids,)`), `terms` (`terms(batch) -> {name: (n,)}`, which sum to
     the one raw output of each pair, or to its rating where the model fits itself; one called `mean` is where an
-    explanation starts), `fold_in`.
+    explanation starts), `vectors` (`vectors(side) -> (n_ids, width)`: all that was learned of each id alone, such as
+    factors and bias; and where `batch.vector(side)` is not None it stands in their place, shape (n, width), so that a
+    newcomer can have a vector too).
 
     With `uses_features` a model that learns by gradient finds the recipe's features in `spec.features` and, of each
     rating, in `batch.context`. Where `batch.context` also holds the array of a user's or item's feature, by its name,
@@ -263,12 +268,19 @@ class ColdStart(Component):
     where `pairs` is a table with the columns user and item, raw ids; with `gives=("distribution",)` also
     `distribution(pairs) -> (n, n_levels)`. `origin` is the word that labels its predictions; `needs` lists
     what a model must give for it to work.
+
+    What `adapt` gives may also have `origins(pairs) -> (n,)`, a word for each prediction in the place of `origin`. With
+    `gives=("deviation",)` it has `deviation(pairs) -> (n,)`: the standard deviation of each rating given what is known.
+    With `ask` the strategy also interviews new users: `ask(params, fitted, context)` gives an object with
+    `next(answers)`, the id of the item to ask about next, or None; `answers` maps the items asked about so far to a
+    rating, or to None for one that was not seen. `newcomers.ratings` has such an answer as a missing rating.
     """
 
-    signatures = {"adapt": ("params", "fitted", "newcomers", "context")}
+    signatures = {"adapt": ("params", "fitted", "newcomers", "context"), "ask": ("params", "fitted", "context")}
     adapt: FunctionName = field(kw_only=True)
+    ask: FunctionName | None = field(default=None, kw_only=True)
     origin: str = field(default="mean", kw_only=True)
-    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts, validator=_of(DISTRIBUTION))
+    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts, validator=_of(DISTRIBUTION, DEVIATION))
     needs: tuple[str, ...] = field(
         default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES, DISTRIBUTION)
     )

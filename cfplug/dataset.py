@@ -53,23 +53,31 @@ class Column:
 
 @frozen(eq=False)
 class Split:
-    """Positions of the rows of the ratings that train, validate and (optionally) test, each of shape (n,)."""
+    """Positions of the rows of the ratings that train, validate and (optionally) test, each of shape (n,).
+
+    `support`, if there is any, are ratings that newcomers may reveal, each newcomer's in the order in which they do.
+    No model learns from them or is measured on them; a cold-start strategy gets to see the first ones.
+    """
 
     train: np.ndarray
     valid: np.ndarray
     test: np.ndarray | None = None
+    support: np.ndarray | None = None
 
     def parts(self) -> dict[str, np.ndarray]:
-        """The parts that there are, by name."""
+        """The parts that models learn from or are measured on, by name."""
         parts = {"train": self.train, "valid": self.valid}
         return parts if self.test is None else {**parts, "test": self.test}
+
+    def _all(self) -> dict[str, np.ndarray]:
+        return self.parts() if self.support is None else {**self.parts(), "support": self.support}
 
     def check(self, n_ratings: int) -> None:
         """DataError unless the parts share no row, lose none, and none is empty."""
         import numpy as np
 
         counts = np.zeros(n_ratings, dtype=np.int64)
-        for name, rows in self.parts().items():
+        for name, rows in self._all().items():
             if np.ndim(rows) != 1 or np.asarray(rows).dtype.kind not in "iu":
                 raise DataError(f"the split's {name} part must be row numbers of shape (n,); is {_kind_of(rows)}")
             if len(rows) == 0:

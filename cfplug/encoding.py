@@ -18,6 +18,7 @@ from attrs import field, frozen
 
 from cfplug.dataset import Dataset
 from cfplug.errors import DataError, did_you_mean
+from cfplug.metadata import Metadata
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +27,9 @@ Side = str
 """`user` or `item`."""
 
 SIDES: tuple[Side, Side] = ("user", "item")
+VECTOR: Mapping[Side, str] = {"user": "user vector", "item": "item vector"}
+"""Where a batch brings what stands in the place of all that was learned of an id."""
+
 UNKNOWN = -1
 """The code of an id that the catalogue does not have."""
 
@@ -203,6 +207,14 @@ class Batch:
     def __getitem__(self, rows: Any) -> Batch:
         return Batch(self.user[rows], self.item[rows], {name: column[rows] for name, column in self.context.items()})
 
+    def vector(self, side: Side) -> Any:
+        """What stands in the place of all that was learned of the ids of `side`, shape (n, width), or None."""
+        return self.context.get(VECTOR[side])
+
+    def with_vectors(self, side: Side, vectors: Any) -> Batch:
+        """The same pairs, with `vectors`, shape (n, width), in the place of what was learned of the ids of `side`."""
+        return Batch(self.user, self.item, {**self.context, VECTOR[side]: vectors})
+
     def to(self, device: str | torch.device, **_: object) -> Batch:
         """The same batch as tensors on `device`; takes and ignores what fastai passes to a tensor's `to`."""
         import torch
@@ -210,8 +222,14 @@ class Batch:
         return Batch(
             torch.as_tensor(self.user, device=device),
             torch.as_tensor(self.item, device=device),
-            {name: torch.as_tensor(column, device=device) for name, column in self.context.items()},
+            {name: _tensor(name, column, device) for name, column in self.context.items()},
         )
+
+
+def _tensor(name: str, column: Any, device: str | torch.device) -> torch.Tensor:
+    import torch
+
+    return torch.as_tensor(column, device=device, dtype=torch.float32 if name in VECTOR.values() else None)
 
 
 @frozen(eq=False)
@@ -231,12 +249,14 @@ class Interactions:
 class Support:
     """How much training knew of each id: how many ratings it had, and their sum, each of shape (n_ids,).
 
-    `levels`, where ratings have levels, is how many ratings of each level it had, shape (n_ids, n_levels).
+    `levels`, where ratings have levels, is how many ratings of each level it had, shape (n_ids, n_levels). `rated` says
+    which of the catalogue's ratings training saw, bool of shape (n_ratings,); None where nobody kept that.
     """
 
     count: Mapping[Side, np.ndarray]
     sum: Mapping[Side, np.ndarray]
     levels: Mapping[Side, np.ndarray] = field(factory=dict)
+    rated: np.ndarray | None = None
 
     @classmethod
     def of(cls, train: Interactions, levels: tuple[float, ...] = ()) -> Support:
@@ -271,13 +291,17 @@ def _level_counts(codes: np.ndarray, rating: np.ndarray, size: int, levels: tupl
 
 @frozen(eq=False)
 class Catalogue:
-    """The vocabularies of both sides and every rating, whatever its part: 32-bit codes sorted by user, and numbers."""
+    """The vocabularies of both sides and every rating, whatever its part: 32-bit codes sorted by user, and numbers.
+
+    `metadata` is what is known of the ids of each side.
+    """
 
     user: Vocabulary
     item: Vocabulary
     rated_user: np.ndarray
     rated_item: np.ndarray
     rated_rating: np.ndarray
+    metadata: Mapping[Side, Metadata] = field(factory=lambda: {side: Metadata(side) for side in SIDES})
 
     @classmethod
     def of(cls, dataset: Dataset) -> Catalogue:
@@ -292,6 +316,7 @@ class Catalogue:
             user[order].astype(np.int32),
             item[order].astype(np.int32),
             rating[order].astype(np.float32),
+            {side: Metadata.of(dataset, side) for side in SIDES},
         )
 
     def side(self, side: Side) -> Vocabulary:
@@ -310,6 +335,11 @@ class Catalogue:
         """The rows of a dataset's ratings, in codes."""
         part = ratings.iloc[rows]
         return Interactions(self.encode(part), part["rating"].to_numpy(copy=True), len(self.user), len(self.item))
+
+    def which(self, batch: Batch) -> np.ndarray:
+        """Which of the catalogue's ratings are those of the pairs of `batch`, bool of shape (n_ratings,)."""
+        n_items = len(self.item)
+        return np.isin(self.rated_user.astype(np.int64) * n_items + self.rated_item, batch.user * n_items + batch.item)
 
     def rated_by(self, user: int) -> np.ndarray:
         """The codes of the items that the user of this code has rated."""

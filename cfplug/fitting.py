@@ -76,7 +76,7 @@ def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
 
 
 def _fitted(task: Task, watch: Watch, resume: Checkpoint | None) -> Fitted:
-    support = Support.of(task.train, task.scale.levels)
+    support = attrs.evolve(Support.of(task.train, task.scale.levels), rated=task.catalogue.which(task.train.batch))
     if not task.use.model.learns_by_gradient:
         predictor = task.use.model.function("fit")(task.use.use.params, task.train, task.context)
         _check_has(predictor, ("predict", "state", *task.use.model.gives), "fit")
@@ -140,6 +140,7 @@ def _model(task: Task, support: Support, predictor: Any) -> FittedModel:
         task.policy,
         task.features,
         task.scale.levels,
+        scale=task.scale,
     )
 
 
@@ -161,6 +162,8 @@ def arrays_of(model: FittedModel) -> dict[str, np.ndarray]:
         arrays[f"{SUPPORT}{side}.sum"] = model.support.sum[side]
         if side in model.support.levels:
             arrays[f"{SUPPORT}{side}.levels"] = model.support.levels[side]
+    if model.support.rated is not None:
+        arrays[f"{SUPPORT}rated"] = np.packbits(model.support.rated)  # a bit for each of the catalogue's ratings
     if model.features is not None:
         arrays |= {f"{FEATURES}{name}": array for name, array in model.features.arrays().items()}
     return arrays
@@ -217,6 +220,7 @@ def restore(
             {side: arrays[f"{SUPPORT}{side}.count"] for side in SIDES},
             {side: arrays[f"{SUPPORT}{side}.sum"] for side in SIDES},
             {side: arrays[f"{SUPPORT}{side}.levels"] for side in SIDES} if scale.levels else {},
+            np.unpackbits(arrays[f"{SUPPORT}rated"], count=len(catalogue.rated_user)).astype(bool),
         )
         features = read(words["features"], _named(arrays, FEATURES)) if use.features is not None else None
         predictor = _restored(use, catalogue, scale, seed, state, features)
@@ -234,6 +238,7 @@ def restore(
         features,
         scale.levels,
         fold,
+        scale=scale,
     )
 
 

@@ -50,6 +50,8 @@ def measured(split: Split) -> dict[str, np.ndarray]:
 
 def unmeasured(claim: Claim, folds: Mapping[str, Split]) -> Iterator[tuple[str, str]]:
     """The key of a claim that is about what will not be measured, and why."""
+    if claim.cold_start:
+        return
     if claim.fold and claim.fold not in folds:
         there = f"it has {', '.join(folds)}" if any(folds) else "it gives one split, without a name"
         yield "fold", f"the split has no fold called {shown(claim.fold)}{did_you_mean(claim.fold, folds)} ({there})"

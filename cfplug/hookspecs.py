@@ -68,7 +68,7 @@ class RunStarted:
 
 @frozen
 class StepFinished:
-    """One step is done: `read`, `split`, `train`, `score`, `analyze`, `write`.
+    """One step is done: `read`, `split`, `train`, `score`, `cold-start`, `analyze`, `write`.
 
     `model` is empty where it has none, `fold` where the split has no named folds.
     """

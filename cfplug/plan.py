@@ -125,6 +125,8 @@ class Claim:
     model: str = param("", help="the name of the model, where the recipe has several")
     part: str = param("valid", choices=PARTS, help="the part of the split on which it is measured")
     fold: str = param("", help="the fold on which it is measured; the mean over all folds if not given")
+    cold_start: str = param("", help="one of the recipe's cold_starts: its rmse on newcomers, over all folds and seeds")
+    revealed: int = param(0, at_least=0, help="with cold_start: after so many revealed ratings, or questions")
     source: str = param("", help="where the figure was published")
 
     def __attrs_post_init__(self) -> None:
@@ -132,6 +134,10 @@ class Claim:
             raise ValueError("a claim needs at_most or at_least")
         if self.at_most is not None and self.at_least is not None:
             raise ValueError("at_least: cannot stand beside at_most; make it a claim of its own")
+        if self.cold_start and (self.fold or self.part != "valid"):
+            raise ValueError("cold_start: is measured on the valid part of all folds together; leave out fold and part")
+        if self.revealed and not self.cold_start:
+            raise ValueError("revealed: needs cold_start, the name of the strategy")
         _check_one_line("source", self.source)
 
     def met_by(self, measured: float) -> bool:
@@ -155,6 +161,9 @@ class Heading:
     seed: int | None = param(
         None, at_least=0, at_most=2**32 - 1, help="the one source of randomness; 42 if neither is given"
     )
+    reveal: tuple[int, ...] = param(
+        (0, 1, 3, 5, 10), at_least=0, help="after how many revealed ratings of each newcomer cold_starts are measured"
+    )
     seeds: tuple[int, ...] | None = param(
         None, at_least=0, at_most=2**32 - 1, help="repeat the whole run once for each"
     )
@@ -164,12 +173,16 @@ class Heading:
             raise ValueError("seeds: cannot stand beside seed; give one of them")
         if self.seeds is not None and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
             raise ValueError(f"seeds: must be different numbers, at least one; is {shown(self.seeds)}")
+        if not self.reveal or list(self.reveal) != sorted(set(self.reveal)):
+            raise ValueError(
+                f"reveal: must be different numbers in rising order, at least one; is {shown(self.reveal)}"
+            )
         _check_one_line("title", self.title)
 
 
 KEYS = (
     *("title", "data", "split", "features", "loss", "train", "models", "metrics"),
-    *("unknown", "analyzers", "claims", "device", "seed", "seeds"),
+    *("unknown", "cold_starts", "reveal", "analyzers", "claims", "device", "seed", "seeds"),
 )
 """The keys of a recipe, in the order in which a resolved one is written."""
 
@@ -184,6 +197,8 @@ class Recipe:
     models: tuple[ModelUse, ...]
     metrics: tuple[Use, ...]
     unknown: Use | None
+    cold_starts: tuple[Use, ...]
+    reveal: tuple[int, ...]
     analyzers: tuple[AnalyzerUse, ...]
     claims: tuple[Claim, ...]
     device: str
@@ -200,6 +215,8 @@ class Recipe:
             "models": [model.resolved() for model in self.models],
             "metrics": [metric.resolved(named=True) for metric in self.metrics],
             "unknown": ERROR if self.unknown is None else self.unknown.resolved(),
+            "cold_starts": [strategy.resolved(named=True) for strategy in self.cold_starts],
+            "reveal": list(self.reveal),
             "analyzers": [analyzer.resolved() for analyzer in self.analyzers],
             "claims": [plain(claim) for claim in self.claims],
             "device": self.device,

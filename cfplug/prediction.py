@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from attrs import field, frozen
 
 from cfplug.attribution import DRAWS, by_swaps, by_terms
-from cfplug.encoding import SIDES, UNKNOWN, Batch, Catalogue, Side, Support
+from cfplug.dataset import Scale
+from cfplug.encoding import SIDES, UNKNOWN, Batch, Catalogue, Interactions, Side, Support
 from cfplug.errors import CapabilityError, DataError, PluginError, UnknownIdError, did_you_mean
 from cfplug.evidence import Evidence
 from cfplug.explanation import Explanation, titled
 from cfplug.features import Features
+from cfplug.newcomers import Acquaintance, Newcomers, among, introduced
+from cfplug.predictors import by_differences
 from cfplug.similarity import COSINE, measured, nearest
-
-if TYPE_CHECKING:
-    pass
 
 WARM = "warm"
 """The origin of a prediction whose user and item both had ratings in training."""
@@ -42,7 +42,8 @@ class Predictions:
     the loss gives none. `user` and `item` are the codes of the pairs, each of shape (n,). `top(k)` gives
     the codes of the k items with the highest predictions for each of the m users in `numpy.unique(user)`,
     best first, shape (m, k), among the items that training saw and the user did not rate there; where fewer are left,
-    the row ends with -1. It is None where no lists are made.
+    the row ends with -1. It is None where no lists are made. `deviation`, shape (n,), is the standard deviation of
+    the rating given all that is known, NaN where nobody says; None where nobody says anywhere.
     """
 
     rating: np.ndarray
@@ -52,6 +53,7 @@ class Predictions:
     user: np.ndarray | None = None
     item: np.ndarray | None = None
     top: Callable[[int], np.ndarray] | None = None
+    deviation: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> Predictions:
         """Those of `rows`, positions of shape (m,); its lists are those of the users who are left."""
@@ -64,6 +66,7 @@ class Predictions:
             user,
             None if self.item is None else self.item[rows],
             None if self.top is None or user is None else self._lists_of(self.top, user),
+            None if self.deviation is None else self.deviation[rows],
         )
 
     def _lists_of(self, top: Callable[[int], np.ndarray], users: np.ndarray) -> Callable[[int], np.ndarray]:
@@ -71,19 +74,6 @@ class Predictions:
         assert self.user is not None
         left = np.isin(np.unique(self.user), users)
         return lambda k: top(k)[left]
-
-
-@frozen(eq=False)
-class Newcomers:
-    """Whom a cold-start strategy is asked about: tables of users and items, and ratings that they gave.
-
-    `users` and `items` have an id column and whatever metadata is known; `ratings` has user, item and
-    rating. Each may be empty.
-    """
-
-    users: pd.DataFrame
-    items: pd.DataFrame
-    ratings: pd.DataFrame
 
 
 @frozen(eq=False)
@@ -116,7 +106,9 @@ class FittedModel:
     levels: tuple[float, ...] = ()
     fold: str = ""
     seconds: float = 0.0
+    scale: Scale | None = None
     _evidence: Evidence | None = field(default=None, alias="evidence")
+    _worked_out: dict[Hashable, Any] = field(factory=dict, alias="worked_out")
 
     @property
     def evidence(self) -> Evidence:
@@ -140,19 +132,53 @@ class FittedModel:
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(repr(self))}</p>"
 
-    def predict(self, pairs: pd.DataFrame) -> pd.DataFrame:
+    @property
+    def train(self) -> Interactions:
+        """The ratings from which it learned, in codes; CapabilityError for a model that does not know them."""
+        rows, known = self.support.rated, self.catalogue
+        if rows is None:
+            raise CapabilityError(f"{self.name} ({self.component}) does not know from which ratings it learned")
+        codes = Batch(known.rated_user[rows].astype(np.int64), known.rated_item[rows].astype(np.int64))
+        return Interactions(codes, known.rated_rating[rows].astype(np.float64), len(known.user), len(known.item))
+
+    def once(self, key: Hashable, work: Callable[[], Any]) -> Any:
+        """What `work` gives, done once for this model: for what a strategy learns from all who are known."""
+        if key not in self._worked_out:
+            self._worked_out[key] = work()
+        return self._worked_out[key]
+
+    @property
+    def _known_already(self) -> Acquaintance:
+        return Acquaintance(self.catalogue, self.support, self.scale)
+
+    def newcomers(
+        self,
+        users: pd.DataFrame | None = None,
+        items: pd.DataFrame | None = None,
+        ratings: pd.DataFrame | None = None,
+    ) -> Newcomers:
+        """Users and items that training never saw, with what is known of them, for `predict` and `recommend`.
+
+        `users` and `items` have an id column and any columns of the metadata; `ratings` has user, item and rating.
+        DataError, with column and row, for an id that training knows, metadata that nobody has, or a
+        rating off the scale.
+        """
+        return introduced(self._known_already, users, items, ratings)
+
+    def predict(self, pairs: pd.DataFrame, *, newcomers: Newcomers | None = None) -> pd.DataFrame:
         """Ratings for a table with the columns user and item, in its order and with its index.
 
         A model that looks at the time or the context of a rating needs these columns too. The answer has the
         columns user, item, prediction and origin. DataError for a missing column or an id of the wrong type;
-        UnknownIdError for an id that training never saw, where the recipe says `unknown: error`.
+        UnknownIdError for an id that training never saw, where the recipe says `unknown: error`. `newcomers` says
+        what is known of such ids.
         """
-        answers = self.answer(pairs)
+        answers = self.answer(pairs, newcomers=newcomers)
         return pairs[["user", "item"]].assign(prediction=answers.rating, origin=answers.origin)
 
-    def answer(self, pairs: pd.DataFrame) -> Predictions:
+    def answer(self, pairs: pd.DataFrame, *, newcomers: Newcomers | None = None) -> Predictions:
         """The same as arrays, with the distribution where the model has one."""
-        codes = self._encoded(pairs)
+        codes = self.encoded(pairs)
         warm = self.support.trained("user", codes.user) & self.support.trained("item", codes.item)
         rating = np.empty(len(pairs))
         origin = np.full(len(pairs), WARM, dtype=object)
@@ -160,33 +186,43 @@ class FittedModel:
         distribution = np.empty((len(pairs), len(self.levels))) if "distribution" in self.gives else None
         if distribution is not None:
             distribution[warm] = self.predictor.distribution(codes[warm])
+        deviation = None
         if not warm.all():
             policy = self._policy(pairs, codes)
             known = pairs.loc[~warm, ["user", "item", *(self.features.needs() if self.features else ())]]
-            cold = self._by_policy(policy, known, self._newcomers(pairs, codes), distribution is not None)
-            rating[~warm], origin[~warm] = cold.rating, policy.origin
+            asked = among(self._known_already, known, newcomers)
+            cold = self._by_policy(policy, known, asked, distribution is not None)
+            rating[~warm], origin[~warm] = cold.rating, cold.origin
+            if cold.deviation is not None:
+                deviation = np.full(len(pairs), np.nan)
+                deviation[~warm] = cold.deviation
             if cold.distribution is None:
                 distribution = None
             elif distribution is not None:
                 distribution[~warm] = cold.distribution
         levels = None if distribution is None else np.array(self.levels)
-        return Predictions(rating, origin, distribution, levels, codes.user, codes.item)
+        return Predictions(rating, origin, distribution, levels, codes.user, codes.item, deviation=deviation)
 
-    def _encoded(self, pairs: pd.DataFrame) -> Batch:
+    def encoded(self, pairs: pd.DataFrame) -> Batch:
+        """The pairs in codes, with the columns of the rating that the model looks at."""
         codes = self.catalogue.encode(pairs)
         if self.features is None:
             return codes
         return Batch(codes.user, codes.item, self.features.context(pairs, codes))
 
     def _by_policy(self, policy: Policy, cold: pd.DataFrame, newcomers: Newcomers, whole: bool) -> Predictions:
-        """The policy's answers; with `whole` also their distribution, None if it gives none."""
+        """The policy's answers, with origin and deviation; with `whole` their distribution too, None if it has none."""
         try:
             adapted = policy.adapt(self, newcomers)
             if not callable(getattr(adapted, "predict", None)):
                 raise PluginError(f"adapt gave {type(adapted).__name__}, which has no predict")
             rating = self._checked(adapted.predict(cold), len(cold), policy.name)
-            distribution = getattr(adapted, "distribution", None) if whole else None
-            return Predictions(rating, np.array([]), distribution(cold) if callable(distribution) else None)
+            distribution, deviation, origin = (
+                of(cold) if callable(of := getattr(adapted, verb, None)) else None
+                for verb in (*(["distribution"] if whole else ["-"]), "deviation", "origins")
+            )
+            origin = np.full(len(cold), policy.origin, dtype=object) if origin is None else origin
+            return Predictions(rating, origin, distribution, deviation=deviation)
         except Exception as error:
             error.add_note(f"while {policy.title or policy.name} answered for ids that training never saw")
             raise
@@ -206,22 +242,21 @@ class FittedModel:
             raise unknown_ids(self.support, pairs, codes)
         return self.policy
 
-    def _newcomers(self, pairs: pd.DataFrame, codes: Batch) -> Newcomers:
-        users, items = (
-            pairs.loc[~self.support.trained(side, getattr(codes, side)), [side]].drop_duplicates(ignore_index=True)
-            for side in SIDES
-        )
-        return Newcomers(users, items, pd.DataFrame({"user": [], "item": [], "rating": []}))
-
     def recommend(
-        self, user: object, n: int = 10, *, exclude_seen: bool = True, context: Mapping[str, object] | None = None
+        self,
+        user: object,
+        n: int = 10,
+        *,
+        exclude_seen: bool = True,
+        context: Mapping[str, object] | None = None,
+        newcomers: Newcomers | None = None,
     ) -> pd.DataFrame:
         """The `n` items with the highest predicted rating for `user`; ties go to the item that comes first.
 
         The answer has the columns rank, item, label, prediction and origin. Items that the user has
         rated are left out unless `exclude_seen` is false. `context` gives the columns of the rating that the model
-        looks at; where it has no time, that of the latest training rating stands for now. DataError if fewer than
-        `n` are left, or for a column that is missing.
+        looks at; where it has no time, that of the latest training rating stands for now. `newcomers` says what is
+        known of a user whom training never saw. DataError if fewer than `n` are left, or for a column that is missing.
         """
         user = user.item() if isinstance(user, np.generic) else user
         code = int(self.catalogue.user.encode([user])[0])
@@ -230,12 +265,14 @@ class FittedModel:
             wanted &= self.support.count["item"] > 0
         if exclude_seen and code != UNKNOWN:
             wanted[self.catalogue.rated_by(code)] = False
+        if exclude_seen and newcomers is not None:
+            wanted[self._rated_by_newcomer(user, newcomers)] = False
         items = np.flatnonzero(wanted)
         if not 1 <= n <= len(items):
             raise DataError(f"asked for {n} items; {len(items)} can be recommended to user {user!r}")
         ids = pd.Series(self.catalogue.item.decode(items), dtype=object)
         pairs = pd.DataFrame({"user": pd.Series([user] * len(ids), dtype=object), "item": ids})
-        answers = self.answer(self._at(pairs, context or {}))
+        answers = self.answer(self._at(pairs, context or {}), newcomers=newcomers)
         best = np.argsort(-answers.rating, kind="stable")[:n]
         return pd.DataFrame(
             {
@@ -246,6 +283,14 @@ class FittedModel:
                 "origin": answers.origin[best],
             }
         )
+
+    def _rated_by_newcomer(self, user: object, newcomers: Newcomers) -> np.ndarray:
+        """The codes of the items of the catalogue that a newcomer has rated."""
+        given = newcomers.ratings[newcomers.ratings["rating"].notna()]
+        own = newcomers.places("user", given["user"]) == newcomers.places("user", pd.Series([user], dtype=object))[0]
+        codes = self.catalogue.item.encode(given["item"][own])
+        known: np.ndarray = codes[codes != UNKNOWN]
+        return known
 
     def rated(self, user: object, *, like: object = None) -> pd.DataFrame:
         """Every rating of `user` that the run knows, held out or not: item, label, rating; none for an unknown user.
@@ -310,6 +355,19 @@ class FittedModel:
         """The bias of every id of `side`, in the catalogue's order."""
         return pd.Series(self._capability("biases")(side), index=self._ids(side), name="bias", copy=True)
 
+    def vectors(self, side: Side) -> np.ndarray:
+        """All that was learned of each id of `side` alone, shape (n_ids, width); a copy."""
+        return np.array(self._capability("vectors")(side), dtype=np.float64)
+
+    def slopes(self, side: Side, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Ratings of shape (n,), and how they change with the vector of `side` that `batch` brings: (n, width)."""
+        self._capability("vectors")
+        own = getattr(self.predictor, "slopes", None)
+        given: tuple[np.ndarray, np.ndarray] = (
+            by_differences(self.predictor, side, batch) if own is None else own(side, batch)
+        )
+        return given
+
     def similar(
         self, name: object, n: int = 10, *, side: Side = "item", measure: str = COSINE, most_rated: int | None = None
     ) -> pd.DataFrame:
@@ -357,7 +415,7 @@ class FittedModel:
         codes = {"user": self._known("user", user), "item": self._known("item", item)}
         ids = {side: self.catalogue.side(side).ids[code] for side, code in codes.items()}
         pair = self._at(pd.DataFrame({side: [id_] for side, id_ in ids.items()}), context or {})
-        asked, known = self._encoded(pair), (self.catalogue, self.features)
+        asked, known = self.encoded(pair), (self.catalogue, self.features)
         if "terms" in self.gives:
             reasons = by_terms(self.predictor, asked, *known)
         else:
@@ -384,10 +442,10 @@ class FittedModel:
             {side: pd.Series(self.catalogue.side(side).decode(getattr(codes, side))) for side in SIDES}
         )
         if self._evidence is None:
-            return self._encoded(pairs.assign(**{name: asked[name].iloc[[0] * DRAWS].to_numpy() for name in needs}))
+            return self.encoded(pairs.assign(**{name: asked[name].iloc[[0] * DRAWS].to_numpy() for name in needs}))
         ratings = self._evidence.dataset.ratings
         there = ratings.loc[ratings["user"].isin(pairs["user"]), [*SIDES, *needs]]
-        return self._encoded(pairs.merge(there, on=[*SIDES], how="left"))
+        return self.encoded(pairs.merge(there, on=[*SIDES], how="left"))
 
     def _ids(self, side: Side) -> pd.Index[Any]:
         return pd.Index(self.catalogue.side(side).ids, name=side)

@@ -50,6 +50,20 @@ class NetworkPredictor:
     def biases(self, side: Side) -> np.ndarray:
         return _numpy(self.scored.module.biases(side))
 
+    def vectors(self, side: Side) -> np.ndarray:
+        return _numpy(self.scored.vectors(side))
+
+    def slopes(self, side: Side, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Ratings of shape (n,), and how they change with the vector of `side` that `batch` brings: (n, width)."""
+        import torch
+
+        self.scored.eval()
+        batch = batch.to(self.device)
+        leaf = batch.vector(side).detach().requires_grad_()
+        rating = self.scored.head.decode(self.scored(batch.with_vectors(side, leaf)))
+        (slopes,) = torch.autograd.grad(rating.sum(), leaf)
+        return _numpy(rating.detach()), _numpy(slopes)
+
     def terms(self, batch: Batch) -> dict[str, np.ndarray]:
         """The terms of which the module's output is the sum, each of shape (n,)."""
         import torch
@@ -79,6 +93,23 @@ class NetworkPredictor:
         with torch.inference_mode():
             parts = [_numpy(decode(self.scored(chunk.to(self.device)))) for chunk in _chunks(batch)]
         return np.concatenate(parts)[: len(batch)]
+
+
+def by_differences(predictor: Any, side: Side, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    """Ratings of shape (n,), and how they change with the vector of `side` that `batch` brings, shape (n, width).
+
+    By central differences, which are exact for a rating that is linear in the vector.
+    """
+    vector, step = np.asarray(batch.vector(side), dtype=np.float64), 0.5
+    slopes = np.empty(vector.shape)
+    for column in range(vector.shape[1]):
+        ends = []
+        for way in (step, -step):
+            moved = vector.copy()
+            moved[:, column] += way
+            ends.append(predictor.predict(batch.with_vectors(side, moved)))
+        slopes[:, column] = (ends[0] - ends[1]) / (2 * step)
+    return predictor.predict(batch), slopes
 
 
 def _chunks(batch: Batch) -> Iterator[Batch]:

@@ -23,6 +23,7 @@ DEFAULTS: Mapping[str, Any] = {
     "loss": "losses/mse",
     "metrics": ["metrics/mse", "metrics/rmse"],
     "unknown": "coldstart/item-mean",
+    "cold_starts": [],
     "analyzers": [],
     "claims": [],
 }
@@ -107,8 +108,9 @@ class _Reading:
         heading = self._heading()
         data, split = self._required("data", "source"), self._use("split", ("split",))
         models, metrics = self._models(), self._uses("metric", "metrics")
-        unknown, analyzers = self._unknown(), self._analyzers(models)
-        claims = [self._claim(("claims", position)) for position in range(len(self._entries("claims")))]
+        unknown, analyzers = self._unknown(models), self._analyzers(models)
+        cold_starts = self._cold_starts(models)
+        claims = [self._claim(("claims", position), heading) for position in range(len(self._entries("claims")))]
         self._check_metrics(metrics, models, unknown)
         self._check_claims(claims, metrics, models)
         if self.problems or data is None or split is None:
@@ -118,6 +120,8 @@ class _Reading:
             data=data,
             split=split,
             unknown=unknown,
+            cold_starts=tuple(cold_starts),
+            reveal=heading.reveal,
             analyzers=tuple(analyzers),
             claims=tuple(claims),
             models=tuple(models),
@@ -154,7 +158,23 @@ class _Reading:
             return None
         return self._use(kind, (key,))
 
-    def _unknown(self) -> Use | None:
+    def _unknown(self, models: Sequence[ModelUse]) -> Use | None:
+        use = self._policy()
+        for lack in (model.lack(cast(ColdStart, use.component).needs) for model in models) if use else ():
+            if use and lack:
+                self._problem(("unknown",), f"{use.name} needs {lack}")
+        return use
+
+    def _cold_starts(self, models: Sequence[ModelUse]) -> list[Use]:
+        """The strategies that are tried on newcomers; each must fit one of the models."""
+        uses = self._uses("cold-start", "cold_starts")
+        for position, use in enumerate(uses if not self.problems else ()):
+            lacks = [model.lack(cast(ColdStart, use.component).needs) for model in models]
+            if models and all(lacks):
+                self._problem(("cold_starts", position), f"{use.name} needs {lacks[0]}")
+        return uses
+
+    def _policy(self) -> Use | None:
         node = self._at(("unknown",))
         if node.plain() in (ERROR, {"use": ERROR}):
             return None
@@ -254,9 +274,14 @@ class _Reading:
                 self._problem((*path, "models", index), f"{shown(name)} is none of the recipe's models{guess}")
         return looks.models if looks else ()
 
-    def _claim(self, path: tuple[str | int, ...]) -> Claim:
+    def _claim(self, path: tuple[str | int, ...], heading: Any) -> Claim:
         names = self._names("model", "models")
-        for key, known in (("metric", self._names("metric", "metrics")), ("model", names)):
+        strategies = self._names("cold-start", "cold_starts")
+        on_newcomers = self._at(path).step("cold_start") is not None
+        metrics = ["rmse"] if on_newcomers else self._names("metric", "metrics")
+        if on_newcomers and not strategies:
+            self._problem((*path, "cold_start"), "the recipe has no cold_starts")
+        for key, known in (("metric", metrics), ("model", names), ("cold_start", strategies)):
             claimed = self._at((*path, key)).value
             if isinstance(claimed, str) and claimed and known and not {claimed, None} & set(known):
                 guess = did_you_mean(claimed, filter(None, known))
@@ -264,7 +289,11 @@ class _Reading:
         if len(names) > 1 and self._names_no_model(path):
             listed = ", ".join(filter(None, names))
             self._problem(path, f"a claim of a recipe with several models names one of them under `model`: {listed}")
-        return cast(Claim, self._structure(Claim, path, "a claim"))
+        claim = cast(Claim, self._structure(Claim, path, "a claim"))
+        if claim and claim.cold_start and heading and claim.revealed not in heading.reveal:
+            there = ", ".join(map(str, heading.reveal))
+            self._problem((*path, "revealed"), f"{claim.revealed} is not among what is revealed: {there}")
+        return claim
 
     def _names_no_model(self, path: tuple[str | int, ...]) -> bool:
         table = self._at(path).value
@@ -291,7 +320,7 @@ class _Reading:
         """A claim about a metric that cannot be measured for its model, though it can for another."""
         needs = {use.name: cast(Metric, use.component).needs for use in metrics}
         for position, claim in enumerate(claims):
-            if claim is None or len(models) == 1:
+            if claim is None or len(models) == 1 or claim.cold_start:
                 continue
             for model in models:
                 lack = model.lack(needs.get(claim.metric, ()))

@@ -18,6 +18,7 @@ from cfplug.fitting import parameters_of
 from cfplug.plan import Claim, Recipe
 from cfplug.prediction import FittedModel
 from cfplug.sections import Section, Table
+from cfplug.standings import COLUMNS as STANDINGS
 
 if TYPE_CHECKING:
     from fastai.learner import Learner
@@ -33,6 +34,10 @@ INTERVAL = "95 % interval"
 
 def _none_kept() -> pd.DataFrame:
     return pd.DataFrame(columns=["model", *PAIR, "prediction", "origin"])
+
+
+def _none_tried() -> pd.DataFrame:
+    return pd.DataFrame(columns=list(STANDINGS))
 
 
 @frozen
@@ -55,6 +60,7 @@ class Run:
     `metrics` is a table with the columns model, seed, fold, part, metric, value, low and high. `model` is the first
     model of the recipe, `models` are all of them, one for each seed and fold. `predictions()` gives what every model
     predicted for the ratings on which it was measured: model, seed, fold, part, user, item, rating, prediction, origin.
+    `newcomers` is how the recipe's `cold_starts` did on newcomers; `cfplug.standings` says what its columns are.
     """
 
     path: Path
@@ -64,6 +70,7 @@ class Run:
     sections: tuple[Section, ...] = ()
     learners: Mapping[tuple[str, int, str], Learner] = field(factory=dict)
     predictions: Callable[[], pd.DataFrame] = _none_kept
+    newcomers: pd.DataFrame = field(factory=_none_tried)
 
     @property
     def model(self) -> FittedModel:
@@ -101,10 +108,15 @@ class Run:
         """Each claim of the recipe with what was measured."""
         first = self.recipe.models[0].name
         named = [(claim, claim.model or first) for claim in self.recipe.claims]
-        return tuple(
-            Measured(claim, model, self.values(model, claim.metric, claim.part, claim.fold).mean())
-            for claim, model in named
-        )
+        return tuple(Measured(claim, model, self._claimed(claim, model)) for claim, model in named)
+
+    def _claimed(self, claim: Claim, model: str) -> float:
+        """The value that a claim is about; NaN where it was not measured."""
+        if not claim.cold_start:
+            return float(self.values(model, claim.metric, claim.part, claim.fold).mean())
+        tried = self.newcomers
+        of_model = (tried["model"] == model) & (tried["cold_start"] == claim.cold_start)
+        return float(tried[of_model & (tried["revealed"] == claim.revealed)]["rmse"].mean())
 
     @property
     def claims_met(self) -> bool:
@@ -123,7 +135,7 @@ class Run:
         With folds there is a row for each, and one for all of them: mean and deviation over the folds. Where there are
         several claims about one row, each has its own.
         """
-        claims = self.claims()
+        claims = [claim for claim in self.claims() if not claim.claim.cold_start]
         folds, ends = bool(self.metrics["fold"].any()), any(_ends(values) for _, values in self._measured())
         rows: list[tuple[object, ...]] = []
         for (model, part, metric, fold), values in self._measured():
@@ -132,6 +144,10 @@ class Run:
             measured = (model, *([fold] if folds else []), part, metric, *cells)
             its_own = [claim for claim in claims if _key(claim) == key]
             rows += [(*measured, *_claim_cells(claim)) for claim in its_own] or [(*measured, "", "", "")]
+        for claim in (each for each in self.claims() if each.claim.cold_start):
+            value = (_number(np.array([claim.value])), *([""] if ends else []))
+            named = (claim.model, *([ALL_FOLDS] if folds else []), claim.claim.part, _on_newcomers(claim.claim))
+            rows.append((*named, *value, *_claim_cells(claim)))
         seeds = len(self.recipe.seeds)
         mean = "measured" if seeds == 1 else f"measured, mean of {seeds} seeds"
         shown = {"fold": folds, INTERVAL: ends}
@@ -221,6 +237,10 @@ def _ends(values: pd.DataFrame) -> str:
         return ""
     low, high = values[["low", "high"]].to_numpy()[0]
     return f"{low:.4f} to {high:.4f}"
+
+
+def _on_newcomers(claim: Claim) -> str:
+    return f"{claim.metric}, {claim.cold_start} after {claim.revealed}"
 
 
 def _claim_cells(claim: Measured) -> tuple[str, str, str]:

@@ -19,7 +19,7 @@ from attrs import field, frozen
 from cfplug import storage
 from cfplug.analysis import analyze, failure, in_place_of, not_for, with_evidence
 from cfplug.artifact import RunFolder, json_text, read_json
-from cfplug.components import Context, Loss, Metric
+from cfplug.components import ColdStart, Context, Loss, Metric
 from cfplug.dataset import Dataset, Split
 from cfplug.encoding import Catalogue, Interactions, Support
 from cfplug.errors import ArtifactError, Place, PluginError, Problem, RecipeError
@@ -38,7 +38,10 @@ from cfplug.results import METRICS, Run
 from cfplug.scoring import measure, prediction_rows, with_lists
 from cfplug.sections import Section
 from cfplug.selection import learn
+from cfplug.standings import sections as sections_on
+from cfplug.standings import standings
 from cfplug.training import Checkpoint, Epoch, Watch, resolve_device, seed_for
+from cfplug.trials import OUTCOMES, Bench, tried
 
 
 def run(
@@ -146,6 +149,7 @@ class _Results:
     predictions: list[pd.DataFrame] = field(factory=list)
     sections: list[Section] = field(factory=list)
     said: list[str] = field(factory=list)
+    outcomes: list[pd.DataFrame] = field(factory=list)
 
 
 @frozen(eq=False)
@@ -257,6 +261,8 @@ class _Work:
                 fitted = self._fit(self._task(use, policy, data, occasion, context, features))
             results.fitted.append(fitted)
             answers = self._score(use.use, fitted.model, data.dataset, occasion, results)
+            if self.recipe.cold_starts:
+                self._try_newcomers(Bench(fitted.model, data.dataset, occasion.split), results)
             first = results.fitted[0].model
             if self.recipe.analyzers and (occasion.seed, occasion.fold) == (first.seed, first.fold):
                 model = with_evidence(fitted, use, data.dataset, occasion.split, answers)
@@ -419,6 +425,19 @@ class _Work:
                 self.teller.say(f"warning: {failure(use, error)}\n{''.join(traceback.format_exception(error))}")
                 results.sections.append(in_place_of(use, model, failure(use, error)))
 
+    def _try_newcomers(self, bench: Bench, results: _Results) -> None:
+        """Every cold-start strategy that fits the model, on the newcomers of a fold."""
+        model = bench.model
+        for use in self.recipe.cold_starts:
+            missing = [need for need in cast(ColdStart, use.component).needs if need not in model.gives]
+            if missing:
+                self._say_once(f"{use.name} is not tried with {model.name}, which gives no {missing[0]}", results)
+                continue
+            self.teller.progress(None, f"{model.name}: {use.name} on newcomers")
+            policy = storage.policy(use, self._context(f"unknown {use.name}", model.seed))
+            with self._step("cold-start", use, model.seed, model.name, model.fold) as context:
+                results.outcomes.append(tried(bench, use, policy, self.recipe.reveal, context))
+
     def _write(self, data: _Prepared, results: _Results) -> Run:
         folder = self.folder
         self.teller.progress(None, "writing")
@@ -426,6 +445,9 @@ class _Work:
         learners = {
             (each.name, each.seed, each.fold): fit.learner for each, fit in zip(models, results.fitted, strict=True)
         }
+        outcomes = pd.concat(results.outcomes, ignore_index=True) if results.outcomes else None
+        newcomers = standings(pd.DataFrame(columns=list(OUTCOMES)) if outcomes is None else outcomes)
+        results.sections.extend(sections_on(newcomers, self._asking()))
         kept = storage.parquet(pd.concat(results.predictions, ignore_index=True))
         predictions = storage.read_parquet(kept)  # as they will be read: ids of several types are one type in a file
         run = Run(
@@ -436,6 +458,7 @@ class _Work:
             tuple(results.sections),
             {key: learner for key, learner in learners.items() if learner},
             lambda: predictions,
+            newcomers,
         )
         storage.write_catalogue(folder, data.catalogue)
         folder.write("metrics.json", json_text(results.metrics))
@@ -443,6 +466,9 @@ class _Work:
         history = _history(results.fitted)
         folder.write("history.csv", history.to_csv(index=False))
         folder.write("predictions.parquet", kept)
+        if outcomes is not None:
+            folder.write("newcomers.parquet", storage.parquet(outcomes))
+            folder.write(storage.NEWCOMERS, newcomers.to_csv(index=False))
         folder.write("sections.json", json_text(section_words(results.sections)))
         for name, text in csv_files(results.sections):
             folder.write(name, text)
@@ -457,6 +483,11 @@ class _Work:
         storage.write_index(folder)
         folder.finish(storage.CHECKPOINTS)
         return run
+
+    def _asking(self) -> frozenset[str]:
+        """The names of the strategies that interview newcomers."""
+        strategies = self.recipe.cold_starts
+        return frozenset(use.name for use in strategies if cast(ColdStart, use.component).ask is not None)
 
     # What every step has
 
@@ -514,6 +545,7 @@ def _claim_row(measured: Any) -> dict[str, Any]:
         "fold": claim.fold,
         "part": claim.part,
         "metric": claim.metric,
+        **({"cold_start": claim.cold_start, "revealed": claim.revealed} if claim.cold_start else {}),
         "claimed": claim.bound(),
         "measured": measured.value,
         "met": bool(measured.met),

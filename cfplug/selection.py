@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -15,12 +15,10 @@ from cfplug.dataset import Dataset
 from cfplug.encoding import Side
 from cfplug.errors import DataError, did_you_mean
 from cfplug.features import CONTEXT, Feature, Features
+from cfplug.metadata import USABLE, Metadata
 from cfplug.settings import ALL, TIME_PARTS, FeatureChoice
 
 TABLES: Mapping[str, str] = {"user": "users", "item": "items", CONTEXT: "ratings"}
-USABLE = ("category", "number", "set", "time")
-"""The roles that a model can look at; text and labels are for people."""
-
 EMPTY = "the column is empty everywhere"
 
 
@@ -64,8 +62,7 @@ class _Learning:
 
     def _feature(self, name: str, side: str, role: str, column: pd.Series[Any], quietly: bool) -> Feature | None:
         """The feature of a column, or None where it can tell nothing apart, which is said."""
-        kind = "number" if role == "time" else role
-        feature = {"number": _number, "category": _category, "set": _set}[kind](name, side, column)
+        feature = _learned(name, side, role, column)
         why = _useless(feature, column)
         if why is None:
             return feature
@@ -141,6 +138,30 @@ def learn(choice: FeatureChoice, dataset: Dataset, rows: np.ndarray) -> tuple[Fe
     sides = [feature for side in TABLES for feature in learning.side(side, getattr(choice, side))]
     of_time, start, now, born = learning.time(choice.time)
     return Features((*sides, *of_time), start, now, born), tuple(learning.said)
+
+
+def described(metadata: Metadata, rows: np.ndarray, names: Sequence[str] = (ALL,)) -> tuple[Feature, ...]:
+    """The columns `names` of users or items as features, learned from the ids of `rows` alone, with a table for all.
+
+    A column that can tell nothing apart among `rows` is left out. DataError for one that is not there.
+    """
+    for name in names:
+        if name != ALL and name not in metadata.roles:
+            there = ", ".join(metadata.roles) or "none"
+            guess = did_you_mean(name, metadata.roles)
+            raise DataError(f"nothing called {name} is known of {metadata.side}s{guess} (known are: {there})")
+    features = []
+    for name in metadata.roles if ALL in names else names:
+        column = metadata.table[name]
+        feature = _learned(f"{metadata.side}.{name}", metadata.side, metadata.roles[name], column.iloc[rows])
+        if _useless(feature, column.iloc[rows]) is None:
+            features.append(attrs.evolve(feature, table=feature.encode(column)))
+    return tuple(features)
+
+
+def _learned(name: str, side: str, role: str, column: pd.Series[Any]) -> Feature:
+    kind = "number" if role == "time" else role
+    return {"number": _number, "category": _category, "set": _set}[kind](name, side, column)
 
 
 def _useless(feature: Feature, column: pd.Series[Any]) -> str | None:

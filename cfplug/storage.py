@@ -7,6 +7,7 @@
 | `comparison.csv` | where there are several models: how they differ on the same ratings |
 | `history.csv` | the losses and seconds of every epoch |
 | `predictions.parquet` | a prediction for every rating that is measured, with its origin |
+| `newcomers.parquet`, `newcomers.csv` | with `cold_starts`: each one's error for each newcomer; how they compare |
 | `environment.json` | what the numbers depend on beside the recipe: versions, plugins, data, seeds, machine |
 | `report.html`, `sections.json` | the page for people; what the analyzers found, as data |
 | `sections/MODEL/ANALYZER/*.csv` | every table and chart of that, for other programs |
@@ -14,6 +15,7 @@
 | `models/NAME/model.json` | the same model in words: its component, seed, shapes and scale, and the weights' SHA-256 |
 | `models/NAME/seconds.json` | how long it trained: apart, since all else is the same each time |
 | `catalogue.json`, `rated.safetensors` | the ids and labels of users and items; who gave what to what, in codes |
+| `metadata.json` | what is known of users and items beside that |
 | `data.json` | the data's SHA-256: a resumed run must find the same data |
 | `figures/MODEL/ANALYZER/*.svg` | every chart as a picture, once someone has asked for them |
 | `files.json` | the SHA-256 of every other file, written last; what was changed is refused |
@@ -56,11 +58,14 @@ from cfplug.encoding import SIDES, Catalogue, Vocabulary
 from cfplug.errors import ArtifactError, shown
 from cfplug.findings import read_section
 from cfplug.fitting import Fitted, arrays_of, restore, words_of
-from cfplug.plan import ModelUse, Recipe
-from cfplug.prediction import FittedModel, Newcomers, PairPredictor, Policy
+from cfplug.metadata import Metadata
+from cfplug.newcomers import Newcomers
+from cfplug.plan import ModelUse, Recipe, Use
+from cfplug.prediction import FittedModel, PairPredictor, Policy
 from cfplug.recipe import can_name_a_folder, parse_recipe
 from cfplug.registry import Registry, load
 from cfplug.results import METRICS, Run
+from cfplug.standings import COLUMNS as STANDINGS
 from cfplug.training import Checkpoint, Epoch, seed_for
 
 CHECKPOINTS = "checkpoints"
@@ -68,6 +73,8 @@ CHECKPOINTS = "checkpoints"
 
 SECONDS = "seconds.json"
 """How long a model trained; in a file of its own, since the other files of a model are the same each time."""
+
+NEWCOMERS = "newcomers.csv"
 
 INDEX = "files.json"
 """The SHA-256 of every other file, written last: a folder that has it lacks nothing but its name."""
@@ -95,6 +102,7 @@ def write_model(folder: RunFolder, place: str, fitted: Fitted, scale: Scale) -> 
 def write_catalogue(folder: RunFolder, catalogue: Catalogue) -> None:
     """The vocabularies as JSON, the ratings as arrays of codes and numbers."""
     folder.write("catalogue.json", json_text({side: catalogue.side(side).to_json() for side in SIDES}))
+    folder.write("metadata.json", json_text({side: catalogue.metadata[side].to_json() for side in SIDES}))
     rated = {"user": catalogue.rated_user, "item": catalogue.rated_item, "rating": catalogue.rated_rating}
     folder.write("rated.safetensors", arrays_to_bytes(rated))
 
@@ -299,7 +307,16 @@ def opened(folder: OpenedFolder, registry: Registry) -> Run:
     def predictions() -> pd.DataFrame:
         return read_parquet(folder.check("predictions.parquet").read_bytes())
 
-    return Run(folder.path, recipe, models, metrics, sections, predictions=predictions)
+    return Run(folder.path, recipe, models, metrics, sections, predictions=predictions, newcomers=_standings(folder))
+
+
+def _standings(folder: OpenedFolder) -> pd.DataFrame:
+    """How the recipe's cold-start strategies did on newcomers; an empty table where it has none."""
+    if NEWCOMERS not in folder.index:
+        return pd.DataFrame(columns=list(STANDINGS))
+    path = folder.check(NEWCOMERS)
+    with _intact(path):
+        return pd.read_csv(path)[list(STANDINGS)]
 
 
 def _occasions(metrics: pd.DataFrame) -> list[tuple[int, str]]:
@@ -326,15 +343,20 @@ def _catalogue(folder: OpenedFolder) -> Catalogue:
     vocabularies, rated = folder.json("catalogue.json"), folder.arrays("rated.safetensors")
     with _intact(folder.path / "catalogue.json"):
         user, item = (Vocabulary.from_json(side, vocabularies[side]) for side in SIDES)
+    about = folder.json("metadata.json")
+    with _intact(folder.path / "metadata.json"):
+        metadata = {side.side: Metadata.from_json(side.side, about[side.side], len(side)) for side in (user, item)}
     with _intact(folder.path / "rated.safetensors"):
-        return Catalogue(user, item, rated["user"], rated["item"], rated["rating"])
+        return Catalogue(user, item, rated["user"], rated["item"], rated["rating"], metadata)
 
 
 def policy_of(recipe: Recipe, context: Context) -> Policy | None:
     """The recipe's policy for ids that training never saw, ready to adapt a model; None for `error`."""
-    use = recipe.unknown
-    if use is None:
-        return None
+    return None if recipe.unknown is None else policy(recipe.unknown, context)
+
+
+def policy(use: Use, context: Context) -> Policy:
+    """A cold-start strategy, ready to adapt a model."""
     adapt = use.component.function("adapt")
     origin = use.component.origin  # type: ignore[attr-defined]
 

@@ -63,11 +63,24 @@ class Scored(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """What the head takes: raw outputs and the user's own numbers, shape (n, n_outputs + per_user)."""
+        vector = batch.vector("user")
+        if self.personal is None or vector is None:
+            own = None if self.personal is None else self.personal(batch.user)
+        else:
+            width = vector.shape[1] - self.head.per_user
+            batch, own = batch.with_vectors("user", vector[:, :width]), vector[:, width:]
         outputs: Tensor = self.module(batch)
         expected = (len(batch), self.head.n_outputs)
         if outputs.shape != expected:
             raise PluginError(f"forward gave outputs of shape {tuple(outputs.shape)}; expected {expected}")
-        return outputs if self.personal is None else torch.cat([outputs, self.personal(batch.user)], dim=1)
+        return outputs if own is None else torch.cat([outputs, own], dim=1)
+
+    def vectors(self, side: str) -> Tensor:
+        """All that was learned of each id of `side`, shape (n_ids, width): also a user's own numbers for the head."""
+        vectors: Tensor = self.module.vectors(side)  # type: ignore[operator]
+        if self.personal is None or side == "item":
+            return vectors
+        return torch.cat([vectors, self.personal.weight.detach()], dim=1)
 
 
 class TensorLoader:

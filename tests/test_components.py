@@ -191,9 +191,9 @@ REFUSED: list[tuple[Callable[[], object], type[Exception], str]] = [
         "needs: no capability called 'embedding'; did you mean embeddings?",
     ),
     (
-        lambda: cfplug.ColdStart("toy", adapt="a:b", needs=["foldin"]),
+        lambda: cfplug.ColdStart("toy", adapt="a:b", needs=["vector"]),
         ValueError,
-        "needs: no capability called 'foldin'; did you mean fold_in?",
+        "needs: no capability called 'vector'; did you mean vectors?",
     ),
 ]
 

@@ -28,7 +28,8 @@ from cfplug import prediction as prediction_module
 from cfplug.encoding import Catalogue, Support
 from cfplug.evidence import Evidence
 from cfplug.features import Features, Spec
-from cfplug.prediction import WARM, Newcomers, Policy
+from cfplug.newcomers import Newcomers
+from cfplug.prediction import WARM, Policy
 from cfplug.predictors import NetworkPredictor
 from cfplug.selection import learn
 from cfplug.settings import FeatureChoice

@@ -60,9 +60,14 @@ class Bias:
 def cfplug_models() -> Sequence[cfplug.Model]:
     return [
         cfplug.Model(
-            "dot-product", DotProduct, build="cfplug_factors.modules:dot_product", gives=["embeddings", "terms"]
+            "dot-product",
+            DotProduct,
+            build="cfplug_factors.modules:dot_product",
+            gives=["embeddings", "terms", "vectors"],
         ),
-        cfplug.Model("pmf", Pmf, build="cfplug_factors.modules:pmf", gives=["embeddings", "biases", "terms"]),
+        cfplug.Model(
+            "pmf", Pmf, build="cfplug_factors.modules:pmf", gives=["embeddings", "biases", "terms", "vectors"]
+        ),
         cfplug.Model(
             "mean",
             fit="cfplug_factors.baselines:fit_mean",
@@ -75,6 +80,6 @@ def cfplug_models() -> Sequence[cfplug.Model]:
             Bias,
             fit="cfplug_factors.baselines:fit_bias",
             restore="cfplug_factors.baselines:restore_bias",
-            gives=["biases", "terms"],
+            gives=["biases", "terms", "vectors"],
         ),
     ]

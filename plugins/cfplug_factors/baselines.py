@@ -23,8 +23,19 @@ class Offsets:
 
     def predict(self, batch: Batch) -> np.ndarray:
         """Ratings of shape (n,)."""
-        rating: np.ndarray = self.mean + self.user[batch.user] + self.item[batch.item]
+        user, item = (self._offset(side, batch) for side in ("user", "item"))
+        rating: np.ndarray = self.mean + user + item
         return rating
+
+    def _offset(self, side: str, batch: Batch) -> np.ndarray:
+        """The offsets of the ids of `side`, shape (n,): those that the batch brings, else those that were learned."""
+        vector = batch.vector(side)
+        offset: np.ndarray = self.biases(side)[getattr(batch, side)] if vector is None else vector[:, 0]
+        return offset
+
+    def vectors(self, side: str) -> np.ndarray:
+        """The offset alone, shape (n_ids, 1)."""
+        return self.biases(side)[:, None]
 
     def biases(self, side: str) -> np.ndarray:
         """Offsets of every id of `side`, shape (n_ids,)."""

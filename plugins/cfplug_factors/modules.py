@@ -42,11 +42,26 @@ class Factorization(nn.Module):
         self.mix = _mix(params.factors, spec.n_outputs) if spec.n_outputs > 1 else None
 
     def forward(self, batch: Batch) -> Tensor:
-        products = self.factors["user"](batch.user) * self.factors["item"](batch.item)
+        (user, user_bias), (item, item_bias) = (self._own(side, batch) for side in ("user", "item"))
+        products = user * item
         outputs: Tensor = products.sum(dim=1, keepdim=True) if self.mix is None else self.mix(products)
-        if self.bias:
-            outputs = outputs + self.bias["user"](batch.user) + self.bias["item"](batch.item)
+        if user_bias is not None and item_bias is not None:
+            outputs = outputs + user_bias + item_bias
         return outputs
+
+    def _own(self, side: str, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Factors and bias of `side`, shapes (n, factors) and (n, n_outputs): the batch's own or what was learned."""
+        vector = batch.vector(side)
+        if vector is not None:
+            width = _weight(self.factors[side]).shape[1]
+            return vector[:, :width], vector[:, width:] if self.bias else None
+        codes = batch.user if side == "user" else batch.item
+        return self.factors[side](codes), self.bias[side](codes) if self.bias else None
+
+    def vectors(self, side: str) -> Tensor:
+        """Factors and bias side by side, shape (n_ids, factors + n_outputs), or factors alone."""
+        parts = [self.factors, self.bias] if self.bias else [self.factors]
+        return torch.cat([_weight(part[side]) for part in parts], dim=1)
 
     def embeddings(self, side: str) -> Tensor:
         """Factors of every id of `side`, shape (n_ids, factors)."""

@@ -40,7 +40,10 @@ class Mini(nn.Module):
         )
 
     def forward(self, batch: Batch) -> Tensor:
-        both = torch.cat([self.factors["user"](batch.user), self.factors["item"](batch.item)], dim=1)
+        user, item = batch.vector("user"), batch.vector("item")
+        user = self.factors["user"](batch.user) if user is None else user
+        item = self.factors["item"](batch.item) if item is None else item
+        both = torch.cat([user, item], dim=1)
         outputs: Tensor = self.layers(both)
         return outputs
 
@@ -49,6 +52,10 @@ class Mini(nn.Module):
         weight = self.factors[side].weight
         assert isinstance(weight, Tensor)
         return weight.detach()
+
+    def vectors(self, side: str) -> Tensor:
+        """The embeddings again: nothing else is learned of an id alone."""
+        return self.embeddings(side)
 
 
 def _uniform(size: int, width: int, most: float) -> nn.Embedding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +14,8 @@ from cfplug_networks.inputs import Inputs
 if TYPE_CHECKING:
     from cfplug import Batch, Feature, Spec
     from cfplug_networks import Layers
+
+SIDES = ("user", "item")
 
 
 def embedding_nn(params: Layers, spec: Spec) -> Network:
@@ -56,13 +58,34 @@ class Network(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         codes, numbers = self.inputs(batch)
         categories = torch.stack([batch.user, batch.item, *codes], dim=1)
-        outputs: Tensor = self.net(categories, torch.cat(numbers, dim=1) * self.scale if numbers else None)
+        cells = torch.cat(numbers, dim=1) * self.scale if numbers else None
+        given = {place: batch.vector(side) for place, side in enumerate(SIDES)}
+        outputs: Tensor = self.net(categories, cells) if _none(given) else self._with(given, categories, cells)
         return outputs
+
+    def _with(self, given: Mapping[int, Tensor | None], categories: Tensor, cells: Tensor | None) -> Tensor:
+        """What TabularModel's forward gives with the embeddings `given` in the place of its own, by position."""
+        learned = [net(codes) for net, codes in zip(self.net.embeds, categories.T, strict=True)]
+        used = [mine if (other := given.get(place)) is None else other for place, mine in enumerate(learned)]
+        inputs = self.net.emb_drop(torch.cat(used, dim=1))
+        if cells is not None:
+            cells = cells if self.net.bn_cont is None else self.net.bn_cont(cells)
+            inputs = torch.cat([inputs, cells], dim=1)
+        outputs: Tensor = self.net.layers(inputs)
+        return outputs
+
+    def vectors(self, side: str) -> Tensor:
+        """The embeddings again: nothing else is learned of an id alone."""
+        return self.embeddings(side)
 
     def embeddings(self, side: str) -> Tensor:
         """Embedding of every id of `side`, shape (n_ids, factors); the sides may differ in length."""
-        weight: Tensor = self.net.embeds[0 if side == "user" else 1].weight
+        weight: Tensor = self.net.embeds[SIDES.index(side)].weight
         return weight.detach()
+
+
+def _none(given: Mapping[int, Tensor | None]) -> bool:
+    return all(vector is None for vector in given.values())
 
 
 def _start(embedding: nn.Embedding, deviation: float) -> None:

@@ -1,4 +1,4 @@
-"""Which ratings train and which validate: drawn at random, by time, or as someone else has split them."""
+"""Which ratings train and which validate: drawn at random, by time, by newcomers, or as others have split them."""
 
 from __future__ import annotations
 
@@ -96,6 +96,61 @@ class KFoldParams:
 
 
 @frozen
+class ColdUsersParams:
+    """Each user is a newcomer in one of k folds: some of the user's ratings may be revealed, the rest validate.
+
+    For the n users with ratings in the order of their table and the recipe's seed s, `rng` is
+    `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives the cold users of fold 1, 2 to k.
+    Then `rng.permutation(number of ratings)` is the order in which ratings are revealed: in it the first `support`
+    of each cold user are the support, the others validate. A number below 1 is a share of m ratings, round(share m).
+    All ratings of warm users train. So each user is cold once, and what validates is the same for every strategy and
+    number of revealed ratings. A user of whom nothing is left counts as support alone.
+    """
+
+    folds: int = cfplug.param(5, at_least=2, help="how many folds the users are drawn into")
+    support: int | float = cfplug.param(
+        10, at_least=0, help="how many ratings of each cold user may be revealed; below 1 it is a share of them"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        _check_support(self.support)
+
+
+@frozen
+class ColdItemsParams:
+    """Each item is a newcomer in one of k folds: the rule of cold-users with the two sides swapped.
+
+    For the n items with ratings in the order of their table and the recipe's seed s, `rng` is
+    `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives the cold items of fold 1, 2 to k.
+    Then `rng.permutation(number of ratings)` is the order in which ratings are revealed: in it the first `support`
+    of each cold item are the support, the others validate. A number below 1 is a share of m ratings, round(share m).
+    All ratings of warm items train.
+    """
+
+    folds: int = cfplug.param(5, at_least=2, help="how many folds the items are drawn into")
+    support: int | float = cfplug.param(
+        0, at_least=0, help="how many ratings of each cold item may be revealed; below 1 it is a share of them"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        _check_support(self.support)
+
+
+@frozen
+class ColdBothParams:
+    """Each user and each item is a newcomer in one of k folds; ratings between two newcomers validate.
+
+    For the recipe's seed s, `rng` is `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives
+    the cold users of fold 1, 2 to k, of the n with ratings in the order of their table; the same done again gives
+    the cold items. Then `rng.permutation(number of ratings)` is the order in which ratings are revealed. In each fold
+    warm users' ratings of warm items train, cold users' of cold items validate, and those with one cold side
+    are the support. So each id is cold once, but only about one rating in k validates at all.
+    """
+
+    folds: int = cfplug.param(5, at_least=2, help="how many folds the users, and the items, are drawn into")
+
+
+@frozen
 class PredefinedParams:
     """A split that comes with the data, such as a fold, or files such as u1.base and u1.test.
 
@@ -137,6 +192,11 @@ def _check_left(valid: float, test: float) -> None:
         raise ValueError(f"valid and test: must leave something to train; are {valid:g} and {test:g}")
 
 
+def _check_support(support: float) -> None:
+    if support >= 1 and not isinstance(support, int):
+        raise ValueError(f"support: must be a whole number, or a share below 1; is {support!r}")
+
+
 @cfplug.hookimpl
 def cfplug_splits() -> list[cfplug.Splitter]:
     return [
@@ -144,5 +204,8 @@ def cfplug_splits() -> list[cfplug.Splitter]:
         cfplug.Splitter("by-time", ByTimeParams, split="cfplug_splits.by_time:split"),
         cfplug.Splitter("leave-last", LeaveLastParams, split="cfplug_splits.leave_last:split"),
         cfplug.Splitter("k-fold", KFoldParams, split="cfplug_splits.k_fold:split"),
+        cfplug.Splitter("cold-users", ColdUsersParams, split="cfplug_splits.cold:users"),
+        cfplug.Splitter("cold-items", ColdItemsParams, split="cfplug_splits.cold:items"),
+        cfplug.Splitter("cold-both", ColdBothParams, split="cfplug_splits.cold:both"),
         cfplug.Splitter("predefined", PredefinedParams, split="cfplug_splits.predefined:split"),
     ]

@@ -39,6 +39,11 @@ RECIPE = "data: synthetic\nmodels: [mean]\nmetrics: [mse]\nsplit: {}\n"
         ("k-fold", cfplug_splits.KFoldParams(5)),
         ("{use: k-fold, folds: 10}", cfplug_splits.KFoldParams(10)),
         ("{use: k-fold, folds: [u1, u2]}", cfplug_splits.KFoldParams(("u1", "u2"))),
+        ("cold-users", cfplug_splits.ColdUsersParams(5, 10)),
+        ("{use: cold-users, folds: 4, support: 0.75}", cfplug_splits.ColdUsersParams(4, 0.75)),
+        ("cold-items", cfplug_splits.ColdItemsParams(5, 0)),
+        ("{use: cold-items, support: 3}", cfplug_splits.ColdItemsParams(5, 3)),
+        ("{use: cold-both, folds: 3}", cfplug_splits.ColdBothParams(3)),
     ],
 )
 def test_a_recipe_says_it_in_one_line_and_once_resolved_says_it_again(split: str, params: object) -> None:
@@ -63,6 +68,14 @@ def test_a_recipe_says_it_in_one_line_and_once_resolved_says_it_again(split: str
         ("{use: k-fold, folds: u1}", "29: split.folds: must be a whole number or a list of texts; is 'u1'"),
         ("{use: k-fold, folds: [1, 2]}", "29: split.folds: must be a whole number or a list of texts; is [1, 2]"),
         ("{use: k-fold, folds: [u1, u1]}", "29: split.folds: must differ; u1 stands there 2 times"),
+        ("{use: cold-users, support: many}", "35: split.support: must be a whole number or a number; is 'many'"),
+        ("{use: cold-users, support: -1}", "35: split.support: must be at least 0; is -1"),
+        (
+            "{use: cold-items, support: 1.5}",
+            "35: split.support: must be a whole number, or a share below 1; is 1.5",
+        ),
+        ("{use: cold-items, folds: 1}", "33: split.folds: must be at least 2; is 1"),
+        ("{use: cold-both, suport: 1}", "25: split.suport: unknown parameter of cold-both"),
     ],
 )
 def test_a_fault_in_a_recipe_is_told_with_its_place(split: str, fault: str) -> None:
