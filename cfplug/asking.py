@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import attrs
 import rich_click as click
 
-from cfplug.errors import CfplugError
+from cfplug.introducing import (
+    Introduction,
+    fresh,
+    metadata_option,
+    ratings_option,
+    read_text_table,
+    strategy_option,
+)
 from cfplug.options import context_option, json_option, naming, of_run, plugins_dir
 from cfplug.terminal import print_frame, print_json, print_table, printing_aside
 
@@ -30,6 +37,9 @@ LIKE = 5
 @click.option("--item", "items", multiple=True, help="An item id.")
 @click.option("--pairs", type=click.Path(path_type=Path), help="A CSV or Parquet file with the columns user and item.")
 @context_option
+@ratings_option
+@metadata_option
+@strategy_option
 @click.option("--out", type=click.Path(path_type=Path), help="Write a CSV file instead of printing.")
 @json_option
 @plugins_dir
@@ -40,19 +50,27 @@ def predict(
     items: Sequence[str],
     pairs: Path | None,
     context: Mapping[str, str],
+    ratings: Path | None,
+    metadata: Mapping[str, str],
+    strategy: str | None,
     out: Path | None,
     as_json: bool,
     folders: Sequence[Path],
 ) -> None:
     """Predict ratings with RUN, a run folder, for pairs from a file or from options.
 
-    Each prediction says where it came from: warm, or the word of the cold-start strategy.
+    Each prediction says where it came from: warm, or the word of the cold-start strategy. What is told of newcomers
+    with --ratings and --metadata is about the one user who is asked about; without --user about somebody new.
     """
-    if (pairs is None) == (not users and not items) or len(users) != len(items):
+    told = Introduction(ratings, metadata, strategy)
+    if (pairs is None) == (not users and not items) or len(users) != (0 if told and not users else len(items)):
         raise click.UsageError("give either --pairs, or --user and --item equally often")
-    asked = _pairs(pairs, users, items).assign(**context)
     with printing_aside():
-        answer = _model(run, name, folders).predict(asked)
+        model = told.asked(_model(run, name, folders), folders)
+        users = users or [str(fresh(model.catalogue.user))] * len(items)
+        asked = _pairs(pairs, users, items).assign(**context)
+        newcomers = told.newcomers(model, _the_one(asked["user"].unique().tolist())) if told else None
+        answer = model.predict(asked, newcomers=newcomers)
     if out is None:
         print_frame(answer, as_json)
         return
@@ -63,35 +81,40 @@ def predict(
     click.echo(f"{out}: {len(answer):,} predictions")
 
 
+def _the_one(users: Sequence[object]) -> object:
+    """The user whom --ratings and --metadata are about."""
+    if len(users) != 1:
+        raise click.UsageError(f"--ratings and --metadata tell of one user; asked about {len(users)}")
+    return users[0]
+
+
 def _pairs(path: Path | None, users: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    if path is None:
-        return pd.DataFrame({"user": users, "item": items})
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        # as text, since 007 is no 7; the catalogue matches 17 and "17" by value
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise CfplugError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return pd.DataFrame({"user": users, "item": items}) if path is None else read_text_table(path)
 
 
 @click.command()
 @of_run
-@click.option("--user", required=True, help="The user's id.")
+@click.option("--user", help="The user's id; needed unless --ratings or --metadata tell of somebody new.")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
 @click.option("--include-seen", is_flag=True, help="Do not leave out items that the user has rated.")
 @context_option
+@ratings_option
+@metadata_option
+@strategy_option
 @json_option
 @plugins_dir
 def recommend(
     run: Path,
     name: str | None,
-    user: str,
+    user: str | None,
     count: int,
     include_seen: bool,
     context: Mapping[str, str],
+    ratings: Path | None,
+    metadata: Mapping[str, str],
+    strategy: str | None,
     as_json: bool,
     folders: Sequence[Path],
 ) -> None:
@@ -99,8 +122,14 @@ def recommend(
 
     A model that looks at the time is asked about that of the latest training rating, unless --context says another.
     """
+    told = Introduction(ratings, metadata, strategy)
+    if user is None and not told:
+        raise click.UsageError("give --user, or tell of somebody new with --ratings or --metadata")
     with printing_aside():
-        answer = _model(run, name, folders).recommend(user, count, exclude_seen=not include_seen, context=context)
+        model = told.asked(_model(run, name, folders), folders)
+        asked = fresh(model.catalogue.user) if user is None else user
+        newcomers = told.newcomers(model, asked)
+        answer = model.recommend(asked, count, exclude_seen=not include_seen, context=context, newcomers=newcomers)
     print_frame(answer, as_json)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import rich_click as click
 
-from cfplug import asking, shelf
+from cfplug import asking, introducing, shelf
 from cfplug.components import KINDS, Component, Metric
 from cfplug.errors import CfplugError, Problem, RecipeError, did_you_mean
 from cfplug.options import json_option, naming, overrides, plugins_dir
@@ -132,6 +132,11 @@ def _show_run(run: Run, as_json: bool) -> None:
         print_json({**told, "comparison": run.compared().records() if several else []})
         return
     print_table(run.table())
+    from cfplug.standings import tables_of
+
+    for table in tables_of(run.newcomers):
+        click.echo()
+        print_table(table)
     if several:
         click.echo()
         print_table(run.comparison())
@@ -468,4 +473,6 @@ def _read(source: str, sets: Sequence[str], folders: Sequence[Path]) -> Dataset:
 
 
 for _command in (asking.predict, asking.recommend, asking.similar, asking.explain, asking.compare, asking.report):
+    main.add_command(_command)
+for _command in (introducing.questions, introducing.newcomer):
     main.add_command(_command)

@@ -36,7 +36,7 @@ UNKNOWN = -1
 NEAREST = 5
 """How many names a message on an unknown or doubtful one tells."""
 
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,99})")
+WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,99})")
 """A whole number as people write it; text of more digits is no number, and int() would refuse it."""
 
 
@@ -76,7 +76,7 @@ class Vocabulary:
     @functools.cached_property
     def _only_words(self) -> bool:
         """Whether no id is, or reads as, a whole number."""
-        return all(isinstance(each, str) and not _WHOLE.fullmatch(each) for each in self.ids)
+        return all(isinstance(each, str) and not WHOLE.fullmatch(each) for each in self.ids)
 
     @functools.cached_property
     def _index(self) -> pd.Index[Any]:
@@ -95,7 +95,7 @@ class Vocabulary:
             return self._codes[value]
         if isinstance(value, int):
             return self._codes.get(str(value), UNKNOWN)
-        if _WHOLE.fullmatch(value.strip()):
+        if WHOLE.fullmatch(value.strip()):
             return self._codes.get(int(value), UNKNOWN)
         if self._types == {int}:
             raise DataError(self._wrong_type(value), row=row, column=self.side)

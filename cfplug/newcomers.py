@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 from attrs import frozen
 
 from cfplug.dataset import Scale
-from cfplug.encoding import SIDES, UNKNOWN, Catalogue, Side, Support, Vocabulary
+from cfplug.encoding import SIDES, UNKNOWN, WHOLE, Catalogue, Side, Support
 from cfplug.errors import DataError, did_you_mean
 
 RATINGS = ("user", "item", "rating")
@@ -40,12 +39,19 @@ class Newcomers:
         return self.users if side == "user" else self.items
 
     @functools.cached_property
-    def _vocabularies(self) -> dict[Side, Vocabulary]:
-        return {side: Vocabulary(side, tuple(self.table(side)[side].tolist())) for side in SIDES}
+    def _rows(self) -> dict[Side, dict[object, int]]:
+        return {side: {_value(each): row for row, each in enumerate(self.table(side)[side])} for side in SIDES}
 
     def places(self, side: Side, ids: pd.Series[Any]) -> np.ndarray:
         """The row of each of `ids` in `table(side)`, int64 of shape (n,); -1 for whom is no newcomer."""
-        return self._vocabularies[side].encode(ids)
+        rows = self._rows[side]
+        return np.fromiter((rows.get(_value(each), UNKNOWN) for each in ids), np.int64, len(ids))
+
+
+def _value(name: object) -> object:
+    """An id by value: 17, 17.0 and "17" are one."""
+    text = str(name).strip()
+    return int(text) if WHOLE.fullmatch(text) else int(name) if isinstance(name, float) else name
 
 
 @frozen(eq=False)
@@ -116,7 +122,15 @@ def _checked_ratings(known: Acquaintance, ratings: pd.DataFrame) -> pd.DataFrame
             found = ", ".join(map(str, ratings.columns)) or "none"
             raise DataError(f"ratings need a column called {name}; found {found}{did_you_mean(name, ratings.columns)}")
     ratings = ratings.reset_index(drop=True).assign(rating=_numbers(ratings["rating"], known.scale))
-    both = known.trained("user", ratings["user"]) & known.trained("item", ratings["item"])
+    warm = {side: known.trained(side, ratings[side]) for side in SIDES}
+    neither = ~(warm["user"] | warm["item"])
+    if neither.any():
+        row = int(neither.argmax())
+        user, item = (ratings[side].iloc[row] for side in SIDES)
+        raise DataError(
+            f"training saw neither user {user!r} nor item {item!r}, so this rating says nothing of either", row=row
+        )
+    both = warm["user"] & warm["item"]
     if both.any():
         row = int(both.argmax())
         user, item = (ratings[side].iloc[row] for side in SIDES)
@@ -159,12 +173,3 @@ def _with(introduced: Newcomers, side: Side, others: pd.DataFrame) -> pd.DataFra
     """The newcomers of `side` that were introduced, and those of `others` that were not."""
     left = others[introduced.places(side, others[side]) == UNKNOWN]
     return pd.concat([introduced.table(side), left], ignore_index=True) if len(left) else introduced.table(side)
-
-
-def of_options(metadata: Sequence[str]) -> Mapping[str, str]:
-    """`key=value,key=value` from a command line as a table; DataError for what has no `=`."""
-    pairs = [each.partition("=") for text in metadata for each in text.split(",")]
-    for key, sign, _ in pairs:
-        if not sign or not key.strip():
-            raise DataError(f"metadata is written key=value,key=value; found {key!r}")
-    return {key.strip(): value.strip() for key, _, value in pairs}

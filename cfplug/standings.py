@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from attrs import frozen
 
 from cfplug.sections import Chart, Interval, Section, Table, rounded
 
@@ -29,21 +28,8 @@ strategy and of the mean of all training ratings, each with its 95 % interval; a
 90 % interval."""
 
 
-@frozen(eq=False)
-class _Draws:
-    """Sums over newcomers in every draw of them; the first draw is the newcomers themselves."""
-
-    weights: np.ndarray
-
-    @classmethod
-    def of(cls, n: int) -> _Draws:
-        drawn = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=DRAWS)
-        return cls(np.concatenate([np.ones((1, n)), drawn]))
-
-    def rmse(self, squared_error: np.ndarray, ratings: np.ndarray) -> np.ndarray:
-        """The root of the mean squared error in each draw."""
-        rmse: np.ndarray = np.sqrt((self.weights @ squared_error) / (self.weights @ ratings))
-        return rmse
+_CELLS = 2**22
+"""Numbers of draws times newcomers that are in memory at once."""
 
 
 def standings(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -53,26 +39,40 @@ def standings(outcomes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_model(outcomes: pd.DataFrame) -> Iterator[tuple[object, ...]]:
-    summed = outcomes.groupby(["cold_start", "revealed", "newcomer"], sort=False)[
-        ["ratings", "squared_error", "floor", "covered"]
-    ].sum(min_count=1)
-    draws = _Draws.of(outcomes["newcomer"].nunique())
-    names = outcomes["newcomer"].unique()
-    first = outcomes["cold_start"].iloc[0]
-    for (name, n), _ in summed.groupby(level=[0, 1], sort=False):
-        own, other = (summed.xs((each, n)).reindex(names) for each in (name, first))
-        rmse, reference, floor = (
-            draws.rmse(table[column].to_numpy(), table["ratings"].to_numpy())
-            for table, column in ((own, "squared_error"), (other, "squared_error"), (own, "floor"))
-        )
+    names, first = outcomes["newcomer"].unique(), outcomes["cold_start"].iloc[0]
+    groups = dict(iter(outcomes.groupby(["cold_start", "revealed"], sort=False)))
+    sums = {key: rows.groupby("newcomer")[[*_SUMMED]].sum(min_count=1).loc[names] for key, rows in groups.items()}
+    drawn = np.split(_drawn(np.hstack([own[[*_SUMMED[:3]]].to_numpy() for own in sums.values()])), len(sums), axis=1)
+    rmse = {key: np.sqrt(total[:, 1] / total[:, 0]) for key, total in zip(sums, drawn, strict=True)}
+    floor = {key: np.sqrt(total[:, 2] / total[:, 0]) for key, total in zip(sums, drawn, strict=True)}
+    for (name, n), own in sums.items():
+        found = rmse[name, n]
         coverage = own["covered"].sum(min_count=1) / own["ratings"].sum()
-        cells = (*_ends(rmse), *_ends(reference - rmse), *_ends(floor - rmse), float(coverage))
+        cells = (*_ends(found), *_ends(rmse[first, n] - found), *_ends(floor[name, n] - found), float(coverage))
         yield (outcomes["model"].iloc[0], name, n, int(own["ratings"].sum()), *cells)
+
+
+_SUMMED = ("ratings", "squared_error", "floor", "covered")
+
+
+def _drawn(sums: np.ndarray) -> np.ndarray:
+    """The totals of `sums`, shape (n_newcomers, m), in each draw of newcomers; the first draw is all of them, once."""
+    n, rng = len(sums), np.random.default_rng(SEED)
+    at_once = max(1, _CELLS // n)
+    sizes = [min(at_once, DRAWS - start) for start in range(0, DRAWS, at_once)]
+    parts = (rng.multinomial(n, np.full(n, 1 / n), size=size) @ sums for size in sizes)
+    return np.concatenate([sums.sum(axis=0, keepdims=True), *parts])
 
 
 def _ends(draws: np.ndarray) -> tuple[float, float, float]:
     low, high = np.quantile(draws[1:], [0.025, 0.975])
     return float(draws[0]), float(low), float(high)
+
+
+def tables_of(table: pd.DataFrame) -> tuple[Table, ...]:
+    """RMSE by strategy and number of revealed ratings, for each model."""
+    by_model = table.groupby("model", sort=False)
+    return tuple(_table(f"RMSE on newcomers: {model}", rows, "rmse", "low", "high") for model, rows in by_model)
 
 
 def sections(table: pd.DataFrame, asking: frozenset[str]) -> tuple[Section, ...]:

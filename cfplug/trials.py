@@ -77,12 +77,12 @@ class Bench:
         return ~self.model.support.trained(side, self.model.catalogue.side(side).encode(pairs[side]))
 
     def revealed(self, n: int) -> pd.DataFrame:
-        """The first `n` ratings that each newcomer reveals."""
+        """The first `n` ratings that each newcomer reveals, but for those of which training knows neither side."""
+        cold = {side: self._cold(side, self.pool) for side in SIDES}
         wanted = np.zeros(len(self.pool), dtype=bool)
         for side in SIDES:
-            place = self.pool.groupby(side).cumcount().to_numpy()
-            wanted |= self._cold(side, self.pool) & (place < n)
-        return self.pool[wanted]
+            wanted |= cold[side] & (self.pool.groupby(side).cumcount().to_numpy() < n)
+        return self.pool[wanted & ~(cold["user"] & cold["item"])]
 
     def interviewed(self, interview: Interview, most: int) -> pd.DataFrame:
         """What each new user answers to the first `most` questions: user, item, rating (NaN: not seen), in order."""

@@ -77,6 +77,7 @@ ORDER = {
     "shelf": GROUND,
     "terminal": TOP,
     "options": TOP,
+    "introducing": TOP,
     "asking": TOP,
     "cli": TOP,
 }
