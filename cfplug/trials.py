@@ -82,7 +82,7 @@ class Bench:
         wanted = np.zeros(len(self.pool), dtype=bool)
         for side in SIDES:
             wanted |= cold[side] & (self.pool.groupby(side).cumcount().to_numpy() < n)
-        return self.pool[wanted & ~(cold["user"] & cold["item"])]
+        return self.pool.loc[wanted & ~(cold["user"] & cold["item"])]
 
     def interviewed(self, interview: Interview, most: int) -> pd.DataFrame:
         """What each new user answers to the first `most` questions: user, item, rating (NaN: not seen), in order."""

@@ -157,7 +157,7 @@ def test_a_model_that_learns_by_gradient_has_a_learner_and_a_history() -> None:
     assert fitted.learner is not None
     assert [epoch.epoch for epoch in fitted.history] == [1, 2]
     assert (fitted.model.name, fitted.model.component, fitted.model.seed) == ("pmf", "factors/pmf", 3)
-    assert fitted.model.gives == ("embeddings", "biases", "terms")
+    assert fitted.model.gives == ("embeddings", "biases", "terms", "vectors")
 
 
 @pytest.mark.parametrize("model", [PMF, "bias"])
@@ -174,7 +174,7 @@ def test_a_model_knows_its_fold_its_size_and_how_long_it_trained(model: str) -> 
 def test_a_model_that_fits_itself_has_neither() -> None:
     fitted = fit(task(named("bias")), Watch())
     assert (fitted.learner, fitted.history) == (None, ())
-    assert fitted.model.gives == ("biases", "terms")
+    assert fitted.model.gives == ("biases", "terms", "vectors")
 
 
 def test_the_support_counts_training_ratings_alone() -> None:
@@ -264,7 +264,7 @@ def test_the_words_of_a_model_are_plain_numbers() -> None:
         "name": "pmf",
         "component": "factors/pmf",
         "seed": 3,
-        "gives": ["embeddings", "biases", "terms"],
+        "gives": ["embeddings", "biases", "terms", "vectors"],
         "scale": {"low": 1, "high": 5, "levels": [1, 2.5, 5]},
         "parameters": (9 + 6) * (3 + 1),
         "shapes": {
@@ -472,10 +472,10 @@ def test_ratings_without_levels_are_not_counted_by_level(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("loss", "gives"),
     [
-        ("mse", ("embeddings", "biases", "terms")),
-        ("cross-entropy", ("embeddings", "distribution")),
-        ("ordinal", ("embeddings", "biases", "terms", "distribution")),
-        ("{use: ordinal, cut_points: per-user}", ("embeddings", "biases", "terms", "distribution")),
+        ("mse", ("embeddings", "biases", "terms", "vectors")),
+        ("cross-entropy", ("embeddings", "vectors", "distribution")),
+        ("ordinal", ("embeddings", "biases", "terms", "vectors", "distribution")),
+        ("{use: ordinal, cut_points: per-user}", ("embeddings", "biases", "terms", "vectors", "distribution")),
     ],
 )
 def test_a_head_of_several_outputs_leaves_no_single_bias(loss: str, gives: tuple[str, ...], tmp_path: Path) -> None:

@@ -500,7 +500,7 @@ def test_a_disk_that_is_full_later_costs_nothing_that_was_finished(
     written: Callable[[str], Path], whole_one: Run, tmp_path: Path
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", full_at(16))
+        patch.setattr(os, "fsync", full_at(17))
         with pytest.raises(ArtifactError) as caught:
             cfplug.run(written(ONE), out=tmp_path, teller=Quiet())
     (partial,) = left_of(tmp_path)

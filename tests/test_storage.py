@@ -42,14 +42,15 @@ claims: [{metric: mse, at_most: 9, model: pmf, source: a paper}]
 FILES = {
     *("recipe.yaml", "resolved.yaml", "metrics.json", "claims.json", "history.csv", "predictions.parquet"),
     *("comparison.csv", "models/pmf/seconds.json", "models/bias/seconds.json", "environment.json", "report.html"),
-    *("sections.json", "catalogue.json", "rated.safetensors"),
+    *("sections.json", "catalogue.json", "metadata.json", "rated.safetensors"),
     *("data.json", "files.json", "models/pmf/weights.safetensors", "models/pmf/model.json"),
     *("models/bias/weights.safetensors", "models/bias/model.json"),
 }
 
 OPENED = sorted(
     {
-        *("recipe.yaml", "resolved.yaml", "metrics.json", "sections.json", "catalogue.json", "rated.safetensors"),
+        *("recipe.yaml", "resolved.yaml", "metrics.json", "sections.json", "catalogue.json"),
+        *("metadata.json", "rated.safetensors"),
         *(name for name in FILES if name.startswith("models/")),
     }
 )

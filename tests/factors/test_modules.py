@@ -158,8 +158,8 @@ def test_a_parameter_out_of_bounds_is_refused(model: Any, values: dict[str, Any]
 def test_the_factorizations_declare_what_they_give() -> None:
     declared = {model.name: model for model in cfplug_models()}
     assert (declared["dot-product"].gives, declared["pmf"].gives) == (
-        ("embeddings", "terms"),
-        ("embeddings", "biases", "terms"),
+        ("embeddings", "terms", "vectors"),
+        ("embeddings", "biases", "terms", "vectors"),
     )
     assert (declared["dot-product"].function("build"), declared["pmf"].function("build")) == (dot_product, pmf)
 

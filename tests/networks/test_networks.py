@@ -384,7 +384,7 @@ def test_the_mini_nets_embeddings_start_uniform(most: float) -> None:
 def test_the_networks_declare_what_they_give_and_look_at() -> None:
     declared = {model.name: model for model in cfplug_models()}
     assert list(declared) == ["embedding-nn", "tabular", "mini-net"]
-    assert [model.gives for model in declared.values()] == [("embeddings",)] * 3
+    assert [model.gives for model in declared.values()] == [("embeddings", "vectors")] * 3
     assert [model.uses_features for model in declared.values()] == [False, True, False]
     assert [model.function("build") for model in declared.values()] == [embedding_nn, tabular, mini_net]
     assert declared["mini-net"].summary == (
