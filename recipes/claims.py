@@ -10,21 +10,51 @@ from cfplug.fitting import parameters_of
 from cfplug.results import Run
 
 README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-HEAD = (
-    "| recipe | model | metric | measured | claimed | source | seconds | parameters |",
-    "| --- | --- | --- | --: | --- | --- | --: | --: |",
+Marks = tuple[str, str, tuple[str, str]]
+"""Where a table begins and ends, and the first two lines of it."""
+
+FIGURES: Marks = (
+    "<!-- figures: begin -->",
+    "<!-- figures: end -->",
+    (
+        "| recipe | model | metric | measured | claimed | source | seconds | parameters |",
+        "| --- | --- | --- | --: | --- | --- | --: | --: |",
+    ),
+)
+
+NEWCOMERS: Marks = (
+    "<!-- newcomers: begin -->",
+    "<!-- newcomers: end -->",
+    (
+        "| recipe | model | strategy | RMSE (after so many ratings or questions) | within their 90 % interval, % |",
+        "| --- | --- | --- | --- | --- |",
+    ),
 )
 
 
 def lines(name: str, run: Run) -> list[str]:
-    """A line for each model, fold and metric: the recipe's first metric, and those that it makes claims about."""
+    """A line for each model, fold and metric: the recipe's first metric, and those that it makes claims about.
+
+    Of a recipe about newcomers only what it claims of them: `tried` has the rest.
+    """
     shown = {run.recipe.metrics[0].name, *(claim.metric for claim in run.recipe.claims)}
     table = run.table()
     columns = ["measured" if column.startswith("measured") else column for column in table.columns]
     rows = [dict(zip(columns, map(str, row), strict=True)) for row in table.rows]
     costs = _costs(run)
+    if run.recipe.cold_starts:
+        return [_line(name, row, costs[row["model"]]) for row in rows if row["claimed"]]
     return [_line(name, row, costs[row["model"]]) for row in rows if row["metric"] in shown]
+
+
+def tried(name: str, run: Run) -> list[str]:
+    """A line for each model and cold-start strategy: RMSE on newcomers after each number of revealed ratings."""
+    found = []
+    for (model, strategy), rows in run.newcomers.groupby(["model", "cold_start"], sort=False):
+        errors = ", ".join(f"{error:.4f} ({n})" for n, error in zip(rows["revealed"], rows["rmse"], strict=True))
+        cover = [f"{100 * share:.1f}" for share in rows["coverage"] if share == share]
+        found.append(f"| [{name}.yaml]({name}.yaml) | {model} | {strategy} | {errors} | {' '.join(cover)} |")
+    return found
 
 
 def _line(name: str, row: Mapping[str, str], cost: tuple[float, float]) -> str:
@@ -43,14 +73,15 @@ def _costs(run: Run) -> dict[str, tuple[float, float]]:
     }
 
 
-def with_figures(text: str, measured: Mapping[str, Iterable[str]], order: Iterable[str]) -> str:
+def with_figures(text: str, measured: Mapping[str, Iterable[str]], order: Iterable[str], marks: Marks = FIGURES) -> str:
     """`text` with the lines of the recipes in `measured` in place of what its table held of them."""
-    head, rest = text.split(BEGIN)
-    table, tail = rest.split(END)
+    begin, end, titles = marks
+    head, rest = text.split(begin)
+    table, tail = rest.split(end)
     kept: dict[str, list[str]] = {}
     for line in table.splitlines():
         if line.startswith("| ["):
             kept.setdefault(line[3:].partition(".yaml]")[0], []).append(line)
     kept |= {name: list(found) for name, found in measured.items()}
     rows = [line for name in order for line in kept.get(name, [])]
-    return f"{head}{BEGIN}\n" + "\n".join(["", *HEAD, *rows, "", END]) + tail
+    return f"{head}{begin}\n" + "\n".join(["", *titles, *rows, "", end]) + tail

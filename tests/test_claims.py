@@ -49,8 +49,11 @@ def runs(page: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Every run that was made; at the end their figures go into the page, those of the other recipes stay."""
     made: dict[str, Run] = {}
     yield made
-    measured = {name: page.lines(name, run) for name, run in made.items()}
-    PAGE.write_text(page.with_figures(PAGE.read_text(encoding="utf-8"), measured, NAMES), encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
+    for lines, marks in ((page.lines, page.FIGURES), (page.tried, page.NEWCOMERS)):
+        measured = {name: lines(name, run) for name, run in made.items()}
+        text = page.with_figures(text, measured, NAMES, marks)
+    PAGE.write_text(text, encoding="utf-8")
 
 
 def whole(name: str, runs: dict[str, Run], folder: Path, *overrides: str, key: str = "") -> Run:
