@@ -195,6 +195,8 @@ class Model(Component):
     With `uses_features` a model that learns by gradient finds the recipe's features in `spec.features` and, of each
     rating, in `batch.context`. Where `batch.context` also holds the array of a user's or item's feature, by its name,
     that takes the place of what `feature.table` says: so a model can be asked what it would say of somebody else.
+    One that fits itself finds those of users and items in `train.features`, each with its `table`, a row for each code;
+    what it needs of them later it keeps in its state.
     """
 
     signatures = {
@@ -215,8 +217,6 @@ class Model(Component):
             raise ValueError("a model declares either build (it learns by gradient) or fit (it fits itself)")
         if (self.fit is None) != (self.restore is None):
             raise ValueError("a model that fits itself declares fit and restore, any other neither")
-        if self.uses_features and self.build is None:
-            raise ValueError("uses_features: only a model that learns by gradient finds features")
 
     @property
     def learns_by_gradient(self) -> bool:

@@ -234,12 +234,16 @@ def _tensor(name: str, column: Any, device: str | torch.device) -> torch.Tensor:
 
 @frozen(eq=False)
 class Interactions:
-    """Ratings in codes: `batch.user`, `batch.item` and `rating`, each of shape (n,), and the catalogue's sizes."""
+    """Ratings in codes: `batch.user`, `batch.item` and `rating`, each of shape (n,), and the catalogue's sizes.
+
+    `features` are those of users and items at which the model looks, each a Feature with its table.
+    """
 
     batch: Batch
     rating: np.ndarray
     n_users: int
     n_items: int
+    features: tuple[Any, ...] = ()  # of the room `features`, above this one
 
     def __len__(self) -> int:
         return len(self.rating)
@@ -338,8 +342,10 @@ class Catalogue:
 
     def which(self, batch: Batch) -> np.ndarray:
         """Which of the catalogue's ratings are those of the pairs of `batch`, bool of shape (n_ratings,)."""
-        n_items = len(self.item)
-        return np.isin(self.rated_user.astype(np.int64) * n_items + self.rated_item, batch.user * n_items + batch.item)
+        n_items, rows = len(self.item), np.zeros(len(self.rated_user), dtype=bool)
+        known = self.rated_user.astype(np.int64) * n_items + self.rated_item  # in rising order
+        rows[np.searchsorted(known, batch.user * n_items + batch.item)] = True
+        return rows
 
     def rated_by(self, user: int) -> np.ndarray:
         """The codes of the items that the user of this code has rated."""

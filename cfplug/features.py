@@ -123,9 +123,10 @@ class Features:
         return time_part(part, pairs["time"], self.start or 0.0, born)
 
     def attached(self, data: Interactions, ratings: pd.DataFrame, rows: np.ndarray) -> Interactions:
-        """`data`, made of `rows` of `ratings`, with the context columns in its batch."""
+        """`data`, made of `rows` of `ratings`, with the context columns in its batch and the tables beside it."""
         context = self.context(ratings.iloc[rows], data.batch)
-        return attrs.evolve(data, batch=attrs.evolve(data.batch, context=context))
+        tables = tuple(feature for feature in self if feature.table is not None)
+        return attrs.evolve(data, batch=attrs.evolve(data.batch, context=context), features=tables)
 
     def words(self) -> dict[str, Any]:
         """What `read` needs beside the arrays, as JSON holds it."""

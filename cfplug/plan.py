@@ -11,7 +11,7 @@ from attrs import field, frozen
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from cfplug.components import Analyzer, Component, Loss, Model
+from cfplug.components import DISTRIBUTION, Analyzer, Component, Loss, Model
 from cfplug.errors import Place, is_one_line, shown
 from cfplug.params import number_words, param, plain
 from cfplug.settings import FeatureChoice, TrainSettings
@@ -71,7 +71,8 @@ class ModelUse:
         gives = (*self.model.gives, *(cast(Loss, self.loss.component).gives if self.loss else ()))
         missing = [need for need in needs if need not in gives]
         owner = f"with the loss {self.loss.name}" if self.loss else "which fits itself"
-        return f"a {missing[0]}, and the model {self.name}, {owner}, gives none" if missing else ""
+        named = [f"a {need}" if need == DISTRIBUTION else need for need in missing]
+        return f"{named[0]}, and the model {self.name}, {owner}, gives none" if named else ""
 
     def resolved(self) -> dict[str, Any]:
         entry = self.use.resolved(named=True)

@@ -29,6 +29,9 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What stands for a component that the recipe does not name; full names, which no other plugin can take."""
 
+OF_RATINGS = ("time", "context")
+"""What a recipe's `features` name of the ratings themselves, not of users or items."""
+
 
 def read_recipe(path: str | Path, *, set: Sequence[str] = (), registry: Registry | None = None) -> Recipe:
     """The recipe in the file at `path`; RecipeError with every problem.
@@ -198,6 +201,8 @@ class _Reading:
         if "features" in self.root.value and all(entries) and not any(map(_uses_features, entries)):
             self._problem(("features",), "no model of this recipe looks at features", on_key=True)
         features = self._features(("features",))
+        if all(entries) and not any(_uses_features(entry) for entry in entries if not _fits_itself(entry)):
+            self._check_of_ids(features if any(map(_uses_features, entries)) else None, ("features",))
         if not entries or not all(map(_fits_itself, entries)):
             return self._use("loss", ("loss",)), self._structure(TrainSettings, ("train",), "train"), features
         for key in ("loss", "train"):
@@ -216,6 +221,13 @@ class _Reading:
         table = {key: Node((each,), each.place) if each.value == ALL else each for key, each in node.value.items()}
         return cast("FeatureChoice | None", self._structure(FeatureChoice, path, "features", table=table))
 
+    def _check_of_ids(self, features: FeatureChoice | None, path: tuple[str | int, ...]) -> None:
+        """Tell what `features`, read at `path`, names of the ratings themselves, for models that fit themselves."""
+        for key in OF_RATINGS if features else ():
+            if self._at((*path, key)).value:
+                why = "a model that fits itself looks at features of users and items alone"
+                self._problem((*path, key), why, on_key=True)
+
     def _model(
         self,
         position: int,
@@ -227,20 +239,36 @@ class _Reading:
         path, node = ("models", position), self._at(("models", position))
         own = [key for key in ("loss", "train", "features") if node.step(key) is not None]
         entry = self._entry("model", node)
+        looks = _uses_features(entry)
+        if "features" in own and looks:
+            features = self._features((*path, "features"))
         if entry is not None and _fits_itself(entry):
-            for key in own:
-                self._problem((*path, key), f"{entry.component.name} fits itself and takes no {key}", on_key=True)
-            return ModelUse(use, None, None) if use else None
+            return self._by_itself(path, entry, use, own, features)
         if "loss" in own:
             loss = self._use("loss", (*path, "loss"))
         if "train" in own:
             train = self._structure(TrainSettings, (*path, "train"), "train")
-        looks = _uses_features(entry)
         if "features" in own and entry is not None and not looks:
             self._problem((*path, "features"), f"{entry.component.name} looks at no features", on_key=True)
-        if "features" in own and looks:
-            features = self._features((*path, "features"))
         return ModelUse(use, loss, train, features if looks else None) if use and loss and train else None
+
+    def _by_itself(
+        self,
+        path: tuple[str | int, ...],
+        entry: Entry,
+        use: Use | None,
+        own: Iterable[str],
+        features: FeatureChoice | None,
+    ) -> ModelUse | None:
+        """An entry, with the keys `own`, of a model that fits itself; of `features` it looks at those of ids."""
+        looks = _uses_features(entry)
+        for key in own:
+            if key == "features" and looks:
+                self._check_of_ids(features, (*path, key))
+            else:
+                self._problem((*path, key), f"{entry.component.name} fits itself and takes no {key}", on_key=True)
+        of_ids = attrs.evolve(features, **dict.fromkeys(OF_RATINGS, ())) if features and looks else None
+        return ModelUse(use, None, None, of_ids) if use else None
 
     def _uses(self, kind: str, key: str) -> list[Use]:
         uses = [self._use(kind, (key, position), named=True) for position in range(len(self._entries(key)))]
@@ -277,7 +305,7 @@ class _Reading:
     def _claim(self, path: tuple[str | int, ...], heading: Any) -> Claim:
         names = self._names("model", "models")
         strategies = self._names("cold-start", "cold_starts")
-        on_newcomers = self._at(path).step("cold_start") is not None
+        on_newcomers = bool(self._at((*path, "cold_start")).value)
         metrics = ["rmse"] if on_newcomers else self._names("metric", "metrics")
         if on_newcomers and not strategies:
             self._problem((*path, "cold_start"), "the recipe has no cold_starts")

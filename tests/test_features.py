@@ -16,7 +16,8 @@ from cfplug import Batch, DataError, Dataset, Feature
 from cfplug.columns import DAY, YEAR, time_part
 from cfplug.encoding import UNKNOWN, Catalogue
 from cfplug.features import CONTEXT, Features, read
-from cfplug.selection import learn
+from cfplug.metadata import Metadata
+from cfplug.selection import described, learn
 from cfplug.settings import TIME_PARTS, FeatureChoice
 
 quick = settings(max_examples=50, deadline=None)
@@ -670,6 +671,9 @@ def test_a_batch_gets_the_columns_of_the_rating_and_nothing_of_users_and_items()
         "context.mood": (6, 2),
         "context.device": (6,),
     }
+    tables = [feature for feature in features if feature.side in ("user", "item")]
+    assert len(tables) > 1
+    assert list(seen.features) == tables  # beside the ratings, a row for each code
     assert seen.rating is train.rating
     assert seen.batch.user is train.batch.user
     assert train.batch.context == {}
@@ -725,3 +729,60 @@ def test_features_of_which_a_part_is_missing_are_not_read(gone: str) -> None:
     arrays.pop(gone, None)
     with pytest.raises(KeyError):
         read(words, arrays)
+
+
+# What strategies for newcomers learn of metadata
+
+
+def known(side: str) -> Metadata:
+    return Metadata.of(data(), side)
+
+
+@pytest.mark.parametrize("side", ["user", "item"])
+def test_metadata_is_described_by_the_rows_that_are_named_alone(side: str) -> None:
+    """Other values in the rows that are left out: the same features, but for their tables."""
+    metadata = known(side)
+    rows = np.arange(len(metadata.table) - 1)
+    changed = metadata.table.copy()
+    last = len(changed) - 1
+    for name, role in metadata.roles.items():
+        other: Any = {"number": 1e6, "category": "zzz", "set": ("zzz",), "time": pd.Timestamp("2100-01-01")}[role]
+        changed[name] = pd.Series([*changed[name].tolist()[:-1], other], dtype=changed[name].dtype)
+    before, after = described(metadata, rows), described(Metadata(side, changed, metadata.roles), rows)
+    assert [feature.words() for feature in before] == [feature.words() for feature in after]
+    for one_, other_ in zip(before, after, strict=True):
+        tables = [table_of(feature)[:last].reshape(last, -1) for feature in (one_, other_)]
+        width = min(table.shape[1] for table in tables)  # a set may have a column more
+        assert tables[0][:, :width].tolist() == tables[1][:, :width].tolist()
+
+
+@pytest.mark.parametrize("side", ["user", "item"])
+def test_described_features_have_a_row_for_each_code_and_encode_newcomers_alike(side: str) -> None:
+    metadata = known(side)
+    features = described(metadata, np.arange(len(metadata.table)))
+    assert features
+    assert {feature.side for feature in features} == {side}
+    for feature in features:
+        name = feature.name.partition(".")[2]
+        assert feature.name == f"{side}.{name}"
+        assert table_of(feature).shape[0] == len(metadata.table)
+        assert feature.encode(metadata.read(metadata.table)[name]).tolist() == table_of(feature).tolist()
+
+
+def test_described_names_the_nearest_of_a_column_that_is_not_there() -> None:
+    metadata = known("user")
+    name = next(iter(metadata.roles))
+    with pytest.raises(DataError) as caught:
+        described(metadata, np.arange(2), [f"{name}x"])
+    there = ", ".join(metadata.roles)
+    assert str(caught.value) == f"nothing called {name}x is known of users; did you mean {name}? (known are: {there})"
+    (feature,) = described(metadata, np.arange(len(metadata.table)), [name])
+    assert feature.name == f"user.{name}"
+
+
+def test_metadata_that_tells_nothing_apart_is_described_by_nothing() -> None:
+    table = pd.DataFrame({"town": ["Ulm"] * 3, "age": [None] * 3, "job": ["a", "b", "b"]}).astype({"age": float})
+    metadata = Metadata("user", table, {"town": "category", "age": "number", "job": "category"})
+    assert [feature.name for feature in described(metadata, np.arange(3))] == ["user.job"]
+    assert described(metadata, np.array([1, 2])) == ()
+    assert described(Metadata("item"), np.arange(0)) == ()

@@ -408,6 +408,43 @@ def test_features_survive_the_artifact(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(again, best, check_exact=True)
 
 
+def rlfm() -> ModelUse:
+    text = "data: synthetic\nmodels: [{use: rlfm, factors: 2}, tabular]\nfeatures: {user: all, item: all, time: [hour]}"
+    return parse_recipe(text, "ours.yaml").models[0]
+
+
+def test_a_model_that_fits_itself_finds_the_features_of_users_and_items() -> None:
+    found: list[Any] = []
+
+    def fit_it(params: Any, train: Any, context: Any) -> Any:
+        found.append(train)
+        return Frozen({"one": np.ones(1)})
+
+    component = Model("looking", fit=fit_it, restore=lambda params, state: Frozen(state), uses_features=True)
+    fit(looking(attrs.evolve(own(component), features=rlfm().features)), Watch())
+    (train,) = found
+    assert [(feature.name, feature.side) for feature in train.features] == [
+        ("user.age", "user"),
+        ("item.genres", "item"),
+    ]
+    assert [feature.table.shape for feature in train.features] == [(9, 2), (6, 2)]
+    assert train.batch.context == {}
+
+
+def test_a_model_that_fits_itself_with_features_survives_the_artifact(tmp_path: Path) -> None:
+    fitted = fit(looking(rlfm()), Watch())
+    back = there_and_back(fitted, rlfm(), tmp_path)
+    plain = attrs.evolve(looking(rlfm()), train=attrs.evolve(looking(rlfm()).train, features=()))
+    assert fit(plain, Watch()).model.predict(pairs())["prediction"].tolist() != (
+        fitted.model.predict(pairs())["prediction"].tolist()
+    )
+    pd.testing.assert_frame_equal(back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True)
+    assert back.features is not None
+    assert back.features.words() == fitted.model.features.words()  # type: ignore[union-attr]
+    names = {name for name in arrays_of(back) if name.startswith("features.")}
+    assert names == {"features.user.age", "features.item.genres"}
+
+
 def test_tables_of_features_are_no_parameters_of_the_model() -> None:
     fitted = fit(looking(tabular()), Watch())
     weights = {name for name in arrays_of(fitted.model) if name.startswith("weights.")}

@@ -1390,6 +1390,32 @@ models:
     assert third == FeatureChoice(("all",), ("all",), ("all",), ("all",))
 
 
+def test_a_model_that_fits_itself_may_look_at_features_of_users_and_items() -> None:
+    text = """\
+data: synthetic
+features: {user: [age], item: all, time: [hour], context: all}
+models:
+  - tabular
+  - rlfm
+  - {use: rlfm, name: every, features: all}
+  - {use: rlfm, name: own, features: {user: [job], time: []}}
+  - {use: rlfm, name: none, features: {}}
+"""
+    recipe = read(text)
+    assert [model.features for model in recipe.models] == [
+        FeatureChoice(("age",), ("all",), ("hour",), ("all",)),
+        FeatureChoice(("age",), ("all",)),
+        FeatureChoice(("all",), ("all",)),
+        FeatureChoice(("job",)),
+        FeatureChoice(),
+    ]
+    assert [model.train is None for model in recipe.models] == [False, True, True, True, True]
+    assert parse_recipe(recipe.resolved(), SOURCE, registry=registry()) == recipe
+    assert read("data: synthetic\nmodels: [rlfm]\nfeatures: {item: all}\n").models[0].features == FeatureChoice(
+        item=("all",)
+    )
+
+
 @pytest.mark.parametrize(
     ("sets", "choice"),
     [
@@ -1402,6 +1428,7 @@ def test_an_override_may_name_features(sets: list[str], choice: FeatureChoice) -
     assert read(TABULAR, *sets).models[0].features == choice
 
 
+OF_IDS = "a model that fits itself looks at features of users and items alone"
 PARTS_OF_TIME = "all, year, month, day-of-week, hour, elapsed, item-age"
 
 
@@ -1445,6 +1472,22 @@ def test_faults_of_features_are_told_at_their_place(features: str, message: str)
             ["r.yaml:2:22: models[0].features: bias fits itself and takes no features"],
         ),
         (
+            "models: [{use: rlfm, loss: mse, features: {user: all, time: [hour], context: all}}]\n",
+            [
+                "r.yaml:2:22: models[0].loss: rlfm fits itself and takes no loss",
+                f"r.yaml:2:55: models[0].features.time: {OF_IDS}",
+                f"r.yaml:2:69: models[0].features.context: {OF_IDS}",
+            ],
+        ),
+        (
+            "models: [rlfm, pmf]\nfeatures: {user: all, time: all}\n",
+            [f"r.yaml:3:23: features.time: {OF_IDS}"],
+        ),
+        (
+            "models: [{use: rlfm, features: {time: 3}}]\n",
+            ["r.yaml:2:39: models[0].features.time: must be a list of texts; is 3"],
+        ),
+        (
             "models: [{use: tabular, features: {time: [hour, age]}}]\n",
             [f"r.yaml:2:49: models[0].features.time[1]: must be one of {PARTS_OF_TIME}; is 'age'"],
         ),
@@ -1470,3 +1513,106 @@ def test_features_that_no_model_looks_at_are_told(text: str, messages: list[str]
 def test_a_metric_that_needs_a_distribution_is_accepted_where_there_is_one(loss: str, unknown: str) -> None:
     text = f"data: synthetic\nmodels: [pmf]\nloss: {loss}\nmetrics: [nll, accuracy, ece, rps]\nunknown: {unknown}\n"
     assert told(text) == []
+
+
+# Newcomers
+
+ON_NEWCOMERS = """data: synthetic
+models: [mean, pmf]
+cold_starts: [global-mean, {use: item-mean, name: shrunk}]
+reveal: [0, 3]
+"""
+
+
+def test_strategies_on_newcomers_are_read_with_what_is_revealed() -> None:
+    recipe = read(
+        f"{ON_NEWCOMERS}claims: [{{metric: rmse, model: pmf, cold_start: shrunk, revealed: 3, at_most: 1}}]\n"
+    )
+    assert [use.name for use in recipe.cold_starts] == ["global-mean", "shrunk"]
+    assert recipe.reveal == (0, 3)
+    assert recipe.claims == (Claim("rmse", at_most=1, model="pmf", cold_start="shrunk", revealed=3),)
+    again = read(recipe.resolved())
+    assert (again.cold_starts, again.reveal, again.claims) == (recipe.cold_starts, recipe.reveal, recipe.claims)
+
+
+def test_nobody_is_new_where_a_recipe_does_not_say_so() -> None:
+    assert (read(LINES).cold_starts, read(LINES).reveal) == ((), (0, 1, 3, 5, 10))
+
+
+@pytest.mark.parametrize(
+    ("lines", "messages"),
+    [
+        (
+            "cold_starts: [item-meen]",
+            [
+                '5:15: cold_starts[0]: no cold-start called "item-meen"; did you mean item-mean? '
+                "(cfplug list cold-starts)"
+            ],
+        ),
+        (
+            "cold_starts: [item-mean, item-mean]",
+            ["5:26: cold_starts[1]: 'item-mean' is also cold_starts[0]; give one of them a `name`"],
+        ),
+        ("reveal: []", ["5:9: reveal: must be different numbers in rising order, at least one; is []"]),
+        ("reveal: [3, 1]", ["5:9: reveal: must be different numbers in rising order, at least one; is [3, 1]"]),
+        ("reveal: [1, 1]", ["5:9: reveal: must be different numbers in rising order, at least one; is [1, 1]"]),
+        ("reveal: [0, -1]", ["5:13: reveal[1]: must be at least 0; is -1"]),
+        ("reveal: [0.5]", ["5:10: reveal[0]: must be a whole number; is 0.5"]),
+    ],
+)
+def test_a_fault_in_what_is_tried_on_newcomers_is_told_at_its_place(lines: str, messages: list[str]) -> None:
+    key = lines.partition(":")[0]
+    kept = [line for line in ON_NEWCOMERS.splitlines() if not line.startswith(key)]
+    text = "\n".join([*kept, *["#"] * (4 - len(kept)), lines, ""])
+    assert [str(problem) for problem in told(text)] == [f"{SOURCE}:{message}" for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("claim", "messages"),
+    [
+        (
+            "{metric: rmse, model: pmf, cold_start: shrunken, at_most: 1}",
+            ["claims[0].cold_start: 'shrunken' is none of the recipe's cold_starts; did you mean shrunk?"],
+        ),
+        (
+            "{metric: mse, model: pmf, cold_start: shrunk, at_most: 1}",
+            ["claims[0].metric: 'mse' is none of the recipe's metrics; did you mean rmse?"],
+        ),
+        (
+            "{metric: rmse, model: pmf, cold_start: shrunk, revealed: 5, at_most: 1}",
+            ["claims[0].revealed: 5 is not among what is revealed: 0, 3"],
+        ),
+        (
+            "{metric: rmse, model: pmf, cold_start: shrunk, part: test, at_most: 1}",
+            [
+                "claims[0].cold_start: is measured on the valid part of all folds together; leave out fold and part",
+            ],
+        ),
+        (
+            "{metric: mse, model: pmf, revealed: 3, at_most: 1}",
+            ["claims[0].revealed: needs cold_start, the name of the strategy"],
+        ),
+    ],
+)
+def test_a_fault_in_a_claim_on_newcomers_is_told_at_its_key(claim: str, messages: list[str]) -> None:
+    problems = told(f"{ON_NEWCOMERS}claims: [{claim}]\n")
+    assert [f"{problem.path}: {problem.message}" for problem in problems] == messages
+
+
+def test_a_claim_on_newcomers_needs_strategies() -> None:
+    (problem,) = told(f"{LINES}claims: [{{metric: rmse, cold_start: shrunk, at_most: 1}}]\n")
+    assert (problem.path, problem.message) == ("claims[0].cold_start", "the recipe has no cold_starts")
+
+
+def test_a_strategy_must_fit_one_of_the_models_and_that_of_unknown_ids_all_of_them() -> None:
+    plugins = with_plugin(cold_starts=[cfplug.ColdStart("folds", adapt="a:b", needs=["vectors"])])
+    text = "data: synthetic\nmodels: MODELS\nKEY: VALUE\n"
+
+    def messages(models: str, key: str, value: str) -> list[str]:
+        return told_by(plugins, text.replace("MODELS", models).replace("KEY", key).replace("VALUE", value))
+
+    why = "folds needs vectors, and the model mean, which fits itself, gives none"
+    assert messages("[mean, pmf]", "cold_starts", "[global-mean, folds]") == []
+    assert messages("[mean]", "cold_starts", "[global-mean, folds]") == [f"r.yaml:3:28: cold_starts[1]: {why}"]
+    assert messages("[pmf]", "unknown", "folds") == []
+    assert messages("[pmf, mean]", "unknown", "folds") == [f"r.yaml:3:10: unknown: {why}"]

@@ -56,6 +56,24 @@ class Bias:
     rounds: int = cfplug.param(10, at_least=1, help="alternations between items and users")
 
 
+@attrs.frozen
+class Rlfm:
+    """Regression-based latent factors: factors and biases about what metadata says of each id, in closed form."""
+
+    factors: int = cfplug.param(12, at_least=1, help="length of each embedding")
+    rounds: int = cfplug.param(20, at_least=1, help="alternations between users and items")
+    user_ridge: float = cfplug.param(
+        30.0, at_least=0, unit="users", help="pull of what is learned of user features towards nothing"
+    )
+    item_ridge: float = cfplug.param(
+        10.0, at_least=0, unit="items", help="pull of what is learned of item features towards nothing"
+    )
+    noise_pooling: float = cfplug.param(
+        50.0, above=0, unit="ratings", help="pull of each item's noise towards that of all ratings"
+    )
+    item_count: bool = cfplug.param(True, help="whether how often an item was rated is one of its features")
+
+
 @cfplug.hookimpl
 def cfplug_models() -> Sequence[cfplug.Model]:
     return [
@@ -81,5 +99,13 @@ def cfplug_models() -> Sequence[cfplug.Model]:
             fit="cfplug_factors.baselines:fit_bias",
             restore="cfplug_factors.baselines:restore_bias",
             gives=["biases", "terms", "vectors"],
+        ),
+        cfplug.Model(
+            "rlfm",
+            Rlfm,
+            fit="cfplug_factors.rlfm:fit",
+            restore="cfplug_factors.rlfm:restore",
+            gives=["embeddings", "biases", "terms", "vectors"],
+            uses_features=True,
         ),
     ]

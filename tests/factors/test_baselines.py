@@ -155,8 +155,8 @@ def test_fitting_tells_every_round_and_changes_no_rating() -> None:
 
 def test_the_baselines_declare_what_they_give() -> None:
     declared = {model.name: model for model in cfplug_models()}
-    assert list(declared) == ["dot-product", "pmf", "mean", "bias"]
-    assert [declared[name].learns_by_gradient for name in declared] == [True, True, False, False]
+    assert list(declared) == ["dot-product", "pmf", "mean", "bias", "rlfm"]
+    assert [declared[name].learns_by_gradient for name in declared] == [True, True, False, False, False]
     assert [declared[name].gives for name in ("mean", "bias")] == [("terms",), ("biases", "terms", "vectors")]
     for name, functions in (("mean", (fit_mean, restore_mean)), ("bias", (fit_bias, restore_bias))):
         assert (declared[name].function("fit"), declared[name].function("restore")) == functions
