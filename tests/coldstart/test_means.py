@@ -118,7 +118,7 @@ def test_damping_pulls_towards_the_mean_of_all() -> None:
 
 
 def test_the_strategies_label_their_answers_as_means() -> None:
-    declared = {strategy.name: strategy for strategy in cfplug_cold_starts()}
+    declared = {strategy.name: strategy for strategy in cfplug_cold_starts() if not strategy.needs}
     assert {name: strategy.origin for name, strategy in declared.items()} == {
         "global-mean": "mean",
         "item-mean": "mean",

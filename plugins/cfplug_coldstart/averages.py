@@ -1,0 +1,82 @@
+"""Newcomers as average users or items: the mean of all vectors, or one real id that stands for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from attrs import field, frozen
+
+import cfplug
+from cfplug_coldstart.told import Told
+from cfplug_coldstart.traits import columns_of
+from cfplug_coldstart.warm import SIDES, Warm, in_ratings, means
+
+if TYPE_CHECKING:
+    from cfplug import Context, FittedModel, Newcomers, NoParams
+    from cfplug_coldstart import Representative
+
+
+def mean_embedding(params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context) -> cfplug.ByVectors:
+    """Every newcomer has the mean of the vectors of all warm ids."""
+    mean = means(fitted)
+    return cfplug.ByVectors(
+        fitted, newcomers, {side: np.tile(mean[side], (len(newcomers.table(side)), 1)) for side in SIDES}
+    )
+
+
+@frozen(eq=False)
+class StandIns(Told):
+    """Newcomers with the vectors of warm ids: `codes` has for each side whose, shape (n_newcomers,)."""
+
+    codes: dict[str, np.ndarray] = field(kw_only=True)
+
+    def ids(self, side: str) -> list[Any]:
+        """The id that stands for each newcomer of `side`, in the order of `newcomers.table(side)`."""
+        return self.by.fitted.catalogue.side(side).decode(self.codes[side])
+
+
+def representative(params: Representative, fitted: FittedModel, newcomers: Newcomers, context: Context) -> StandIns:
+    """Every newcomer has the vector of the id that stands for all warm ones, or for those of its group."""
+    grouped = columns_of(fitted, () if params.group is None else (params.group,), "group", roles=("category",))
+    codes, known = {}, {}
+    for side in SIDES:
+        column = next(iter(grouped[side]), None)
+        codes[side], known[side] = _of_groups(params, fitted, side, column, newcomers.table(side))
+    vectors = {side: fitted.vectors(side)[codes[side]] for side in SIDES}
+    return StandIns(cfplug.ByVectors(fitted, newcomers, vectors), known, codes=codes)
+
+
+def _of_groups(
+    params: Representative, fitted: FittedModel, side: str, column: str | None, newcomers: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray]:
+    """The code of each newcomer's representative, and whether it is that of a group, each of shape (n_newcomers,)."""
+    key = ("cfplug-coldstart representatives", side, column, params.least)
+    of_group = fitted.once(key, lambda: _representatives(fitted, side, column, params.least))
+    groups = [None] * len(newcomers) if column is None else newcomers[column].tolist()
+    codes = [of_group.get(group, of_group[None]) for group in groups]
+    known = [group is not None and group in of_group for group in groups]
+    return np.array(codes, dtype=np.int64), np.array(known, dtype=bool)
+
+
+def _representatives(fitted: FittedModel, side: str, column: str | None, least: int) -> dict[Any, int]:
+    """The code of the id that stands for each group with at least `least` warm ids; under None that of all."""
+    warm = Warm.of(fitted, side)
+    places = warm.vectors @ in_ratings(fitted, side)
+    found: dict[Any, int] = {None: int(warm.codes[medoid(places)])}
+    if column is None:
+        return found
+    groups = fitted.catalogue.metadata[side].table[column].iloc[warm.codes].reset_index(drop=True)
+    for group, rows in groups.groupby(groups).indices.items():
+        if len(rows) >= least:
+            found[group] = int(warm.codes[rows[medoid(places[rows])]])
+    return found
+
+
+def medoid(places: np.ndarray) -> int:
+    """Which of n points, shape (n, width), has the least mean squared distance to all; the first of equal ones.
+
+    sum_j |x - x_j|^2 = n |x - mean|^2 + a constant: it is the point that is nearest to their mean.
+    """
+    return int(((places - places.mean(axis=0)) ** 2).sum(axis=1).argmin())
