@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from attrs import frozen
+from attrs import field, frozen
 
 from cfplug.encoding import SIDES, UNKNOWN, Batch, Side
 from cfplug.errors import UnknownIdError
@@ -20,11 +20,13 @@ class ByVectors:
     """What a model that gives vectors says of pairs with newcomers, if these had `vectors`.
 
     `vectors` has for each side an array of shape (n_newcomers, width), in the order of `newcomers.table(side)`.
+    `learned` may have an array of shape (n_ids, width) for a side, in the place of what training learned of its ids.
     """
 
     fitted: FittedModel
     newcomers: Newcomers
     vectors: Mapping[Side, np.ndarray]
+    learned: Mapping[Side, np.ndarray] = field(factory=dict)
 
     def predict(self, pairs: pd.DataFrame) -> np.ndarray:
         """Ratings of shape (n,)."""
@@ -49,12 +51,12 @@ class ByVectors:
         codes = getattr(batch, side)
         warm = self.fitted.support.trained(side, codes)
         if warm.all():
-            return batch
+            return batch if side not in self.learned else batch.with_vectors(side, self.learned[side][codes])
         places = self.newcomers.places(side, pairs[side])
         lost = ~warm & (places == UNKNOWN)
         if lost.any():
             raise UnknownIdError(f"nothing is known of {side} {pairs[side].iloc[int(lost.argmax())]!r}")
-        learned = self.fitted.vectors(side)
+        learned = self.learned[side] if side in self.learned else self.fitted.vectors(side)
         rows = learned[codes.clip(min=0)]
         rows[~warm] = self.vectors[side][places[~warm]]
         features = [each for each in self.fitted.features or () if each.side == side and each.table is not None]

@@ -45,13 +45,27 @@ class Newcomers:
     def places(self, side: Side, ids: pd.Series[Any]) -> np.ndarray:
         """The row of each of `ids` in `table(side)`, int64 of shape (n,); -1 for whom is no newcomer."""
         rows = self._rows[side]
-        return np.fromiter((rows.get(_value(each), UNKNOWN) for each in ids), np.int64, len(ids))
+        codes, names = pd.factorize(ids)  # each name once; the code of a missing one is -1, the last
+        return np.array([*(rows.get(_value(each), UNKNOWN) for each in names), UNKNOWN], dtype=np.int64)[codes]
+
+    def rated_by(self, user: object) -> pd.Series[Any]:
+        """The items that `user` gave a rating, without those that were not seen."""
+        seen, name = self.ratings[self.ratings["rating"].notna()], _value(user)
+        items: pd.Series[Any] = seen["item"][np.array([_value(each) == name for each in seen["user"]], dtype=bool)]
+        return items
 
 
 def _value(name: object) -> object:
     """An id by value: 17, 17.0 and "17" are one."""
+    if isinstance(name, float):
+        return int(name) if name.is_integer() else name
     text = str(name).strip()
-    return int(text) if WHOLE.fullmatch(text) else int(name) if isinstance(name, float) else name
+    return int(text) if WHOLE.fullmatch(text) else name
+
+
+def _values(ids: pd.Series[Any]) -> pd.Series[Any]:
+    """Ids by value, each comparable with all others."""
+    return ids if pd.api.types.is_integer_dtype(ids.dtype) else ids.astype(object).map(_value)
 
 
 @frozen(eq=False)
@@ -69,7 +83,8 @@ class Acquaintance:
     def cold(self, side: Side, ids: pd.Series[Any]) -> pd.Series[Any]:
         """Those of `ids` that training never saw, each once."""
         ids = ids.drop_duplicates()
-        return ids[~self.trained(side, ids)]
+        cold = ids[~self.trained(side, ids)]
+        return cold[~_values(cold).duplicated()]
 
     def told(self, side: Side, ids: pd.Series[Any]) -> pd.DataFrame:
         """A table of `ids` with what the catalogue's metadata says of them."""
@@ -84,20 +99,29 @@ def introduced(
 
     Who is only in `ratings` is a newcomer too, of whom nothing else is known.
     """
+    tables = {side: _checked_table(known, side, table) for side, table in zip(SIDES, (users, items), strict=True)}
     given = _checked_ratings(known, _no_ratings() if ratings is None else ratings)
-    return Newcomers(_introduced(known, "user", users, given), _introduced(known, "item", items, given), given)
+    new = {side: _introduced(known, side, table, given) for side, table in tables.items()}
+    return Newcomers(new["user"], new["item"], given)
 
 
-def _introduced(known: Acquaintance, side: Side, table: pd.DataFrame | None, ratings: pd.DataFrame) -> pd.DataFrame:
+def _checked_table(known: Acquaintance, side: Side, table: pd.DataFrame | None) -> pd.DataFrame:
+    """The table with an id column in which each is new and stands once."""
     table = pd.DataFrame({side: []}) if table is None else table.reset_index(drop=True)
     if side not in table.columns:
         found = ", ".join(map(str, table.columns)) or "none"
-        raise DataError(f"newcomers need a column called {side}; found {found}{did_you_mean(side, table.columns)}")
+        guess = did_you_mean(side, map(str, table.columns))
+        raise DataError(f"newcomers need a column called {side}; found {found}{guess}")
     _check_new(known, side, table[side])
+    return table
+
+
+def _introduced(known: Acquaintance, side: Side, table: pd.DataFrame, ratings: pd.DataFrame) -> pd.DataFrame:
+    """Those of the table, then those that are only in the ratings, with what is known of them."""
     metadata = known.catalogue.metadata[side].read(table.drop(columns=side))
     new = pd.concat([table[[side]].astype(object), metadata], axis=1)
     only_rated = known.cold(side, ratings[side])
-    others = only_rated[~only_rated.isin(table[side])]
+    others = only_rated[~_values(only_rated).isin(set(_values(table[side])))]
     return new if others.empty else pd.concat([new, known.told(side, others)], ignore_index=True)
 
 
@@ -110,8 +134,9 @@ def _check_new(known: Acquaintance, side: Side, ids: pd.Series[Any]) -> None:
         raise DataError(
             f"{ids.iloc[row]!r} is no newcomer: training saw {count:,} ratings of this {side}", column=side, row=row
         )
-    if ids.duplicated().any():
-        row = int(ids.duplicated().to_numpy().argmax())
+    twice = _values(ids).duplicated().to_numpy()
+    if twice.any():
+        row = int(twice.argmax())
         raise DataError(f"{ids.iloc[row]!r} stands there twice", column=side, row=row)
 
 
@@ -120,7 +145,8 @@ def _checked_ratings(known: Acquaintance, ratings: pd.DataFrame) -> pd.DataFrame
     for name in RATINGS:
         if name not in ratings.columns:
             found = ", ".join(map(str, ratings.columns)) or "none"
-            raise DataError(f"ratings need a column called {name}; found {found}{did_you_mean(name, ratings.columns)}")
+            guess = did_you_mean(name, map(str, ratings.columns))
+            raise DataError(f"ratings need a column called {name}; found {found}{guess}")
     ratings = ratings.reset_index(drop=True).assign(rating=_numbers(ratings["rating"], known.scale))
     warm = {side: known.trained(side, ratings[side]) for side in SIDES}
     neither = ~(warm["user"] | warm["item"])
@@ -137,7 +163,7 @@ def _checked_ratings(known: Acquaintance, ratings: pd.DataFrame) -> pd.DataFrame
         raise DataError(
             f"training saw both user {user!r} and item {item!r}; of a newcomer's rating one is new", row=row
         )
-    twice = ratings.duplicated([*SIDES]).to_numpy()
+    twice = pd.DataFrame({side: _values(ratings[side]) for side in SIDES}).duplicated().to_numpy()
     if twice.any():
         raise DataError("this pair of user and item was rated before", row=int(twice.argmax()))
     return ratings
@@ -151,7 +177,7 @@ def _numbers(column: pd.Series[Any], scale: Scale | None) -> np.ndarray:
     wrong |= (numbers < low) | (numbers > high)
     if wrong.any():
         row = int(wrong.argmax())
-        value = column.iloc[row]
+        value = column.tolist()[row]
         raise DataError(
             f"must be a number from {low:g} to {high:g}, or missing for what was not seen; is {value!r}",
             column="rating",
