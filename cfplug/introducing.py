@@ -208,7 +208,7 @@ def _asked(model: FittedModel, interview: Interview, count: int) -> pd.DataFrame
 
     from cfplug.trials import conversation
 
-    items = [item for item, _ in conversation(interview, lambda item: None, count)]
+    items = [item for item, _ in conversation(model, interview, lambda item: None, count)]
     codes = model.catalogue.item.encode(pd.Series(items, dtype=object))
     return pd.DataFrame(
         {
@@ -268,11 +268,13 @@ def _summary(answers: Mapping[Any, float | None]) -> str:
 
 def _conversation(model: FittedModel, interview: Interview, most: int) -> dict[Any, float | None]:
     """The answers of the person at the terminal, until there are `most`, or they stop."""
+    from cfplug.trials import question
+
     vocabulary, answers = model.catalogue.item, dict[Any, float | None]()
     scale = model.scale
     low, high = (scale.low, scale.high) if scale else (float("-inf"), float("inf"))
     click.echo(f"Rate from {low:g} to {high:g}; press Enter for what you have not seen, {STOP} to stop.\n")
-    while len(answers) < most and (item := interview.next(answers)) is not None:
+    while len(answers) < most and (item := question(model, interview, answers)) is not None:
         label = vocabulary.label(vocabulary.find(item))
         answer = _answer(f"{len(answers) + 1}. {label}", low, high)
         if answer == STOP:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from attrs import field, frozen
 
-from cfplug.columns import as_numbers, as_times, floats, is_time, members, words
+from cfplug.columns import as_numbers, as_times, floats, in_utc, is_time, members, words
 from cfplug.dataset import Dataset
 from cfplug.errors import DataError, did_you_mean
 
@@ -21,7 +21,7 @@ USABLE = ("category", "number", "set", "time")
 class Metadata:
     """The usable columns of one side's table, a row for each id of the catalogue, and the role of each column.
 
-    A category is text, a number a float, a set a tuple of texts, a time a time; each may be missing.
+    A category is text, a number a float, a set a tuple of texts, a time one in UTC without a zone; each may be missing.
     """
 
     side: str
@@ -62,7 +62,7 @@ class Metadata:
         if role == "number":
             return self._number(name, column)
         if role == "time":
-            return as_times(column)
+            return in_utc(as_times(column))
         column = column.map(_members) if role == "set" else pd.Series(words(column), dtype=object, name=name)
         self._check_known(name, role, column)
         return column
@@ -70,6 +70,8 @@ class Metadata:
     def _number(self, name: str, column: pd.Series[Any]) -> pd.Series[Any]:
         column = as_numbers(column)
         numbers, known = floats(column), self.table[name].to_numpy(dtype=float)
+        if np.isnan(known).all():
+            return pd.Series(numbers, name=name)
         low, high = (float(end(known)) for end in (np.nanmin, np.nanmax))
         if low >= 0 and (numbers < 0).any():
             row = int((numbers < 0).argmax())
@@ -82,14 +84,14 @@ class Metadata:
         return pd.Series(numbers.clip(low, high), name=name)
 
     def _check_known(self, name: str, role: str, column: pd.Series[Any]) -> None:
-        known = sorted(set(_values(self.table[name], role)))
-        for row in range(len(column)):
-            for value in _values(column.iloc[[row]], role):
+        known = {value for each in _values(self.table[name], role) for value in each}
+        for row, values in enumerate(_values(column, role)):
+            for value in values:
                 if value not in known:
-                    guess = did_you_mean(value, known)
-                    some = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+                    there = sorted(known)
+                    some = (", ".join(there[:20]) or "none") + (", ..." if len(there) > 20 else "")
                     raise DataError(
-                        f"nobody has {value!r}{guess} (known are: {some})",
+                        f"nobody has {value!r}{did_you_mean(value, there)} (known are: {some})",
                         table=f"{self.side}s",
                         column=name,
                         row=row,
@@ -110,7 +112,7 @@ def _plain(column: pd.Series[Any], role: str) -> pd.Series[Any]:
     """The values of a column of a dataset, whatever type they had there."""
     column = column.reset_index(drop=True)
     if role == "time":
-        return column
+        return in_utc(column)
     if role == "number":
         return pd.Series(floats(column))
     values = [each or None for each in members(column)] if role == "set" else words(column)
@@ -119,14 +121,13 @@ def _plain(column: pd.Series[Any], role: str) -> pd.Series[Any]:
 
 def _members(cell: object) -> tuple[str, ...] | None:
     if isinstance(cell, str):
-        return tuple(part.strip() for part in cell.split("|") if part.strip())
-    return tuple(map(str, cell)) if isinstance(cell, tuple | list) else None
+        return tuple(part.strip() for part in cell.split("|") if part.strip()) or None
+    return (tuple(map(str, cell)) or None) if isinstance(cell, tuple | list) else None
 
 
-def _values(column: pd.Series[Any], role: str) -> list[str]:
-    if role == "set":
-        return [member for each in members(column) for member in each]
-    return [word for word in words(column) if word is not None]
+def _values(column: pd.Series[Any], role: str) -> list[tuple[str, ...]]:
+    """The categories or members in each cell."""
+    return members(column) if role == "set" else [() if word is None else (word,) for word in words(column)]
 
 
 def _listed(column: pd.Series[Any]) -> list[Any]:

@@ -217,12 +217,16 @@ class FittedModel:
             if not callable(getattr(adapted, "predict", None)):
                 raise PluginError(f"adapt gave {type(adapted).__name__}, which has no predict")
             rating = self._checked(adapted.predict(cold), len(cold), policy.name)
-            distribution, deviation, origin = (
-                of(cold) if callable(of := getattr(adapted, verb, None)) else None
-                for verb in (*(["distribution"] if whole else ["-"]), "deviation", "origins")
+            verbs = ("origins", "deviation", *(["distribution"] if whole else []))
+            own = {verb: of(cold) for verb in verbs if callable(of := getattr(adapted, verb, None))}
+            origin, deviation, distribution = (own.get(verb) for verb in ("origins", "deviation", "distribution"))
+            n, size = len(cold), (len(cold), len(self.levels))
+            return Predictions(
+                rating,
+                np.full(n, policy.origin, dtype=object) if origin is None else _words(origin, n, policy.name),
+                None if distribution is None else _sizes(distribution, size, "distribution", policy.name),
+                deviation=None if deviation is None else _sizes(deviation, (n,), "deviation", policy.name),
             )
-            origin = np.full(len(cold), policy.origin, dtype=object) if origin is None else origin
-            return Predictions(rating, origin, distribution, deviation=deviation)
         except Exception as error:
             error.add_note(f"while {policy.title or policy.name} answered for ids that training never saw")
             raise
@@ -286,9 +290,7 @@ class FittedModel:
 
     def _rated_by_newcomer(self, user: object, newcomers: Newcomers) -> np.ndarray:
         """The codes of the items of the catalogue that a newcomer has rated."""
-        given = newcomers.ratings[newcomers.ratings["rating"].notna()]
-        own = newcomers.places("user", given["user"]) == newcomers.places("user", pd.Series([user], dtype=object))[0]
-        codes = self.catalogue.item.encode(given["item"][own])
+        codes = self.catalogue.item.encode(newcomers.rated_by(user))
         known: np.ndarray = codes[codes != UNKNOWN]
         return known
 
@@ -455,6 +457,32 @@ class FittedModel:
             raise CapabilityError(f"{self.name} ({self.component}) has no {name}")
         found: Callable[[Side], np.ndarray] = getattr(self.predictor, name)
         return found
+
+
+def _words(origins: object, n: int, strategy: str) -> np.ndarray:
+    """The word that a strategy gives each of `n` predictions; PluginError for anything but text."""
+    words = np.asarray(origins, dtype=object)
+    if words.shape != (n,):
+        raise PluginError(f"{strategy}: asked for the origins of {n} ratings, it gave an array of shape {words.shape}")
+    wrong = [word for word in words.tolist() if not isinstance(word, str)]
+    if wrong:
+        raise PluginError(f"{strategy}: an origin is a word; it gave {wrong[0]!r}")
+    return words
+
+
+def _sizes(values: object, shape: tuple[int, ...], what: str, strategy: str) -> np.ndarray:
+    """The finite numbers of at least 0 that a strategy gives as `what` of its ratings; PluginError for others."""
+    sizes = np.asarray(values)
+    if sizes.shape != shape:
+        raise PluginError(
+            f"{strategy}: its {what} must have the shape {shape}; it gave an array of shape {sizes.shape}"
+        )
+    if sizes.dtype.kind not in "biuf":
+        raise PluginError(f"{strategy}: its {what} must be numbers; it gave an array of {sizes.dtype}")
+    wrong = int((~(np.isfinite(sizes) & (sizes >= 0))).sum())
+    if wrong:
+        raise PluginError(f"{strategy}: {wrong} of {sizes.size} numbers of its {what} are not finite or below 0")
+    return sizes
 
 
 def _moment(value: object) -> pd.Timestamp:

@@ -114,9 +114,13 @@ class Run:
         """The value that a claim is about; NaN where it was not measured."""
         if not claim.cold_start:
             return float(self.values(model, claim.metric, claim.part, claim.fold).mean())
-        tried = self.newcomers
-        of_model = (tried["model"] == model) & (tried["cold_start"] == claim.cold_start)
-        return float(tried[of_model & (tried["revealed"] == claim.revealed)]["rmse"].mean())
+        return float(self._tried(claim, model)["rmse"].mean())
+
+    def _tried(self, claim: Claim, model: str) -> pd.DataFrame:
+        """The row of a strategy on newcomers that a claim is about; none where that was not tried."""
+        rows = self.newcomers
+        of_model = (rows["model"] == model) & (rows["cold_start"] == claim.cold_start)
+        return rows[of_model & (rows["revealed"] == claim.revealed)]
 
     @property
     def claims_met(self) -> bool:
@@ -145,7 +149,10 @@ class Run:
             its_own = [claim for claim in claims if _key(claim) == key]
             rows += [(*measured, *_claim_cells(claim)) for claim in its_own] or [(*measured, "", "", "")]
         for claim in (each for each in self.claims() if each.claim.cold_start):
-            value = (_number(np.array([claim.value])), *([""] if ends else []))
+            value = (
+                _number(np.array([claim.value])),
+                *([_ends(self._tried(claim.claim, claim.model))] if ends else []),
+            )
             named = (claim.model, *([ALL_FOLDS] if folds else []), claim.claim.part, _on_newcomers(claim.claim))
             rows.append((*named, *value, *_claim_cells(claim)))
         seeds = len(self.recipe.seeds)
@@ -233,7 +240,7 @@ def _number(values: np.ndarray) -> str:
 
 def _ends(values: pd.DataFrame) -> str:
     """The interval of one value, in words; empty where there are several, or it is not known."""
-    if len(values) > 1 or values[["low", "high"]].isna().to_numpy().any():
+    if len(values) != 1 or values[["low", "high"]].isna().to_numpy().any():
         return ""
     low, high = values[["low", "high"]].to_numpy()[0]
     return f"{low:.4f} to {high:.4f}"

@@ -108,8 +108,8 @@ def _words(rows: pd.DataFrame, first: str, asking: frozenset[str]) -> Iterator[s
         asks = ", ".join(sorted(asking))
         yield f"These ask, and may hear that an item was not seen: {asks}. The others are told ratings of the newcomer."
     yield (
-        f"After {last} the best is {best['cold_start']}, with an RMSE of {best['rmse']:.4f}"
-        + (f", {best['gain']:.4f} below {first}." if best["cold_start"] != first else ".")
+        f"{f'After {last}' if last else 'With nothing revealed'} the best is {best['cold_start']}, with an RMSE of "
+        f"{best['rmse']:.4f}" + (f", {best['gain']:.4f} below {first}." if best["cold_start"] != first else ".")
     )
     for name, losing in rows[rows["floor_gain_high"] < 0].groupby("cold_start", sort=False):
         after = ", ".join(map(str, losing["revealed"]))
@@ -140,7 +140,17 @@ def _coverage(rows: pd.DataFrame) -> Table:
 
 
 def _chart(rows: pd.DataFrame) -> Chart:
+    if rows["revealed"].nunique() == 1:
+        return _beside(rows)
     counts, errors, names = (rows[name].tolist() for name in ("revealed", "rmse", "cold_start"))
     points = [(int(n), round(float(error), 4), name) for n, error, name in zip(counts, errors, names, strict=True)]
     columns = ("revealed", "RMSE", "strategy")
     return Chart("RMSE by revealed ratings", "line", columns, points, x="revealed", y="RMSE", color="strategy")
+
+
+def _beside(rows: pd.DataFrame) -> Chart:
+    """All strategies after the one number of revealed ratings that there is."""
+    cells = rows[["rmse", "low", "high"]].to_numpy(dtype=float).round(4).tolist()
+    points = [(name, *map(float, each)) for name, each in zip(rows["cold_start"], cells, strict=True)]
+    columns = ("strategy", "RMSE", "low", "high")
+    return Chart("RMSE by strategy", "interval", columns, points, x="RMSE", y="strategy", low="low", high="high")

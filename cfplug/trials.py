@@ -82,14 +82,15 @@ class Bench:
         wanted = np.zeros(len(self.pool), dtype=bool)
         for side in SIDES:
             wanted |= cold[side] & (self.pool.groupby(side).cumcount().to_numpy() < n)
-        return self.pool.loc[wanted & ~(cold["user"] & cold["item"])]
+        shown: pd.DataFrame = self.pool.loc[wanted & ~(cold["user"] & cold["item"])]
+        return shown
 
     def interviewed(self, interview: Interview, most: int) -> pd.DataFrame:
         """What each new user answers to the first `most` questions: user, item, rating (NaN: not seen), in order."""
         answers = [
             (user, item, np.nan if rating is None else rating)
             for user, known in self._known_to_users().items()
-            for item, rating in conversation(interview, known.get, most)
+            for item, rating in conversation(self.model, interview, known.get, most)
         ]
         return pd.DataFrame(answers, columns=["user", "item", "rating"])
 
@@ -122,17 +123,27 @@ class Bench:
         return rows.groupby("newcomer", sort=False).sum(skipna=False).reset_index()
 
 
+def question(model: FittedModel, interview: Interview, answers: Mapping[Any, float | None]) -> Any:
+    """The item to ask about next, None if there is none left.
+
+    PluginError for one that was asked about before, or that training never saw: its rating would say nothing.
+    """
+    item = interview.next(dict(answers))
+    if item is None:
+        return None
+    if item in answers:
+        raise PluginError(f"the interview asks about {item!r} again")
+    if not model.support.trained("item", model.catalogue.item.encode([item])).all():
+        raise PluginError(f"the interview asks about {item!r}, of which training saw no rating")
+    return item
+
+
 def conversation(
-    interview: Interview, answer: Callable[[Any], float | None], most: int
+    model: FittedModel, interview: Interview, answer: Callable[[Any], float | None], most: int
 ) -> Iterator[tuple[Any, float | None]]:
-    """At most `most` questions with their answers; PluginError for one that was asked before."""
+    """At most `most` questions with their answers, as `question` has them."""
     answers: dict[Any, float | None] = {}
-    while len(answers) < most:
-        item = interview.next(answers)
-        if item is None:
-            return
-        if item in answers:
-            raise PluginError(f"the interview asks about {item!r} again")
+    while len(answers) < most and (item := question(model, interview, answers)) is not None:
         answers[item] = answer(item)
         yield item, answers[item]
 
@@ -144,6 +155,8 @@ def tried(bench: Bench, use: Use, policy: Policy, reveal: Sequence[int], context
     asked = None
     if component.ask is not None and bench.side == "user":
         interview = component.function("ask")(use.params, model, context)
+        if not callable(getattr(interview, "next", None)):
+            raise PluginError(f"ask gave {type(interview).__name__}, which has no next")
         asked = bench.interviewed(interview, max(reveal))
     outcomes = []
     for n in reveal:

@@ -333,3 +333,40 @@ def test_a_component_without_parameters_has_an_empty_class_of_them() -> None:
     component: Any = DECLARED["metric"]
     assert component.params is NoParams
     assert component.params() == NoParams()
+
+
+# Strategies for newcomers
+
+
+def asks(params, fitted, context): ...
+
+
+def test_a_strategy_may_ask_and_say_how_sure_it_is() -> None:
+    plain = cfplug.ColdStart("toy", adapt="a:b")
+    assert (plain.ask, plain.gives, plain.needs, plain.origin) == (None, (), (), "mean")
+    asking = cfplug.ColdStart("toy", adapt="a:b", ask=asks, gives="deviation", needs="vectors")
+    assert (asking.gives, asking.needs) == (("deviation",), ("vectors",))
+    assert asking.function("ask") is asks
+    assert cfplug.ColdStart("toy", adapt="a:b", gives=["distribution", "deviation"]).gives == (
+        "distribution",
+        "deviation",
+    )
+    assert cfplug.Model("toy", build="a:b", gives=["vectors"]).gives == ("vectors",)
+
+
+def test_what_cannot_be_asked_is_told() -> None:
+    with pytest.raises(cfplug.PluginError) as caught:
+        cfplug.ColdStart("toy", adapt="a:b").function("ask")
+    assert str(caught.value) == "toy declares no ask"
+    with pytest.raises(cfplug.PluginError) as caught:
+        cfplug.ColdStart("toy", adapt="a:b", ask=lambda params, fitted, newcomers, context: None)
+    assert str(caught.value) == (
+        "ask: test_what_cannot_be_asked_is_told.<locals>.<lambda> takes (params, fitted, newcomers, context); "
+        "expected (params, fitted, context)"
+    )
+    with pytest.raises(ValueError, match=r"^gives: no capability called 'deviations'; did you mean deviation\?$"):
+        cfplug.ColdStart("toy", adapt="a:b", gives="deviations")
+    with pytest.raises(ValueError, match=r"^gives: no capability called 'vector'; did you mean vectors\?$"):
+        cfplug.Model("toy", build="a:b", gives="vector")
+    with pytest.raises(ValueError, match=r"^ask: must look like `package.module:function`; is 'questions'$"):
+        cfplug.ColdStart("toy", adapt="a:b", ask="questions")

@@ -406,3 +406,32 @@ def test_every_id_is_found_by_itself_whatever_the_labels(ids: list[Any], data: A
     labels = data.draw(st.lists(texts, min_size=len(ids), max_size=len(ids)))
     vocabulary = Vocabulary("item", tuple(ids), tuple(labels))
     assert [vocabulary.find(each) for each in ids] == list(range(len(ids)))
+
+
+# Vectors, and which ratings training saw
+
+
+def test_a_batch_brings_vectors_in_the_place_of_what_was_learned() -> None:
+    plain = Batch(np.array([0, 2]), np.array([1, 1]), {"hour": np.array([5, 6])})
+    assert plain.vector("user") is None
+    rows = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    batch = plain.with_vectors("user", rows).with_vectors("item", rows[:, :1])
+    assert (batch.vector("user").tolist(), batch.vector("item").tolist()) == (rows.tolist(), [[1.0], [4.0]])
+    assert batch.context["hour"].tolist() == [5, 6]
+    assert plain.vector("user") is None, "the batch that was asked stays as it is"
+    assert batch[np.array([1])].vector("user").tolist() == [[4.0, 5.0, 6.0]]
+    moved = batch.to("cpu")
+    assert str(moved.vector("user").dtype) == "torch.float32"
+    assert str(moved.context["hour"].dtype) == "torch.int64"
+
+
+@given(data=st.data())
+def test_the_catalogue_knows_which_of_its_ratings_are_those_of_a_batch(data: Any) -> None:
+    cells = st.tuples(st.integers(1, 4), st.integers(1, 7))
+    pairs = data.draw(st.lists(cells, min_size=1, max_size=15, unique=True))
+    rows = np.array(data.draw(st.lists(st.integers(0, len(pairs) - 1), max_size=9, unique=True)), dtype=np.int64)
+    ratings = pd.DataFrame(pairs, columns=["user", "item"]).assign(rating=1.0 * np.arange(len(pairs)))
+    catalogue = Catalogue.of(Dataset.build("drawn", ratings))
+    which = catalogue.which(catalogue.interactions(ratings, rows).batch)
+    assert which.shape == (len(pairs),)
+    assert sorted(catalogue.rated_rating[which].tolist()) == sorted(rows.tolist())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,3 +69,36 @@ def test_a_model_that_fits_itself_resolves_without_loss_and_train() -> None:
     mean, pmf = small().models
     assert set(mean.resolved()) == {"name", "use"}
     assert {"loss", "train"} < set(pmf.resolved())
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (
+            {"cold_start": "fold-in", "fold": "2"},
+            "cold_start: is measured on the valid part of all folds together; leave out fold and part",
+        ),
+        (
+            {"cold_start": "fold-in", "part": "test"},
+            "cold_start: is measured on the valid part of all folds together; leave out fold and part",
+        ),
+        ({"revealed": 3}, "revealed: needs cold_start, the name of the strategy"),
+    ],
+)
+def test_a_claim_on_newcomers_is_about_a_strategy_on_all_folds(more: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=r"^(cold_start|revealed): ") as caught:
+        Claim("rmse", at_most=1.0, **more)
+    assert str(caught.value) == told
+
+
+def test_strategies_on_newcomers_are_resolved_with_names_and_every_default() -> None:
+    recipe = parse_recipe(
+        f"{SMALL}cold_starts: [global-mean, {{use: item-mean, name: b}}]\nreveal: [2]\n", "small.yaml"
+    )
+    text = recipe.resolved()
+    assert (
+        "cold_starts:\n- name: global-mean\n  use: coldstart/global-mean\n- name: b\n  use: coldstart/item-mean\n"
+        in text
+    )
+    assert "damping: " in text
+    assert parse_recipe(text, "small.yaml").reveal == (2,)

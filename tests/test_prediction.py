@@ -1018,3 +1018,200 @@ def test_with_the_data_at_hand_time_and_context_of_other_ratings_tell_what_they_
     }
     assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(found.prediction, abs=1e-5)
     assert parts["user"].contribution == 0
+
+
+# Newcomers who are told of
+
+
+@frozen(eq=False)
+class Adapted:
+    """What a strategy may give: ratings, and what else a test wants it to say."""
+
+    rating: Any
+    more: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.more:
+            return lambda pairs: self.more[name]
+        raise AttributeError(name)
+
+    def predict(self, pairs: pd.DataFrame) -> Any:
+        return np.full(len(pairs), self.rating)
+
+
+def telling(model: FittedModel, rating: float = 3.5, **more: Any) -> FittedModel:
+    return evolve(model, policy=Policy("tells", "guess", lambda fitted, new: Adapted(rating, more)))
+
+
+FOUR = pairs_of([("new", 1), ("a", 1), ("c", 5), ("b", 3)])
+
+
+def test_a_strategy_may_say_where_each_answer_came_from_and_how_sure_it_is() -> None:
+    model = telling(story(), origins=["folded-in", "metadata"], deviation=[0.5, 0])
+    answer = model.answer(FOUR)
+    assert answer.origin.tolist() == ["folded-in", WARM, "metadata", WARM]
+    assert answer.deviation is not None
+    np.testing.assert_array_equal(answer.deviation, [0.5, np.nan, 0.0, np.nan])
+    some = answer.take(np.array([2, 0])).deviation
+    assert some is not None
+    assert some.tolist() == [0.0, 0.5]
+    assert model.predict(FOUR)["origin"].tolist() == answer.origin.tolist()
+
+
+def test_who_says_nothing_of_it_has_the_word_of_the_strategy_and_no_deviation() -> None:
+    answer = telling(story()).answer(FOUR)
+    assert answer.origin.tolist() == ["guess", WARM, "guess", WARM]
+    assert answer.deviation is None
+    assert answer.take(np.array([0])).deviation is None
+    assert telling(story(), deviation=None, origins=None).answer(FOUR).deviation is None
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"origins": ["x"]}, "tells: asked for the origins of 2 ratings, it gave an array of shape (1,)"),
+        ({"origins": "mean"}, "tells: asked for the origins of 2 ratings, it gave an array of shape ()"),
+        ({"origins": ["x", None]}, "tells: an origin is a word; it gave None"),
+        ({"deviation": [1.0]}, "tells: its deviation must have the shape (2,); it gave an array of shape (1,)"),
+        (
+            {"deviation": [[1.0, 1.0]]},
+            "tells: its deviation must have the shape (2,); it gave an array of shape (1, 2)",
+        ),
+        ({"deviation": ["1", "2"]}, "tells: its deviation must be numbers; it gave an array of <U1"),
+        ({"deviation": [1.0, -0.1]}, "tells: 1 of 2 numbers of its deviation are not finite or below 0"),
+        ({"deviation": [np.nan, np.inf]}, "tells: 2 of 2 numbers of its deviation are not finite or below 0"),
+    ],
+)
+def test_what_a_strategy_says_beside_ratings_is_checked(more: dict[str, Any], text: str) -> None:
+    with pytest.raises(PluginError) as caught:
+        telling(story(), **more).answer(FOUR)
+    assert str(caught.value) == text
+    assert caught.value.__notes__ == ["while tells answered for ids that training never saw"]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (np.ones((2, 2)), "tells: its distribution must have the shape (2, 3); it gave an array of shape (2, 2)"),
+        (-np.ones((2, 3)), "tells: 6 of 6 numbers of its distribution are not finite or below 0"),
+        (np.full((2, 3), "x"), "tells: its distribution must be numbers; it gave an array of <U1"),
+    ],
+)
+def test_a_strategys_distribution_is_checked(share: Any, text: str) -> None:
+    class Levels(Gives):
+        def predict(self, asked: Any) -> Any:
+            return np.full(len(asked), 2.0)
+
+        def distribution(self, asked: Any) -> Any:
+            return np.full((len(asked), 3), 1 / 3)
+
+    whole = evolve(story(), gives=("distribution",), levels=(1.0, 2.0, 3.0), predictor=Levels(None))
+    with pytest.raises(PluginError) as caught:
+        telling(whole, distribution=share).answer(FOUR)
+    assert str(caught.value) == text
+    sound = telling(whole, distribution=np.full((2, 3), 0.2)).answer(FOUR).distribution
+    assert sound is not None
+    assert sound[:, 0].tolist() == pytest.approx([0.2, 1 / 3, 0.2, 1 / 3])
+
+
+def test_what_is_told_of_newcomers_reaches_the_strategy_and_others_of_the_pairs_do_too() -> None:
+    seen: list[Newcomers] = []
+
+    def adapt(fitted: FittedModel, newcomers: Newcomers) -> Any:
+        seen.append(newcomers)
+        return Adapted(2.0, {})
+
+    model = evolve(story(), policy=Policy("spy", "guess", adapt))
+    told = model.newcomers(ratings=pairs_of([("new", 1), ("new", 3)]).assign(rating=[5.0, None]))
+    model.predict(FOUR, newcomers=told)
+    assert seen[0].users["user"].tolist() == ["new", "c"]
+    assert seen[0].items["item"].tolist() == [5]
+    assert seen[0].ratings["item"].tolist() == [1, 3]
+
+
+def test_what_a_newcomer_has_rated_is_not_recommended_again_but_what_was_not_seen_is() -> None:
+    model = telling(story())
+    told = model.newcomers(ratings=pairs_of([("new", 1), ("new", 3), ("other", 2)]).assign(rating=[5.0, None, 4.0]))
+    assert model.recommend("new", 4, newcomers=told)["item"].tolist() == [2, 3, 4, 5]
+    assert model.recommend("new", 5, newcomers=told, exclude_seen=False)["item"].tolist() == [1, 2, 3, 4, 5]
+    assert model.recommend("other", 4, newcomers=told)["item"].tolist() == [1, 3, 4, 5]
+
+
+def test_a_new_item_that_another_user_has_rated_is_still_recommended() -> None:
+    """Neither user is a newcomer; who rated what goes by the user's own id."""
+    model = telling(story())
+    told = model.newcomers(ratings=pairs_of([("b", 5)]).assign(rating=[4.0]))
+    assert 5 in model.recommend("a", 3, newcomers=told)["item"].tolist()
+    assert 5 not in model.recommend("b", 2, newcomers=told)["item"].tolist()
+
+
+def test_a_model_knows_from_which_ratings_it_learned() -> None:
+    one = story()
+    with pytest.raises(CapabilityError) as caught:
+        one.train  # noqa: B018
+    assert str(caught.value) == "bias (factors/bias) does not know from which ratings it learned"
+    rated = np.array([True, True, False, True, False])
+    train = evolve(one, support=evolve(one.support, rated=rated)).train
+    assert (train.batch.user.tolist(), train.batch.item.tolist()) == ([0, 0, 1], [0, 1, 2])
+    assert (train.rating.tolist(), train.n_users, train.n_items) == ([5.0, 4.0, 1.0], 3, 5)
+
+
+def test_what_all_newcomers_need_is_worked_out_once() -> None:
+    one, made = story(), []
+
+    def work() -> str:
+        made.append(1)
+        return "done"
+
+    again = evolve(one, policy=None)
+    assert [one.once("key", work), one.once("key", work), again.once("key", work)] == ["done"] * 3
+    assert len(made) == 1, "a model with another strategy is the same model"
+    one.once(("key", "user"), work)
+    assert len(made) == 2
+
+
+# Vectors
+
+
+@quick
+@given(data=drawn(), model=models, draw=st.data())
+def test_a_model_says_the_same_with_the_vectors_that_it_has_learned(data: Data, model: str, draw: Any) -> None:
+    one = evolve(fitted(data, model), gives=("vectors",))
+    codes = one.encoded(
+        pairs_of([(data.users[0], item) for item in data.items[:4]] + [(data.users[-1], data.items[0])])
+    )
+    plain = one.predictor.predict(codes)
+    for sides in (("user",), ("item",), ("user", "item")):
+        batch = codes
+        for side in sides:
+            batch = batch.with_vectors(side, one.vectors(side)[getattr(codes, side)])
+        np.testing.assert_allclose(one.predictor.predict(batch), plain, rtol=0, atol=1e-6)
+
+
+@quick
+@given(data=drawn(), model=models, side=st.sampled_from(["user", "item"]), seed=st.integers(0, 99))
+def test_slopes_are_those_of_small_steps(data: Data, model: str, side: str, seed: int) -> None:
+    one = evolve(fitted(data, model), gives=("vectors",))
+    codes = one.encoded(pairs_of([(user, data.items[0]) for user in data.users]))
+    vectors = np.random.default_rng(seed).normal(size=(len(codes), one.vectors(side).shape[1]))
+    rating, slopes = one.slopes(side, codes.with_vectors(side, vectors))
+    np.testing.assert_allclose(rating, one.predictor.predict(codes.with_vectors(side, vectors)), atol=1e-6)
+    assert slopes.shape == vectors.shape
+    for column in range(vectors.shape[1]):
+        moved = vectors.copy()
+        moved[:, column] += 1e-2
+        naive = (one.predictor.predict(codes.with_vectors(side, moved)) - rating) / 1e-2
+        np.testing.assert_allclose(slopes[:, column], naive, atol=2e-2)
+
+
+def test_vectors_are_a_copy_and_a_model_without_them_says_so() -> None:
+    one = evolve(story(model="pmf"), gives=("vectors",))
+    one.vectors("item")[:] = 0.0
+    assert one.vectors("item").any()
+    assert one.vectors("item").shape == (5, 6)
+    plain = story(model="pmf")
+    codes = plain.encoded(pairs_of([("a", 1)]))
+    for asked_for in (lambda: plain.vectors("user"), lambda: plain.slopes("user", codes)):
+        with pytest.raises(CapabilityError) as caught:
+            asked_for()
+        assert str(caught.value) == "pmf (factors/pmf) has no vectors"

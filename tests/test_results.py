@@ -16,6 +16,7 @@ from cfplug import CapabilityError, DataError
 from cfplug.progress import Quiet
 from cfplug.recipe import parse_recipe
 from cfplug.results import METRICS, Run, compared
+from cfplug.standings import COLUMNS as STANDINGS
 
 HEAD = """\
 data: synthetic
@@ -335,3 +336,66 @@ def test_a_run_and_its_models_show_themselves_in_a_few_lines(tmp_path: Path) -> 
     assert run.model._repr_html_() == f"<p>{run.model!r}</p>"
     assert repr(run) == str(run)
     assert str(run.path) in repr(run)
+
+
+# Claims on newcomers
+
+
+def on_newcomers(*rows: tuple[str, str, int, float, float, float]) -> pd.DataFrame:
+    """Standings with these models, strategies, numbers, errors and their intervals."""
+    columns = ["model", "cold_start", "revealed", "rmse", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).reindex(columns=list(STANDINGS))
+
+
+TRIED = "cold_starts: [global-mean, item-mean]\nreveal: [0, 5]\n"
+
+
+def test_a_claim_on_newcomers_is_about_the_rmse_of_its_strategy_and_number() -> None:
+    newcomers = on_newcomers(
+        ("offsets", "item-mean", 5, 9.0, 8.0, 10.0),
+        ("pmf", "global-mean", 5, 1.5, 1.4, 1.6),
+        ("pmf", "item-mean", 0, 1.25, 1.2, 1.3),
+        ("pmf", "item-mean", 5, 1.0, 0.9, 1.125),
+    )
+    claims = (
+        "claims:\n- {metric: rmse, model: pmf, cold_start: item-mean, revealed: 5, at_most: 1, source: a paper}\n"
+        "- {metric: rmse, model: pmf, cold_start: item-mean, at_most: 1}\n"
+    )
+    run = run_of(TRIED + claims, newcomers=newcomers)
+    assert [(each.value, each.met) for each in run.claims()] == [(1.0, True), (1.25, False)]
+    assert not run.claims_met
+    assert run.table().rows[-2:] == (
+        ("pmf", "valid", "rmse, item-mean after 5", "1.0000", "at most 1", "yes", "a paper"),
+        ("pmf", "valid", "rmse, item-mean after 0", "1.2500", "at most 1", "no", ""),
+    )
+
+
+def test_a_claim_on_newcomers_stands_beside_its_interval_and_all_folds() -> None:
+    newcomers = on_newcomers(("pmf", "item-mean", 5, 1.0, 0.9, 1.125))
+    rows = [("pmf", 42, fold, "valid", "mse", 0.5, 0.4, 0.6) for fold in ("1", "2")]
+    claim = "claims: [{metric: rmse, model: pmf, cold_start: item-mean, revealed: 5, at_most: 1}]\n"
+    table = run_of(TRIED + claim, rows, newcomers=newcomers).table()
+    assert dict(zip(table.columns, table.rows[-1], strict=True)) == {
+        "model": "pmf",
+        "fold": "all folds",
+        "part": "valid",
+        "metric": "rmse, item-mean after 5",
+        "measured": "1.0000",
+        "95 % interval": "0.9000 to 1.1250",
+        "claimed": "at most 1",
+        "met": "yes",
+        "source": "",
+    }
+
+
+def test_a_claim_on_newcomers_that_was_not_measured_is_not_met() -> None:
+    claim = "claims: [{metric: rmse, model: offsets, cold_start: item-mean, revealed: 5, at_most: 9}]\n"
+    run = run_of(TRIED + claim, newcomers=on_newcomers(("pmf", "item-mean", 5, 1.0, 0.9, 1.1)))
+    (measured_,) = run.claims()
+    assert np.isnan(measured_.value)
+    assert not run.claims_met
+
+
+def test_a_run_that_tried_nothing_on_newcomers_has_an_empty_table_of_them() -> None:
+    run = run_of()
+    assert (list(run.newcomers.columns), len(run.newcomers)) == (list(STANDINGS), 0)

@@ -23,12 +23,15 @@ import cfplug
 from cfplug import ArtifactError, RecipeError, runner, storage
 from cfplug.artifact import RunFolder, sha256, write_bytes
 from cfplug.discovery import Candidate, installed
+from cfplug.encoding import SIDES
 from cfplug.findings import csv_files
 from cfplug.progress import Quiet
 from cfplug.recipe import Recipe, parse_recipe
 from cfplug.registry import Registry, assemble
 from cfplug.results import Run
+from cfplug.standings import standings
 from cfplug.storage import INDEX, open_run, parquet
+from cfplug.trials import OUTCOMES
 
 RECIPE = """\
 title: ours
@@ -501,3 +504,82 @@ def test_an_answer_drawn_at_random_is_the_same_in_the_run_and_after_it(
     assert first["prediction"].nunique() == 3
     pd.testing.assert_frame_equal(made.model.predict(asked), first)
     pd.testing.assert_frame_equal(open_run(made.path).model.predict(asked), first)
+
+
+# Newcomers
+
+ON_NEWCOMERS = """\
+title: newcomers
+data: {use: synthetic, users: 31, items: 17, ratings: 300}
+split: {use: cold-users, folds: 3, support: 4}
+train: {epochs: 1, batch_size: 32}
+models: [{use: pmf, factors: 3}]
+unknown: item-mean
+cold_starts: [global-mean, mean-embedding]
+reveal: [0, 2]
+"""
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return cfplug.run(parse_recipe(ON_NEWCOMERS, "new.yaml"), out=tmp_path_factory.mktemp("new"), teller=Quiet())
+
+
+def test_how_newcomers_were_answered_comes_back(tried: Run) -> None:
+    assert {"newcomers.csv", "newcomers.parquet", "metadata.json"} <= files_of(tried.path)
+    opened = open_run(tried.path)
+    pd.testing.assert_frame_equal(opened.newcomers, tried.newcomers)
+    assert opened.newcomers["cold_start"].tolist() == ["global-mean"] * 2 + ["mean-embedding"] * 2
+    outcomes = storage.read_parquet((tried.path / "newcomers.parquet").read_bytes())
+    assert list(outcomes.columns) == list(OUTCOMES)
+    pd.testing.assert_frame_equal(standings(outcomes), tried.newcomers)
+    asked = outcomes[(outcomes["cold_start"] == "global-mean") & (outcomes["revealed"] == 0)]
+    assert asked["newcomer"].is_unique, "each user is new in one fold"
+    assert sorted(asked["fold"].unique()) == ["1", "2", "3"]
+
+
+def test_metadata_comes_back_and_newcomers_are_answered_as_in_the_run(tried: Run) -> None:
+    opened = open_run(tried.path)
+    users = pd.DataFrame({"user": [90, 91], "age": ["34", None]})
+    pairs = pd.DataFrame({"user": [90, 91, 92, 90], "item": [1, 2, 3, 55]})
+    for made, back in zip(tried.models, opened.models, strict=True):
+        for side in SIDES:
+            before, after = made.catalogue.metadata[side], back.catalogue.metadata[side]
+            assert (after.side, dict(after.roles)) == (before.side, dict(before.roles))
+            pd.testing.assert_frame_equal(after.table, before.table, check_dtype=False)
+            np.testing.assert_array_equal(back.vectors(side), made.vectors(side))
+        assert back.train.batch.user.tolist() == made.train.batch.user.tolist()
+        assert back.train.rating.tolist() == made.train.rating.tolist()
+        warm = made.catalogue.item.decode(np.flatnonzero(made.support.count["item"] > 0)[:2])
+        ratings = pd.DataFrame({"user": [90, 91], "item": warm, "rating": [5.0, None]})
+        answers = [
+            model.predict(pairs, newcomers=model.newcomers(users=users, ratings=ratings)) for model in (made, back)
+        ]
+        pd.testing.assert_frame_equal(*answers)
+        assert set(answers[0]["origin"]) == {"mean"}
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "newcomers.csv"])
+def test_what_is_known_of_newcomers_is_refused_where_it_was_changed(tried: Run, name: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tried.path, tmp_path / "copy"))
+    (folder / name).write_text((folder / name).read_text().replace("1", "2", 1))
+    with pytest.raises(ArtifactError) as caught:
+        open_run(folder)
+    assert str(caught.value) == refused(folder, name)
+
+
+def test_metadata_of_another_shape_is_a_damaged_file(tried: Run, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tried.path, tmp_path / "copy"))
+    text = json.dumps({"user": {"roles": {"age": "number"}, "columns": {"age": [1.0]}}, "item": {}})
+    (folder / "metadata.json").write_text(text)
+    index = json.loads((folder / "files.json").read_text())
+    (folder / "files.json").write_text(json.dumps({**index, "metadata.json": sha256(text.encode())}))
+    with pytest.raises(ArtifactError) as caught:
+        open_run(folder)
+    told = "is damaged: ValueError: a column has 1 values; there are 31 ids"
+    assert str(caught.value) == f"{folder / 'metadata.json'} {told}"
+
+
+def test_a_run_that_tried_nothing_on_newcomers_has_no_file_of_them(run: Run) -> None:
+    assert not {"newcomers.csv", "newcomers.parquet"} & files_of(run.path)
+    assert (list(open_run(run.path).newcomers.columns), len(run.newcomers)) == (list(run.newcomers.columns), 0)

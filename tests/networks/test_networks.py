@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from cfplug_losses import Mse, Ordinal
+from cfplug_losses.cumulative import ordinal
+from cfplug_losses.errors import squared
 from cfplug_networks import Layers, MiniNet, cfplug_models
 from cfplug_networks.inputs import Inputs
 from cfplug_networks.mini import mini_net
@@ -19,11 +23,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from cfplug import Batch, Dataset, Feature, Spec
+from cfplug import Batch, Dataset, Feature, Scale, Spec
 from cfplug.encoding import Catalogue
 from cfplug.features import Features
+from cfplug.predictors import NetworkPredictor
 from cfplug.selection import learn
 from cfplug.settings import FeatureChoice
+from cfplug.training import Scored
 
 quick = settings(max_examples=25, deadline=None)
 
@@ -439,3 +445,66 @@ def test_a_set_that_takes_the_place_may_be_wider_than_the_table() -> None:
     wide = np.pad(genres.table[batch.item.numpy()], ((0, 0), (0, 3)))  # type: ignore[index]
     swapped = Batch(batch.user, batch.item, {**batch.context, genres.name: torch.as_tensor(wide)})
     torch.testing.assert_close(network(swapped), network(batch))
+
+
+# Vectors in the place of embeddings
+
+
+def networks() -> dict[str, tuple[Any, Batch]]:
+    """Each network as an untrained predictor, with a batch of its pairs."""
+    torch.manual_seed(5)
+    _, features, batch = learned()
+    levels = Scale(1.0, 5.0, (1.0, 2.0, 3.0, 4.0, 5.0))
+    per_user = ordinal(Ordinal("per-user"), levels)
+    plain = batch_of(17)
+    drawn_numbers = Scored(embedding_nn(WIDE, SPEC), per_user, n_users=SPEC.n_users)
+    nn.init.normal_(drawn_numbers.personal.weight)
+    of = squared(Mse(None), levels)
+    return {
+        "embedding-nn": (Scored(embedding_nn(WIDE, SPEC), of), plain),
+        "mini-net": (Scored(mini_net(MiniNet(), SPEC), of), plain),
+        "tabular with features": (Scored(tabular(WIDE, Spec(5, 9, 1, features.each)), of), batch),
+        "embedding-nn, cut points per user": (drawn_numbers, plain),
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["embedding-nn", "mini-net", "tabular with features", "embedding-nn, cut points per user"]
+)
+@pytest.mark.parametrize("sides", [("user",), ("item",), ("user", "item")])
+def test_a_network_says_the_same_with_the_vectors_that_it_has_learned(name: str, sides: tuple[str, ...]) -> None:
+    scored, batch = networks()[name]
+    scored.eval()
+    given_ = batch
+    for side in sides:
+        given_ = given_.with_vectors(side, scored.vectors(side)[getattr(batch, side)])
+    assert torch.equal(scored(given_), scored(batch))
+    for side in sides:
+        other = given_.with_vectors(side, given_.vector(side) + 1.0)
+        assert not torch.allclose(scored(other), scored(batch)), "the vectors are looked at"
+
+
+@pytest.mark.parametrize(
+    "name", ["embedding-nn", "mini-net", "tabular with features", "embedding-nn, cut points per user"]
+)
+@pytest.mark.parametrize("side", ["user", "item"])
+def test_slopes_of_a_network_are_those_of_small_steps_in_double_precision(name: str, side: str) -> None:
+    scored, batch = networks()[name]
+    rows = scored.vectors(side)[getattr(batch, side)].detach()
+    rating, slopes = NetworkPredictor(scored, "cpu").slopes(side, batch.with_vectors(side, rows))
+    assert slopes.shape == rows.shape
+    doubled = copy.deepcopy(scored).double().eval()
+    batch = Batch(batch.user, batch.item, {key: _doubled(column) for key, column in batch.context.items()})
+    plain = doubled.head.decode(doubled(batch.with_vectors(side, rows.double()))).detach().numpy()
+    np.testing.assert_allclose(rating, plain, atol=1e-5)
+    for column in range(rows.shape[1]):
+        ends = []
+        for way in (1e-5, -1e-5):
+            moved = rows.double()
+            moved[:, column] += way
+            ends.append(doubled.head.decode(doubled(batch.with_vectors(side, moved))).detach().numpy())
+        np.testing.assert_allclose(slopes[:, column], (ends[0] - ends[1]) / 2e-5, atol=1e-4)
+
+
+def _doubled(column: Any) -> Any:
+    return column.double() if torch.is_floating_point(column) else column

@@ -23,6 +23,7 @@ metrics: [mae]
 unknown: global-mean
 device: cpu
 """
+NEWCOMERS = GRADIENT.replace("unknown: global-mean", "split: {use: cold-users, folds: 3, support: 3}")
 FITS_ITSELF = GRADIENT.replace("{use: pmf, factors: 3}", "mean").replace("train: {epochs: 1}\n", "")
 
 
@@ -245,6 +246,67 @@ CAUGHT = [
         "predict",
         "factors/pmf",
     ),
+    Caught(
+        "unknown",
+        "zoo-cold-starts/one-origin",
+        cfplug.PluginError,
+        "one-origin: asked for the origins of 4 ratings, it gave an array of shape ()",
+        "predict",
+        "factors/pmf",
+    ),
+    Caught(
+        "unknown",
+        "zoo-cold-starts/numbered-origins",
+        cfplug.PluginError,
+        "numbered-origins: an origin is a word; it gave 0",
+        "predict",
+        "factors/pmf",
+    ),
+    Caught(
+        "unknown",
+        "zoo-cold-starts/column-deviation",
+        cfplug.PluginError,
+        "column-deviation: its deviation must have the shape (4,); it gave an array of shape (4, 1)",
+        "predict",
+        "factors/pmf",
+    ),
+    Caught(
+        "unknown",
+        "zoo-cold-starts/negative-deviation",
+        cfplug.PluginError,
+        "negative-deviation: 2 of 4 numbers of its deviation are not finite or below 0",
+        "predict",
+        "factors/pmf",
+    ),
+    Caught(
+        "unknown",
+        "zoo-cold-starts/nan-deviation",
+        cfplug.PluginError,
+        "nan-deviation: 4 of 4 numbers of its deviation are not finite or below 0",
+        "predict",
+        "factors/pmf",
+    ),
+    Caught(
+        "cold_starts",
+        "zoo-cold-starts/repeating",
+        cfplug.PluginError,
+        "the interview asks about 1 again",
+        "cold-start",
+    ),
+    Caught(
+        "cold_starts",
+        "zoo-cold-starts/inventing",
+        cfplug.PluginError,
+        "the interview asks about 1000, of which training saw no rating",
+        "cold-start",
+    ),
+    Caught(
+        "cold_starts",
+        "zoo-cold-starts/speechless",
+        cfplug.PluginError,
+        "ask gave list, which has no next",
+        "cold-start",
+    ),
     # Analyzers
     Caught("analyzers", "zoo-analyzers/raising-analyzer", LookupError, "no item has a year", "analyze"),
     Caught(
@@ -322,6 +384,9 @@ CAUGHT = [
 ]
 
 
+LISTED = ("models", "metrics", "analyzers", "cold_starts")
+"""The keys of a recipe that name several components."""
+
 RAISED_BY_THE_COMPONENT = (OSError, IndexError, ArithmeticError, ZeroDivisionError, LookupError)
 """Errors of the specimens' own, which keep their tracebacks."""
 
@@ -342,9 +407,10 @@ def recipe_with(specimen: Caught, registry: Registry) -> str:
     kind = {"data": "source", "models": "model"}.get(specimen.key)
     component = registry.find(kind, specimen.name).component if kind else None
     fits = specimen.name == "zoo-analyzers/asking" or getattr(component, "fit", None) is not None
-    lines = (FITS_ITSELF if fits else GRADIENT).splitlines()
+    usual = NEWCOMERS if specimen.key == "cold_starts" else GRADIENT
+    lines = (FITS_ITSELF if fits else usual).splitlines()
     kept = [line for line in lines if not line.startswith(f"{specimen.key}:")]
-    listed = specimen.key in ("models", "metrics", "analyzers")
+    listed = specimen.key in LISTED
     value = f"[{specimen.name}]" if listed else specimen.name
     return "\n".join([*kept, *["#"] * (6 - len(kept)), f"{specimen.key}: {value}", ""])
 
@@ -352,7 +418,7 @@ def recipe_with(specimen: Caught, registry: Registry) -> str:
 def identity(specimen: Caught, recipe: Path) -> str:
     """The component, its plugin, and the place in the recipe that names it."""
     plugin = specimen.name.partition("/")[0]
-    column = len(f"{specimen.key}: ") + 1 + (specimen.key in ("models", "metrics", "analyzers"))
+    column = len(f"{specimen.key}: ") + 1 + (specimen.key in LISTED)
     return f"{specimen.name} of plugin {plugin} ({PARTS / plugin.replace('-', '_')}.py), {recipe}:7:{column}"
 
 
