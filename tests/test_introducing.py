@@ -126,7 +126,7 @@ def test_a_named_strategy_answers_and_its_word_is_the_origin(run: Path, ratings:
     (row,) = answer("predict", run, "--item", "3", "--ratings", ratings, "--cold-start", "item-mean")
     assert row["origin"] == "mean"
     code, text = told("predict", run, "--item", "3", "--ratings", ratings, "--cold-start", "item-meen")
-    assert code == 1
+    assert code == 2
     assert 'no cold-start called "item-meen"; did you mean item-mean?' in text
 
 

@@ -16,20 +16,13 @@ import numpy as np
 from attrs import frozen
 
 import cfplug
-from cfplug_coldstart.posterior import Posterior, blocks, moved, posterior
+from cfplug_coldstart.doubt import Doubt, affordable
+from cfplug_coldstart.expectation import Ratings, State, em, expectation
+from cfplug_coldstart.posterior import Posterior, posterior
 from cfplug_coldstart.warm import other
 
 if TYPE_CHECKING:
     from cfplug import Batch, FittedModel
-
-ROUNDS = 5
-"""Rounds of EM, from the spread of the trained vectors: many more would fit where these are overfitted."""
-
-POOLED = 50.0
-"""Ratings' worth of the mean noise in the noise of each id of the other side."""
-
-LEANING = 100.0
-"""An id with n ratings weighs n / (n + 100) in the mean: those with many are asked about more often."""
 
 
 @frozen(eq=False)
@@ -64,20 +57,49 @@ def population(
     a model that looks at more of a rating than its user and item: its training ratings are not kept with that.
     """
     own, train = fitted.vectors(side), _train(fitted)
+    warm = np.unique(getattr(train, side))
+    prior = np.tile(own[warm].mean(axis=0), (len(own), 1)) if prior is None else np.asarray(prior, dtype=np.float64)
+    doubt = _doubt(fitted, side, prior[warm].mean(axis=0)) if others is None else None
+    return _population(fitted, side, prior, others, doubt)
+
+
+def _population(
+    fitted: FittedModel, side: str, prior: np.ndarray, others: np.ndarray | None, doubt: Doubt | None
+) -> Population:
+    """The same, where the other side is certain if there is no `doubt`."""
+    own, train = fitted.vectors(side), _train(fitted)
     rows, codes = (getattr(train, each) for each in (side, other(side)))
     warm = np.unique(rows)
-    learned = own[warm]
-    prior = np.tile(learned.mean(axis=0), (len(own), 1)) if prior is None else np.asarray(prior, dtype=np.float64)
     mean = prior[warm].mean(axis=0)
     residual = fitted.train.rating - fitted.predictor.predict(placed(train, side, prior[rows], others))
-    ratings = _Ratings(rows, codes, residual, _slopes(fitted, side, mean, others))
-    state = _em(ratings, _start(learned, ratings))
+    slopes = _slopes(fitted, side, mean, others)
+    ratings = Ratings(rows, codes, residual, slopes, doubt or Doubt.none(*slopes.shape))
+    state = em(ratings, _start(own[warm], ratings))
     vectors = prior + state.shift
-    vectors[warm] = prior[warm] + _expectation(ratings, state).vectors[warm]
+    vectors[warm] = prior[warm] + expectation(ratings, state).means
     slopes = _slopes(fitted, side, mean + state.shift, others)
     return Population(
         side, mean + state.shift, slopes, state.noise, state.cov, prior + state.shift, vectors, state.shift, others
     )
+
+
+def _doubt(fitted: FittedModel, side: str, mean: np.ndarray) -> Doubt | None:
+    """How unsure the trained vectors of the other side are; None where that would take too much memory."""
+    partner = other(side)
+    others = fitted.vectors(partner)
+    if not affordable(len(others), len(mean), others.shape[1]):
+        return None
+    covs = fitted.once(("cfplug-coldstart doubt", partner), lambda: _covs(fitted, partner))
+    return Doubt.of(fitted, side, mean, covs)
+
+
+def _covs(fitted: FittedModel, side: str) -> np.ndarray:
+    """Posterior covariances of the vectors of `side`, shape (n_ids, width, width), the other side being certain."""
+    own, train = fitted.vectors(side), _train(fitted)
+    rows, codes = (getattr(train, each) for each in (side, other(side)))
+    prior = np.tile(own[np.unique(rows)].mean(axis=0), (len(own), 1))
+    known = _population(fitted, side, prior, None, None)
+    return posterior(known, known.prior, rows, codes, np.zeros(len(rows))).cov
 
 
 def refold(fitted: FittedModel, side: str, vectors: np.ndarray) -> np.ndarray:
@@ -121,73 +143,12 @@ def _slopes(fitted: FittedModel, side: str, vector: np.ndarray, others: np.ndarr
     return fitted.slopes(side, batch)[1]
 
 
-@frozen(eq=False)
-class _Ratings:
-    """Training ratings as residuals: of which id, with which other (m,) each, and the slope of each other."""
-
-    rows: np.ndarray
-    others: np.ndarray
-    residual: np.ndarray
-    slopes: np.ndarray
-
-
-@frozen(eq=False)
-class _State:
-    """What EM improves: the mean `shift` of vectors from their prior, their covariance, the noise of each other id."""
-
-    shift: np.ndarray
-    cov: np.ndarray
-    noise: np.ndarray
-
-
-@frozen(eq=False)
-class _Moments:
-    """Posterior means of vectors less their prior; the sum of their covariances; squared errors by other id."""
-
-    vectors: np.ndarray
-    covs: np.ndarray
-    errors: np.ndarray
-
-
-def _start(learned: np.ndarray, ratings: _Ratings) -> _State:
+def _start(learned: np.ndarray, ratings: Ratings) -> State:
     """The spread of the trained vectors, a little wider, so that no direction is ruled out."""
     width = learned.shape[1]
     spread = np.cov(learned.T).reshape(width, width) if len(learned) > 1 else np.eye(width)
     cov = spread + (0.01 * np.trace(spread) / width + 1e-6) * np.eye(width)
-    return _State(np.zeros(width), cov, np.full(len(ratings.slopes), np.mean(ratings.residual**2) + 1e-6))
-
-
-def _em(ratings: _Ratings, state: _State) -> _State:
-    count = np.bincount(ratings.others, minlength=len(ratings.slopes))
-    warm, given = np.unique(ratings.rows, return_counts=True)
-    weight = given / (given + LEANING)
-    for _ in range(ROUNDS):
-        found = _expectation(ratings, state)
-        own = found.vectors[warm]
-        shift = np.average(own, axis=0, weights=weight)
-        apart = own - shift
-        cov = (apart.T @ apart + found.covs) / len(warm)
-        mean = found.errors.sum() / len(ratings.rows)
-        noise = (found.errors + POOLED * mean) / (count + POOLED)
-        state = _State(shift, cov + 1e-9 * np.trace(cov) * np.eye(len(cov)), np.maximum(noise, 1e-9))
-    return state
-
-
-def _expectation(ratings: _Ratings, state: _State) -> _Moments:
-    """What each id's ratings say of its vector if the population is `state`."""
-    width, scale = len(state.shift), np.sqrt(state.noise)
-    vectors, covs = np.tile(state.shift, (ratings.rows.max() + 1, 1)), np.zeros((width, width))
-    errors = np.zeros(len(scale))
-    residual = ratings.residual - (ratings.slopes @ state.shift)[ratings.others]
-    for block in blocks(ratings.rows, ratings.others, residual, ratings.slopes / scale[:, None], scale):
-        gain = block.gain(state.cov)
-        step, cov = moved(gain, block.residual), block.posterior_cov(gain, state.cov)
-        vectors[block.rows] += step
-        covs += cov.sum(axis=0)
-        left = block.residual - (block.slopes @ step[:, :, None])[:, :, 0]
-        squares = left**2 + ((block.slopes @ cov) * block.slopes).sum(axis=2)
-        errors += np.bincount(block.others.ravel(), squares.ravel(), len(scale))
-    return _Moments(vectors, covs, errors * state.noise)
+    return State(np.zeros(width), cov, np.full(len(ratings.slopes), np.mean(ratings.residual**2) + 1e-6))
 
 
 __all__ = ["Population", "Posterior", "expected", "placed", "population", "posterior", "refold"]

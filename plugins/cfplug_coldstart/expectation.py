@@ -1,0 +1,130 @@
+"""EM for vectors of which ratings are linear: random-effects regression (Laird and Ware, Biometrics 1982).
+
+    r = J_other d + e,    d ~ N(shift, S),    e ~ N(0, s2_other)
+
+for the distance d of a vector from what is expected of it. Each round takes the posterior of every d, then the shift, S
+and s2 that fit these best. Where the other side is in doubt, its variance is part of the expected squared error.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from cfplug_coldstart.doubt import Doubt
+
+ROUNDS = 10
+
+POOLED = 50.0
+"""Ratings' worth of the mean noise in the noise of each id of the other side."""
+
+LEANING = 100.0
+"""An id with n ratings weighs n / (n + 100) in the shift: those with many are asked about more often."""
+
+CELLS = 4_000_000
+"""Numbers of second moments that are held at once: 32 MB."""
+
+
+@frozen(eq=False)
+class State:
+    """What EM improves: the `shift` (width,), the covariance S (width, width), the noise s2 (n_others,)."""
+
+    shift: np.ndarray
+    cov: np.ndarray
+    noise: np.ndarray
+
+
+@frozen(eq=False)
+class Ratings:
+    """Training ratings as residuals: of which id, with which other (m,) each; slopes (n_others, width) and doubt."""
+
+    rows: np.ndarray
+    others: np.ndarray
+    residual: np.ndarray
+    slopes: np.ndarray
+    doubt: Doubt
+
+    @functools.cached_property
+    def warm(self) -> np.ndarray:
+        """The ids that have ratings, rising."""
+        return np.unique(self.rows)
+
+    def table(self, values: np.ndarray) -> Any:
+        """`values` (m,) as a sparse table of warm ids by others."""
+        from scipy import sparse
+
+        shape = (len(self.warm), len(self.slopes))
+        places = np.searchsorted(self.warm, self.rows)
+        return sparse.csr_array(sparse.coo_array((values, (places, self.others)), shape=shape))
+
+    @functools.cached_property
+    def seen(self) -> Any:
+        return self.table(np.ones(len(self.rows)))
+
+    @functools.cached_property
+    def values(self) -> Any:
+        return self.table(self.residual)
+
+    @functools.cached_property
+    def moments(self) -> np.ndarray:
+        """J J' + what doubt adds, shape (n_others, width x width)."""
+        moments = self.slopes[:, :, None] * self.slopes[:, None, :] + self.doubt.curved
+        return np.asarray(moments.reshape(len(self.slopes), -1))
+
+
+@frozen(eq=False)
+class Moments:
+    """Posterior means of d (n_warm, width), the sum of their covariances, expected squared errors by other id."""
+
+    means: np.ndarray
+    covs: np.ndarray
+    errors: np.ndarray
+
+
+def em(ratings: Ratings, state: State) -> State:
+    """The state after ROUNDS rounds from `state`."""
+    count = np.asarray(ratings.seen.sum(axis=0))
+    given = np.asarray(ratings.seen.sum(axis=1))
+    for _ in range(ROUNDS):
+        found = expectation(ratings, state)
+        shift = np.average(found.means, axis=0, weights=given / (given + LEANING))
+        apart = found.means - shift
+        cov = (apart.T @ apart + found.covs) / len(apart)
+        mean = found.errors.sum() / len(ratings.rows)
+        noise = (found.errors + POOLED * mean) / (count + POOLED)
+        state = State(shift, cov + 1e-9 * np.trace(cov) * np.eye(len(cov)), np.maximum(noise, 1e-9))
+    return state
+
+
+def expectation(ratings: Ratings, state: State) -> Moments:
+    """What the ratings say of every d if the population is `state`."""
+    doubt, width = ratings.doubt, len(state.shift)
+    means, covs = np.empty((len(ratings.warm), width)), np.zeros((width, width))
+    met = np.zeros(ratings.moments.shape)  # sums of E[d d'] over the ratings of each other id
+    for rows, mean, cov in _posteriors(ratings, state):
+        means[rows] = mean
+        covs += cov.sum(axis=0)
+        second = mean[:, :, None] * mean[:, None, :] + cov
+        met += ratings.seen[rows].T @ second.reshape(len(mean), -1)
+    errors = (ratings.values * ratings.values).sum(axis=0) + (met * ratings.moments).sum(axis=1)
+    errors -= 2 * ((ratings.values.T @ means) * ratings.slopes).sum(axis=1)
+    errors += 2 * ((ratings.seen.T @ means) * doubt.across).sum(axis=1) + doubt.along * ratings.seen.sum(axis=0)
+    return Moments(means, covs, np.maximum(errors, 0))
+
+
+def _posteriors(ratings: Ratings, state: State) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Means (b, width) and covariances (b, width, width) of some warm ids after the other."""
+    width, weight = len(state.shift), 1 / state.noise[:, None]
+    inverse = np.linalg.inv(state.cov)
+    step = max(1, CELLS // width**2)
+    for start in range(0, len(ratings.warm), step):
+        rows = slice(start, start + step)
+        seen = ratings.seen[rows]
+        precision = (seen @ (ratings.moments * weight)).reshape(-1, width, width) + inverse
+        pull = ratings.values[rows] @ (ratings.slopes * weight) - seen @ (ratings.doubt.across * weight)
+        cov = np.linalg.inv(precision)
+        yield rows, (cov @ (pull + inverse @ state.shift)[:, :, None])[:, :, 0], cov
