@@ -54,6 +54,7 @@ benchmark:
 	.venv-benchmark/bin/python benchmarks/startup.py
 	.venv-benchmark/bin/python benchmarks/memory.py
 	.venv-benchmark/bin/python benchmarks/page.py
+	.venv-benchmark/bin/python benchmarks/fold_in.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -142,10 +142,27 @@ def _coverage(rows: pd.DataFrame) -> Table:
 def _chart(rows: pd.DataFrame) -> Chart:
     if rows["revealed"].nunique() == 1:
         return _beside(rows)
+    rows, note = _near(rows)
     counts, errors, names = (rows[name].tolist() for name in ("revealed", "rmse", "cold_start"))
     points = [(int(n), round(float(error), 4), name) for n, error, name in zip(counts, errors, names, strict=True)]
     columns = ("revealed", "RMSE", "strategy")
-    return Chart("RMSE by revealed ratings", "line", columns, points, x="revealed", y="RMSE", color="strategy")
+    title = "RMSE by revealed ratings"
+    return Chart(title, "line", columns, points, x="revealed", y="RMSE", color="strategy", note=note)
+
+
+def _near(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Those that are anywhere better than the mean of all ratings, if two are, and a word on the others.
+
+    Beside a constant that is far off the others would all look alike.
+    """
+    best = rows.groupby("cold_start", sort=False)["floor_gain"].max()
+    far = [name for name, gain in best.items() if gain <= 0]
+    if not far or len(best) - len(far) < 2:
+        return rows, ""
+    left_out = rows[rows["cold_start"].isin(far)]["rmse"]
+    names = ", ".join(map(str, far))
+    note = f"Left out, since they are no better than the mean of all ratings: {names} (RMSE from {left_out.min():.3f})."
+    return rows[~rows["cold_start"].isin(far)], note
 
 
 def _beside(rows: pd.DataFrame) -> Chart:

@@ -128,6 +128,8 @@ def test_these_are_all_the_commands_in_the_order_of_work() -> None:
         "explain",
         "compare",
         "report",
+        "questions",
+        "newcomer",
     ]
     shown = call("--help").stdout
     places = [shown.index(f" {name} ") for name in ("run", "resume", "check", "recipes", "list", "data", "recommend")]
@@ -166,7 +168,9 @@ def test_list_shows_the_components_of_a_kind_in_the_singular_and_the_plural() ->
     } in plural
     shown = call("list", "cold-starts").stdout
     assert shown.startswith("name ")
-    assert "global-mean  coldstart  The mean of the training ratings, for every pair with a newcomer.\n" in shown
+    assert re.search(
+        r"global-mean +coldstart +The mean of the training ratings, for every pair with a newcomer.\n", shown
+    )
 
 
 def test_an_unknown_kind_is_told_with_the_nearest_one_and_all_of_them() -> None:
@@ -204,7 +208,7 @@ def test_describe_tells_what_must_be_given_what_a_model_gives_and_what_takes_not
     (ratings, *_), shown = answer("describe", "source", "csv"), call("describe", "source", "csv").stdout  # type: ignore[misc]
     assert (ratings["required"], ratings["default"]) == (True, None)
     assert "\nratings          (needed)  a path " in shown
-    assert "It gives embeddings, biases, terms.\n" in call("describe", "model", "pmf").stdout
+    assert "It gives embeddings, biases, terms, vectors.\n" in call("describe", "model", "pmf").stdout
     assert call("describe", "metric", "mae").stdout == (
         "metrics/mae: Mean absolute error.\n\n1/n · Σ |r̂ - r|\n\nLower is better. Unit: rating points.\n\n"
         "It takes no parameters.\n"
@@ -227,7 +231,7 @@ def test_plugins_shows_where_each_comes_from_and_whether_it_works() -> None:
     states = {row["name"]: row["state"] for row in rows}
     assert (states["factors"], states["leaves"], states["twice"]) == ("ok", "broken", "broken")
     (factors,) = (row for row in rows if row["name"] == "factors")
-    assert (factors["distribution"], factors["components"], factors["why"]) == ("cfplug", 4, "")
+    assert (factors["distribution"], factors["components"], factors["why"]) == ("cfplug", 5, "")
 
 
 def test_a_broken_plugin_is_mentioned_in_one_line_by_what_it_does_not_concern(tmp_path: Path) -> None:
@@ -749,7 +753,8 @@ def test_recommend_labels_what_it_says_to_a_user_whom_training_never_saw(run: Pa
 
 
 def test_recommend_needs_a_user_and_at_least_one_item(run: Path) -> None:
-    assert usage_error(call("recommend", run)) == "Missing option '--user'."
+    told = "give --user, or tell of somebody new with --ratings or --metadata"
+    assert usage_error(call("recommend", run)) == told
     assert usage_error(call("recommend", run, "--user", "1", "-n", "0")) == (
         "Invalid value for '-n': 0 is not in the range x>=1."
     )
