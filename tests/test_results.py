@@ -330,8 +330,8 @@ def test_a_run_and_its_models_show_themselves_in_a_few_lines(tmp_path: Path) -> 
     run = cfplug.run(recipe, out=tmp_path / "runs", teller=Quiet())
     users, items = (int((run.model.support.count[side] > 0).sum()) for side in ("user", "item"))
     assert repr(run.model) == (
-        f"bias (factors/bias, seed 42): trained on {users} users and {items} items, gives biases and terms and vectors; "
-        "unknown ids: item-mean"
+        f"bias (factors/bias, seed 42): trained on {users} users and {items} items, gives biases and terms and "
+        "vectors; unknown ids: item-mean"
     )
     assert run.model._repr_html_() == f"<p>{run.model!r}</p>"
     assert repr(run) == str(run)

@@ -2,7 +2,7 @@
 
 A user's taste is read off items whose own vectors were learned from a few ratings. Taken as certain, these make users
 seem more different than they are: the spread of users then grows with every round of EM, and ratings are believed too
-much. With the vector t of the other id ~ N(., C), a rating that is linear in t with slope K(v) = K + B (v - m) varies by
+much. With the vector t of the other id ~ N(., C), a rating linear in t with slope K(v) = K + B (v - m) varies by
 K(v)' C K(v): the second moment that variational Bayes adds (Lim and Teh, KDD Cup 2007), here from the posterior
 covariance of t given the vectors of this side.
 """
