@@ -77,9 +77,6 @@ class Interview:
     answerable: float = cfplug.param(
         1.0, above=0, at_most=1, help="share of what a newcomer has seen to which there is an answer"
     )
-    tastes: float = cfplug.param(
-        0.75, at_least=0, at_most=1, help="share that counts of what answers say of a newcomer's tastes"
-    )
     prior: str = cfplug.param(
         "metadata", choices=["metadata", "mean"], help="what is expected of a newcomer without answers"
     )

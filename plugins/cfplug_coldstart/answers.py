@@ -94,19 +94,6 @@ def believed(joint: Joint, answers: Answers) -> Belief:
     return Belief(gain @ found, joint.cov[:, :width] - gain @ cross[:width].T, variance)
 
 
-def tempered(fitted: FittedModel, slopes: np.ndarray, tastes: float) -> np.ndarray:
-    """What counts of a move of a vector, (width, width): all that it changes alike, and the share `tastes` of the rest.
-
-    A move v changes the mean rating by c = <mean J, v>; a is the direction in which all ratings change alike, the
-    solution of J a = 1 by least squares: c a + tastes (v - c a). What a model learned of items fits the noise of warm
-    users' ratings too, so that newcomers' tastes come out too strong: on MovieLens 100K least squares gives 0.73.
-    """
-    count = fitted.support.count["item"] / fitted.support.count["item"].sum()
-    mean = count @ slopes
-    alike = np.linalg.pinv((slopes.T * count) @ slopes, rcond=1e-9) @ mean
-    return np.asarray(tastes * np.eye(len(mean)) + (1 - tastes) * np.outer(alike, mean))
-
-
 def most_rated(fitted: FittedModel, n: int) -> np.ndarray:
     """The codes of the `n` items with the most training ratings, those with most first; of equal ones the first."""
     count = fitted.support.count["item"]

@@ -12,7 +12,7 @@ from attrs import frozen
 
 import cfplug
 from cfplug_coldstart import FoldIn
-from cfplug_coldstart.answers import Answers, Joint, believed, joint, most_rated, tempered
+from cfplug_coldstart.answers import Answers, Joint, believed, joint, most_rated
 from cfplug_coldstart.choice import by_variance, gains, greedy, importance
 from cfplug_coldstart.fold_in import Folded, Learned, Side, fold_in, learned_of
 from cfplug_coldstart.warm import ratings_at
@@ -28,7 +28,7 @@ class Guide:
 
     `order` (m,) are the places of the candidates in the order in which they are asked; None where that depends on the
     answers. `weight` (width, width) is how much an error in the vector matters. `base` (n_items,) are the ratings of a
-    user of whom nothing is known. `counts` (width, width) is what counts of a move of the vector.
+    user of whom nothing is known.
     """
 
     learned: Learned
@@ -36,7 +36,6 @@ class Guide:
     order: np.ndarray | None
     weight: np.ndarray
     base: np.ndarray
-    counts: np.ndarray
 
 
 @frozen(eq=False)
@@ -109,7 +108,7 @@ def _interviewed(guide: Guide, fitted: FittedModel, newcomers: Newcomers) -> Sid
         own = rows == row
         answers = _answers(guide.joint, items[own], residual[own])
         belief = believed(guide.joint, answers)
-        mean[row] += guide.counts @ belief.moved[:width]
+        mean[row] += belief.moved[:width]
         cov[row] = belief.cov[:width]
         answered[row] = len(answers.items) > 0 or (guide.joint.evidence and len(answers.places) > 0)
     return Side(guide.learned, Interviewed(mean, cov), told, answered)
@@ -150,8 +149,7 @@ def _learn(params: Interview, fitted: FittedModel) -> Guide:
     both = joint(fitted, population, items, params.answerable, evidence=params.not_seen)
     weight = importance(fitted, population.slopes)
     base, _ = ratings_at(fitted, "user", population.mean + both.shift)
-    counts = tempered(fitted, population.slopes, params.tastes)
-    return Guide(known, both, _order(params.choose, fitted, both, weight), weight, base, counts)
+    return Guide(known, both, _order(params.choose, fitted, both, weight), weight, base)
 
 
 def _order(choose: str, fitted: FittedModel, both: Joint, weight: np.ndarray) -> np.ndarray | None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_coldstart import FoldIn, Interview
-from cfplug_coldstart.answers import KEPT, SURE, Answers, Belief, Joint, believed, joint, most_rated, tempered
+from cfplug_coldstart.answers import KEPT, SURE, Answers, Belief, Joint, believed, joint, most_rated
 from cfplug_coldstart.choice import ROUGH, UNSURE, by_variance, gains, greedy, importance
 from cfplug_coldstart.fold_in import fold_in, learned_of
 from cfplug_coldstart.interview import ask, interview
@@ -299,7 +299,7 @@ def test_with_ratings_alone_as_evidence_it_is_fold_in(
     for new in (("user",), ("item",), ("user", "item")):
         pairs = here.pairs(*new)
         newcomers = here.newcomers(pairs, answered(here, n, 1))
-        found = interview(Interview(not_seen=False, candidates=candidates, tastes=1.0), here.model, newcomers, quiet)
+        found = interview(Interview(not_seen=False, candidates=candidates), here.model, newcomers, quiet)
         same = fold_in(FoldIn(), here.model, newcomers, quiet)
         assert found.predict(pairs) == pytest.approx(same.predict(pairs))
         assert found.deviation(pairs) == pytest.approx(same.deviation(pairs))
@@ -317,32 +317,6 @@ def test_a_rating_of_no_candidate_counts_as_a_rating(town: Callable[..., Any], q
     assert told.predict(pair) > silent.predict(pair)
     assert ignored.predict(pair) == silent.predict(pair)
     assert ignored.origins(pair).tolist() == ["mean"]
-
-
-def test_of_what_answers_say_tastes_count_in_part_and_the_mean_rating_in_full(
-    town: Callable[..., Any], quiet: Context
-) -> None:
-    here = town(matters=0.5)
-    pairs = here.pairs("user")
-    silent, part, full = (
-        interview(Interview(tastes=tastes), here.model, here.newcomers(pairs, answered(here, n, 2)), quiet).predict(
-            pairs
-        )
-        for n, tastes in ((0, 0.5), (6, 0.5), (6, 1.0))
-    )
-    count = here.model.support.count["item"][here.model.catalogue.item.encode(pairs["item"])]
-    rows = pd.DataFrame({"user": pairs["user"], "part": part - silent, "full": full - silent, "count": count})
-    for _, own in rows.groupby("user"):
-        mean = np.average(own["full"], weights=own["count"])
-        assert own["part"].to_numpy() == pytest.approx(mean + 0.5 * (own["full"].to_numpy() - mean), abs=2e-2)
-
-
-def test_nothing_of_a_bias_is_tempered(town: Callable[..., Any]) -> None:
-    model = town().model
-    slopes = np.column_stack([np.random.default_rng(2).normal(size=(len(model.catalogue.item), 2)), np.ones(60)])
-    bias = np.array([0.0, 0.0, 1.0])
-    assert tempered(model, slopes, 0.3) @ bias == pytest.approx(bias)
-    assert tempered(model, slopes, 1.0) == pytest.approx(np.eye(3))
 
 
 def test_the_order_of_answers_does_not_matter(town: Callable[..., Any], quiet: Context) -> None:
