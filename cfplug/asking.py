@@ -13,6 +13,7 @@ from cfplug.introducing import (
     Introduction,
     fresh,
     metadata_option,
+    model_of,
     ratings_option,
     read_text_table,
     strategy_option,
@@ -66,7 +67,7 @@ def predict(
     if (pairs is None) == (not users and not items) or len(users) != (0 if told and not users else len(items)):
         raise click.UsageError("give either --pairs, or --user and --item equally often")
     with printing_aside():
-        model = told.asked(_model(run, name, folders), folders)
+        model = told.asked(model_of(run, name, folders), folders)
         users = users or [str(fresh(model.catalogue.user))] * len(items)
         asked = _pairs(pairs, users, items).assign(**context)
         newcomers = told.newcomers(model, _the_one(asked["user"].unique().tolist())) if told else None
@@ -126,7 +127,7 @@ def recommend(
     if user is None and not told:
         raise click.UsageError("give --user, or tell of somebody new with --ratings or --metadata")
     with printing_aside():
-        model = told.asked(_model(run, name, folders), folders)
+        model = told.asked(model_of(run, name, folders), folders)
         asked = fresh(model.catalogue.user) if user is None else user
         newcomers = told.newcomers(model, asked)
         answer = model.recommend(asked, count, exclude_seen=not include_seen, context=context, newcomers=newcomers)
@@ -165,7 +166,7 @@ def similar(
 ) -> None:
     """The items whose factors in RUN, a run folder, are most like those of one item."""
     with printing_aside():
-        model = _model(run, name, folders)
+        model = model_of(run, name, folders)
         code = _found(model, "item", item)
         answer = model.similar(model.catalogue.item.ids[code], count, measure=measure, most_rated=most_rated)
     if not as_json:
@@ -191,7 +192,7 @@ def explain(
 ) -> None:
     """Why RUN, a run folder, predicts what it does for a user and an item: parts that sum to the prediction."""
     with printing_aside():
-        model = _model(run, name, folders)
+        model = model_of(run, name, folders)
         ids = [
             model.catalogue.side(side).ids[_found(model, side, text)] for side, text in (("user", user), ("item", item))
         ]
@@ -224,14 +225,6 @@ def report(run: Path, figures: bool, folders: Sequence[Path]) -> None:
 
         written = remake(run, figures=figures, plugins_dir=folders)
     click.echo("\n".join(map(str, written)))
-
-
-def _model(run: Path, name: str | None, folders: Sequence[Path]) -> FittedModel:
-    from cfplug.storage import open_run
-
-    opened = open_run(run, plugins_dir=folders)
-    with naming():
-        return opened.find(name) if name else opened.model
 
 
 @click.command()

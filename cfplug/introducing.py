@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import rich_click as click
 from attrs import frozen
 
+from cfplug.components import ColdStart
 from cfplug.errors import CapabilityError, CfplugError, DataError
 from cfplug.options import Command, json_option, naming, of_run, overrides, plugins_dir
 from cfplug.terminal import print_frame, printing_aside
@@ -99,7 +100,7 @@ def with_strategy(model: FittedModel, use: Use) -> FittedModel:
     """The model with another policy for ids that training never saw; CapabilityError if the two do not fit."""
     from cfplug.storage import policy, quiet_context
 
-    missing = [need for need in use.component.needs if need not in model.gives]  # type: ignore[attr-defined]
+    missing = [need for need in cast(ColdStart, use.component).needs if need not in model.gives]
     if missing:
         raise CapabilityError(f"{use.name} needs {missing[0]}, and {model.name} ({model.component}) gives none")
     return attrs.evolve(model, policy=policy(use, quiet_context(model.seed)))
@@ -149,15 +150,16 @@ def read_text_table(path: Path) -> pd.DataFrame:
 def _interview(model: FittedModel, use: Use) -> Interview:
     from cfplug.storage import quiet_context
 
-    component = use.component
-    if component.ask is None:  # type: ignore[attr-defined]
+    component = cast(ColdStart, use.component)
+    if component.ask is None:
         raise CapabilityError(f"{use.name} asks nothing; interview does (cfplug list cold-starts)")
     context: Context = quiet_context(model.seed)
     interview: Interview = component.function("ask")(use.params, model, context)
     return interview
 
 
-def _opened(run: Path, name: str | None, folders: Sequence[Path]) -> FittedModel:
+def model_of(run: Path, name: str | None, folders: Sequence[Path]) -> FittedModel:
+    """The model of this name in the run folder, or its first."""
     from cfplug.storage import open_run
 
     opened = open_run(run, plugins_dir=folders)
@@ -189,7 +191,7 @@ def questions(
     were "not seen"; `cfplug newcomer` asks it in earnest.
     """
     with printing_aside():
-        model = _opened(run, name, folders)
+        model = model_of(run, name, folders)
         use = strategy(named or INTERVIEW, sets or (() if named else (ON_PAPER,)), folders)
         asked = _asked(model, _interview(with_strategy(model, use), use), count)
     if out is None:
@@ -247,7 +249,7 @@ def newcomer(
 
     with printing_aside():
         use = strategy(named or INTERVIEW, sets, folders)
-        model = with_strategy(_opened(run, name, folders), use)
+        model = with_strategy(model_of(run, name, folders), use)
         user = fresh(model.catalogue.user)
         known = pd.DataFrame({"user": [user], **{key: [value] for key, value in metadata.items()}})
         model.newcomers(users=known)  # what is wrong with the metadata is told before the first question
