@@ -19,7 +19,7 @@ from cfplug.introducing import (
     strategy_option,
 )
 from cfplug.options import context_option, json_option, naming, of_run, plugins_dir
-from cfplug.terminal import print_frame, print_json, print_table, printing_aside
+from cfplug.terminal import print_frame, print_json, print_table, printing_aside, put
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,14 +72,7 @@ def predict(
         asked = _pairs(pairs, users, items).assign(**context)
         newcomers = told.newcomers(model, _the_one(asked["user"].unique().tolist())) if told else None
         answer = model.predict(asked, newcomers=newcomers)
-    if out is None:
-        print_frame(answer, as_json)
-        return
-    from cfplug.artifact import write_bytes, writing
-
-    with writing(out):
-        write_bytes(out, answer.to_csv(index=False).encode())
-    click.echo(f"{out}: {len(answer):,} predictions")
+    put(answer, out, as_json, "predictions")
 
 
 def _the_one(users: Sequence[object]) -> object:

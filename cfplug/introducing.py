@@ -13,7 +13,7 @@ from attrs import frozen
 from cfplug.components import ColdStart
 from cfplug.errors import CapabilityError, CfplugError, DataError
 from cfplug.options import Command, json_option, naming, of_run, overrides, plugins_dir
-from cfplug.terminal import print_frame, printing_aside
+from cfplug.terminal import print_frame, printing_aside, put
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,14 +194,7 @@ def questions(
         model = model_of(run, name, folders)
         use = strategy(named or INTERVIEW, sets or (() if named else (ON_PAPER,)), folders)
         asked = _asked(model, _interview(with_strategy(model, use), use), count)
-    if out is None:
-        print_frame(asked, as_json)
-        return
-    from cfplug.artifact import write_bytes, writing
-
-    with writing(out):
-        write_bytes(out, asked.to_csv(index=False).encode())
-    click.echo(f"{out}: {len(asked):,} questions")
+    put(asked, out, as_json, "questions")
 
 
 def _asked(model: FittedModel, interview: Interview, count: int) -> pd.DataFrame:

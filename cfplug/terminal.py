@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
@@ -42,6 +43,18 @@ def print_frame(frame: pd.DataFrame, as_json: bool) -> None:
     if not as_json:
         rows = [[f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in rows]
     print_rows(tuple(frame.columns), rows, as_json)
+
+
+def put(frame: pd.DataFrame, out: Path | None, as_json: bool, what: str) -> None:
+    """Print a table, or write it whole as CSV to `out` and say how many of `what` that were."""
+    if out is None:
+        print_frame(frame, as_json)
+        return
+    from cfplug.artifact import write_bytes, writing
+
+    with writing(out):
+        write_bytes(out, frame.to_csv(index=False).encode())
+    click.echo(f"{out}: {len(frame):,} {what}")
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool) -> None:
