@@ -10,7 +10,7 @@ import numpy as np
 from cfplug.dataset import Split
 from cfplug.errors import PluginError, did_you_mean, shown
 from cfplug.plan import Claim
-from cfplug.recipe import can_name_a_folder
+from cfplug.reading import can_name_a_folder
 
 
 def named(given: object) -> dict[str, Split]:

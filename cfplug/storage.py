@@ -62,7 +62,8 @@ from cfplug.metadata import Metadata
 from cfplug.newcomers import Newcomers
 from cfplug.plan import ModelUse, Recipe, Use
 from cfplug.prediction import FittedModel, PairPredictor, Policy
-from cfplug.recipe import can_name_a_folder, parse_recipe
+from cfplug.reading import can_name_a_folder
+from cfplug.recipe import parse_recipe
 from cfplug.registry import Registry, load
 from cfplug.results import METRICS, Run
 from cfplug.standings import COLUMNS as STANDINGS

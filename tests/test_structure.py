@@ -31,6 +31,8 @@ ORDER = {
     "discovery": NAMES,
     "registry": NAMES,
     "plan": NAMES,
+    "reading": NAMES,
+    "lineup": NAMES,
     "recipe": NAMES,
     "columns": DATA,
     "metadata": DATA,
