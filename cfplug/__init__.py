@@ -34,12 +34,13 @@ from cfplug.errors import (
     UnknownIdError,
     did_you_mean,
 )
-from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished, hookimpl
+from cfplug.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished, hookimpl
 from cfplug.params import NoParams, param
 from cfplug.sections import Chart, Interval, Section, Table, rounded
 
 if TYPE_CHECKING:
     from cfplug.adaptation import ByVectors
+    from cfplug.answers import Predictions
     from cfplug.encoding import Batch, Interactions
     from cfplug.evidence import Evidence
     from cfplug.explanation import Explanation
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from cfplug.intervals import jackknife
     from cfplug.newcomers import Newcomers
     from cfplug.plan import Recipe
-    from cfplug.prediction import FittedModel, Predictions
+    from cfplug.prediction import FittedModel
     from cfplug.recipe import read_recipe
     from cfplug.results import Run
     from cfplug.runner import resume, run
@@ -72,7 +73,7 @@ _LATE = {
     "Spec": "cfplug.features",
     "Feature": "cfplug.features",
     "FittedModel": "cfplug.prediction",
-    "Predictions": "cfplug.prediction",
+    "Predictions": "cfplug.answers",
     "Recipe": "cfplug.plan",
     "read_recipe": "cfplug.recipe",
     "Run": "cfplug.results",
@@ -131,6 +132,7 @@ __all__ = [
     "RecipeError",
     "Repeats",
     "Run",
+    "RunFailed",
     "RunFinished",
     "RunStarted",
     "Scale",

@@ -8,13 +8,14 @@ from typing import cast
 import attrs
 import pandas as pd
 
+from cfplug.answers import Predictions
 from cfplug.components import Analyzer, Context
 from cfplug.dataset import Dataset, Split
 from cfplug.evidence import Evidence
 from cfplug.findings import check_section
 from cfplug.fitting import Fitted
 from cfplug.plan import ModelUse, Use
-from cfplug.prediction import FittedModel, Predictions
+from cfplug.prediction import FittedModel
 from cfplug.schedules import by_step
 from cfplug.sections import Section
 from cfplug.training import Epoch

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from attrs import field, frozen
 
+from cfplug import answers as checked
+from cfplug.answers import PairPredictor, Predictions
 from cfplug.attribution import DRAWS, by_swaps, by_terms
 from cfplug.dataset import Scale
 from cfplug.encoding import SIDES, UNKNOWN, Batch, Catalogue, Interactions, Side, Support
@@ -26,54 +28,6 @@ WARM = "warm"
 
 PAIRS = 200_000
 """Pairs that are asked about at once where whole lists are made."""
-
-
-class PairPredictor(Protocol):
-    """What `adapt` of a cold-start strategy gives: ratings for raw ids."""
-
-    def predict(self, pairs: pd.DataFrame) -> np.ndarray: ...
-
-
-@frozen(eq=False)
-class Predictions:
-    """Ratings, their origin (`warm` or a cold-start's word), each of shape (n,), and the distribution.
-
-    `distribution` has the shape (n, n_levels), for the rating `levels`, shape (n_levels,); both are None where
-    the loss gives none. `user` and `item` are the codes of the pairs, each of shape (n,). `top(k)` gives
-    the codes of the k items with the highest predictions for each of the m users in `numpy.unique(user)`,
-    best first, shape (m, k), among the items that training saw and the user did not rate there; where fewer are left,
-    the row ends with -1. It is None where no lists are made. `deviation`, shape (n,), is the standard deviation of
-    the rating given all that is known, NaN where nobody says; None where nobody says anywhere.
-    """
-
-    rating: np.ndarray
-    origin: np.ndarray
-    distribution: np.ndarray | None = None
-    levels: np.ndarray | None = None
-    user: np.ndarray | None = None
-    item: np.ndarray | None = None
-    top: Callable[[int], np.ndarray] | None = None
-    deviation: np.ndarray | None = None
-
-    def take(self, rows: np.ndarray) -> Predictions:
-        """Those of `rows`, positions of shape (m,); its lists are those of the users who are left."""
-        user = None if self.user is None else self.user[rows]
-        return Predictions(
-            self.rating[rows],
-            self.origin[rows],
-            None if self.distribution is None else self.distribution[rows],
-            self.levels,
-            user,
-            None if self.item is None else self.item[rows],
-            None if self.top is None or user is None else self._lists_of(self.top, user),
-            None if self.deviation is None else self.deviation[rows],
-        )
-
-    def _lists_of(self, top: Callable[[int], np.ndarray], users: np.ndarray) -> Callable[[int], np.ndarray]:
-        """The lists of those of `users` alone."""
-        assert self.user is not None
-        left = np.isin(np.unique(self.user), users)
-        return lambda k: top(k)[left]
 
 
 @frozen(eq=False)
@@ -182,7 +136,7 @@ class FittedModel:
         warm = self.support.trained("user", codes.user) & self.support.trained("item", codes.item)
         rating = np.empty(len(pairs))
         origin = np.full(len(pairs), WARM, dtype=object)
-        rating[warm] = self._checked(self.predictor.predict(codes[warm]), int(warm.sum()), self.component)
+        rating[warm] = checked.ratings(self.predictor.predict(codes[warm]), int(warm.sum()), self.component)
         distribution = np.empty((len(pairs), len(self.levels))) if "distribution" in self.gives else None
         if distribution is not None:
             distribution[warm] = self.predictor.distribution(codes[warm])
@@ -216,30 +170,20 @@ class FittedModel:
             adapted = policy.adapt(self, newcomers)
             if not callable(getattr(adapted, "predict", None)):
                 raise PluginError(f"adapt gave {type(adapted).__name__}, which has no predict")
-            rating = self._checked(adapted.predict(cold), len(cold), policy.name)
+            rating = checked.ratings(adapted.predict(cold), len(cold), policy.name)
             verbs = ("origins", "deviation", *(["distribution"] if whole else []))
             own = {verb: of(cold) for verb in verbs if callable(of := getattr(adapted, verb, None))}
             origin, deviation, distribution = (own.get(verb) for verb in ("origins", "deviation", "distribution"))
             n, size = len(cold), (len(cold), len(self.levels))
             return Predictions(
                 rating,
-                np.full(n, policy.origin, dtype=object) if origin is None else _words(origin, n, policy.name),
-                None if distribution is None else _sizes(distribution, size, "distribution", policy.name),
-                deviation=None if deviation is None else _sizes(deviation, (n,), "deviation", policy.name),
+                np.full(n, policy.origin, dtype=object) if origin is None else checked.words(origin, n, policy.name),
+                None if distribution is None else checked.sizes(distribution, size, "distribution", policy.name),
+                deviation=None if deviation is None else checked.sizes(deviation, (n,), "deviation", policy.name),
             )
         except Exception as error:
             error.add_note(f"while {policy.title or policy.name} answered for ids that training never saw")
             raise
-
-    def _checked(self, rating: np.ndarray, n: int, component: str) -> np.ndarray:
-        rating = np.asarray(rating)
-        if rating.shape != (n,):
-            raise PluginError(f"{component}: asked for {n} ratings, it gave an array of shape {rating.shape}")
-        if rating.dtype.kind not in "biuf":
-            raise PluginError(f"{component}: a rating is a number; it gave an array of {rating.dtype}")
-        if not np.isfinite(rating).all():
-            raise PluginError(f"{component}: {int((~np.isfinite(rating)).sum())} of {n} ratings are no finite numbers")
-        return rating
 
     def _policy(self, pairs: pd.DataFrame, codes: Batch) -> Policy:
         if self.policy is None:
@@ -457,32 +401,6 @@ class FittedModel:
             raise CapabilityError(f"{self.name} ({self.component}) has no {name}")
         found: Callable[[Side], np.ndarray] = getattr(self.predictor, name)
         return found
-
-
-def _words(origins: object, n: int, strategy: str) -> np.ndarray:
-    """The word that a strategy gives each of `n` predictions; PluginError for anything but text."""
-    words = np.asarray(origins, dtype=object)
-    if words.shape != (n,):
-        raise PluginError(f"{strategy}: asked for the origins of {n} ratings, it gave an array of shape {words.shape}")
-    wrong = [word for word in words.tolist() if not isinstance(word, str)]
-    if wrong:
-        raise PluginError(f"{strategy}: an origin is a word; it gave {wrong[0]!r}")
-    return words
-
-
-def _sizes(values: object, shape: tuple[int, ...], what: str, strategy: str) -> np.ndarray:
-    """The finite numbers of at least 0 that a strategy gives as `what` of its ratings; PluginError for others."""
-    sizes = np.asarray(values)
-    if sizes.shape != shape:
-        raise PluginError(
-            f"{strategy}: its {what} must have the shape {shape}; it gave an array of shape {sizes.shape}"
-        )
-    if sizes.dtype.kind not in "biuf":
-        raise PluginError(f"{strategy}: its {what} must be numbers; it gave an array of {sizes.dtype}")
-    wrong = int((~(np.isfinite(sizes) & (sizes >= 0))).sum())
-    if wrong:
-        raise PluginError(f"{strategy}: {wrong} of {sizes.size} numbers of its {what} are not finite or below 0")
-    return sizes
 
 
 def _moment(value: object) -> pd.Timestamp:

@@ -18,18 +18,20 @@ from attrs import field, frozen
 
 from cfplug import storage
 from cfplug.analysis import analyze, failure, in_place_of, not_for, with_evidence
+from cfplug.answers import Predictions
 from cfplug.artifact import RunFolder, json_text, read_json
 from cfplug.components import ColdStart, Context, Loss, Metric
 from cfplug.dataset import Dataset, Split
+from cfplug.discovery import words_of
 from cfplug.encoding import Catalogue, Interactions, Support
 from cfplug.errors import ArtifactError, Place, PluginError, Problem, RecipeError
 from cfplug.features import Features
 from cfplug.findings import csv_files, section_words
 from cfplug.fitting import Fitted, Task, fit
 from cfplug.folds import in_fold, measured, named, unmeasured
-from cfplug.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished
+from cfplug.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug.plan import DEFAULT_SEED, ModelUse, Recipe, Use
-from cfplug.prediction import FittedModel, Policy, Predictions, unknown_ids
+from cfplug.prediction import FittedModel, Policy, unknown_ids
 from cfplug.progress import Lines, Teller
 from cfplug.publishing import page
 from cfplug.recipe import read_recipe
@@ -76,7 +78,7 @@ def resume(path: str | Path, *, plugins_dir: Iterable[str | Path] = (), teller: 
     registry = load(map(Path, plugins_dir))
     folder = RunFolder.of_partial(Path(path))
     recipe = storage.read_recipe_of(folder.partial, registry)
-    work = _Work(recipe, registry, folder, resolve_device(recipe.device), teller or Lines())
+    work = _Work(recipe, registry, folder, resolve_device(recipe.device), teller or Lines(), resumed=True)
     return work.name() if storage.lacks_only_its_name(folder) else _carry_out(work, keep=True)
 
 
@@ -96,7 +98,7 @@ def tasks(recipe: Recipe, registry: Registry, scratch: Path, *, teller: Teller) 
     """
     unwatched = attrs.evolve(registry, plugins=())
     folder = RunFolder(scratch / "run")
-    return _Work(recipe, unwatched, folder, resolve_device(recipe.device), teller, scratch).first_tasks()
+    return _Work(recipe, unwatched, folder, resolve_device(recipe.device), teller, scratch=scratch).first_tasks()
 
 
 def _dataset(given: object) -> Dataset:
@@ -110,11 +112,14 @@ def _carry_out(work: _Work, *, keep: bool) -> Run:
     try:
         with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
             return attrs.evolve(work, scratch=Path(scratch)).carry_out()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         work.teller.say(f"stopped; go on with: cfplug resume {work.folder.partial}")
+        work.failed(stop, kept=True)
         raise
     except Exception as error:
-        if keep or storage.has_checkpoints(work.folder):
+        kept = keep or storage.has_checkpoints(work.folder)
+        work.failed(error, kept=kept)
+        if kept:
             error.add_note(f"what was finished is kept; go on with: cfplug resume {work.folder.partial}")
         else:
             work.folder.discard()
@@ -161,11 +166,12 @@ class _Work:
     folder: RunFolder
     device: str
     teller: Teller
+    resumed: bool = False
     scratch: Path = Path()
     started: float = field(factory=time.time)
 
     def carry_out(self) -> Run:
-        self._notify("cfplug_run_started", RunStarted(self.recipe.title, self.recipe.source, self.folder.partial))
+        self._tell_started()
         data = self._read()
         results = _Results()
         for seed in self.recipe.seeds:
@@ -178,7 +184,22 @@ class _Work:
     def name(self) -> Run:
         """Give a folder that has every file its final name, and open it."""
         path = self.folder.finish(storage.CHECKPOINTS)
-        return self._finished(storage.opened(storage.OpenedFolder.at(path), self.registry))
+        run = storage.opened(storage.OpenedFolder.at(path), self.registry)
+        self._tell_started()
+        return self._finished(run)
+
+    def _tell_started(self) -> None:
+        recipe, folder = self.recipe, self.folder
+        event = RunStarted(recipe.title, recipe.source, folder.partial, self.resumed, folder.final, recipe.tree())
+        self._notify("cfplug_run_started", event)
+
+    def failed(self, error: BaseException, *, kept: bool) -> None:
+        """Tell observers that the run ended before its time."""
+        where = tuple(" ".join(note.split()) for note in getattr(error, "__notes__", ()))
+        interrupted = isinstance(error, KeyboardInterrupt)
+        partial, final = self.folder.partial, self.folder.final
+        said = " ".join(words_of(error).split())
+        self._notify("cfplug_run_failed", RunFailed(partial, said, where, interrupted, kept, final))
 
     def _finished(self, run: Run) -> Run:
         rows = tuple(run.metrics[[*METRICS[:6]]].itertuples(index=False, name=None))
@@ -363,6 +384,7 @@ class _Work:
                 epoch.valid_loss,
                 epoch.seconds,
                 task.fold,
+                self.folder.final,
             )
             self._notify("cfplug_epoch_finished", event)
 
@@ -505,7 +527,8 @@ class _Work:
         self._step_finished(step, name, seed, started, fold)
 
     def _step_finished(self, step: str, model: str, seed: int, started: float, fold: str = "") -> None:
-        self._notify("cfplug_step_finished", StepFinished(step, model, seed, time.perf_counter() - started, fold))
+        seconds = time.perf_counter() - started
+        self._notify("cfplug_step_finished", StepFinished(step, model, seed, seconds, fold, self.folder.final))
 
     def _notify(self, hook: str, event: object) -> None:
         for warning in self.registry.notify(hook, event):

@@ -10,11 +10,12 @@ import attrs
 import numpy as np
 import pandas as pd
 
+from cfplug.answers import Predictions
 from cfplug.encoding import Batch
 from cfplug.errors import PluginError
 from cfplug.intervals import interval
 from cfplug.plan import Use
-from cfplug.prediction import FittedModel, Predictions
+from cfplug.prediction import FittedModel
 
 
 def with_lists(model: FittedModel, answers: Predictions, seen: Batch) -> Predictions:

@@ -40,6 +40,7 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
+from cfplug.answers import PairPredictor
 from cfplug.artifact import (
     PARTIAL,
     RunFolder,
@@ -61,7 +62,7 @@ from cfplug.fitting import Fitted, arrays_of, restore, words_of
 from cfplug.metadata import Metadata
 from cfplug.newcomers import Newcomers
 from cfplug.plan import ModelUse, Recipe, Use
-from cfplug.prediction import FittedModel, PairPredictor, Policy
+from cfplug.prediction import FittedModel, Policy
 from cfplug.reading import can_name_a_folder
 from cfplug.recipe import parse_recipe
 from cfplug.registry import Registry, load

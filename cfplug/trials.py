@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
+from cfplug.answers import Predictions
 from cfplug.components import ColdStart, Context
 from cfplug.dataset import Dataset, Split
 from cfplug.encoding import SIDES, Side
 from cfplug.errors import DataError, PluginError
 from cfplug.newcomers import Newcomers
 from cfplug.plan import Use
-from cfplug.prediction import FittedModel, Policy, Predictions
+from cfplug.prediction import FittedModel, Policy
 
 NORMAL_90 = 1.6448536269514722
 """Half the width of an interval that covers 90 % of a normal distribution, in standard deviations."""

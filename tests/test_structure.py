@@ -46,6 +46,7 @@ ORDER = {
     "similarity": DATA,
     "predictors": DATA,
     "newcomers": DATA,
+    "answers": DATA,
     "prediction": DATA,
     "adaptation": DATA,
     "schedules": DATA,

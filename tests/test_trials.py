@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 import cfplug
 from cfplug import DataError, Dataset, FittedModel, PluginError, Split
+from cfplug.answers import Predictions
 from cfplug.dataset import Scale
 from cfplug.encoding import Batch, Catalogue, Support
 from cfplug.errors import Place
 from cfplug.newcomers import Newcomers
 from cfplug.params import NoParams
 from cfplug.plan import Use
-from cfplug.prediction import Policy, Predictions
+from cfplug.prediction import Policy
 from cfplug.trials import NORMAL_90, OUTCOMES, Bench, conversation, question, tried
 
 quick = settings(max_examples=12, deadline=None)
