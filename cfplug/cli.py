@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import inspect
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,18 +11,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import rich_click as click
 
-from cfplug import asking, introducing, shelf
-from cfplug.components import KINDS, Component, Metric
-from cfplug.errors import CfplugError, Problem, RecipeError, did_you_mean
+from cfplug import asking, authoring, introducing, shelf, tending
+from cfplug.errors import CfplugError, Problem, RecipeError
 from cfplug.options import json_option, naming, overrides, plugins_dir
-from cfplug.params import NoParams, Parameter, parameters, plain
-from cfplug.recipe import read_recipe, read_use
-from cfplug.registry import LIMIT, Registry, load, plural
 from cfplug.sections import Table
 from cfplug.terminal import print_json, print_rows, print_table, telling
 
 if TYPE_CHECKING:
     from cfplug.dataset import Dataset
+    from cfplug.plan import Recipe
+    from cfplug.registry import Registry
     from cfplug.results import Run
 
 
@@ -45,7 +40,13 @@ class _Group(click.RichGroup):
             ctx.exit(error.exit_code)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+_VARIABLES = (
+    "CFPLUG_PLUGINS=-NAME leaves a plugin out; CFPLUG_TRACE=1 prints every call of a plugin's hook "
+    "(cfplug doctor --help)."
+)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_VARIABLES)
 @click.version_option(package_name="cfplug")
 def main() -> None:
     """Collaborative filtering with tabular metadata, built of plugins and run from recipes."""
@@ -58,13 +59,8 @@ def _complete_recipe(_ctx: click.Context, _param: click.Parameter, start: str) -
     return [*(CompletionItem(name) for name in shelf.names() if name.startswith(start)), *files]
 
 
-def _complete_component(ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
-    kind = _kind(ctx.params.get("kind") or "source")
-    return [entry.component.name for entry in load().entries(kind) if entry.component.name.startswith(start)]
-
-
 _recipe_argument = click.argument("recipe", shell_complete=_complete_recipe)
-_source_argument = click.argument("source", shell_complete=_complete_component)
+_source_argument = click.argument("source", shell_complete=tending.complete_component)
 
 
 def _recipe_path(name: str) -> Path:
@@ -76,6 +72,15 @@ def _recipe_path(name: str) -> Path:
 def _on_shelf(name: str) -> Path:
     with naming():
         return shelf.find(name)
+
+
+def _checked(recipe: str, sets: Sequence[str], folders: Sequence[Path]) -> tuple[Recipe, Registry]:
+    """A recipe that can be run, and the plugins that it was read with; RecipeError with everything that is wrong."""
+    from cfplug.recipe import read_recipe
+
+    path, registry = _recipe_path(recipe), tending.load(folders)
+    tending.warn(registry)
+    return read_recipe(path, set=sets, registry=registry), registry
 
 
 # Running
@@ -92,9 +97,7 @@ def run_command(
     recipe: str, sets: Sequence[str], out: Path, check: bool, as_json: bool, folders: Sequence[Path]
 ) -> None:
     """Carry out RECIPE, a file or the name of one of cfplug's own, and leave a run folder."""
-    registry = load(folders)
-    _warn(registry)
-    checked = read_recipe(_recipe_path(recipe), set=sets, registry=registry)
+    checked, _ = _checked(recipe, sets, folders)
     with telling() as teller:
         teller.progress(None, "loading torch and fastai")
         from cfplug.runner import run
@@ -150,10 +153,8 @@ def _show_run(run: Run, as_json: bool) -> None:
 @plugins_dir
 def check(recipe: str, sets: Sequence[str], as_json: bool, folders: Sequence[Path]) -> None:
     """Find every problem of RECIPE without running it."""
-    path, registry = _recipe_path(recipe), load(folders)
-    _warn(registry)
     try:
-        read_recipe(path, set=sets, registry=registry)
+        _checked(recipe, sets, folders)
     except RecipeError as error:
         if not as_json:
             raise
@@ -162,7 +163,7 @@ def check(recipe: str, sets: Sequence[str], as_json: bool, folders: Sequence[Pat
     if as_json:
         print_json([])
     else:
-        click.echo(f"{path}: no problems")
+        click.echo(f"{_recipe_path(recipe)}: no problems")
 
 
 def _problem_words(problem: Problem) -> dict[str, Any]:
@@ -185,9 +186,7 @@ def find_rate(
 
     Three readings of the curve: in its longest valley, where it is steepest, and a tenth of the rate at its minimum.
     """
-    registry = load(folders)
-    _warn(registry)
-    checked = read_recipe(_recipe_path(recipe), set=sets, registry=registry)
+    checked, registry = _checked(recipe, sets, folders)
     with telling() as teller:
         teller.progress(None, "loading torch and fastai")
         from cfplug.rates import find_rates, models_to_try
@@ -245,166 +244,10 @@ def copy_recipe(name: str, target: Path) -> None:
     click.echo(target)
 
 
-# Components and plugins
-
-
-def _kind(word: str) -> str:
-    kinds = {**{kind: kind for kind in KINDS}, **{plural(kind): kind for kind in KINDS}}
-    if word not in kinds:
-        raise click.BadParameter(f"no kind called {word}{did_you_mean(word, kinds)} ({', '.join(KINDS)})")
-    return kinds[word]
-
-
-_kind_argument = click.argument(
-    "kind",
-    callback=lambda ctx, param, value: _kind(value),
-    shell_complete=lambda ctx, param, start: [kind for kind in map(plural, KINDS) if kind.startswith(start)],
-)
-
-
-@main.command("list")
-@_kind_argument
-@json_option
-@plugins_dir
-def list_components(kind: str, as_json: bool, folders: Sequence[Path]) -> None:
-    """The components of a KIND: sources, splits, models, losses, metrics, cold-starts or analyzers."""
-    _list(kind, folders, as_json)
-
-
-def _list(kind: str, folders: Sequence[Path], as_json: bool) -> None:
-    registry = load(folders)
-    rows = [(each.component.name, each.plugin.name, each.component.summary) for each in registry.entries(kind)]
-    print_rows(("name", "plugin", "what it is"), rows, as_json)
-    _warn(registry)
-
-
-@main.command()
-@_kind_argument
-@click.argument("name", shell_complete=_complete_component)
-@json_option
-@plugins_dir
-def describe(kind: str, name: str, as_json: bool, folders: Sequence[Path]) -> None:
-    """The parameters of one component: default, bounds, unit and help."""
-    with naming():
-        entry = load(folders).find(kind, name)
-    known = parameters(entry.component.params)
-    if as_json:
-        print_json([_parameter_words(each) for each in known])
-        return
-    click.echo(f"{entry.full_name}: {_description(entry.component)}\n")
-    if known:
-        rows = [(each.name, _default(each), _takes(each), each.rule.help) for each in known]
-        print_table(Table("", ("parameter", "default", "takes", "what it is"), rows))
-    else:
-        click.echo("It takes no parameters.")
-
-
-def _description(component: Component) -> str:
-    """Its help, the whole docstring of its parameters, what it measures, and what it gives or needs."""
-    docstring = "" if component.params is NoParams else inspect.getdoc(component.params) or ""
-    facts = {verb: ", ".join(getattr(component, verb, ())) for verb in ("gives", "needs")}
-    lines = [f"It {verb} {words}." for verb, words in facts.items() if words]
-    if isinstance(component, Metric):
-        sense = f"{'Lower' if component.lower_is_better else 'Higher'} is better."
-        lines += [component.formula, f"{sense} Unit: {component.unit}." if component.unit else sense]
-    return "\n\n".join(part for part in (component.help, docstring, *lines) if part)
-
-
-def _parameter_words(parameter: Parameter) -> dict[str, Any]:
-    rule = parameter.rule
-    return {
-        "parameter": parameter.name,
-        "type": parameter.type,
-        "required": parameter.required,
-        "default": None if parameter.required else plain(parameter.default),
-        "bounds": rule.words(),
-        "unit": rule.unit or "",
-        "help": rule.help,
-    }
-
-
-def _default(parameter: Parameter) -> str:
-    """The default as a recipe would write it."""
-    return "(needed)" if parameter.required else json.dumps(plain(parameter.default), ensure_ascii=False)
-
-
-def _takes(parameter: Parameter) -> str:
-    """Type, bounds and unit in a few words: `a number, at least 0, in ratings`."""
-    rule = parameter.rule
-    return ", ".join(part for part in (parameter.type, rule.words(), rule.unit and f"in {rule.unit}") if part)
-
-
-@main.command()
-@json_option
-@plugins_dir
-def plugins(as_json: bool, folders: Sequence[Path]) -> None:
-    """Every plugin: where it comes from, whether it works, what it brings."""
-    registry = load(folders)
-    columns = ("name", "distribution", "version", "state", "components", "milliseconds", "why")
-    rows = [
-        (
-            each.name,
-            each.distribution,
-            each.version,
-            each.state,
-            len(each.components),
-            round(each.milliseconds, 1),
-            each.why,
-        )
-        for each in registry.plugins
-    ]
-    if as_json:
-        print_rows(columns, rows, as_json)
-        return
-    print_rows(columns[:-1], [row[:-1] for row in rows], as_json)
-    _warn(registry)
-
-
-@main.command()
-@plugins_dir
-def doctor(folders: Sequence[Path]) -> None:
-    """Look for what is wrong: broken plugins, names that clash, versions; exit code 1 if anything is."""
-    registry = load(folders)
-    print_table(Table("", ("what", "found"), _versions()))
-    click.echo()
-    rows = [
-        (each.name, each.state, f"{each.distribution} {each.version}", ", ".join(each.hooks))
-        for each in registry.plugins
-    ]
-    print_table(Table("", ("plugin", "state", "from", "hooks"), rows))
-    problems = [*registry.words, *(each.why for each in registry.plugins if each.state == "broken")]
-    click.echo("\n" + ("\n".join(problems) or "Nothing is wrong."))
-    for clash in registry.clashes():
-        click.echo(clash)
-    if problems:
-        sys.exit(1)
-
-
-def _versions() -> list[tuple[str, str]]:
-    names = ("cfplug", "torch", "fastai", "pandas", "pluggy", "attrs")
-    versions = [(name, _version(name)) for name in names]
-    return [
-        ("Python", f"{sys.version.split()[0]} ({sys.executable})"),
-        *versions,
-        (LIMIT, os.environ.get(LIMIT, "not set")),
-    ]
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _warn(registry: Registry) -> None:
-    """What every command that uses plugins says of those that it cannot use."""
-    broken = [each.name for each in registry.plugins if each.state == "broken"]
-    if broken:
-        verb = "plugin is" if len(broken) == 1 else "plugins are"
-        click.echo(f"{len(broken)} {verb} broken: {', '.join(broken)} (cfplug doctor)", err=True)
-    for word in registry.words:
-        click.echo(word, err=True)
+for _command in (tending.list_components, tending.describe, tending.plugins, tending.doctor, tending.schema):
+    main.add_command(_command)
+for _command in (authoring.new, authoring.check_plugin):
+    main.add_command(_command)
 
 
 # Data
@@ -420,7 +263,7 @@ def data() -> None:
 @plugins_dir
 def list_data(as_json: bool, folders: Sequence[Path]) -> None:
     """Every source."""
-    _list("source", folders, as_json)
+    tending.list_kind("source", folders, as_json)
 
 
 @data.command()
@@ -465,7 +308,9 @@ def _show_dataset(dataset: Dataset) -> None:
 
 
 def _read(source: str, sets: Sequence[str], folders: Sequence[Path]) -> Dataset:
-    use = read_use("source", source, set=sets, registry=load(folders))
+    from cfplug.recipe import read_use
+
+    use = read_use("source", source, set=sets, registry=tending.load(folders))
     with telling() as teller:
         from cfplug.runner import read_data
 

@@ -18,7 +18,7 @@ import attrs
 from attrs import field, frozen
 
 from cfplug.errors import PluginError, did_you_mean
-from cfplug.params import NoParams, check_parameters, parameters
+from cfplug.params import NoParams, check_parameters
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,10 +98,10 @@ class Component:
                 raise ValueError(f"{verb}: must look like `package.module:function`; is {function!r}")
 
     def _check_params(self) -> None:
-        for parameter in parameters(self.params):  # an annotation that cannot be resolved is told here too
-            if parameter.name in self.reserved:
+        for each in attrs.fields(self.params):
+            if each.name in self.reserved:
                 owner = self.params.__name__
-                raise ValueError(f"params: {parameter.name} is a key of recipes and cannot be a parameter of {owner}")
+                raise ValueError(f"params: {each.name} is a key of recipes and cannot be a parameter of {owner}")
         try:
             check_parameters(self.params)
         except ValueError as error:

@@ -10,11 +10,13 @@ entry-point group `cfplug`:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pluggy
-from attrs import frozen
+from attrs import field, frozen
 
 from cfplug.components import Analyzer, ColdStart, Loss, Metric, Model, Source, Splitter
 
@@ -57,20 +59,38 @@ def cfplug_analyzers() -> Sequence[Analyzer]:  # type: ignore[empty-body]
     """Sections of the report."""
 
 
+# What observers are told. `run`, in every event, is where the run folder will be when it is whole.
+
+
+def _unchangeable(value: Any) -> Any:
+    """Plain data with every table read-only and every list a tuple."""
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: _unchangeable(item) for key, item in value.items()})
+    return tuple(map(_unchangeable, value)) if isinstance(value, list | tuple) else value
+
+
 @frozen
 class RunStarted:
-    """A checked recipe is about to run; nothing has been read yet."""
+    """A checked recipe is about to run; nothing has been read yet.
+
+    `recipe` is its file, `folder` the unfinished run folder, `resolved` the recipe as read-only data with every default
+    filled in. `resumed` says whether the run was begun before, and stopped.
+    """
 
     title: str
     recipe: str
     folder: Path
+    resumed: bool = False
+    run: Path = Path()
+    resolved: Mapping[str, Any] = field(factory=dict, converter=_unchangeable, eq=False, repr=False)
 
 
 @frozen
 class StepFinished:
     """One step is done: `read`, `split`, `train`, `score`, `cold-start`, `analyze`, `write`.
 
-    `model` is empty where it has none, `fold` where the split has no named folds.
+    `component` is the full name of what did it, such as `factors/pmf`; empty for `write`. `model` is empty where the
+    step has none, `fold` where the split has no named folds.
     """
 
     step: str
@@ -78,6 +98,8 @@ class StepFinished:
     seed: int
     seconds: float
     fold: str = ""
+    run: Path = Path()
+    component: str = ""
 
 
 @frozen
@@ -92,6 +114,7 @@ class EpochFinished:
     valid_loss: float
     seconds: float
     fold: str = ""
+    run: Path = Path()
 
 
 @frozen
@@ -102,10 +125,31 @@ class RunFinished:
     metrics: tuple[tuple[str, int, str, str, str, float], ...]
     claims_met: bool
 
+    @property
+    def run(self) -> Path:
+        return self.folder
+
+
+@frozen
+class RunFailed:
+    """The run ended before its folder was complete.
+
+    `error` is what stopped it, `where` the notes on it (step, component, plugin, place in the recipe, as far as they
+    are known), each on one line. `interrupted` says that a person stopped it; `kept`, that `cfplug resume` can go on
+    from `folder`, the unfinished run folder, which else is gone.
+    """
+
+    folder: Path
+    error: str
+    where: tuple[str, ...]
+    interrupted: bool
+    kept: bool
+    run: Path = Path()
+
 
 @hookspec
 def cfplug_run_started(event: RunStarted) -> None:
-    """Told once, before anything is read."""
+    """Told once, before anything is read, and again when a run that was stopped is resumed."""
 
 
 @hookspec
@@ -121,3 +165,8 @@ def cfplug_epoch_finished(event: EpochFinished) -> None:
 @hookspec
 def cfplug_run_finished(event: RunFinished) -> None:
     """Told once, when the run folder is complete."""
+
+
+@hookspec
+def cfplug_run_failed(event: RunFailed) -> None:
+    """Told once, in the place of `cfplug_run_finished`, when an error or a person stops the run."""

@@ -131,6 +131,8 @@ class Claim:
     source: str = param("", help="where the figure was published")
 
     def __attrs_post_init__(self) -> None:
+        if not self.metric:
+            raise ValueError("metric: must be the name of one of the recipe's metrics; is ''")
         if self.at_most is None and self.at_least is None:
             raise ValueError("a claim needs at_most or at_least")
         if self.at_most is not None and self.at_least is not None:
@@ -207,9 +209,9 @@ class Recipe:
     source: str = field(eq=False)
     text: str = field(eq=False, repr=False)
 
-    def resolved(self) -> str:
-        """The recipe as YAML with every default filled in and full names: itself a recipe, for the same run."""
-        tree = {
+    def tree(self) -> dict[str, Any]:
+        """The recipe with every default filled in and full names, as plain data."""
+        return {
             "title": self.title,
             "data": self.data.resolved(),
             "split": self.split.resolved(),
@@ -223,13 +225,21 @@ class Recipe:
             "device": self.device,
             "seeds": list(self.seeds),
         }
-        out = io.StringIO()
-        yaml = YAML()
-        yaml.default_flow_style = False
-        yaml.allow_unicode = True
-        yaml.width = 2**31  # no line is ever folded
-        yaml.dump(_escaped(tree), out)
-        return out.getvalue()
+
+    def resolved(self) -> str:
+        """`tree` as YAML: itself a recipe, for the same run."""
+        return yaml_text(self.tree())
+
+
+def yaml_text(tree: dict[str, Any]) -> str:
+    """Plain data as the YAML of a recipe, which reads back as the same data."""
+    out = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.allow_unicode = True
+    yaml.width = 2**31  # no line is ever folded
+    yaml.dump(_escaped(tree), out)
+    return out.getvalue()
 
 
 def _escaped(value: Any) -> Any:

@@ -7,7 +7,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,28 +21,24 @@ from cfplug.answers import Predictions
 from cfplug.artifact import RunFolder, json_text, read_json
 from cfplug.components import ColdStart, Context, Loss, Metric
 from cfplug.dataset import Dataset, Split
-from cfplug.discovery import words_of
 from cfplug.encoding import Catalogue, Interactions, Support
+from cfplug.ending import Prepared, Results, write
 from cfplug.errors import ArtifactError, Place, PluginError, Problem, RecipeError
 from cfplug.features import Features
-from cfplug.findings import csv_files, section_words
 from cfplug.fitting import Fitted, Task, fit
 from cfplug.folds import in_fold, measured, named, unmeasured
-from cfplug.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
+from cfplug.hookspecs import EpochFinished, StepFinished
 from cfplug.plan import DEFAULT_SEED, ModelUse, Recipe, Use
 from cfplug.prediction import FittedModel, Policy, unknown_ids
 from cfplug.progress import Lines, Teller
-from cfplug.publishing import page
 from cfplug.recipe import read_recipe
 from cfplug.registry import Registry, load
 from cfplug.results import METRICS, Run
 from cfplug.scoring import measure, prediction_rows, with_lists
-from cfplug.sections import Section
 from cfplug.selection import learn
-from cfplug.standings import sections as sections_on
-from cfplug.standings import standings
+from cfplug.stepping import Steps, noting
 from cfplug.training import Checkpoint, Epoch, Watch, resolve_device, seed_for
-from cfplug.trials import OUTCOMES, Bench, tried
+from cfplug.trials import Bench, tried
 
 
 def run(
@@ -66,7 +61,7 @@ def run(
     device = resolve_device(recipe.device)
     files = {"recipe.yaml": recipe.text, "resolved.yaml": recipe.resolved()}
     folder = RunFolder.create(Path(out), Path(recipe.source).stem, files)
-    return _carry_out(_Work(recipe, registry, folder, device, teller or Lines()), keep=False)
+    return _carry_out(_Work(recipe, Steps(registry, folder, device, teller or Lines())), keep=False)
 
 
 def resume(path: str | Path, *, plugins_dir: Iterable[str | Path] = (), teller: Teller | None = None) -> Run:
@@ -78,7 +73,8 @@ def resume(path: str | Path, *, plugins_dir: Iterable[str | Path] = (), teller: 
     registry = load(map(Path, plugins_dir))
     folder = RunFolder.of_partial(Path(path))
     recipe = storage.read_recipe_of(folder.partial, registry)
-    work = _Work(recipe, registry, folder, resolve_device(recipe.device), teller or Lines(), resumed=True)
+    steps = Steps(registry, folder, resolve_device(recipe.device), teller or Lines())
+    work = _Work(recipe, steps, resumed=True)
     return work.name() if storage.lacks_only_its_name(folder) else _carry_out(work, keep=True)
 
 
@@ -98,7 +94,7 @@ def tasks(recipe: Recipe, registry: Registry, scratch: Path, *, teller: Teller) 
     """
     unwatched = attrs.evolve(registry, plugins=())
     folder = RunFolder(scratch / "run")
-    return _Work(recipe, unwatched, folder, resolve_device(recipe.device), teller, scratch=scratch).first_tasks()
+    return _Work(recipe, Steps(unwatched, folder, resolve_device(recipe.device), teller, scratch)).first_tasks()
 
 
 def _dataset(given: object) -> Dataset:
@@ -111,28 +107,20 @@ def _carry_out(work: _Work, *, keep: bool) -> Run:
     """Carry `work` out. If it fails, its folder stays where anything was finished, or always with `keep`."""
     try:
         with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
-            return attrs.evolve(work, scratch=Path(scratch)).carry_out()
+            steps = attrs.evolve(work.steps, scratch=Path(scratch))
+            return attrs.evolve(work, steps=steps).carry_out()
     except KeyboardInterrupt as stop:
-        work.teller.say(f"stopped; go on with: cfplug resume {work.folder.partial}")
-        work.failed(stop, kept=True)
+        work.steps.teller.say(f"stopped; go on with: cfplug resume {work.steps.folder.partial}")
+        work.steps.run_failed(stop, kept=True)
         raise
     except Exception as error:
-        kept = keep or storage.has_checkpoints(work.folder)
-        work.failed(error, kept=kept)
+        kept = keep or storage.has_checkpoints(work.steps.folder)
+        work.steps.run_failed(error, kept=kept)
         if kept:
-            error.add_note(f"what was finished is kept; go on with: cfplug resume {work.folder.partial}")
+            error.add_note(f"what was finished is kept; go on with: cfplug resume {work.steps.folder.partial}")
         else:
-            work.folder.discard()
+            work.steps.folder.discard()
         raise
-
-
-@frozen(eq=False)
-class _Prepared:
-    """The data of a run: read once, the same for every seed and model."""
-
-    dataset: Dataset
-    catalogue: Catalogue
-    hash: str
 
 
 @frozen(eq=False)
@@ -146,77 +134,44 @@ class _Occasion:
 
 
 @frozen(eq=False)
-class _Results:
-    """What the models of a run gave, in the order in which they were trained."""
-
-    fitted: list[Fitted] = field(factory=list)
-    metrics: list[dict[str, Any]] = field(factory=list)
-    predictions: list[pd.DataFrame] = field(factory=list)
-    sections: list[Section] = field(factory=list)
-    said: list[str] = field(factory=list)
-    outcomes: list[pd.DataFrame] = field(factory=list)
-
-
-@frozen(eq=False)
 class _Work:
     """One run on its way: what it follows, where it writes, whom it tells."""
 
     recipe: Recipe
-    registry: Registry
-    folder: RunFolder
-    device: str
-    teller: Teller
+    steps: Steps
     resumed: bool = False
-    scratch: Path = Path()
     started: float = field(factory=time.time)
 
     def carry_out(self) -> Run:
-        self._tell_started()
+        self.steps.run_started(self.recipe, resumed=self.resumed)
         data = self._read()
-        results = _Results()
+        results = Results()
         for seed in self.recipe.seeds:
             self._one_seed(data, seed, results)
         started = time.perf_counter()
-        run = self._write(data, results)
-        self._step_finished("write", "", self.recipe.seeds[0], started)
-        return self._finished(run)
+        self.steps.teller.progress(None, "writing")
+        run = write(self.recipe, self.steps, data, results, self.started)
+        self.steps.finished(StepFinished("write", "", self.recipe.seeds[0], time.perf_counter() - started))
+        return self.steps.run_finished(run)
 
     def name(self) -> Run:
         """Give a folder that has every file its final name, and open it."""
-        path = self.folder.finish(storage.CHECKPOINTS)
-        run = storage.opened(storage.OpenedFolder.at(path), self.registry)
-        self._tell_started()
-        return self._finished(run)
-
-    def _tell_started(self) -> None:
-        recipe, folder = self.recipe, self.folder
-        event = RunStarted(recipe.title, recipe.source, folder.partial, self.resumed, folder.final, recipe.tree())
-        self._notify("cfplug_run_started", event)
-
-    def failed(self, error: BaseException, *, kept: bool) -> None:
-        """Tell observers that the run ended before its time."""
-        where = tuple(" ".join(note.split()) for note in getattr(error, "__notes__", ()))
-        interrupted = isinstance(error, KeyboardInterrupt)
-        partial, final = self.folder.partial, self.folder.final
-        said = " ".join(words_of(error).split())
-        self._notify("cfplug_run_failed", RunFailed(partial, said, where, interrupted, kept, final))
-
-    def _finished(self, run: Run) -> Run:
-        rows = tuple(run.metrics[[*METRICS[:6]]].itertuples(index=False, name=None))
-        self._notify("cfplug_run_finished", RunFinished(run.path, rows, run.claims_met))
-        return run
+        path = self.steps.folder.finish(storage.CHECKPOINTS)
+        run = storage.opened(storage.OpenedFolder.at(path), self.steps.registry)
+        self.steps.run_started(self.recipe, resumed=self.resumed)
+        return self.steps.run_finished(run)
 
     # The steps, in their order
 
-    def _read(self) -> _Prepared:
+    def _read(self) -> Prepared:
         use, seed = self.recipe.data, self.recipe.seeds[0]
-        with self._step("read", use, seed) as context:
+        with self.steps.step("read", use, seed) as context:
             dataset = _dataset(use.component.function("read")(use.params, context))
-        self.teller.say(str(dataset))
+        self.steps.teller.say(str(dataset))
         for word in dataset.words:
-            self.teller.say(f"  {word}")
+            self.steps.teller.say(f"  {word}")
         self._check_levels(dataset)
-        prepared = _Prepared(dataset, Catalogue.of(dataset), dataset.hash())
+        prepared = Prepared(dataset, Catalogue.of(dataset), dataset.hash())
         self._remember_data(prepared.hash)
         return prepared
 
@@ -236,11 +191,11 @@ class _Work:
         if problems:
             raise RecipeError(problems)
 
-    def _features(self, use: ModelUse, data: _Prepared, split: Split, results: _Results) -> Features | None:
+    def _features(self, use: ModelUse, data: Prepared, split: Split, results: Results) -> Features | None:
         """The features that a model looks at, learned from the training rows; what is said of them is said once."""
         if use.features is None:
             return None
-        with _noting("features", use.use):
+        with noting("features", use.use):
             features, words = learn(use.features, data.dataset, split.train)
         for word in words:
             self._say_once(f"  {word}", results)
@@ -248,24 +203,24 @@ class _Work:
 
     def _remember_data(self, found: str) -> None:
         """Note the data's hash with the first checkpoint; a resumed run must find the same data."""
-        path = self.folder.partial / "data.json"
+        path = self.steps.folder.partial / "data.json"
         if not path.exists():
-            self.folder.write(path.name, json_text({"sha256": found}))
+            self.steps.folder.write(path.name, json_text({"sha256": found}))
         elif (before := read_json(path)["sha256"]) != found:
             raise ArtifactError(
                 "the data is not what it was when the run began: "
                 f"its SHA-256 is {found[:12]}..., it was {before[:12]}..."
             )
 
-    def _one_seed(self, data: _Prepared, seed: int, results: _Results) -> None:
+    def _one_seed(self, data: Prepared, seed: int, results: Results) -> None:
         folds = self._folds(data.dataset, seed)
         self._check_claims(folds)
         for occasion in [self._occasion(data, seed, fold, split) for fold, split in folds.items()]:
             if occasion.fold:
-                self.teller.say(f"fold {occasion.fold}")
+                self.steps.teller.say(f"fold {occasion.fold}")
             self._one_fold(data, occasion, results)
 
-    def _occasion(self, data: _Prepared, seed: int, fold: str, split: Split) -> _Occasion:
+    def _occasion(self, data: Prepared, seed: int, fold: str, split: Split) -> _Occasion:
         ratings = data.dataset.ratings
         parts = {name: data.catalogue.interactions(ratings, rows) for name, rows in split.parts().items()}
         occasion = _Occasion(seed, fold, split, parts)
@@ -273,12 +228,12 @@ class _Work:
             self._check_unknown(ratings, occasion)
         return occasion
 
-    def _one_fold(self, data: _Prepared, occasion: _Occasion, results: _Results) -> None:
+    def _one_fold(self, data: Prepared, occasion: _Occasion, results: Results) -> None:
         with in_fold(occasion.fold):  # of all models before any is trained, so that a fault costs no training
             looked = [self._features(use, data, occasion.split, results) for use in self.recipe.models]
         for use, features in zip(self.recipe.models, looked, strict=True):
-            policy = storage.policy_of(self.recipe, self._context("unknown", occasion.seed))
-            with self._step("train", use.use, occasion.seed, fold=occasion.fold) as context:
+            policy = storage.policy_of(self.recipe, self.steps.context("unknown", occasion.seed))
+            with self.steps.step("train", use.use, occasion.seed, fold=occasion.fold) as context:
                 fitted = self._fit(self._task(use, policy, data, occasion, context, features))
             results.fitted.append(fitted)
             answers = self._score(use.use, fitted.model, data.dataset, occasion, results)
@@ -293,7 +248,7 @@ class _Work:
         self,
         use: ModelUse,
         policy: Policy | None,
-        data: _Prepared,
+        data: Prepared,
         occasion: _Occasion,
         context: Context,
         features: Features | None,
@@ -304,19 +259,19 @@ class _Work:
 
     def first_tasks(self) -> Iterator[Task]:
         """What each model that learns by gradient learns from, on the first fold of the first seed."""
-        data, seed, results = self._read(), self.recipe.seeds[0], _Results()
+        data, seed, results = self._read(), self.recipe.seeds[0], Results()
         fold, split = next(iter(self._folds(data.dataset, seed).items()))
         occasion = self._occasion(data, seed, fold, split)
         for use in self.recipe.models:
             if use.train is not None:
-                context = self._context(f"train {use.use.name}", seed)
+                context = self.steps.context(f"train {use.use.name}", seed)
                 features = self._features(use, data, occasion.split, results)
                 yield self._task(use, None, data, occasion, context, features)
 
     def _folds(self, dataset: Dataset, seed: int) -> dict[str, Split]:
         """The splits by the name of the fold; a split without folds has the empty name."""
         use = self.recipe.split
-        with self._step("split", use, seed) as context:
+        with self.steps.step("split", use, seed) as context:
             folds = named(use.component.function("split")(dataset, use.params, context))
             self._check_places(folds, seed)
             for fold, split in folds.items():
@@ -354,24 +309,24 @@ class _Work:
             if cold.any() and self.recipe.unknown is None:
                 raise unknown_ids(support, ratings.iloc[rows], codes)
             if cold.any() and self.recipe.unknown is not None:
-                self.teller.say(
+                self.steps.teller.say(
                     f"{fold}{int(cold.sum()):,} of {len(rows):,} {part} ratings have a user or item that training "
                     f"never saw; {self.recipe.unknown.name} answers for them"
                 )
 
     def _fit(self, task: Task) -> Fitted:
         place = storage.model_folder(self.recipe, task.use.name, task.seed, task.fold)
-        done = storage.read_fitted(self.folder, place, task.use, task.catalogue, task.policy)
+        done = storage.read_fitted(self.steps.folder, place, task.use, task.catalogue, task.policy)
         if done is not None:
-            self.teller.say(f"{task.use.name}: was finished before")
+            self.steps.teller.say(f"{task.use.name}: was finished before")
             return done
-        fitted = fit(task, self._watch(task, place), storage.read_checkpoint(self.folder, place))
-        storage.write_model(self.folder, place, fitted, task.scale)
+        fitted = fit(task, self._watch(task, place), storage.read_checkpoint(self.steps.folder, place))
+        storage.write_model(self.steps.folder, place, fitted, task.scale)
         return fitted
 
     def _watch(self, task: Task, place: str) -> Watch:
         def epoch_finished(epoch: Epoch, epochs: int) -> None:
-            self.teller.say(
+            self.steps.teller.say(
                 f"{task.use.name}: epoch {epoch.epoch} of {epochs}: train loss {epoch.train_loss:.4f}, "
                 f"valid loss {epoch.valid_loss:.4f}, {epoch.seconds:.1f} s"
             )
@@ -384,23 +339,23 @@ class _Work:
                 epoch.valid_loss,
                 epoch.seconds,
                 task.fold,
-                self.folder.final,
+                self.steps.folder.final,
             )
-            self._notify("cfplug_epoch_finished", event)
+            self.steps.tell("cfplug_epoch_finished", event)
 
         def checkpoint(state: Checkpoint) -> None:
-            storage.write_checkpoint(self.folder, place, state)
+            storage.write_checkpoint(self.steps.folder, place, state)
 
-        return Watch(self.teller.progress, epoch_finished, checkpoint, self.teller.say)
+        return Watch(self.steps.teller.progress, epoch_finished, checkpoint, self.steps.teller.say)
 
     def _score(
-        self, entry: Use, model: FittedModel, dataset: Dataset, occasion: _Occasion, results: _Results
+        self, entry: Use, model: FittedModel, dataset: Dataset, occasion: _Occasion, results: Results
     ) -> dict[str, Predictions]:
         """Measure `model` on each part that it did not learn from; gives its predictions for them."""
         given = {}
         for part, rows in measured(occasion.split).items():
             pairs = dataset.ratings.iloc[rows]
-            with _noting("predict", entry):
+            with noting("predict", entry):
                 answers = with_lists(model, model.answer(pairs), occasion.parts["train"].batch)
             results.predictions.append(prediction_rows(model, part, pairs, answers))
             results.metrics.extend(self._measures(model, part, pairs["rating"].to_numpy(), answers, results))
@@ -408,16 +363,16 @@ class _Work:
         return given
 
     def _measures(
-        self, model: FittedModel, part: str, truth: np.ndarray, answers: Predictions, results: _Results
+        self, model: FittedModel, part: str, truth: np.ndarray, answers: Predictions, results: Results
     ) -> Iterator[dict[str, Any]]:
         """One row for each metric that can measure `model`."""
         for use in self._measurable(model, results):
-            with self._step("score", use, model.seed, model.name, model.fold):
+            with self.steps.step("score", use, model.seed, model.name, model.fold):
                 value = measure(use, truth, answers)
             named = (model.name, model.seed, model.fold, part, use.name, *value)
             yield dict(zip(METRICS, named, strict=True))
 
-    def _measurable(self, model: FittedModel, results: _Results) -> list[Use]:
+    def _measurable(self, model: FittedModel, results: Results) -> list[Use]:
         """The metrics that `model` can be measured by; of the others, which some other model can, is said once."""
         able = []
         for use in self.recipe.metrics:
@@ -428,26 +383,26 @@ class _Work:
             self._say_once(f"{use.name} is not measured for {model.name}, which gives no {missing[0]}", results)
         return able
 
-    def _say_once(self, word: str, results: _Results) -> None:
+    def _say_once(self, word: str, results: Results) -> None:
         if word not in results.said:
-            self.teller.say(word)
+            self.steps.teller.say(word)
             results.said.append(word)
 
-    def _analyze(self, model: FittedModel, results: _Results) -> None:
+    def _analyze(self, model: FittedModel, results: Results) -> None:
         """Every analyzer's section on `model`; what one raises becomes a note in its place."""
         for use in (each.use for each in self.recipe.analyzers if each.looks_at(model.name)):
             if why := not_for(use, model):
                 results.sections.append(in_place_of(use, model, why))
                 continue
-            self.teller.progress(None, f"{model.name}: {use.name}")
+            self.steps.teller.progress(None, f"{model.name}: {use.name}")
             try:
-                with self._step("analyze", use, model.seed, model.name, model.fold) as context:
+                with self.steps.step("analyze", use, model.seed, model.name, model.fold) as context:
                     results.sections.append(analyze(use, model, context))
             except Exception as error:
-                self.teller.say(f"warning: {failure(use, error)}\n{''.join(traceback.format_exception(error))}")
+                self.steps.teller.say(f"warning: {failure(use, error)}\n{''.join(traceback.format_exception(error))}")
                 results.sections.append(in_place_of(use, model, failure(use, error)))
 
-    def _try_newcomers(self, bench: Bench, results: _Results) -> None:
+    def _try_newcomers(self, bench: Bench, results: Results) -> None:
         """Every cold-start strategy that fits the model, on the newcomers of a fold."""
         model = bench.model
         for use in self.recipe.cold_starts:
@@ -455,122 +410,12 @@ class _Work:
             if missing:
                 self._say_once(f"{use.name} is not tried with {model.name}, which gives no {missing[0]}", results)
                 continue
-            self.teller.progress(None, f"{model.name}: {use.name} on newcomers")
-            policy = storage.policy(use, self._context(f"unknown {use.name}", model.seed))
-            with self._step("cold-start", use, model.seed, model.name, model.fold) as context:
+            self.steps.teller.progress(None, f"{model.name}: {use.name} on newcomers")
+            policy = storage.policy(use, self.steps.context(f"unknown {use.name}", model.seed))
+            with self.steps.step("cold-start", use, model.seed, model.name, model.fold) as context:
                 results.outcomes.append(tried(bench, use, policy, self.recipe.reveal, context))
 
-    def _write(self, data: _Prepared, results: _Results) -> Run:
-        folder = self.folder
-        self.teller.progress(None, "writing")
-        models = tuple(fitted.model for fitted in results.fitted)
-        learners = {
-            (each.name, each.seed, each.fold): fit.learner for each, fit in zip(models, results.fitted, strict=True)
-        }
-        outcomes = pd.concat(results.outcomes, ignore_index=True) if results.outcomes else None
-        newcomers = standings(pd.DataFrame(columns=list(OUTCOMES)) if outcomes is None else outcomes)
-        results.sections.extend(sections_on(newcomers, self._asking()))
-        kept = storage.parquet(pd.concat(results.predictions, ignore_index=True))
-        predictions = storage.read_parquet(kept)  # as they will be read: ids of several types are one type in a file
-        run = Run(
-            folder.final,
-            self.recipe,
-            models,
-            pd.DataFrame(results.metrics, columns=list(METRICS)),
-            tuple(results.sections),
-            {key: learner for key, learner in learners.items() if learner},
-            lambda: predictions,
-            newcomers,
-        )
-        storage.write_catalogue(folder, data.catalogue)
-        folder.write("metrics.json", json_text(results.metrics))
-        folder.write("claims.json", json_text([_claim_row(each) for each in run.claims()]))
-        history = _history(results.fitted)
-        folder.write("history.csv", history.to_csv(index=False))
-        folder.write("predictions.parquet", kept)
-        if outcomes is not None:
-            folder.write("newcomers.parquet", storage.parquet(outcomes))
-            folder.write(storage.NEWCOMERS, newcomers.to_csv(index=False))
-        folder.write("sections.json", json_text(section_words(results.sections)))
-        for name, text in csv_files(results.sections):
-            folder.write(name, text)
-        comparison = run.compared() if len(self.recipe.models) > 1 else None
-        if comparison is not None:
-            folder.write("comparison.csv", comparison.frame().to_csv(index=False))
-        seconds = time.time() - self.started
-        facts = {"data": str(data.dataset), "device": self.device, "started": self.started, "seconds": seconds}
-        environment = storage.environment(self.recipe, self.registry, data.hash, facts)
-        folder.write("environment.json", json_text(environment))
-        folder.write("report.html", page(run, environment, history, comparison))
-        storage.write_index(folder)
-        folder.finish(storage.CHECKPOINTS)
-        return run
 
-    def _asking(self) -> frozenset[str]:
-        """The names of the strategies that interview newcomers."""
-        strategies = self.recipe.cold_starts
-        return frozenset(use.name for use in strategies if cast(ColdStart, use.component).ask is not None)
-
-    # What every step has
-
-    def _context(self, step: str, seed: int) -> Context:
-        rng = np.random.default_rng(seed_for(seed, step))
-        return Context(seed, rng, self.device, self.scratch, self.teller.progress, self.teller.say)
-
-    @contextmanager
-    def _step(self, step: str, use: Use, seed: int, model: str = "", fold: str = "") -> Iterator[Context]:
-        """Run one step of one component: an exception leaves with notes, observers are told."""
-        started = time.perf_counter()
-        with _noting(step, use):
-            yield self._context(f"{step} {use.name}", seed)
-        name = model or (use.name if step == "train" else "")
-        self._step_finished(step, name, seed, started, fold)
-
-    def _step_finished(self, step: str, model: str, seed: int, started: float, fold: str = "") -> None:
-        seconds = time.perf_counter() - started
-        self._notify("cfplug_step_finished", StepFinished(step, model, seed, seconds, fold, self.folder.final))
-
-    def _notify(self, hook: str, event: object) -> None:
-        for warning in self.registry.notify(hook, event):
-            self.teller.say(f"warning: {warning}")
-
-
-@contextmanager
-def _noting(step: str, use: Use) -> Iterator[None]:
-    """Adds to whatever a component raises the step, the component, its plugin and its place in the recipe."""
-    note = f"in step {step}: {use.full_name} of plugin {use.title}, {use.place}"
-    try:
-        yield
-    except SystemExit as error:  # it would end the program with any exit code, and without a word
-        left = PluginError(f"it left the program (SystemExit: {error}); a component that cannot go on raises an error")
-        left.add_note(note)
-        raise left from error
-    except Exception as error:
-        error.add_note(note)
-        raise
-
-
-def _seen(features: Features | None, part: Interactions, data: _Prepared, rows: np.ndarray) -> Interactions:
+def _seen(features: Features | None, part: Interactions, data: Prepared, rows: np.ndarray) -> Interactions:
     """What a model sees of a part of the ratings."""
     return part if features is None else features.attached(part, data.dataset.ratings, rows)
-
-
-def _history(fitted: Sequence[Fitted]) -> pd.DataFrame:
-    columns = ["model", "seed", "fold", *(each.name for each in attrs.fields(Epoch))]
-    named = [((each.model.name, each.model.seed, each.model.fold), each.history) for each in fitted]
-    return pd.DataFrame([(*name, *attrs.astuple(epoch)) for name, epochs in named for epoch in epochs], columns=columns)
-
-
-def _claim_row(measured: Any) -> dict[str, Any]:
-    claim = measured.claim
-    return {
-        "model": measured.model,
-        "fold": claim.fold,
-        "part": claim.part,
-        "metric": claim.metric,
-        **({"cold_start": claim.cold_start, "revealed": claim.revealed} if claim.cold_start else {}),
-        "claimed": claim.bound(),
-        "measured": measured.value,
-        "met": bool(measured.met),
-        "source": claim.source,
-    }

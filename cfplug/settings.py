@@ -29,6 +29,9 @@ NEEDS = {
 }
 """Settings that mean something beside certain choices only: the setting, whose choice, and which."""
 
+NEED_PATIENCE = ("min_improvement", "monitor")
+"""Settings that mean something beside `patience` only."""
+
 
 @frozen
 class TrainSettings:
@@ -111,7 +114,7 @@ class TrainSettings:
         if owner and getattr(self, owner) not in choices:
             needed, found = " or ".join(choices), getattr(self, owner)
             raise ValueError(f"{name}: has no effect where {owner} is {found}; it needs {owner}: {needed}")
-        if name in ("min_improvement", "monitor") and self.patience is None:
+        if name in NEED_PATIENCE and self.patience is None:
             raise ValueError(f"{name}: has no effect without patience, the epochs to wait for an improvement")
 
     def _check_steps(self) -> None:

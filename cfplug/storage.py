@@ -301,7 +301,7 @@ def opened(folder: OpenedFolder, registry: Registry) -> Run:
     with _intact(folder.path / "metrics.json"):
         metrics = pd.DataFrame(folder.json("metrics.json"), columns=list(METRICS))
         occasions = _occasions(metrics)
-    open_model = functools.partial(_opened_model, folder, recipe, _catalogue(folder))
+    open_model = functools.partial(_opened_model, folder, recipe, read_catalogue(folder))
     models = tuple(open_model(use, *occasion) for occasion in occasions for use in recipe.models)
     with _intact(folder.path / "sections.json"):
         sections = tuple(read_section(words) for words in folder.json("sections.json"))
@@ -341,7 +341,7 @@ def _opened_model(
     return _timed(model, folder.json(f"{place}/{SECONDS}"), folder.path / place / SECONDS)
 
 
-def _catalogue(folder: OpenedFolder) -> Catalogue:
+def read_catalogue(folder: OpenedFolder) -> Catalogue:
     vocabularies, rated = folder.json("catalogue.json"), folder.arrays("rated.safetensors")
     with _intact(folder.path / "catalogue.json"):
         user, item = (Vocabulary.from_json(side, vocabularies[side]) for side in SIDES)

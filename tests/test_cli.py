@@ -118,6 +118,12 @@ def test_these_are_all_the_commands_in_the_order_of_work() -> None:
         "describe",
         "plugins",
         "doctor",
+        "schema",
+        "new",
+        "new plugin",
+        "new file",
+        "new update",
+        "check-plugin",
         "data",
         "data list",
         "data fetch",
@@ -146,7 +152,7 @@ def test_every_command_explains_itself_within_80_columns(path: tuple[str, ...]) 
 
 
 def test_an_unknown_command_is_told_with_the_nearest_one() -> None:
-    assert usage_error(call("chek")) == "No such command 'chek'. Did you mean 'check'?"
+    assert usage_error(call("chck")) == "No such command 'chck'. Did you mean 'check'?"
     assert usage_error(call("recipes", "lst")) == "No such command 'lst'. Did you mean 'list'?"
 
 
@@ -154,131 +160,7 @@ def test_the_version_is_cfplugs_own() -> None:
     assert call("--version").stdout == f"cfplug, version {cfplug.__version__}\n"
 
 
-# list, describe
-
-
-def test_list_shows_the_components_of_a_kind_in_the_singular_and_the_plural() -> None:
-    plural, singular = answer("list", "models"), answer("list", "model")
-    assert plural == singular
-    assert isinstance(plural, list)
-    assert {
-        "name": "mean",
-        "plugin": "factors",
-        "what it is": "The mean of the training ratings, for every pair.",
-    } in plural
-    shown = call("list", "cold-starts").stdout
-    assert shown.startswith("name ")
-    assert re.search(
-        r"global-mean +coldstart +The mean of the training ratings, for every pair with a newcomer.\n", shown
-    )
-
-
-def test_an_unknown_kind_is_told_with_the_nearest_one_and_all_of_them() -> None:
-    kinds = "(source, split, model, loss, metric, cold-start, analyzer)"
-    for command in (["list", "modles"], ["describe", "modles", "pmf"]):
-        assert usage_error(call(*command)) == (
-            f"Invalid value for 'KIND': no kind called modles; did you mean models? {kinds}"
-        )
-
-
-def test_describe_shows_every_parameter_with_default_bounds_unit_and_help() -> None:
-    assert answer("describe", "cold-start", "item-mean") == [
-        {
-            "parameter": "damping",
-            "type": "a number",
-            "required": False,
-            "default": 5.0,
-            "bounds": "at least 0",
-            "unit": "ratings",
-            "help": "pull of each mean towards the mean of all",
-        }
-    ]
-    assert call("describe", "cold-start", "coldstart/item-mean").stdout == (
-        "coldstart/item-mean: "
-        "The item's mean rating, shrunk; for an item without ratings the user's; else the mean of all.\n"
-        "\n"
-        "It gives distribution.\n"
-        "\n"
-        "parameter  default  takes                             what it is\n"
-        "damping    5.0      a number, at least 0, in ratings  pull of each mean towards the mean of all\n"
-    )
-
-
-def test_describe_tells_what_must_be_given_what_a_model_gives_and_what_takes_nothing() -> None:
-    (ratings, *_), shown = answer("describe", "source", "csv"), call("describe", "source", "csv").stdout  # type: ignore[misc]
-    assert (ratings["required"], ratings["default"]) == (True, None)
-    assert "\nratings          (needed)  a path " in shown
-    assert "It gives embeddings, biases, terms, vectors.\n" in call("describe", "model", "pmf").stdout
-    assert call("describe", "metric", "mae").stdout == (
-        "metrics/mae: Mean absolute error.\n\n1/n · Σ |r̂ - r|\n\nLower is better. Unit: rating points.\n\n"
-        "It takes no parameters.\n"
-    )
-    assert answer("describe", "metric", "mae") == []
-
-
-def test_an_unknown_component_is_a_bad_option_and_told_with_the_nearest_one() -> None:
-    result = call("describe", "model", "pfm")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == 'no model called "pfm"; did you mean pmf? (cfplug list models)\n'
-
-
-# plugins, doctor
-
-
-def test_plugins_shows_where_each_comes_from_and_whether_it_works() -> None:
-    rows = answer("plugins", "--plugins-dir", ZOO / "broken")
-    assert isinstance(rows, list)
-    states = {row["name"]: row["state"] for row in rows}
-    assert (states["factors"], states["leaves"], states["twice"]) == ("ok", "broken", "broken")
-    (factors,) = (row for row in rows if row["name"] == "factors")
-    assert (factors["distribution"], factors["components"], factors["why"]) == ("cfplug", 5, "")
-
-
-def test_a_broken_plugin_is_mentioned_in_one_line_by_what_it_does_not_concern(tmp_path: Path) -> None:
-    shutil.copy(ZOO / "broken" / "leaves.py", tmp_path)
-    for command in (["list", "metrics"], ["plugins"], ["check", "pmf"]):
-        result = call(*command, "--plugins-dir", tmp_path)
-        assert (result.exit_code, result.stderr) == (0, "1 plugin is broken: leaves (cfplug doctor)\n")
-    shutil.copy(ZOO / "broken" / "twice.py", tmp_path)
-    assert call("list", "metrics", "--plugins-dir", tmp_path).stderr == (
-        "2 plugins are broken: leaves, twice (cfplug doctor)\n"
-    )
-
-
-def test_cfplug_plugins_with_a_wrong_name_is_mentioned() -> None:
-    result = call("list", "metrics", variables={"CFPLUG_PLUGINS": "metrics,factor"})
-    assert result.exit_code == 0
-    assert result.stderr == "CFPLUG_PLUGINS names a plugin 'factor' that is not installed; did you mean factors?\n"
-
-
-def test_doctor_finds_nothing_wrong_where_nothing_is() -> None:
-    result = call("doctor")
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.endswith("\nNothing is wrong.\n")
-    assert f"\ncfplug          {cfplug.__version__}\n" in result.stdout
-    assert "\nCFPLUG_PLUGINS  not set\n" in result.stdout
-
-
-def test_doctor_tells_what_is_wrong_what_clashes_and_what_is_switched_off(tmp_path: Path) -> None:
-    shutil.copy(ZOO / "broken" / "leaves.py", tmp_path)
-    clash = (ZOO / "odd" / "fragile.py").read_text().replace('"fragile", score="fragile', '"mae", score="rival')
-    (tmp_path / "rival.py").write_text(clash)
-    result = call("doctor", "--plugins-dir", tmp_path, variables={"CFPLUG_PLUGINS": "-movielens,-zebra"})
-    assert result.exit_code == 1
-    assert result.stdout.endswith(
-        "\n\nCFPLUG_PLUGINS names a plugin 'zebra' that is not installed\n"
-        f"plugin leaves ({tmp_path / 'leaves.py'}) is broken: importing it raised SystemExit: 3\n"
-        f"  at {tmp_path / 'leaves.py'}:5: sys.exit(3)\n"
-        "  switch it off with CFPLUG_PLUGINS=-leaves\n"
-        "2 plugins have a metric called mae; write metrics/mae or rival/mae\n"
-    )
-    assert "\nmovielens  off " in result.stdout
-
-
-def test_a_plugins_folder_that_is_not_there_is_a_bad_option() -> None:
-    assert usage_error(call("doctor", "--plugins-dir", "nowhere")) == (
-        "Invalid value for '--plugins-dir': Directory 'nowhere' does not exist."
-    )
+# What plugins print
 
 
 def test_what_a_plugin_prints_never_ends_up_in_what_was_asked(here: Path) -> None:

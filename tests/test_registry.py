@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
@@ -35,6 +37,9 @@ cfplug_metrics raised PluginError: score: best takes (truth, prediction); expect
     "bad_target": """\
 cfplug_metrics raised ValueError: score: must look like `package.module:function`; is 'bad_target.best'
   at {file}:8: return [cfplug.Metric("best", score="bad_target.best")]""",
+    "circular": """\
+importing it raised ImportError: cannot import name 'METRICS' from 'circular' ({file})
+  at {file}:3: from circular import METRICS""",
     "hook_leaves": """\
 cfplug_metrics raised SystemExit: no licence
   at {file}:8: raise SystemExit("no licence")""",
@@ -47,6 +52,7 @@ importing it raised ModuleNotFoundError: No module named 'a_package_that_nobody_
     "leaves": """\
 importing it raised SystemExit: 3
   at {file}:5: sys.exit(3)""",
+    "made_for_newer": "it needs cfplug>=9, and cfplug {cfplug} is installed",
     "misspelt": "cfplug_metrcs(): no hook is called cfplug_metrcs; did you mean cfplug_metrics()?",
     "misspelt_unmarked": "cfplug_analysers(): no hook is called cfplug_analysers; did you mean cfplug_analyzers()?",
     "no_hook": "it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl",
@@ -78,8 +84,16 @@ cfplug_metrics raised ValueError: params: must be a frozen attrs class; is <clas
     "unlike_any": """\
 register(app): no hook is called register; the hooks are cfplug_sources, cfplug_splits, cfplug_models, \
 cfplug_losses, cfplug_metrics, cfplug_cold_starts, cfplug_analyzers, cfplug_run_started, cfplug_step_finished, \
-cfplug_epoch_finished, cfplug_run_finished""",
+cfplug_epoch_finished, cfplug_run_finished, cfplug_run_failed""",
     "unmarked": "cfplug_metrics() is not marked with @cfplug.hookimpl",
+    "unmet": """\
+importing it raised ModuleNotFoundError: No module named 'a_module_of_that_package'
+  at {file}:12: import a_module_of_that_package
+  it needs a-package-that-nobody-has>=2, which is not installed
+  it needs numpy>=99, and numpy {numpy} is installed""",
+    "uses_newer": """\
+importing it raised ImportError: cannot import name 'Forecaster' from 'cfplug' ({init})
+  at {file}:3: from cfplug import Forecaster""",
     "wrong_argument": """\
 cfplug_metrics(config) has an argument that the hook has not; expected cfplug_metrics()""",
     "wrong_kind": "cfplug_models must return a list of cfplug.Model; one entry is cfplug.Metric best",
@@ -88,12 +102,24 @@ cfplug_run_finished(result) has an argument that the hook has not; expected cfpl
 }
 """Why each plugin of zoo/broken is broken, in full."""
 
+FITTING = "get versions that fit: python -m pip install --upgrade cfplug"
+
+ADVICE = {
+    "import_error": "install what is missing: python -m pip install a_package_that_nobody_has",
+    "made_for_newer": FITTING,
+    "unmet": "install what is missing: python -m pip install 'a-package-that-nobody-has>=2' 'numpy>=99'",
+    "uses_newer": FITTING,
+}
+"""What can be done, where there is more than to switch it off."""
+
+HERE = {"cfplug": version("cfplug"), "numpy": version("numpy"), "init": cfplug.__file__}
+
 
 def full_text(stem: str) -> str:
     """What a person is told of one plugin of zoo/broken."""
     name, file = stem.replace("_", "-"), BROKEN / f"{stem}.py"
-    why = WHY[stem].format(file=file)
-    return f"plugin {name} ({file}) is broken: {why}\n  switch it off with CFPLUG_PLUGINS=-{name}"
+    why, advice = WHY[stem].format(file=file, **HERE), f"{ADVICE[stem]}; or " if stem in ADVICE else ""
+    return f"plugin {name} ({file}) is broken: {why}\n  {advice}switch it off with CFPLUG_PLUGINS=-{name}"
 
 
 def candidate(name: str, *metrics: str, distribution: str = "cfplug-zoo", version: str = "1.2") -> Candidate:
@@ -129,7 +155,8 @@ def raising(name: str, distribution: str = "cfplug-zoo", version: str = "1.2") -
     return Candidate(name, distribution, version, lambda: module)
 
 
-def specimens() -> dict[str, Candidate]:
+@functools.cache
+def specimens() -> Mapping[str, Candidate]:
     return {each.name.replace("-", "_"): each for each in in_folders([BROKEN])}
 
 
@@ -262,6 +289,28 @@ def test_the_listing_does_not_depend_on_the_order_of_installation(
     assert one.clashes() == other.clashes()
 
 
+@settings(deadline=None, max_examples=50)
+@given(shuffled(), st.sets(st.sampled_from(["ant", "dog", "twice"])))
+def test_who_does_as_told_has_no_broken_plugin_left_and_every_healthy_one(
+    drawn: tuple[list[Candidate], list[Candidate], list[str]], unwanted: set[str]
+) -> None:
+    every, _, _ = drawn
+    before = assemble(every, ",".join(f"-{name}" for name in sorted(unwanted)))
+    after = assemble(every, before.switching_off(*before.broken).removeprefix("CFPLUG_PLUGINS="))
+    assert after.broken == []
+    assert after.words == before.words
+    told = [[plugin.title for plugin in each.plugins if plugin.state == "ok"] for each in (before, after)]
+    assert told[0] == told[1]
+
+
+def test_what_is_switched_off_already_stays_off_in_the_advice() -> None:
+    registry = assemble([candidate("ant", "best"), failing("bee"), failing("cat")], " -ant ")
+    assert registry.plugins[1].why.endswith("\n  switch it off with CFPLUG_PLUGINS=-ant,-bee")
+    assert registry.in_short(registry.broken) == (
+        "bee, cat (cfplug doctor says why; switch them off with CFPLUG_PLUGINS=-ant,-bee,-cat)"
+    )
+
+
 words = st.sets(st.sampled_from(["ant", "bee", "cat", "dog", "eel"]))
 
 
@@ -335,9 +384,32 @@ def test_two_distributions_with_one_plugin_name_keep_the_first_and_tell_of_the_o
     assert (first.distribution, first.state) == ("aa", "ok")
     assert second.why == (
         "plugin ant (zz 1.2) is broken: another plugin bears this name: ant (aa 1.2)\n"
-        "  uninstall one of the two, or give it another name"
+        "  uninstall one of the two; or switch it off with CFPLUG_PLUGINS=-zz:ant"
     )
     assert [entry.full_name for entry in registry.entries("metric")] == ["ant/a"]
+
+
+def test_of_two_plugins_of_one_name_either_can_be_switched_off() -> None:
+    two = [candidate("ant", "b", distribution="zz"), candidate("ant", "a", distribution="aa"), candidate("bee", "c")]
+    assert [each.state for each in assemble(two, "-zz:ant").plugins] == ["ok", "off", "ok"]
+    assert [each.state for each in assemble(two, "-aa:ant").plugins] == ["off", "ok", "ok"]
+    assert [each.state for each in assemble(two, "zz:ant").plugins] == ["off", "ok", "off"]
+    assert [each.state for each in assemble(two, "-ant").plugins] == ["off", "off", "ok"]
+    assert assemble(two, "-zz:ant, aa:ant").words == ()
+
+
+def test_two_files_of_one_name_are_told_to_differ(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "zoo_namesake.py").write_text(METRIC_PLUGIN.format("zoo_namesake"))
+    first, second = assemble(in_folders([tmp_path / "a", tmp_path / "b"])).plugins
+    file, other = (tmp_path / folder / "zoo_namesake.py" for folder in ("a", "b"))
+    assert (first.state, first.file) == ("ok", str(file))
+    assert second.why == (
+        f"plugin zoo-namesake ({other}) is broken: another plugin bears this name: zoo-namesake ({file})\n"
+        f"  give the file another name; or switch it off with CFPLUG_PLUGINS=-{other}:zoo-namesake"
+    )
+    sys.modules.pop("zoo_namesake")
 
 
 def test_a_plugin_cannot_take_the_name_of_one_of_cfplugs_own() -> None:
@@ -393,7 +465,8 @@ def test_a_name_that_a_broken_plugin_may_have_is_told_with_why_it_is_broken() ->
     )
     assert missing(registry, "metric", "rmse2") == (
         'no metric called "rmse2"; did you mean rmse? (cfplug list metrics)\n'
-        "or it belongs to a plugin that is broken: bee (cfplug doctor)"
+        "or it belongs to a plugin that is broken: "
+        "bee (cfplug doctor says why; switch it off with CFPLUG_PLUGINS=-bee)"
     )
 
 
@@ -515,12 +588,17 @@ class on_path:  # noqa: N801
                 del sys.modules[name]
 
 
-def announce(site: Path, distribution: str, version: str, *points: str, metadata: bool = True) -> Path:
-    """Write what an installer leaves of a distribution with these entry points."""
+def announce(
+    site: Path, distribution: str, version: str, *points: str, metadata: bool = True, requires: Sequence[str] = ()
+) -> Path:
+    """Write what an installer leaves of a distribution with these entry points and requirements."""
     folder = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
     folder.mkdir(parents=True)
     if metadata:
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        fields = ["Metadata-Version: 2.1", f"Name: {distribution}", f"Version: {version}"]
+        readme = ["", "# A plugin", "", "Requires-Dist: cfplug>=99", "[cfplug]"]
+        needs = [f"Requires-Dist: {need}" for need in requires]
+        (folder / "METADATA").write_text("\n".join([*fields, *needs, *readme]))
     (folder / "entry_points.txt").write_text("\n".join(["[cfplug]", *points]))
     return folder
 
@@ -535,10 +613,25 @@ def cfplug_metrics():
 """
 
 
-def found(*sites: Path) -> Mapping[str, Plugin]:
-    """The plugins of these folders, as an installer would have left them there, without cfplug's own."""
+def write_package(site: Path, name: str, **modules: str) -> Path:
+    """Write a package with these modules; `manifest` is its own text."""
+    folder = site / name
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(modules.pop("manifest"))
+    for module, text in modules.items():
+        (folder / f"{module}.py").write_text(text)
+    return folder
+
+
+def loaded(*sites: Path) -> Registry:
+    """The plugins of these folders, as an installer would have left them there, with cfplug's own."""
     with on_path(sites[-1]), on_path(sites[0]):
-        return {plugin.name: plugin for plugin in assemble(installed()).plugins if plugin.distribution != "cfplug"}
+        return assemble(installed())
+
+
+def found(*sites: Path) -> Mapping[str, Plugin]:
+    """The plugins of these folders, without cfplug's own."""
+    return {plugin.name: plugin for plugin in loaded(*sites).plugins if plugin.distribution != "cfplug"}
 
 
 def test_a_third_party_is_found_by_its_entry_point(tmp_path: Path) -> None:
@@ -550,9 +643,9 @@ def test_a_third_party_is_found_by_its_entry_point(tmp_path: Path) -> None:
 
 
 def test_of_two_installed_versions_the_one_that_python_imports_counts(tmp_path: Path) -> None:
-    for version in ("0.4", "0.5"):
-        announce(tmp_path / version, "cfplug-bee", version, "bee = bee_plugin")
-        (tmp_path / version / "bee_plugin.py").write_text(METRIC_PLUGIN.format("bee_plugin"))
+    for number in ("0.4", "0.5"):
+        announce(tmp_path / number, "cfplug-bee", number, "bee = bee_plugin")
+        (tmp_path / number / "bee_plugin.py").write_text(METRIC_PLUGIN.format("bee_plugin"))
     assert found(tmp_path / "0.5", tmp_path / "0.4")["bee"].title == "bee (cfplug-bee 0.5)"
 
 
@@ -577,6 +670,161 @@ def test_a_damaged_entry_point_file_takes_no_other_plugin_away(tmp_path: Path) -
     assert plugins["cfplug-torn"].why.startswith(
         "plugin cfplug-torn (cfplug-torn 0.1) is broken: its entry_points.txt cannot be read: TypeError: "
     )
+
+
+def test_files_that_are_no_text_take_no_other_plugin_away(tmp_path: Path) -> None:
+    announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin")
+    (tmp_path / "bee_plugin.py").write_text(METRIC_PLUGIN.format("bee_plugin"))
+    points = announce(tmp_path, "cfplug-fly", "0.1", "fly = fly_plugin") / "entry_points.txt"
+    points.write_bytes(b"[cfplug]\nfl\xff = fly_plugin")
+    (announce(tmp_path, "other", "1.0") / "entry_points.txt").write_bytes(b"\xff\xfe")
+    wasp = announce(tmp_path, "cfplug-wasp", "0.1", "wasp = wasp_plugin") / "METADATA"
+    wasp.write_bytes(b"Name: cfplug-w\xff")
+    plugins = found(tmp_path)
+    assert {name: (plugin.distribution, plugin.state) for name, plugin in plugins.items()} == {
+        "bee": ("cfplug-bee", "ok"),
+        "cfplug-fly": ("cfplug-fly", "broken"),
+        "wasp": ("unknown", "broken"),
+    }
+    assert plugins["cfplug-fly"].why.startswith(
+        "plugin cfplug-fly (cfplug-fly 0.1) is broken: its entry_points.txt cannot be read: UnicodeDecodeError: "
+    )
+
+
+# Distributions that do not fit
+
+
+@pytest.mark.parametrize("needed", ["cfplug>=9", "cfplug<0.0.1", "cfplug (==7.*)", "CFPLUG>=9"])
+def test_a_plugin_made_for_another_cfplug_is_told_so_and_not_imported(tmp_path: Path, needed: str) -> None:
+    announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin", requires=["attrs", needed])
+    (tmp_path / "bee_plugin.py").write_text("raise AssertionError('it was imported')")
+    need = needed.replace(" (", "").replace(")", "")
+    assert found(tmp_path)["bee"].why == (
+        f"plugin bee (cfplug-bee 0.4) is broken: it needs {need}, and {need[:6]} {version('cfplug')} is installed\n"
+        "  get versions that fit: python -m pip install --upgrade cfplug cfplug-bee; "
+        "or switch it off with CFPLUG_PLUGINS=-bee"
+    )
+
+
+@pytest.mark.parametrize(
+    "needed",
+    ["cfplug", "cfplug>=0.1", "cfplug >=0.0.9, !=0.5", 'cfplug>=9; extra == "later"', "cfplug-x>=9", "cfplug>=x"],
+)
+def test_a_plugin_made_for_this_cfplug_is_loaded(tmp_path: Path, needed: str) -> None:
+    announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin", requires=[needed])
+    (tmp_path / "bee_plugin.py").write_text(METRIC_PLUGIN.format("bee_plugin"))
+    assert (found(tmp_path)["bee"].state, found(tmp_path)["bee"].requires) == ("ok", (needed,))
+
+
+def test_a_plugin_whose_dependency_is_missing_tells_which_and_how_to_install_it(tmp_path: Path) -> None:
+    needs = ["attrs>=20", "Left.Pad>=2", 'winapi; sys_platform == "no such"', "numpy<1; extra == 'old'"]
+    announce(tmp_path, "cfplug-bee", "0.4", "bee = cfplug_bee", requires=needs)
+    folder = write_package(tmp_path, "cfplug_bee", manifest="from cfplug_bee import pads\n", pads="import left_pad\n")
+    assert found(tmp_path)["bee"].why == (
+        "plugin bee (cfplug-bee 0.4) is broken: importing it raised ModuleNotFoundError: No module named 'left_pad'\n"
+        f"  at {folder / 'pads.py'}:1: import left_pad\n"
+        "  it needs Left.Pad>=2, which is not installed\n"
+        "  install what is missing: python -m pip install 'Left.Pad>=2'; or switch it off with CFPLUG_PLUGINS=-bee"
+    )
+
+
+def test_a_plugin_that_forgot_to_ask_for_its_dependency_is_told_the_name_that_it_imports(tmp_path: Path) -> None:
+    announce(tmp_path, "cfplug-bee", "0.4", "bee = cfplug_bee", requires=["cfplug>=0.1"])
+    write_package(tmp_path, "cfplug_bee", manifest="import left_pad.sides\n")
+    assert found(tmp_path)["bee"].why.endswith(
+        "\n  install what is missing: python -m pip install left_pad; or switch it off with CFPLUG_PLUGINS=-bee"
+    )
+
+
+def test_a_plugin_that_imports_itself_in_a_circle_is_told_where(tmp_path: Path) -> None:
+    announce(tmp_path, "cfplug-ring", "0.1", "ring = cfplug_ring")
+    manifest, inner = "from cfplug_ring.inner import RATES\n\nNAMES = ()\n", "from cfplug_ring import NAMES\n"
+    folder = write_package(tmp_path, "cfplug_ring", manifest=manifest, inner=inner)
+    first, *rest = found(tmp_path)["ring"].why.splitlines()
+    assert first.startswith(
+        "plugin ring (cfplug-ring 0.1) is broken: importing it raised ImportError: cannot import name 'NAMES' from "
+        "partially initialized module 'cfplug_ring' (most likely due to a circular import) ("
+    )
+    assert rest == [
+        f"  at {folder / 'inner.py'}:1: from cfplug_ring import NAMES",
+        "  switch it off with CFPLUG_PLUGINS=-ring",
+    ]
+
+
+def test_two_plugins_that_import_each_other_are_each_told(tmp_path: Path) -> None:
+    for name, other in (("ant", "bee"), ("bee", "ant")):
+        announce(tmp_path, f"cfplug-{name}", "0.1", f"{name} = cfplug_{name}")
+        write_package(tmp_path, f"cfplug_{name}", manifest=f"from cfplug_{other} import {other.upper()}\n")
+    plugins = found(tmp_path)
+    assert {name: plugin.state for name, plugin in plugins.items()} == {"ant": "broken", "bee": "broken"}
+    for name, plugin in plugins.items():
+        assert "(most likely due to a circular import)" in plugin.why
+        assert f"cfplug_{name}" in plugin.why.splitlines()[1]
+
+
+def test_a_plugin_that_asks_for_all_plugins_while_it_is_imported_breaks_only_itself(tmp_path: Path) -> None:
+    announce(tmp_path, "cfplug-asker", "0.1", "asker = cfplug_asker")
+    asks = "import cfplug\nfrom cfplug.registry import load\n\nload().find('metric', 'rmse')\n"
+    write_package(tmp_path, "cfplug_asker", manifest=asks + "METRIC = load().find('metric', 'asker/best')\n")
+    registry = loaded(tmp_path)
+    assert [plugin.name for plugin in registry.broken] == ["asker"]
+    assert "importing it raised PluginError: asker/best needs a plugin that is broken" in registry.broken[0].why
+
+
+def test_two_distributions_with_one_plugin_name_are_told_with_both(tmp_path: Path) -> None:
+    for distribution, package in (("cfplug-zz", "cfplug_zz"), ("cfplug-aa", "cfplug_aa")):
+        announce(tmp_path, distribution, "0.1", f"bee = {package}")
+        write_package(tmp_path, package, manifest=METRIC_PLUGIN.format(package))
+    one, two = (plugin for plugin in loaded(tmp_path).plugins if plugin.name == "bee")
+    assert (one.title, one.state) == ("bee (cfplug-aa 0.1)", "ok")
+    assert two.why == (
+        "plugin bee (cfplug-zz 0.1) is broken: another plugin bears this name: bee (cfplug-aa 0.1)\n"
+        "  uninstall one of the two; or switch it off with CFPLUG_PLUGINS=-cfplug-zz:bee"
+    )
+
+
+MANY = """\
+import cfplug
+
+
+@cfplug.hookimpl
+def cfplug_metrics():
+    return [cfplug.Metric(f"best-{number}", score="cfplug_many:best", help="One of many.") for number in range(1000)]
+"""
+
+
+def test_a_plugin_with_a_thousand_components_has_them_all(tmp_path: Path) -> None:
+    for name in ("many", "more"):
+        announce(tmp_path, f"cfplug-{name}", "0.1", f"{name} = cfplug_{name}")
+        write_package(tmp_path, f"cfplug_{name}", manifest=MANY)
+    registry = loaded(tmp_path)
+    assert [len(each.components) for each in registry.plugins if each.name in ("many", "more")] == [1000, 1000]
+    assert registry.find("metric", "many/best-734").component.name == "best-734"
+    assert missing(registry, "metric", "best-734") == (
+        "2 plugins have a metric called best-734; write many/best-734 or more/best-734"
+    )
+    assert missing(registry, "metric", "bets-734").startswith('no metric called "bets-734"; did you mean best-734?')
+    assert len(registry.clashes()) == 1000
+
+
+# Single files
+
+
+def test_a_file_that_says_badly_what_it_needs_is_told(tmp_path: Path) -> None:
+    for name, line in (("half", "dependencies = ["), ("texts", "dependencies = 'scipy'"), ("fine", "other = 1")):
+        text = f"# /// script\n# {line}\n# ///\n" + METRIC_PLUGIN.format(name)
+        (tmp_path / f"zoo_{name}.py").write_text(text)
+    fine, half, texts = assemble(in_folders([tmp_path])).plugins
+    assert half.why.startswith(
+        f"plugin zoo-half ({tmp_path / 'zoo_half.py'}) is broken: its `# /// script` block is no TOML: "
+    )
+    assert texts.why == (
+        f"plugin zoo-texts ({tmp_path / 'zoo_texts.py'}) is broken: "
+        "its `# /// script` block must have a list of texts as dependencies; is 'scipy'\n"
+        "  switch it off with CFPLUG_PLUGINS=-zoo-texts"
+    )
+    assert (fine.state, fine.requires) == ("ok", ())
+    sys.modules.pop("zoo_fine")
 
 
 def test_a_folder_gives_its_single_files_and_leaves_private_ones_out(tmp_path: Path) -> None:

@@ -1050,7 +1050,7 @@ def test_observers_are_told_everything_in_order(
     recipe = written(RECIPE)
     made = run_with(registry, recipe, tmp_path)
     partial = made.path.with_name(f"{made.path.name}.partial")
-    assert told[0] == RunStarted("ours", str(recipe), partial)
+    assert told[0] == RunStarted("ours", str(recipe), partial, run=made.path)
     rows = tuple(made.metrics[list(METRICS[:6])].itertuples(index=False, name=None))
     assert told[-1] == RunFinished(made.path, rows, False)
     steps = [

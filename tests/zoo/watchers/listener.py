@@ -23,3 +23,8 @@ def cfplug_epoch_finished(event):
 @cfplug.hookimpl
 def cfplug_run_finished(event):
     told.append(("cfplug_run_finished", event))
+
+
+@cfplug.hookimpl
+def cfplug_run_failed(event):
+    told.append(("cfplug_run_failed", event))

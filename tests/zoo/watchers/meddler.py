@@ -21,3 +21,8 @@ def cfplug_epoch_finished(event):
 @cfplug.hookimpl
 def cfplug_run_finished(event):
     event.metrics[0][4] = 0.0
+
+
+@cfplug.hookimpl
+def cfplug_run_failed(event):
+    event.where.append("mine")

@@ -1,0 +1,88 @@
+"""What does the environment ask of MLflow?"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+import cfplug
+
+VARIABLE = "CFPLUG_MLFLOW"
+EXPERIMENT = "CFPLUG_MLFLOW_EXPERIMENT"
+ARTIFACTS = "CFPLUG_MLFLOW_ARTIFACTS"
+
+CHOICES = ("report", "all", "none")
+SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
+PREFIX = "sqlite:///"
+
+
+@frozen
+class Settings:
+    """Where MLflow writes, under which experiment, and which files of a run go along."""
+
+    uri: str
+    experiment: str = "cfplug"
+    artifacts: str = "report"
+
+    @property
+    def shown(self) -> str:
+        """The variable and its value, without a password."""
+        return self.masked(f"{VARIABLE}={self.uri}")
+
+    def masked(self, text: str) -> str:
+        """`text` without the name and password that the address may hold."""
+        login, found, _ = urlsplit(self.uri).netloc.rpartition("@")
+        return text.replace(f"{login}@", "...@") if found else text
+
+    @property
+    def database(self) -> Path | None:
+        """The file of a sqlite database; None if it is another store."""
+        return Path(self.uri.removeprefix(PREFIX).partition("?")[0]) if self.uri.startswith(PREFIX) else None
+
+
+def read(environment: Mapping[str, str]) -> Settings | None:
+    """What the variables ask for; None where CFPLUG_MLFLOW is not set, PluginError where one makes no sense."""
+    uri = environment.get(VARIABLE, "")
+    if not uri:
+        return None
+    settings = Settings(uri, environment.get(EXPERIMENT) or "cfplug", environment.get(ARTIFACTS) or "report")
+    if settings.artifacts not in CHOICES:
+        choices = f"{', '.join(CHOICES[:-1])} or {CHOICES[-1]}{cfplug.did_you_mean(settings.artifacts, CHOICES)}"
+        raise cfplug.PluginError(f"{ARTIFACTS}={settings.artifacts}: must be {choices}")
+    _check_address(settings)
+    return settings
+
+
+def _check_address(settings: Settings) -> None:
+    scheme, found, _ = settings.uri.partition("://")
+    if not found:
+        raise cfplug.PluginError(
+            f"{settings.shown}: must be {PREFIX}FILE or the http address of a server; "
+            f"did you mean {PREFIX}{settings.uri.removeprefix('sqlite:').removeprefix('file:')}?"
+        )
+    known = scheme.partition("+")[0] in SCHEMES
+    if not known and (guess := cfplug.did_you_mean(scheme, SCHEMES)):
+        raise cfplug.PluginError(f"{settings.shown}: there is no store called {scheme}{guess}")
+    if scheme == "sqlite":
+        if settings.database in (None, Path(), Path(":memory:")):
+            raise cfplug.PluginError(f"{settings.shown}: names no file, so nothing would be left; write {PREFIX}FILE")
+        _check_database(settings)
+
+
+def _check_database(settings: Settings) -> None:
+    """That the file is a database, or can be made one: MLflow would try again for minutes, with as many warnings."""
+    database = settings.database
+    assert database is not None
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with_file = sqlite3.connect(database)
+        try:
+            with_file.execute("PRAGMA schema_version").fetchone()
+        finally:
+            with_file.close()
+    except (OSError, sqlite3.Error) as error:
+        raise cfplug.PluginError(f"{settings.shown}: {error}") from error
