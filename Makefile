@@ -1,18 +1,24 @@
 # Every target makes its own environment first, so each works on a fresh machine.
 PYTHON ?= python3
+SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RECIPE ?= recipes/pmf.yaml
+MINUTES ?= 10
 
-.PHONY: help run test lint docs pictures claims benchmark clean
+OUTSIDE := .outside
+
+.PHONY: help run test lint outside fuzz docs pictures claims benchmark clean
 
 help:
 	@echo "make run    run $(RECIPE) on real MovieLens 100K (RECIPE=... for another)"
 	@echo "make test   the whole test suite"
 	@echo "make lint   ruff and mypy"
 	@echo "make claims every recipe whole, on real data: forty minutes; writes the figures into recipes/README.md"
-	@echo "make docs   the list of components in recipes/README.md, made again"
+	@echo "make outside   the wheels of cfplug and of the example plugin in a clean environment, and a recipe with both"
+	@echo "make fuzz   the property tests with new seeds, for MINUTES=10"
+	@echo "make docs   the lists in recipes/README.md, and plugins/REFERENCE.md, made again"
 	@echo "make pictures   the pictures of a report in README.md, taken again (needs Chromium)"
 	@echo "make benchmark   how good and how fast, beside fastai and surprise"
 
@@ -39,8 +45,27 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# As a stranger has it: two wheels, no checkout. The recipe is run from a folder that has nothing else.
+outside: $(READY)
+	rm -rf $(OUTSIDE) && mkdir -p $(OUTSIDE)/work
+	for project in . examples/cfplug-neighbors; do \
+		$(BIN)/python -m build --no-isolation --wheel --outdir $(OUTSIDE) $$project > $(OUTSIDE)/build.log || exit 1; done
+	$(PYTHON) -m venv $(OUTSIDE)/env
+	$(OUTSIDE)/env/bin/python -m pip install --quiet --constraint constraints.txt torch torchvision
+	$(OUTSIDE)/env/bin/python -m pip install --quiet --constraint constraints.txt $(OUTSIDE)/*.whl pytest hypothesis
+	cp -r examples/cfplug-neighbors/recipes examples/cfplug-neighbors/tests $(OUTSIDE)/work
+	cd $(OUTSIDE)/work && ../env/bin/cfplug doctor && ../env/bin/cfplug run recipes/quick.yaml --check
+	cd $(OUTSIDE)/work && ../env/bin/python -m pytest -q tests
+
+# Whatever this finds becomes an @example of the test that found it.
+fuzz: $(READY)
+	end=$$(( $$(date +%s) + 60 * $(MINUTES) )); while [ $$(date +%s) -lt $$end ]; do \
+		$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile fuzz --hypothesis-seed $$RANDOM$$RANDOM \
+		-q -x --numprocesses auto --maxprocesses 4 || exit 1; done
+
 docs: $(READY)
 	$(BIN)/python recipes/components.py
+	$(BIN)/python plugins/reference.py
 
 pictures: $(READY)
 	CFPLUG_PICTURES=docs $(BIN)/python -m pytest tests/test_page.py -k real
@@ -57,4 +82,4 @@ benchmark:
 	.venv-benchmark/bin/python benchmarks/fold_in.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(OUTSIDE) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ _SETTINGS = {
     "core.fileMode": "false",
     "core.hooksPath": os.devnull,
 }
+_ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 _IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -66,19 +65,36 @@ class Editions:
         It is added if it is new. Where one version has shown several, as a checkout does, the others are `v0.1.0.post1`
         and so on. EditionError if git is missing or fails.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._git("init", "--quiet", "--template=")
+        if not self._repository.is_dir():
+            self._begin()
         tree = self._tree(template)
-        return self._tag_of(tree, version) or self._add(tree, version)
+        known = self._of_version(version)
+        return _tag_of(tree, known) or self._add(tree, version, len(known))
+
+    @property
+    def _repository(self) -> Path:
+        return self.folder / ".git"
+
+    def _begin(self) -> None:
+        """An empty repository, made beside and renamed when whole: another process may begin at the same moment."""
+        import tempfile
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.folder) as draft:
+            git("init", "--quiet", "--template=", draft, variables=_ALONE)
+            with suppress(OSError):  # the other was faster
+                (Path(draft) / ".git").rename(self._repository)
 
     def tags(self) -> dict[str, str]:
         """The tree of each edition, by tag; the oldest first."""
-        if not (self.folder / ".git").is_dir():
+        if not self._repository.is_dir():
             return {}
         lines = self._git("for-each-ref", "--sort=version:refname", "--format=%(refname:lstrip=2) %(tree)", "refs/tags")
         return dict(line.split() for line in lines.splitlines())
 
     def _tree(self, template: Path) -> str:
+        import tempfile
+
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             self._git("--work-tree", ".", "add", "--all", "--force", ".", variables=index, cwd=template)
@@ -88,23 +104,28 @@ class Editions:
         mine = re.compile(rf"v{re.escape(version)}(\.post\d+)?")
         return {tag: tree for tag, tree in self.tags().items() if mine.fullmatch(tag)}
 
-    def _tag_of(self, tree: str, version: str) -> str:
-        """The latest tag of `version` with this tree; empty if there is none."""
-        return next((tag for tag, its in reversed(self._of_version(version).items()) if its == tree), "")
-
-    def _add(self, tree: str, version: str) -> str:
-        count = len(self._of_version(version))
+    def _add(self, tree: str, version: str, count: int) -> str:
+        """The tag of a new edition, beside `count` of its version; that of another process that was faster with it."""
         tag = f"v{version}.post{count}" if count else f"v{version}"
         commit = self._git("commit-tree", tree, "-m", f"The template of cfplug {tag}")
-        self._git("update-ref", f"refs/tags/{tag}", commit)
-        self._git("update-ref", "HEAD", commit)
+        try:
+            self._git("update-ref", f"refs/tags/{tag}", commit, "")  # "": only if there is none
+            self._git("update-ref", "HEAD", commit)
+        except EditionError:
+            tag = _tag_of(tree, self._of_version(version))
+            if not tag:
+                raise
         return tag
 
     def _git(self, *arguments: str, variables: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
         settings = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
-        place = ["--git-dir", str(self.folder / ".git")]
-        alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-        return git(*settings, *place, *arguments, cwd=cwd, variables={**alone, **_IDENTITY, **(variables or {})})
+        place = ["--git-dir", str(self._repository)]
+        return git(*settings, *place, *arguments, cwd=cwd, variables={**_ALONE, **_IDENTITY, **(variables or {})})
+
+
+def _tag_of(tree: str, known: Mapping[str, str]) -> str:
+    """The latest of the `known` tags with this tree; empty if there is none."""
+    return next((tag for tag, its in reversed(list(known.items())) if its == tree), "")
 
 
 def git(*arguments: str, cwd: Path | None = None, variables: Mapping[str, str] | None = None) -> str:
@@ -112,6 +133,8 @@ def git(*arguments: str, cwd: Path | None = None, variables: Mapping[str, str] |
 
     It knows nothing of the variables of a git that may have called us, such as GIT_DIR in a hook.
     """
+    import subprocess  # late, as tempfile above: the command line starts without them
+
     program = shutil.which("git")
     if program is None:
         raise EditionError("there is no git on this machine")

@@ -21,11 +21,13 @@ _LONGEST = 60
 
 
 def section_words(sections: Sequence[Section]) -> list[dict[str, Any]]:
-    """Sections as JSON holds them; a number of numpy becomes one of Python."""
-    return [attrs.asdict(section, value_serializer=_python_number) for section in sections]
+    """Sections as JSON holds them; a number of numpy becomes one of Python, and text of any kind plain text."""
+    return [attrs.asdict(section, value_serializer=_plain) for section in sections]
 
 
-def _python_number(_owner: object, _attribute: object, value: Any) -> Any:
+def _plain(_owner: object, _attribute: object, value: Any) -> Any:
+    if isinstance(value, str):
+        return str.__str__(value)  # a template must not take text for HTML because its class says that it is safe
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
 ARCHIVE = ROOT.parent / "shared" / "data" / "ml-100k.zip"
-PAGES = sorted(path for path in ROOT.glob("**/*.md") if not set(path.parts) & {".venv", "runs", "node_modules"})
+NOT_PAGES = {".venv", ".outside", "runs", "node_modules", "templates"}
+PAGES = sorted(path for path in ROOT.glob("**/*.md") if not set(path.parts) & NOT_PAGES)
 
 
 def block(language: str, containing: str) -> str:

@@ -217,7 +217,7 @@ def _item_shares(fitted: FittedModel, column: Column, served: Served | None) -> 
 
 def _extremes(table: Table) -> str:
     """Which group has most, and which least, of the recommendations for its ratings, of those with NOTABLE ratings."""
-    told = [row for row in table.rows if row[3] >= NOTABLE]
+    told = [row for row in table.rows if row[3] >= NOTABLE and row[5] is not None]
     if len(told) < 2:
         return "Hardly any group of items has enough ratings to say whether lists amplify it."
     most, least = (choose(told, key=lambda row: Interval.of(row[5]).value) for choose in (max, min))
@@ -234,10 +234,9 @@ def _percent(share: float) -> float:
 def _amplification(table: Table, column: Column) -> Chart:
     """Every group of items: its share of ratings and of recommendations."""
     x, y = "share of ratings, %", "share of recommendations, %"
-    places = [Interval.of(row[4]) for row in table.rows]
-    rows = [
-        (row[3], each.value, row[0], each.low, each.high, row[1]) for row, each in zip(table.rows, places, strict=True)
-    ]
+    told = [row for row in table.rows if row[4] is not None]  # of lists without a place nobody has a share
+    places = [Interval.of(row[4]) for row in told]
+    rows = [(row[3], each.value, row[0], each.low, each.high, row[1]) for row, each in zip(told, places, strict=True)]
     note = "Above the diagonal a group has more of the recommendations than of the ratings."
     columns = (x, y, "group", "low", "high", "items")
     title = f"Items by {column.name}: amplified or damped"

@@ -9,6 +9,7 @@ import torch
 from fastai.tabular.model import TabularModel, emb_sz_rule
 from torch import Tensor, nn
 
+from cfplug import TrainingError
 from cfplug_networks.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Network(nn.Module):
             use_bn=params.batch_norm,
             bn_cont=params.batch_norm and self.inputs.n_numbers > 0,
         )
+        self.normalises = any(isinstance(part, nn.BatchNorm1d) for part in self.net.modules())
         for embedding in self.net.embeds:
             _start(embedding, params.init_deviation)
         self.scale = params.number_scale if self.net.bn_cont is None else 1.0
@@ -56,6 +58,10 @@ class Network(nn.Module):
             nn.init.constant_(self.net.bn_cont.weight, params.number_scale)
 
     def forward(self, batch: Batch) -> Tensor:
+        if self.training and self.normalises and len(batch) == 1:
+            raise TrainingError(
+                "batch_norm needs two ratings in a step: take more ratings, a larger batch_size, or batch_norm: false"
+            )
         codes, numbers = self.inputs(batch)
         categories = torch.stack([batch.user, batch.item, *codes], dim=1)
         cells = torch.cat(numbers, dim=1) * self.scale if numbers else None

@@ -1,0 +1,14 @@
+import numpy as np
+
+import cfplug
+
+
+def split(dataset, params, context):
+    rows = context.rng.permutation(len(dataset.ratings))
+    half = len(rows) // 2
+    return cfplug.Split(train=np.sort(rows[half:]), valid=np.sort(rows[:half]))
+
+
+@cfplug.hookimpl
+def cfplug_splits():
+    return [cfplug.Splitter("halves", split=split, help="Half of the ratings train, half validate.")]

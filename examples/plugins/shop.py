@@ -1,0 +1,36 @@
+from pathlib import Path
+
+from attrs import frozen
+
+import cfplug
+
+
+@frozen
+class Shop:
+    """Stars from the shop's export: a table of customer, product and stars, and a table of products."""
+
+    orders: Path = cfplug.param(help="a CSV file with the columns customer, product and stars")
+    products: Path | None = cfplug.param(None, help="a CSV file with the columns product, name and price")
+    repeats: str = cfplug.param("last", choices=cfplug.REPEATS, help="what to do with a pair that was rated twice")
+
+
+def read(params, context):
+    import pandas as pd
+
+    columns = {"customer": "user", "product": "item", "stars": "rating"}
+    ratings = pd.read_csv(params.orders).rename(columns=columns)
+    items = None if params.products is None else pd.read_csv(params.products).rename(columns=columns)
+    ratings, merged = cfplug.merge_repeats(ratings, params.repeats)
+    return cfplug.Dataset.build(
+        "shop",
+        ratings,
+        items=items,
+        roles={"items": {"name": "label", "price": "number"}} if items is not None else None,
+        scale=cfplug.Scale(1, 5, (1, 2, 3, 4, 5)),
+        words=[f"{merged} repeated ratings were merged"] if merged else [],
+    )
+
+
+@cfplug.hookimpl
+def cfplug_sources():
+    return [cfplug.Source("shop", Shop, read=read)]

@@ -1,0 +1,157 @@
+"""Write REFERENCE.md beside this file, and the code in the pages for authors: `python plugins/reference.py`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+import cfplug
+from cfplug import hookspecs, testing
+from cfplug.components import KINDS, Component
+from cfplug.params import parameters, plain
+from cfplug.registry import HOOK_OF, Registry, load, plural
+from cfplug.testing.contract import ROOMS
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "plugins" / "REFERENCE.md"
+WITH_CODE = (ROOT / "README.md", ROOT / "plugins" / "README.md")
+"""The pages whose code is cut from files that the tests run."""
+
+HEAD = """\
+# Reference for authors of plugins
+
+Written by `make docs` from the code itself; [README.md](README.md) is where to begin.
+
+- [Hooks](#hooks), each with its exact arguments
+- [Kinds of component](#kinds-of-component), each with the exact signature of its functions
+- [Parameters](#parameters)
+- [Laws](#laws) that `plugin_checks` and `cfplug check-plugin` hold
+- [Public names](#public-names)
+- [Components](#components) that come with cfplug
+"""
+
+
+def with_code(text: str) -> str:
+    """`text` with the files of the checkout in the places that are marked for them: `<!-- code: FILE -->`."""
+
+    def block(mark: re.Match[str]) -> str:
+        file = ROOT / mark["file"]
+        language = {".py": "python", ".yaml": "yaml"}[file.suffix]
+        code = file.read_text(encoding="utf-8")
+        return f"<!-- code: {mark['file']} -->\n\n```{language}\n{code}```\n\n<!-- code: end -->"
+
+    return re.sub(r"<!-- code: (?P<file>\S+) -->.*?<!-- code: end -->", block, text, flags=re.DOTALL)
+
+
+def page(registry: Registry) -> str:
+    """The whole reference, as Markdown."""
+    parts = (_hooks(), _kinds(), _params(), _laws(), _names(), _components(registry))
+    return "\n".join([HEAD, *("\n".join(part) for part in parts)]) + "\n"
+
+
+def _hooks() -> Iterator[str]:
+    yield "## Hooks\n\nMark a function of your module with `@cfplug.hookimpl`; its name says which hook it is.\n"
+    for name, hook in vars(hookspecs).items():
+        if not name.startswith("cfplug_"):
+            continue
+        arguments = ", ".join(inspect.signature(hook).parameters)
+        yield f"### `{name}({arguments})`\n\n{inspect.getdoc(hook)}\n"
+        if arguments:
+            yield from _event(hook)
+        else:
+            (kind,) = (kind for kind, its_hook in HOOK_OF.items() if its_hook == name)
+            yield f"Returns a list of `cfplug.{KINDS[kind].__name__}`.\n"
+
+
+def _event(hook: Any) -> Iterator[str]:
+    """The one argument of an observer: its class and the fields of that."""
+    name = inspect.signature(hook).parameters["event"].annotation
+    event = getattr(hookspecs, str(name))
+    fields = ", ".join(f"`{field.name}`" for field in attrs.fields(event))
+    yield f"`event` is a `cfplug.{event.__name__}` with {fields}. {_prose(event)}\n"
+
+
+def _prose(thing: object) -> str:
+    """The docstring, paragraph by paragraph."""
+    return inspect.getdoc(thing) or ""
+
+
+def _kinds() -> Iterator[str]:
+    yield "## Kinds of component\n"
+    for kind, declaration in KINDS.items():
+        yield f"### {kind}: `cfplug.{declaration.__name__}`\n\n{_prose(declaration)}\n"
+        yield "| field | default |\n| --- | --- |"
+        yield from (f"| `{field.name}` | {_default(field.default)} |" for field in attrs.fields(declaration))
+        verbs = (f"`{verb}({', '.join(arguments)})`" for verb, arguments in declaration.signatures.items())
+        reserved = ", ".join(f"`{key}`" for key in declaration.reserved)
+        yield f"\nFunctions: {', '.join(verbs)}. No parameter may be called {reserved}.\n"
+
+
+def _default(default: Any) -> str:
+    if default is attrs.NOTHING:
+        return "(needed)"
+    return f"`{default.__name__ if isinstance(default, type) else json.dumps(default)}`"
+
+
+def _params() -> Iterator[str]:
+    arguments = inspect.signature(cfplug.param).parameters.values()
+    yield "## Parameters\n\nA component's parameters are a frozen attrs class; `cfplug.param` makes its fields.\n"
+    yield f"`cfplug.param({', '.join(argument.name for argument in arguments)})`\n\n{_prose(cfplug.param)}\n"
+
+
+def _laws() -> Iterator[str]:
+    yield "## Laws\n\nThe id of an item is `kind/component/law`, or `plugin/law`: known failures are named by it.\n"
+    for room, module in ROOMS.items():
+        owner = {"plugin": "A plugin as a whole", "component": "Every component"}.get(room, f"A {room}")
+        yield f"### {owner}\n\n| law | what it says |\n| --- | --- |"
+        yield from (f"| `{check.name}` | {check.law} |" for check in importlib.import_module(module).CHECKS)
+        yield ""
+
+
+def _names() -> Iterator[str]:
+    yield "## Public names\n\nOf `cfplug`:\n\n| name | what it is |\n| --- | --- |"
+    yield from _rows({name: getattr(cfplug, name) for name in cfplug.__all__ if name != "__version__"})
+    yield "\nOf `cfplug.testing`:\n\n| name | what it is |\n| --- | --- |"
+    yield from _rows({name: getattr(testing, name) for name in testing.__all__})
+    yield ""
+
+
+def _rows(names: Mapping[str, Any]) -> Iterator[str]:
+    for name, thing in names.items():
+        told = inspect.getdoc(thing) if callable(thing) else f"the words {', '.join(map(str, thing))}"
+        yield f"| `{name}` | {(told or '').partition(chr(10))[0]} |"
+
+
+def _components(registry: Registry) -> Iterator[str]:
+    yield "## Components\n"
+    for kind in KINDS:
+        yield f"### {plural(kind).capitalize()}\n"
+        for entry in registry.entries(kind):
+            if entry.plugin.distribution == "cfplug":
+                yield from _component(entry.full_name, entry.component)
+
+
+def _component(full_name: str, component: Component) -> Iterator[str]:
+    yield f"**`{full_name}`** {component.summary}\n"
+    known = parameters(component.params)
+    if known:
+        yield "| parameter | default | takes | what it is |\n| --- | --- | --- | --- |"
+    for each in known:
+        default = "(needed)" if each.required else f"`{json.dumps(plain(each.default), ensure_ascii=False)}`"
+        takes = ", ".join(filter(None, (each.type, each.rule.words(), each.rule.unit and f"in {each.rule.unit}")))
+        yield f"| `{each.name}` | {default} | {takes} | {each.rule.help} |"
+    if known:
+        yield ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(load()), encoding="utf-8")
+    for each in WITH_CODE:
+        each.write_text(with_code(each.read_text(encoding="utf-8")), encoding="utf-8")

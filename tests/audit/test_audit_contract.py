@@ -1,0 +1,7 @@
+"""The built-in audits keep every law of analyzers."""
+
+from __future__ import annotations
+
+from cfplug.testing import plugin_checks
+
+test_contract = plugin_checks("audit")

@@ -1,0 +1,7 @@
+"""The built-in analyzers of data and models keep every law of their kind."""
+
+from __future__ import annotations
+
+from cfplug.testing import plugin_checks
+
+test_contract = plugin_checks("insight")

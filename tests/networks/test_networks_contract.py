@@ -1,0 +1,25 @@
+"""The contract of the plugin `networks`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from cfplug_networks import Layers
+from cfplug_networks.tabular import embedding_nn
+
+from cfplug import Batch, Spec, TrainingError
+from cfplug.testing import plugin_checks
+
+test_contract = plugin_checks("networks")
+
+
+def test_normalisation_says_that_one_rating_is_not_enough() -> None:
+    network = embedding_nn(Layers(), Spec(3, 4, 1)).train()
+    one = Batch(torch.tensor([2]), torch.tensor([1]))
+    with pytest.raises(TrainingError) as caught:
+        network(one)
+    assert str(caught.value) == (
+        "batch_norm needs two ratings in a step: take more ratings, a larger batch_size, or batch_norm: false"
+    )
+    assert network.eval()(one).shape == (1, 1)
+    assert embedding_nn(Layers(batch_norm=False), Spec(3, 4, 1)).train()(one).shape == (1, 1)

@@ -1,0 +1,29 @@
+"""The plugins in the page for authors keep every law that cfplug asks of a plugin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cfplug.testing import plugin_checks
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "plugins"
+
+SHOP = {"source/shop": {"orders": str(EXAMPLES / "data" / "orders.csv")}}
+
+test_bell = plugin_checks("bell", plugins_dir=[EXAMPLES])
+test_distance = plugin_checks("distance", plugins_dir=[EXAMPLES])
+test_generous = plugin_checks("generous", plugins_dir=[EXAMPLES])
+test_halves = plugin_checks("halves", plugins_dir=[EXAMPLES])
+test_log_cosh = plugin_checks("log-cosh", plugins_dir=[EXAMPLES])
+test_median = plugin_checks("median", plugins_dir=[EXAMPLES])
+test_middle = plugin_checks("middle", plugins_dir=[EXAMPLES])
+test_shop = plugin_checks("shop", plugins_dir=[EXAMPLES], params=SHOP)
+test_shrunk = plugin_checks("shrunk", plugins_dir=[EXAMPLES])
+test_within = plugin_checks("within", plugins_dir=[EXAMPLES])
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.stem)
+def test_every_example_is_held_to_its_laws(file: Path) -> None:
+    assert f"test_{file.stem}" in globals()

@@ -1,0 +1,115 @@
+"""Splits that are each wrong in one way, beside two that are sound; each declaration says how."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import cfplug
+from cfplug import Split
+
+
+@cfplug.hookimpl
+def cfplug_splits() -> list[cfplug.Splitter]:
+    return [
+        cfplug.Splitter("sound", split=sound, help="Every fourth row of a permutation validates."),
+        cfplug.Splitter("sound-folds", split=sound_folds, help="Two folds; each half validates once."),
+        cfplug.Splitter("loses-a-row", split=loses_a_row, help="The last row of the permutation is in no part."),
+        cfplug.Splitter("repeats-a-row", split=repeats_a_row, help="The first row of the validation part trains too."),
+        cfplug.Splitter("leaks-in-one-fold", split=leaks_in_one_fold, help="In the second fold all rows train."),
+        cfplug.Splitter("counts-from-one", split=counts_from_one, help="It numbers the rows from 1."),
+        cfplug.Splitter("empty-test", split=empty_test, help="Its test part is there, and is empty."),
+        cfplug.Splitter("of-its-own-accord", split=of_its_own_accord, help="It draws without the recipe's seed."),
+        cfplug.Splitter("by-global-seed", split=by_global_seed, help="It draws with numpy's global generator."),
+        cfplug.Splitter("stratified", split=stratified, help="What validates depends on the values of the ratings."),
+        cfplug.Splitter("sorts-in-place", split=sorts_in_place, help="It sorts the dataset's own table by time."),
+        cfplug.Splitter("relabels", split=relabels, help="It writes a column of its own into the ratings."),
+        cfplug.Splitter("needs-a-crowd", split=needs_a_crowd, help="With few ratings it raises IndexError."),
+        cfplug.Splitter("gives-arrays", split=gives_arrays, help="It gives a tuple of arrays, not a Split."),
+    ]
+
+
+def _parts(n, rng):
+    rows = rng.permutation(n)
+    if n < 2:
+        raise cfplug.DataError(f"there are {n} ratings, too few to split")
+    return rows[: -(-n // 4)], rows[-(-n // 4) :]
+
+
+def sound(dataset, params, context):
+    valid, train = _parts(len(dataset.ratings), context.rng)
+    return Split(train, valid)
+
+
+def sound_folds(dataset, params, context):
+    n = len(dataset.ratings)
+    valid, train = _parts(n, context.rng)
+    return {"one": Split(train, valid), "two": Split(valid, train)}
+
+
+def loses_a_row(dataset, params, context):
+    valid, train = _parts(len(dataset.ratings), context.rng)
+    return Split(train[:-1] if len(train) > 1 else train, valid)
+
+
+def repeats_a_row(dataset, params, context):
+    valid, train = _parts(len(dataset.ratings), context.rng)
+    return Split(np.append(train, valid[0]), valid)
+
+
+def leaks_in_one_fold(dataset, params, context):
+    folds = sound_folds(dataset, params, context)
+    return {**folds, "two": Split(np.arange(len(dataset.ratings)), folds["two"].valid)}
+
+
+def counts_from_one(dataset, params, context):
+    valid, train = _parts(len(dataset.ratings), context.rng)
+    return Split(train + 1, valid + 1)
+
+
+def empty_test(dataset, params, context):
+    valid, train = _parts(len(dataset.ratings), context.rng)
+    return Split(train, valid, train[:0])
+
+
+def of_its_own_accord(dataset, params, context):
+    valid, train = _parts(len(dataset.ratings), np.random.default_rng())
+    return Split(train, valid)
+
+
+def by_global_seed(dataset, params, context):
+    valid, train = _parts(len(dataset.ratings), np.random)
+    return Split(train, valid)
+
+
+def stratified(dataset, params, context):
+    rating = dataset.ratings["rating"].to_numpy()
+    order = np.lexsort((context.rng.permutation(len(rating)), rating))
+    if len(order) < 2:
+        raise cfplug.DataError("there is one rating, too few to split")
+    return Split(np.delete(order, np.s_[::4]), order[::4])
+
+
+def sorts_in_place(dataset, params, context):
+    if "time" not in dataset.ratings:
+        raise cfplug.DataError("it needs a column called time")
+    for name, column in dataset.ratings.sort_values("time", kind="stable").items():
+        dataset.ratings[name] = column.to_numpy()
+    rows = np.arange(len(dataset.ratings))
+    if len(rows) < 2:
+        raise cfplug.DataError("there is one rating, too few to split")
+    return Split(rows[: len(rows) // 2], rows[len(rows) // 2 :])
+
+
+def relabels(dataset, params, context):
+    dataset.ratings["part"] = "train"
+    return sound(dataset, params, context)
+
+
+def needs_a_crowd(dataset, params, context):
+    rows = context.rng.permutation(len(dataset.ratings))
+    valid = [rows[place] for place in range(12)]
+    return Split(rows[12:], np.array(valid))
+
+
+def gives_arrays(dataset, params, context):
+    return _parts(len(dataset.ratings), context.rng)
