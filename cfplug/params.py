@@ -340,6 +340,10 @@ def _exactly(*accepted: type) -> Callable[[Any, Any], Any]:
 def _as_path(value: Any, kind: Any) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
         raise _refused(value, kind)
+    try:
+        Path(value).expanduser()
+    except RuntimeError:
+        raise TypeError(f"must be a path; nobody here has the home folder of {shown(value)}") from None
     return Path(value)
 
 

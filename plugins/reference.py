@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import json
@@ -32,10 +33,18 @@ Written by `make docs` from the code itself; [README.md](README.md) is where to 
 - [Hooks](#hooks), each with its exact arguments
 - [Kinds of component](#kinds-of-component), each with the exact signature of its functions
 - [Parameters](#parameters)
+- [What functions get and give](#what-functions-get-and-give)
 - [Laws](#laws) that `plugin_checks` and `cfplug check-plugin` hold
 - [Public names](#public-names)
 - [Components](#components) that come with cfplug
 """
+
+
+DATA = (
+    *("Context", "Dataset", "Scale", "Split", "Interactions", "Batch", "Spec", "Feature", "FittedModel", "Evidence"),
+    *("Predictions", "Newcomers", "Section", "Table", "Chart", "Interval"),
+)
+"""The classes that travel between the core and the functions of components."""
 
 
 def with_code(text: str) -> str:
@@ -52,7 +61,7 @@ def with_code(text: str) -> str:
 
 def page(registry: Registry) -> str:
     """The whole reference, as Markdown."""
-    parts = (_hooks(), _kinds(), _params(), _laws(), _names(), _components(registry))
+    parts = (_hooks(), _kinds(), _params(), _classes(), _laws(), _names(), _components(registry))
     return "\n".join([HEAD, *("\n".join(part) for part in parts)]) + "\n"
 
 
@@ -104,6 +113,33 @@ def _params() -> Iterator[str]:
     arguments = inspect.signature(cfplug.param).parameters.values()
     yield "## Parameters\n\nA component's parameters are a frozen attrs class; `cfplug.param` makes its fields.\n"
     yield f"`cfplug.param({', '.join(argument.name for argument in arguments)})`\n\n{_prose(cfplug.param)}\n"
+
+
+def _classes() -> Iterator[str]:
+    yield "## What functions get and give\n"
+    for name in DATA:
+        its_class = getattr(cfplug, name)
+        fields = [field.name for field in attrs.fields(its_class) if not field.name.startswith("_")]
+        yield f"### `cfplug.{name}`\n\n{_prose(its_class)}\n\nFields: {', '.join(f'`{each}`' for each in fields)}.\n"
+        methods = dict(_methods(its_class))
+        if methods:
+            yield "| method or property | what it gives |\n| --- | --- |"
+            yield from (f"| `{call}` | {told} |" for call, told in methods.items())
+            yield ""
+
+
+def _methods(its_class: type) -> Iterator[tuple[str, str]]:
+    """The public methods and properties of a class, as they are called, each with the first line of its docstring."""
+    for name, member in vars(its_class).items():
+        function = getattr(member, "__func__", member)
+        told = (inspect.getdoc(member) or "").partition("\n")[0]
+        if name.startswith("_") or not told:
+            continue
+        if isinstance(member, property | functools.cached_property):
+            yield name, told
+        elif inspect.isfunction(function):
+            arguments = [each for each in inspect.signature(function).parameters if each not in ("self", "cls")]
+            yield f"{name}({', '.join(arguments)})", told
 
 
 def _laws() -> Iterator[str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import re
 from pathlib import Path
+from types import ModuleType
 
 import attrs
 import pytest
 
 import cfplug
-from cfplug import shelf
+from cfplug import hookspecs, shelf
 from cfplug.progress import Quiet
 from cfplug.recipe import KEYS, parse_recipe, read_recipe
 from cfplug.registry import load
@@ -20,6 +22,7 @@ from cfplug.settings import TrainSettings
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "plugins" / "REFERENCE.md").read_text(encoding="utf-8")
 ARCHIVE = ROOT.parent / "shared" / "data" / "ml-100k.zip"
 NOT_PAGES = {".venv", ".outside", "runs", "node_modules", "templates"}
 PAGES = sorted(path for path in ROOT.glob("**/*.md") if not set(path.parts) & NOT_PAGES)
@@ -73,13 +76,40 @@ def test_the_python_in_the_readme_runs_on_the_real_data(
     assert isinstance(names["again"], cfplug.Run)
 
 
-def test_the_list_of_components_is_fresh() -> None:
-    spec = importlib.util.spec_from_file_location("list_of_components", ROOT / "recipes" / "components.py")
+def script(path: str) -> ModuleType:
+    """A script that writes a part of the pages, as a module."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.with_list(RECIPES, load()) == RECIPES, "run: python recipes/components.py"
+    return module
+
+
+def test_the_list_of_components_is_fresh() -> None:
+    assert script("recipes/components.py").with_list(RECIPES, load()) == RECIPES, "run: make docs"
+
+
+def test_the_reference_for_authors_is_fresh() -> None:
+    reference = script("plugins/reference.py")
+    assert reference.page(load()) == reference.PAGE.read_text(encoding="utf-8"), "run: make docs"
+
+
+def test_the_code_in_the_pages_for_authors_is_that_of_files_that_tests_run() -> None:
+    reference = script("plugins/reference.py")
+    for page in reference.WITH_CODE:
+        text = page.read_text(encoding="utf-8")
+        assert reference.with_code(text) == text, "run: make docs"
+    shown = re.findall(
+        r"<!-- code: (\S+\.py) -->", "".join(page.read_text(encoding="utf-8") for page in reference.WITH_CODE)
+    )
+    assert {Path(path) for path in shown} == {path.relative_to(ROOT) for path in ROOT.glob("examples/plugins/*.py")}
+
+
+@pytest.mark.parametrize("hook", [name for name in vars(hookspecs) if name.startswith("cfplug_")])
+def test_the_reference_has_every_hook_with_its_exact_arguments(hook: str) -> None:
+    arguments = ", ".join(inspect.signature(getattr(hookspecs, hook)).parameters)
+    assert f"### `{hook}({arguments})`\n" in REFERENCE
 
 
 def test_the_page_on_recipes_names_every_key() -> None:
@@ -97,5 +127,6 @@ def test_each_recipe_is_right_and_on_the_page(name: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)#:]+)\)", prose)
     assert [target for target in targets if not (page.parent / target).exists()] == []

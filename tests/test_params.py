@@ -114,6 +114,7 @@ WRONG: list[tuple[str, Any, tuple[str | int, ...], str]] = [
     ("file", 5, (), "must be a path; is 5"),
     ("file", "", (), "must be a path; is ''"),
     ("file", "a\0b", (), r"must be a path; is 'a\x00b'"),
+    ("file", "~nobody_at_all/a", (), "must be a path; nobody here has the home folder of '~nobody_at_all/a'"),
     ("pair", 5, (), "must be a list of 2 numbers; is 5"),
     ("pair", [0, 1, 2], (), "must be a list of 2 numbers; is [0, 1, 2]"),
     ("pair", [0, "x"], (1,), "must be a number; is 'x'"),
