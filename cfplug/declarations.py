@@ -162,5 +162,5 @@ _MACHINERY = tuple(f"{Path(module.__file__ or '').parent}{os.sep}" for module in
 
 
 def _is_foreign(file: str) -> bool:
-    """Whether a frame belongs to a plugin rather than to what loads it."""
-    return not file.startswith((*_MACHINERY, "<"))
+    """Whether a frame belongs to a plugin rather than to what loads it: to importlib's copy on the index, for one."""
+    return not file.startswith((*_MACHINERY, "<")) and f"{os.sep}importlib_metadata{os.sep}" not in file

@@ -112,9 +112,10 @@ class Plot:
 
     @property
     def has_zero(self) -> bool:
-        """Whether a line at zero is asked for, and the axis has one."""
+        """Whether a line at zero is asked for, and the axis has one: cells stand on no axis of numbers."""
         axis = "x" if self.lies else "y"
-        return self.chart.reference == "zero" and self.is_number(axis) and axis not in self.chart.log
+        on_numbers = self.is_number(axis) and axis not in self.chart.log and self.chart.mark != "cell"
+        return self.chart.reference == "zero" and on_numbers
 
     def _has_place(self, row: Mapping[str, Any]) -> bool:
         """Whether a row has all that its place needs, and that above zero where an axis goes by powers of ten."""

@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import os
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -45,7 +46,8 @@ def test_the_recipe_on_metadata_in_the_readme_is_a_recipe() -> None:
     assert [model.features is not None for model in recipe.models] == [False, True]
 
 
-def test_the_plugin_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
+def test_the_plugin_in_the_readme_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "median", raising=False)  # a test of the example may have loaded it
     folder = tmp_path / "my_plugins"
     folder.mkdir()
     (folder / "median.py").write_text(block("python", "hookimpl"), encoding="utf-8")

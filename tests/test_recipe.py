@@ -455,7 +455,7 @@ styles = st.integers(0, 2**16)
 
 
 @given(recipes(), styles)
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_reading_the_resolved_recipe_gives_the_same_recipe(tree: Table, style: int) -> None:
     recipe = read(Page.of(tree, style).text)
     resolved = recipe.resolved()
@@ -629,7 +629,7 @@ def check_fault(fault: Fault, style: int) -> None:
 
 
 @given(recipes(), styles, st.sampled_from(KINDS_OF_FAULT), st.data())
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 def test_one_fault_is_told_at_its_line_and_column_and_nothing_else_is(
     tree: Table, style: int, kind: Callable[[Table], Iterator[Fault]], data: st.DataObject
 ) -> None:
@@ -1033,7 +1033,7 @@ def test_a_claim_is_met_up_to_its_bound() -> None:
 
 
 @given(recipes(), styles, st.data())
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_a_recipe_with_slips_of_the_pen_is_a_recipe_or_an_error(tree: Table, style: int, data: st.DataObject) -> None:
     text = Page.of(tree, style).text
     slips = st.text("ab:-?[]{},&*!|>'\"%@`#\n\t \\.~<=01e\x00\x85\u2028", max_size=3)
@@ -1049,7 +1049,7 @@ def test_a_recipe_with_slips_of_the_pen_is_a_recipe_or_an_error(tree: Table, sty
 
 
 @given(st.text() | st.text("ab: -[]{},&*!|>'\"%#\n\t\\.~<=01e", max_size=50))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_any_text_is_a_recipe_or_an_error(text: str) -> None:
     check_places(text, told(text))
     check_places(text, told(f"{LINES}{text}"))
@@ -1064,7 +1064,7 @@ def check_places(text: str, problems: Sequence[cfplug.Problem]) -> None:
 
 
 @given(st.binary(max_size=60))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_any_bytes_are_a_recipe_or_an_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "bytes.yaml"
     path.write_bytes(content)
@@ -1085,7 +1085,7 @@ def test_a_recipe_may_be_given_in_overrides_alone(tree: Table) -> None:
 
 
 @given(recipes(), styles, st.data())
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_an_override_is_checked_like_the_file(tree: Table, style: int, data: st.DataObject) -> None:
     faults = {
         fault.at: fault for fault in mistaken(tree) if not any("." in str(step) for step in fault.at) and fault.at

@@ -36,8 +36,8 @@ from cfplug.recipe import parse_recipe
 from cfplug.registry import Registry, load
 from cfplug.schema import FOLDER, LINE, LISTS, ONE, recipe_schema
 from cfplug.settings import FeatureChoice, TrainSettings
-from cfplug.testing.recipes import as_yaml, recipes
-from cfplug.testing.spoiling import Broken, broken_recipes
+from cfplug.testing.strategies.recipes import as_yaml, recipes
+from cfplug.testing.strategies.spoiling import Broken, broken_recipes
 
 ROOT = Path(__file__).parents[1]
 

@@ -20,15 +20,15 @@ EXAMPLES = 5
 """How many examples of a property are tried where nobody says: laws about models train one or two for each."""
 
 ROOMS: Mapping[str, str] = {
-    "plugin": "cfplug.testing.manifests",
-    "component": "cfplug.testing.declarations",
-    "source": "cfplug.testing.sources",
-    "split": "cfplug.testing.splitting",
-    "model": "cfplug.testing.models",
-    "loss": "cfplug.testing.losses",
-    "metric": "cfplug.testing.metrics",
-    "cold-start": "cfplug.testing.cold_starts",
-    "analyzer": "cfplug.testing.analyzers",
+    "plugin": "cfplug.testing.laws.manifests",
+    "component": "cfplug.testing.laws.declarations",
+    "source": "cfplug.testing.laws.sources",
+    "split": "cfplug.testing.laws.splitting",
+    "model": "cfplug.testing.laws.models",
+    "loss": "cfplug.testing.laws.losses",
+    "metric": "cfplug.testing.laws.metrics",
+    "cold-start": "cfplug.testing.laws.cold_starts",
+    "analyzer": "cfplug.testing.laws.analyzers",
 }
 """Where the checks of a whole plugin, of any component and of each kind lie, in `CHECKS` of that module."""
 
@@ -62,7 +62,7 @@ class Subject:
         return self.component.function(verb)
 
     def hold(self, law: Callable[..., None], *cases: SearchStrategy[Any], examples: int | None = None) -> None:
-        """Try `law` on examples of `cases`: always the same ones, so that what failed once fails again."""
+        """Try `law` on examples of `cases`, drawn without luck: what failed once fails again."""
         given(*cases)(law_settings(examples or self.examples)(law))()
 
 

@@ -6,6 +6,8 @@ import cfplug
 def split(dataset, params, context):
     rows = context.rng.permutation(len(dataset.ratings))
     half = len(rows) // 2
+    if not half:
+        raise cfplug.DataError("halves needs two ratings at least")
     return cfplug.Split(train=np.sort(rows[half:]), valid=np.sort(rows[:half]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cfplug.sections import Section
-from cfplug.testing.analyzers import CHECKS
+from cfplug.testing.laws.analyzers import CHECKS
 from tests.test_report import page, run_of
 from tests.testing.catching import caught, items_of, told
 

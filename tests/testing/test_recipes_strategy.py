@@ -16,8 +16,8 @@ from cfplug.errors import RecipeError
 from cfplug.plan import KEYS
 from cfplug.recipe import Recipe, parse_recipe
 from cfplug.registry import Registry, load
-from cfplug.testing.recipes import as_yaml, recipe_texts, recipes
-from cfplug.testing.spoiling import WAYS, Broken, _Faults, _put, broken_recipes
+from cfplug.testing.strategies.recipes import as_yaml, recipe_texts, recipes
+from cfplug.testing.strategies.spoiling import WAYS, Broken, _Faults, _put, broken_recipes
 
 ODD_PLUGIN = """
 import attrs

@@ -18,8 +18,8 @@ from cfplug.plan import ModelUse
 from cfplug.prediction import FittedModel
 from cfplug.recipe import read_use
 from cfplug.registry import Registry
+from cfplug.testing.bench.workbench import Workbench
 from cfplug.testing.contract import BrokenLawError
-from cfplug.testing.workbench import Workbench
 
 TAG = "x-hostile"
 """The element that a page has where it does not escape what the data holds."""

@@ -16,13 +16,13 @@ from cfplug.components import DEVIATION, DISTRIBUTION
 from cfplug.encoding import SIDES, Catalogue
 from cfplug.newcomers import Newcomers
 from cfplug.prediction import WARM, FittedModel
-from cfplug.testing import interviews
+from cfplug.testing.bench.desk import STRANGERS, Desk, NoAnswerError, component_of, desk, said_of, without
+from cfplug.testing.bench.differences import close, of_arrays, of_frames
+from cfplug.testing.bench.surroundings import shaken
+from cfplug.testing.bench.workbench import quiet
+from cfplug.testing.bench.worlds import arrays_in, pairs_of
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.desk import STRANGERS, Desk, NoAnswerError, component_of, desk, said_of, without
-from cfplug.testing.differences import close, of_arrays, of_frames
-from cfplug.testing.surroundings import shaken
-from cfplug.testing.workbench import quiet
-from cfplug.testing.worlds import arrays_in, pairs_of
+from cfplug.testing.laws import interviews
 
 ALIKE = 1e-5
 """How far two answers may be apart that differ by the order of sums of single precision alone."""

@@ -8,10 +8,10 @@ from typing import Any
 import attrs
 
 from cfplug.prediction import FittedModel
+from cfplug.testing.bench.desk import Desk, component_of, desk, without
+from cfplug.testing.bench.surroundings import shaken
+from cfplug.testing.bench.workbench import quiet
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.desk import Desk, component_of, desk, without
-from cfplug.testing.surroundings import shaken
-from cfplug.testing.workbench import quiet
 from cfplug.trials import question
 
 MOST = 12

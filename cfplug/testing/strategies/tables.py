@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from cfplug.dataset import Dataset, Split
-from cfplug.testing.cells import columns
-from cfplug.testing.changes import Renamed, Reordered, renamed, reordered, with_ratings
-from cfplug.testing.identifiers import Id, Kind, ids, texts, unknown_ids
-from cfplug.testing.planting import Planted, planted
-from cfplug.testing.rows import Rated, Wanted, id_column, rated, rating_tables, settled
+from cfplug.testing.strategies.cells import columns
+from cfplug.testing.strategies.changes import Renamed, Reordered, renamed, reordered, with_ratings
+from cfplug.testing.strategies.identifiers import Id, Kind, ids, texts, unknown_ids
+from cfplug.testing.strategies.planting import Planted, planted
+from cfplug.testing.strategies.rows import Rated, Wanted, id_column, rated, rating_tables, settled
 
 if TYPE_CHECKING:
     import pandas as pd

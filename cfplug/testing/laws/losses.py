@@ -12,8 +12,10 @@ from cfplug.components import DISTRIBUTION
 from cfplug.dataset import Split
 from cfplug.errors import CfplugError
 from cfplug.plan import Use
+from cfplug.testing.bench.questions import asked, luck, told
+from cfplug.testing.bench.workbench import Workbench, use_of
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.heads import (
+from cfplug.testing.laws.heads import (
     LARGE,
     SCALES,
     Case,
@@ -30,9 +32,7 @@ from cfplug.testing.heads import (
     slopes,
     tolerance,
 )
-from cfplug.testing.planting import planted
-from cfplug.testing.questions import asked, luck, told
-from cfplug.testing.workbench import Workbench, use_of
+from cfplug.testing.strategies.planting import planted
 
 ARRAYS = 20
 """How often a law about a few numbers is tried."""

@@ -14,14 +14,14 @@ from cfplug.dataset import Dataset, Split
 from cfplug.encoding import SIDES, Interactions
 from cfplug.fitting import Task, fit, untrained
 from cfplug.params import plain
-from cfplug.testing.capabilities import CHECKS as CAPABILITIES
-from cfplug.testing.changes import renamed, reordered
+from cfplug.testing.bench.questions import asked, luck, named, tiny, told
+from cfplug.testing.bench.sameness import close, same_bits, unchanged
+from cfplug.testing.bench.training import Case, hold, model_of, model_use, trained
+from cfplug.testing.bench.workbench import Workbench
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.lessons import CHECKS as LESSONS
-from cfplug.testing.questions import asked, luck, named, tiny, told
-from cfplug.testing.sameness import close, same_bits, unchanged
-from cfplug.testing.training import Case, hold, model_of, model_use, trained
-from cfplug.testing.workbench import Workbench
+from cfplug.testing.laws.capabilities import CHECKS as CAPABILITIES
+from cfplug.testing.laws.lessons import CHECKS as LESSONS
+from cfplug.testing.strategies.changes import renamed, reordered
 from cfplug.training import Scored, Watch
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cfplug.testing.bench.questions import named
 from cfplug.testing.contract import BrokenLawError
-from cfplug.testing.questions import named
 
 
 def unchanged(before: Mapping[str, Any], after: Mapping[str, Any], what: str) -> None:

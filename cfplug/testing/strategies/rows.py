@@ -12,8 +12,8 @@ from hypothesis.errors import InvalidArgument
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from cfplug.dataset import Scale
-from cfplug.testing.cells import context, times
-from cfplug.testing.identifiers import Id, Kind, ids
+from cfplug.testing.strategies.cells import context, times
+from cfplug.testing.strategies.identifiers import Id, Kind, ids
 
 if TYPE_CHECKING:
     import pandas as pd

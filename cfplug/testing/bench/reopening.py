@@ -28,8 +28,8 @@ from cfplug.plan import ModelUse, Use
 from cfplug.prediction import FittedModel
 from cfplug.registry import Registry, load
 from cfplug.storage import OpenedFolder, read_catalogue, read_fitted, write_catalogue, write_index, write_model
-from cfplug.testing.questions import told
-from cfplug.testing.workbench import EVERYTHING, use_of
+from cfplug.testing.bench.questions import told
+from cfplug.testing.bench.workbench import EVERYTHING, use_of
 
 MODEL = "models/it"
 QUESTION = "question.json"

@@ -14,8 +14,8 @@ from cfplug.plan import Heading
 from cfplug.registry import Entry, Registry, load
 from cfplug.schema import LISTS, ONE
 from cfplug.settings import TrainSettings
-from cfplug.testing.parameters import invalid_values
-from cfplug.testing.recipes import recipes
+from cfplug.testing.strategies.parameters import invalid_values
+from cfplug.testing.strategies.recipes import recipes
 
 At = tuple[str | int, ...]
 """The keys and positions that lead to a place in a recipe."""

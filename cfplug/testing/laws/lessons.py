@@ -13,14 +13,14 @@ from cfplug.dataset import Dataset, Split
 from cfplug.encoding import SIDES
 from cfplug.errors import CfplugError, UnknownIdError
 from cfplug.prediction import WARM, FittedModel
-from cfplug.testing.changes import with_ratings
+from cfplug.testing.bench.questions import asked, tiny, told
+from cfplug.testing.bench.reopening import reopened
+from cfplug.testing.bench.sameness import close, same_bits
+from cfplug.testing.bench.training import Case, hold, model_of, model_use, trained
+from cfplug.testing.bench.workbench import Workbench
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.planting import planted
-from cfplug.testing.questions import asked, tiny, told
-from cfplug.testing.reopening import reopened
-from cfplug.testing.sameness import close, same_bits
-from cfplug.testing.training import Case, hold, model_of, model_use, trained
-from cfplug.testing.workbench import Workbench
+from cfplug.testing.strategies.changes import with_ratings
+from cfplug.testing.strategies.planting import planted
 
 THOROUGH: Mapping[str, Any] = {"epochs": 10, "batch_size": 64, "learning_rate": 0.04, "weight_decay": 0.01}
 """How a model that learns by gradient is trained where it must learn something of a thousand ratings."""

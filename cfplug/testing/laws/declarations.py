@@ -14,7 +14,7 @@ from cfplug.errors import is_one_line, shown
 from cfplug.params import NoParams, parameters, plain, structure
 from cfplug.plan import yaml_text
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.parameters import invalid_values, valid_values
+from cfplug.testing.strategies.parameters import invalid_values, valid_values
 
 VALUES = 12
 """How often a law about parameters is tried."""

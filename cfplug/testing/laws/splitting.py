@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from cfplug.dataset import Dataset, Split
 from cfplug.errors import CfplugError
 from cfplug.folds import named
+from cfplug.testing.bench.differences import of_datasets, of_splits
+from cfplug.testing.bench.surroundings import shaken
+from cfplug.testing.bench.workbench import quiet
+from cfplug.testing.bench.worlds import Plan, own_copy, town
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.differences import of_datasets, of_splits
-from cfplug.testing.surroundings import shaken
-from cfplug.testing.workbench import quiet
-from cfplug.testing.worlds import Plan, own_copy, town
 
 EXAMPLES = 30
 """A split trains nothing, so more examples cost little."""

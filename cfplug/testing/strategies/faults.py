@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from cfplug.testing.values import MODERATE, Values
+from cfplug.testing.strategies.values import MODERATE, Values
 
 WRONG: tuple[Any, ...] = (None, True, False, 3, -2, 2.5, 3.0, "3", "no", "x", ["x"], [], {"a": 1}, {})
 """A few plain values of every type that YAML has."""

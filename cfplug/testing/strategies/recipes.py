@@ -18,7 +18,7 @@ from cfplug.plan import ERROR, PARTS, Heading
 from cfplug.reading import DEFAULTS
 from cfplug.registry import Entry, Registry, load
 from cfplug.settings import ALL, FeatureChoice, TrainSettings
-from cfplug.testing.parameters import valid_values
+from cfplug.testing.strategies.parameters import valid_values
 
 LABELS = ("wide", "PMF ", "слово", "a.b", "no", "映画", "x-seed-")
 """What entries may be called, each before a number that makes it unlike the others."""

@@ -17,10 +17,10 @@ from cfplug.components import ColdStart
 from cfplug.encoding import SIDES, Catalogue
 from cfplug.prediction import FittedModel
 from cfplug.storage import policy
+from cfplug.testing.bench.surroundings import shaken
+from cfplug.testing.bench.workbench import quiet, use_of
+from cfplug.testing.bench.worlds import Ask, World, newcomers_of, pairs_of, world
 from cfplug.testing.contract import BrokenLawError, Subject
-from cfplug.testing.surroundings import shaken
-from cfplug.testing.workbench import quiet, use_of
-from cfplug.testing.worlds import Ask, World, newcomers_of, pairs_of, world
 
 STRANGERS: Mapping[str, tuple[Any, ...]] = {"user": ("a stranger", "'; another <b>"), "item": (900_001, -900_002)}
 """Ids that the catalogue does not have."""

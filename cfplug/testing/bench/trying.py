@@ -14,7 +14,7 @@ from cfplug.encoding import Catalogue, Interactions
 from cfplug.prediction import FittedModel
 from cfplug.recipe import read_use
 from cfplug.registry import Registry, load
-from cfplug.testing.workbench import Workbench, quiet
+from cfplug.testing.bench.workbench import Workbench, quiet
 
 
 def interactions(dataset: Dataset, rows: np.ndarray | None = None) -> Interactions:

@@ -15,10 +15,10 @@ import pandas as pd
 
 from cfplug.dataset import FIXED, REQUIRED, ROLES, Dataset, Split
 from cfplug.errors import CfplugError
+from cfplug.testing.bench.differences import of_datasets
+from cfplug.testing.bench.surroundings import in_another_folder, offline, shaken
+from cfplug.testing.bench.workbench import quiet
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.differences import of_datasets
-from cfplug.testing.surroundings import in_another_folder, offline, shaken
-from cfplug.testing.workbench import quiet
 
 KEYS = {"users": "user", "items": "item"}
 

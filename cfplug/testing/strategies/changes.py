@@ -10,7 +10,7 @@ from attrs import frozen
 
 from cfplug.dataset import Dataset, Split
 from cfplug.errors import DataError
-from cfplug.testing.identifiers import Id
+from cfplug.testing.strategies.identifiers import Id
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,9 +12,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from cfplug.components import Component
 from cfplug.params import Structured, parameters, plain, structure, types_of
-from cfplug.testing.agreement import Agreement, Choice
-from cfplug.testing.faults import faulty
-from cfplug.testing.values import Values
+from cfplug.testing.strategies.agreement import Agreement, Choice
+from cfplug.testing.strategies.faults import faulty
+from cfplug.testing.strategies.values import Values
 
 Given = Mapping[str, SearchStrategy[Any]]
 

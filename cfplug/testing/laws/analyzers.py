@@ -24,11 +24,11 @@ from cfplug.recipe import parse_recipe
 from cfplug.report import render
 from cfplug.results import METRICS, Run
 from cfplug.sections import Chart, Section, Table
+from cfplug.testing.bench.differences import of_arrays, of_datasets, of_frames
+from cfplug.testing.bench.surroundings import shaken
+from cfplug.testing.bench.workbench import quiet, use_of
+from cfplug.testing.bench.worlds import TAG, Ask, Plan, arrays_in, own_copy, pairs_of, world
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.differences import of_arrays, of_datasets, of_frames
-from cfplug.testing.surroundings import shaken
-from cfplug.testing.workbench import quiet, use_of
-from cfplug.testing.worlds import TAG, Ask, Plan, arrays_in, own_copy, pairs_of, world
 
 SMALL = {
     "without times": Plan(users=21, items=13, ratings=130, time=False),

@@ -9,7 +9,7 @@ from attrs import frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from cfplug.testing.identifiers import HOSTILE, texts
+from cfplug.testing.strategies.identifiers import HOSTILE, texts
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from cfplug.dataset import Dataset, Split
 from cfplug.plan import ModelUse
 from cfplug.prediction import FittedModel
+from cfplug.testing.bench.questions import cases, luck
+from cfplug.testing.bench.workbench import Workbench
 from cfplug.testing.contract import Subject
-from cfplug.testing.questions import cases, luck
-from cfplug.testing.workbench import Workbench
 
 Case = tuple[Dataset, Split]
 

@@ -12,9 +12,9 @@ from cfplug.components import Model
 from cfplug.encoding import SIDES, Batch
 from cfplug.prediction import FittedModel
 from cfplug.predictors import NetworkPredictor
+from cfplug.testing.bench.questions import asked, named
+from cfplug.testing.bench.training import hold, model_of
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.questions import asked, named
-from cfplug.testing.training import hold, model_of
 
 
 def embeddings_have_a_row_for_each_id(subject: Subject) -> None:

@@ -14,13 +14,13 @@ from cfplug.answers import Predictions
 from cfplug.components import DISTRIBUTION, Metric
 from cfplug.errors import CfplugError
 from cfplug.scoring import measure
+from cfplug.testing.bench.differences import close, of_arrays
+from cfplug.testing.bench.predicted import Case, cases, ordinary
+from cfplug.testing.bench.surroundings import shaken
+from cfplug.testing.bench.workbench import use_of
 from cfplug.testing.contract import BrokenLawError, Check, Subject
-from cfplug.testing.differences import close, of_arrays
-from cfplug.testing.predicted import Case, cases, ordinary
-from cfplug.testing.surroundings import shaken
-from cfplug.testing.workbench import use_of
 
-EXAMPLES = 20
+EXAMPLES = 12
 """A metric trains nothing, so more examples cost little."""
 
 

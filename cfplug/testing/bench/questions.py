@@ -17,7 +17,8 @@ from cfplug.dataset import Dataset, Split
 from cfplug.encoding import SIDES
 from cfplug.prediction import FittedModel
 from cfplug.testing.contract import law_settings
-from cfplug.testing.tables import datasets_with_splits
+from cfplug.testing.strategies.planting import planted
+from cfplug.testing.strategies.tables import datasets_with_splits
 
 MOST = 48
 """So many pairs are asked about, evenly taken from all."""
@@ -31,7 +32,8 @@ def cases(number: int) -> tuple[tuple[Dataset, Split], ...]:
     """Datasets with a split whose held-out ids train too, the smallest first: the same for every law and model.
 
     To draw them takes longer than to train a small model. That they are not drawn for each law anew costs the search
-    for a smaller example, for which a law would train many models.
+    for a smaller example, for which a law would train many models. The last one is not drawn: it has something of
+    everything, so that what a law finds does not hang on luck alone.
     """
     found: list[tuple[Dataset, Split]] = []
 
@@ -42,8 +44,18 @@ def cases(number: int) -> tuple[tuple[Dataset, Split], ...]:
 
     collect()
     ordered = sorted(found, key=lambda case: len(case[0].ratings))
-    places = np.unique(np.linspace(0, len(ordered) - 1, number).astype(int))
-    return tuple(ordered[place] for place in places)
+    places = np.unique(np.linspace(0, len(ordered) - 1, number - 1).astype(int))
+    return (*(ordered[place] for place in places), _sure())
+
+
+def _sure() -> tuple[Dataset, Split]:
+    """A dataset in which every user and item has several ratings of several values; each fifth is held out."""
+    dataset = planted(users=13, items=8, ratings=70, whole=True).dataset
+    rows = np.arange(len(dataset.ratings))
+    held = rows % 5 == 4
+    for side in SIDES:
+        held &= dataset.ratings[side].isin(dataset.ratings[side][~held]).to_numpy()
+    return dataset, Split(rows[~held], rows[held])
 
 
 def asked(model: FittedModel, most: int = MOST) -> pd.DataFrame:
