@@ -51,14 +51,14 @@ outside: $(READY)
 	for project in . examples/cfplug-neighbors; do \
 		$(BIN)/python -m build --no-isolation --wheel --outdir $(OUTSIDE) $$project > $(OUTSIDE)/build.log || exit 1; done
 	$(PYTHON) -m venv $(OUTSIDE)/env
-	$(OUTSIDE)/env/bin/python -m pip install --quiet --constraint constraints.txt torch torchvision
-	$(OUTSIDE)/env/bin/python -m pip install --quiet --constraint constraints.txt \
+	$(OUTSIDE)/env/bin/python -m pip install --quiet --no-compile --constraint constraints.txt torch torchvision
+	$(OUTSIDE)/env/bin/python -m pip install --quiet --no-compile --constraint constraints.txt \
 		"$$(ls $(OUTSIDE)/cfplug-0*.whl)[author]" $(OUTSIDE)/cfplug_neighbors-*.whl
 	cp -r examples/cfplug-neighbors/recipes examples/cfplug-neighbors/tests $(OUTSIDE)/work
 	cd $(OUTSIDE)/work && ../env/bin/cfplug doctor && ../env/bin/cfplug run recipes/quick.yaml --check
 	cd $(OUTSIDE)/work && ../env/bin/python -m pytest -q tests
 	cd $(OUTSIDE)/work && XDG_DATA_HOME=$(CURDIR)/$(OUTSIDE)/data ../env/bin/cfplug new plugin newborn --kind all
-	$(OUTSIDE)/env/bin/python -m pip install --quiet --no-deps $(OUTSIDE)/work/cfplug-newborn
+	$(OUTSIDE)/env/bin/python -m pip install --quiet --no-compile --no-deps $(OUTSIDE)/work/cfplug-newborn
 	cd $(OUTSIDE)/work/cfplug-newborn && ../../env/bin/python -m pytest -q
 
 # Whatever this finds becomes an @example of the test that found it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import rich_click as click
 
-from cfplug import asking, authoring, introducing, shelf, tending
+from cfplug import shelf, tending
 from cfplug.errors import CfplugError, Problem, RecipeError
 from cfplug.options import json_option, naming, overrides, plugins_dir
 from cfplug.sections import Table
@@ -40,13 +41,36 @@ class _Group(click.RichGroup):
             ctx.exit(error.exit_code)
 
 
+_LATE = {
+    **dict.fromkeys(("new", "check-plugin"), "cfplug.authoring"),
+    **dict.fromkeys(("predict", "recommend", "similar", "explain", "compare", "report"), "cfplug.asking"),
+    **dict.fromkeys(("questions", "newcomer"), "cfplug.introducing"),
+}
+"""Commands of other rooms, which are imported when one of them, or help, is asked for."""
+
+
+class _Main(_Group):
+    """The outermost group, which knows the names of commands before it has them."""
+
+    group_class = _Group  # type: ignore[assignment]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(dict.fromkeys([*self.commands, *_LATE]))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _LATE and cmd_name not in self.commands:
+            room = importlib.import_module(_LATE[cmd_name])
+            self.add_command(getattr(room, cmd_name.replace("-", "_")))
+        return super().get_command(ctx, cmd_name)
+
+
 _VARIABLES = (
     "CFPLUG_PLUGINS=-NAME leaves a plugin out; CFPLUG_TRACE=1 prints every call of a plugin's hook "
     "(cfplug doctor --help)."
 )
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_VARIABLES)
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_VARIABLES)
 @click.version_option(package_name="cfplug")
 def main() -> None:
     """Collaborative filtering with tabular metadata, built of plugins and run from recipes."""
@@ -246,8 +270,6 @@ def copy_recipe(name: str, target: Path) -> None:
 
 for _command in (tending.list_components, tending.describe, tending.plugins, tending.doctor, tending.schema):
     main.add_command(_command)
-for _command in (authoring.new, authoring.check_plugin):
-    main.add_command(_command)
 
 
 # Data
@@ -315,9 +337,3 @@ def _read(source: str, sets: Sequence[str], folders: Sequence[Path]) -> Dataset:
         from cfplug.runner import read_data
 
         return read_data(use, teller=teller)
-
-
-for _command in (asking.predict, asking.recommend, asking.similar, asking.explain, asking.compare, asking.report):
-    main.add_command(_command)
-for _command in (introducing.questions, introducing.newcomer):
-    main.add_command(_command)

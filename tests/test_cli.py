@@ -97,7 +97,9 @@ def run(finished: tuple[Path, Result]) -> Path:
 
 def commands(group: click.Group = cli.main, *before: str) -> list[tuple[str, ...]]:
     found = []
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         found.append((*before, name))
         if isinstance(command, click.Group):
             found += commands(command, *before, name)
@@ -119,15 +121,15 @@ def test_these_are_all_the_commands_in_the_order_of_work() -> None:
         "plugins",
         "doctor",
         "schema",
-        "new",
-        "new plugin",
-        "new file",
-        "new update",
-        "check-plugin",
         "data",
         "data list",
         "data fetch",
         "data show",
+        "new",
+        "new file",
+        "new plugin",
+        "new update",
+        "check-plugin",
         "predict",
         "recommend",
         "similar",

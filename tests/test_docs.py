@@ -9,6 +9,7 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import attrs
 import pytest
@@ -76,6 +77,15 @@ def test_the_python_in_the_readme_runs_on_the_real_data(
     assert "at most 0.8217" in printed
     assert "warm" in printed
     assert isinstance(names["again"], cfplug.Run)
+
+
+def test_the_lines_for_tests_of_ones_own_run_as_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
+    (code,) = [text for text in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL) if "interactions" in text]
+    names: dict[str, Any] = {}
+    exec(compile(code, "plugins/README.md", "exec"), names)
+    assert len(names["train"]) == 600
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 3
 
 
 def script(path: str) -> ModuleType:

@@ -39,7 +39,7 @@ SIDES = ("user", "item")
 
 
 @functools.cache
-def drawn(make: Callable[..., SearchStrategy[Any]], n: int = 100, **options: Any) -> list[Any]:
+def drawn(make: Callable[..., SearchStrategy[Any]], n: int = 60, **options: Any) -> list[Any]:
     """`n` examples of a strategy, the same each time."""
     found = []
 
@@ -183,7 +183,7 @@ def test_the_catalogue_too_has_never_as_many_users_as_items() -> None:
 
 def test_metadata_have_every_role_missing_values_and_names_in_any_script() -> None:
     found, missing, names = set(), set(), set()
-    for dataset in drawn(datasets, 200, max_ratings=6):
+    for dataset in drawn(datasets, 100, max_ratings=6):
         for column in dataset.columns():
             values = dataset.tables()[column.table][column.name]
             empty = values.isna() | (values.map(lambda value: value == ()) if column.role == "set" else False)
