@@ -10,7 +10,7 @@ import reprlib
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import pluggy
@@ -53,11 +53,21 @@ _SPECS: Mapping[str, Callable[..., Any]] = {
 }
 
 
+_FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType)
+
+
+class Manager(pluggy.PluginManager):
+    """Looks for hooks among a module's functions alone: pluggy takes apart whatever a module has, which is slow."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        is_function = isinstance(vars(plugin).get(name), _FUNCTIONS)
+        return super().parse_hookimpl_opts(plugin, name) if is_function else None
+
+
 def _check_hooks(module: ModuleType) -> None:
     """What pluggy would also refuse or pass over, with the signature found, the one expected and the nearest hook."""
-    hooks = [
-        (name, value) for name, value in vars(module).items() if inspect.isroutine(value) and _is_hook(name, value)
-    ]
+    functions = [(name, value) for name, value in vars(module).items() if isinstance(value, _FUNCTIONS)]
+    hooks = [(name, function) for name, function in functions if _is_hook(name, function)]
     for name, function in hooks:
         _check_hook(name, function)
     if not hooks:

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from cfplug import hookspecs
 from cfplug.components import KINDS, Component
-from cfplug.declarations import HOOK_OF, last_line
+from cfplug.declarations import HOOK_OF, Manager, last_line
 from cfplug.discovery import Candidate, in_folders, installed, words_of
 from cfplug.errors import PluginError, did_you_mean
 from cfplug.loading import LIMIT, Loader, Plugin, switching_off
@@ -158,7 +158,7 @@ def load(folders: Iterable[Path] = (), environment: Mapping[str, str] = os.envir
 
 def assemble(candidates: Iterable[Candidate], limit: str = "", tracing: str = "") -> Registry:
     """A registry of `candidates`, loaded one at a time in a fixed order."""
-    manager = pluggy.PluginManager("cfplug")
+    manager = Manager("cfplug")
     manager.add_hookspecs(hookspecs)
     trace(manager, tracing)
     ordered = sorted(candidates, key=lambda candidate: candidate.order)
