@@ -28,7 +28,7 @@ from cfplug.selection import learn
 from cfplug.settings import FeatureChoice
 from cfplug.training import Scored
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=12, deadline=None)
 
 SCALE = Scale(1.0, 5.0, (1.0, 2.0, 3.0, 4.0, 5.0))
 USERS = pd.DataFrame({"user": [1, 2, 3, 4, 5], "age": [20.0, 30.0, 40.0, 25.0, None], "job": [*"abba", None]})

@@ -16,7 +16,7 @@ from cfplug.attribution import by_terms, in_words, inputs, shared, swapped
 from cfplug.encoding import Catalogue, Vocabulary
 from cfplug.features import Features
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 
 NOBODY = np.zeros(0, np.int32)
 CATALOGUE = Catalogue(

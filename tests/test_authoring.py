@@ -306,7 +306,7 @@ def test_without_hypothesis_it_says_what_to_install(here: Path, monkeypatch: pyt
 
 
 def test_the_tests_of_a_new_package_pass_as_it_is_generated(tmp_path: Path) -> None:
-    kinds, editions = ("metric", "split"), Editions(tmp_path / "editions")
+    kinds, editions = ("metric",), Editions(tmp_path / "editions")
     folder = making.make_plugin("scores", kinds, tmp_path, editions=editions).folder
     told = folder / "src" / "cfplug_scores-0.1.0.dist-info"  # as if it were installed
     told.mkdir()

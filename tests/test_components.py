@@ -208,13 +208,13 @@ def test_a_faulty_declaration_says_what_is_wrong(
 
 
 @given(st.from_regex(r"[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5}){0,3}", fullmatch=True))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_every_kebab_case_name_is_accepted(name: str) -> None:
     assert cfplug.Metric(name, score="a:b").name == name
 
 
 @given(st.text(max_size=8).filter(lambda text: not text.isascii() or set(text) & set(" _/.ABC") or not text.strip("-")))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_no_other_name_is_accepted(name: str) -> None:
     with pytest.raises(ValueError, match=r"^name: must be a kebab-case noun such as `item-mean`; is "):
         cfplug.Metric(name, score="a:b")
@@ -318,7 +318,7 @@ def test_a_table_without_title_or_rows_prints_its_columns() -> None:
 
 
 @given(st.lists(st.lists(st.integers(), min_size=3, max_size=3), max_size=4), st.lists(st.integers(), max_size=5))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_a_row_has_as_many_cells_as_there_are_columns(rows: list[list[int]], odd: Sequence[int]) -> None:
     columns = ["a", "b", "c"]
     if len(odd) == 3:

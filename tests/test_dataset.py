@@ -19,7 +19,7 @@ from cfplug import Column, DataError, Dataset, Scale, Split, infer_role, merge_r
 REAL = Path(__file__).parents[1].parent / "shared" / "data" / "ml-100k.zip"
 HERE = REAL.parent.is_dir()
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 
 
 def ratings(**columns: Any) -> pd.DataFrame:

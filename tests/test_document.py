@@ -48,7 +48,7 @@ def told(text: str) -> list[str]:
 
 
 @given(trees, st.sampled_from([None, 0, 2]))
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 def test_json_is_read_as_json_reads_it(tree: Any, indent: int | None) -> None:
     plain = read(json.dumps(tree, indent=indent)).plain()
     assert json.dumps(plain) == json.dumps(tree)  # as text, so that 1, 1.0 and true are not equal
@@ -108,7 +108,7 @@ def test_not_a_number_is_read_too() -> None:
 
 
 @given(texts)
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 def test_a_quoted_value_is_always_text(text: str) -> None:
     assert read(json.dumps(text)).value == text
     single = text.replace("'", "''")
@@ -117,7 +117,7 @@ def test_a_quoted_value_is_always_text(text: str) -> None:
 
 
 @given(st.from_regex(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,4})?([eE][-+]?[0-9]{1,3})?", fullmatch=True))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_a_number_of_json_is_the_same_number_in_a_recipe(word: str) -> None:
     found, number = read(f"[{word}]").plain()[0], json.loads(word)
     assert (found, type(found)) == (number, type(number))
@@ -127,7 +127,7 @@ def test_a_number_of_json_is_the_same_number_in_a_recipe(word: str) -> None:
 
 
 @given(trees, st.integers(0, 3))
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_every_value_and_key_stands_where_it_is_said_to_stand(tree: Any, blank: int) -> None:
     text = "\n" * blank + json.dumps(tree, indent=2)
     lines = text.split("\n")
@@ -277,7 +277,7 @@ YAML_LETTERS = st.text("ab:-?[]{},&*!|>'\"%@`#\n\t \\.~<=0159eE+_xo\0\x85\u2028\
 
 
 @given(st.text() | YAML_LETTERS)
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 def test_no_text_crashes_the_reader(text: str) -> None:
     try:
         _, problems = parse(text, "x.yaml")
@@ -324,7 +324,7 @@ steps = st.text("abcdef", min_size=1, max_size=3)
     st.lists(steps, min_size=1, max_size=3),
     trees,
 )
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_an_override_changes_what_it_names_and_nothing_else(tree: dict[str, Any], path: list[str], value: Any) -> None:
     before = read(json.dumps(tree, indent=1))
     after = override(before, f"{'.'.join(path)}={json.dumps(value)}", ARGUMENT)
@@ -394,7 +394,7 @@ def test_a_bad_override_is_told_with_the_number_of_its_argument(argument: str, m
 
 
 @given(st.text() | YAML_LETTERS | st.builds("{}={}".format, st.text("ab.[]01", max_size=9), YAML_LETTERS))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_no_override_crashes_the_reader(argument: str) -> None:
     root = read("a: [b, {a: c}]\nb: 1\n")
     try:

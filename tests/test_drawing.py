@@ -316,7 +316,7 @@ def charts(draw: st.DrawFn) -> Chart:
     return Chart(draw(words), draw(st.sampled_from(MARKS)), titles, rows, **roles, **places, **look)
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(charts())
 @example(Chart("t", "cell", ("a", "b", "c"), [(1, 2, 3.0)], x="a", y="b", color="c", facet="b", reference="zero"))
 def test_any_chart_can_be_drawn(chart: Chart) -> None:
@@ -324,7 +324,7 @@ def test_any_chart_can_be_drawn(chart: Chart) -> None:
     assert words_of(svg(chart)) is not None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 200), st.text("aé", min_size=1, max_size=28)), max_size=25))
 def test_placed_words_overlap_neither_each_other_nor_a_point(given_words: list[tuple[float, float, str]]) -> None:
     points = [(x, y) for x, y, _ in given_words]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cfplug import Batch, DataError, Dataset
 from cfplug.encoding import SIDES, UNKNOWN, Catalogue, Interactions, Support, Vocabulary, vocabulary
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=30, deadline=None)
 
 whole = st.integers(-(2**63), 2**63 - 1)
 small = st.integers(-99, 99)

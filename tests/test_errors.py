@@ -91,7 +91,7 @@ def test_every_exception_is_a_cfplug_error_and_only_a_recipe_leaves_with_two() -
 
 
 @given(st.lists(WORDS, min_size=1, max_size=9, unique=True), st.data())
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_a_name_that_is_there_is_its_own_nearest(names: list[str], data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(names))
     found = nearest(name, names)
@@ -100,7 +100,7 @@ def test_a_name_that_is_there_is_its_own_nearest(names: list[str], data: st.Data
 
 
 @given(WORDS, st.lists(WORDS, max_size=9, unique=True), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_the_nearest_name_does_not_depend_on_the_order_of_the_names(name: str, names: list[str], random: Any) -> None:
     names = [*names, *(each.replace("_", "-") for each in names)]  # two names that are one when folded
     mixed = random.sample(names, len(names))
@@ -148,7 +148,7 @@ def test_a_value_is_shown_as_a_recipe_would_say_it(value: Any, text: str) -> Non
 
 
 @given(st.recursive(st.text() | st.integers() | st.none(), lambda inner: st.dictionaries(st.text(), inner, max_size=5)))
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_whatever_is_shown_stays_on_one_short_line(value: Any) -> None:
     assert len(shown(value)) <= 80
     assert is_one_line(shown(value))

@@ -57,7 +57,7 @@ def test_the_others_are_at_most_as_unsure_as_all_of_them_together() -> None:
     assert (last.name, last.term, last.error) == ("the other 2 parts", None, pytest.approx(0.7))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(parts=st.lists(st.tuples(numbers, numbers), max_size=8), most=st.integers(0, 9), base=numbers)
 def test_shortening_loses_nothing_of_the_sum(parts: list[tuple[float, float]], most: int, base: float) -> None:
     found = explanation(*(Part("part", "", move, term) for move, term in parts), base=base)

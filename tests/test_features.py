@@ -20,7 +20,7 @@ from cfplug.metadata import Metadata
 from cfplug.selection import described, learn
 from cfplug.settings import TIME_PARTS, FeatureChoice
 
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=25, deadline=None)
 
 USERS = pd.DataFrame(
     {

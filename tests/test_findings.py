@@ -51,14 +51,14 @@ sections = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(sections)
 def test_a_section_comes_back_from_json_as_it_was(section: Section) -> None:
     words = json.loads(json.dumps(section_words([check_section(section)])))
     assert [read_section(each) for each in words] == [section]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tables())
 def test_a_csv_file_holds_every_cell_and_the_ends_of_every_interval(table: Table) -> None:
     header, *rows = csv.reader(io.StringIO(csv_text(table), newline=""))

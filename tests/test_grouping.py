@@ -27,7 +27,7 @@ def cut(
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-50, 50)), min_size=1, max_size=60), st.integers(2, 8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_bands_are_in_order_and_hold_equal_numbers_together(values: list[int | None], most: int) -> None:
     numbers = [math.nan if value is None else float(value) for value in values]
     found, of_row = cut(numbers, "number", most)
@@ -133,7 +133,7 @@ def test_groups_of_a_longer_table_are_those_of_the_rows_it_takes(take: list[int]
 COUNTS = st.lists(st.one_of(st.integers(0, 9), st.integers(0, 3000)), min_size=1, max_size=60)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(COUNTS, st.integers(2, 10))
 def test_every_id_has_a_band_that_holds_its_count_and_zero_is_one_of_its_own(counts: list[int], bands: int) -> None:
     found = groups_by_count(np.array(counts), bands)
@@ -150,7 +150,7 @@ def test_every_id_has_a_band_that_holds_its_count_and_zero_is_one_of_its_own(cou
         assert (0 in theirs) == (name == "0")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=80))
 def test_fifths_are_tenths_taken_together(counts: list[int]) -> None:
     fifths, tenths = (groups_by_count(np.array(counts), bands).group.tolist() for bands in (5, 10))
@@ -174,7 +174,7 @@ def test_the_order_of_the_ids_is_nothing_to_their_bands() -> None:
 # What groups tell
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.sets(st.sampled_from("abcde")), min_size=1, max_size=14))
 def test_members_sums_and_rows_of_each_group_are_the_naive_ones(sets: list[set[str]]) -> None:
     found, of_row = cut([tuple(sorted(each)) for each in sets], "set", 9)

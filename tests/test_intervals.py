@@ -34,7 +34,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     assert 0.91 <= held / trials <= 0.99
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(GROUPS, 45), st.integers(0, 99))
 def test_every_user_is_left_out_once_and_whole(n_users: int, seed: int) -> None:
     users = np.random.default_rng(seed).permutation(np.repeat(np.arange(n_users), 3)) * 17
@@ -77,7 +77,7 @@ def test_what_cannot_be_scored_without_some_users_has_no_interval() -> None:
 
 
 @given(st.lists(st.floats(-100, 100), min_size=3, max_size=30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_for_a_mean_with_each_value_left_out_once_it_is_students_interval(numbers: list[float]) -> None:
     x = np.array(numbers)
     found = jackknife(np.array([x.mean(), *((x.sum() - x) / (len(x) - 1))]))

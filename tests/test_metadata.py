@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cfplug import DataError, Dataset
 from cfplug.metadata import Metadata
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 
 ROLES = {"job": "category", "age": "number", "likes": "set", "born": "time"}
 WORDS = ("", " ", "|", "a|b", "None", "nan", "17", "é\U0001f3ac", "'", '"', "\n")

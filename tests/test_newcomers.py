@@ -21,7 +21,7 @@ from cfplug.encoding import Catalogue, Support
 from cfplug.newcomers import Acquaintance, Newcomers, among, introduced
 from cfplug.prediction import Policy
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 CONTEXT = cfplug.Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
 
 

@@ -69,7 +69,7 @@ def made(values: dict[str, Any], folder: Path = Path("/data")) -> Structured:
 
 
 @given(tables)
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_plain_values_of_an_object_make_the_same_object(values: dict[str, Any]) -> None:
     first = made(values)
     assert first.faults == ()
@@ -82,7 +82,7 @@ def test_plain_values_of_an_object_make_the_same_object(values: dict[str, Any]) 
 
 
 @given(tables)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_every_value_has_the_type_that_its_parameter_declares(values: dict[str, Any]) -> None:
     value = made(values).value
     assert type(value.whole) is int
@@ -140,7 +140,7 @@ def test_a_wrong_value_is_told_at_its_own_path(
 
 
 @given(tables, st.lists(st.sampled_from(WRONG), min_size=2, max_size=4, unique_by=lambda wrong: wrong[0]))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_all_faults_are_found_in_one_pass_and_none_beside(values: dict[str, Any], wrong: list[Any]) -> None:
     outcome = made({**values, **{name: value for name, value, _, _ in wrong}})
     assert outcome.value is None
@@ -254,7 +254,7 @@ def test_parameters_cannot_be_changed() -> None:
 
 
 @given(st.one_of(st.none(), st.integers(-9, 9), st.floats(-9, 9)))
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_a_rule_is_broken_exactly_outside_its_bounds(value: float | None) -> None:
     rule = Rule("", at_least=-3, below=4)
     kept = value is None or -3 <= value < 4
@@ -279,7 +279,7 @@ def test_a_rule_in_words(rule: Rule, words: str) -> None:
 
 
 @given(st.integers() | st.floats(allow_nan=False, allow_infinity=False, width=16))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_a_number_in_words_is_still_that_number(number: float) -> None:
     assert float(number_words(number)) == pytest.approx(number, rel=1e-11)
 
@@ -412,7 +412,7 @@ def test_plain_values_hold_only_what_yaml_and_json_can() -> None:
     ),
     st.sampled_from([int, float, str, bool, Path, tuple[int, ...], tuple[float, float], dict[str, int], int | None]),
 )
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 def test_no_value_crashes_the_checking_of_any_type(value: Any, kind: Any) -> None:
     outcome = structure_value(value, kind)
     assert (outcome.value is None) or not outcome.faults

@@ -35,7 +35,7 @@ from cfplug.selection import learn
 from cfplug.settings import FeatureChoice
 from cfplug.training import Scored
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=12, deadline=None)
 
 CONTEXT = cfplug.Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
 POLICIES = {

@@ -72,7 +72,7 @@ def test_work_that_counts_towards_an_unknown_end_is_told_once() -> None:
     assert lines((None, f"{n} bytes so far") for n in range(1000)) == ["0 bytes so far"]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(PARTS, WORDS), max_size=30))
 def test_lines_never_fail_never_repeat_themselves_and_invent_nothing(calls: list[tuple[float | None, str]]) -> None:
     told = lines(calls)
@@ -116,7 +116,7 @@ def test_other_work_begins_at_its_own_beginning() -> None:
         assert (third.id, third.completed, third.description) == (second.id, 0.2, "bias: round 2 of 10")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(PARTS, WORDS), min_size=1, max_size=8))
 def test_the_bar_never_fails_and_stays_between_nothing_and_all(calls: list[tuple[float | None, str]]) -> None:
     with Bar(terminal()) as bar:

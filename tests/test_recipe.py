@@ -455,7 +455,7 @@ styles = st.integers(0, 2**16)
 
 
 @given(recipes(), styles)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_reading_the_resolved_recipe_gives_the_same_recipe(tree: Table, style: int) -> None:
     recipe = read(Page.of(tree, style).text)
     resolved = recipe.resolved()
@@ -466,13 +466,13 @@ def test_reading_the_resolved_recipe_gives_the_same_recipe(tree: Table, style: i
 
 
 @given(recipes(), styles, styles)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_the_style_of_the_text_does_not_matter(tree: Table, first: int, second: int) -> None:
     assert read(Page.of(tree, first).text) == read(Page.of(tree, second).text)
 
 
 @given(recipes(), styles)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_the_resolved_recipe_leaves_nothing_to_defaults(tree: Table, style: int) -> None:
     recipe = read(Page.of(tree, style).text)
     root = cfplug.document.parse(recipe.resolved(), SOURCE)[0].plain()
@@ -490,7 +490,7 @@ def test_the_resolved_recipe_leaves_nothing_to_defaults(tree: Table, style: int)
 
 
 @given(recipes(), st.data())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_another_value_gives_another_recipe(tree: Table, data: st.DataObject) -> None:
     changeable = ("factors", "epochs", "batch_size", "rounds", "show", "at_most", "at_least")
     paths = [path for path, _ in walk(tree) if path and path[-1] in changeable and path[0] != "train"]
@@ -629,7 +629,7 @@ def check_fault(fault: Fault, style: int) -> None:
 
 
 @given(recipes(), styles, st.sampled_from(KINDS_OF_FAULT), st.data())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_one_fault_is_told_at_its_line_and_column_and_nothing_else_is(
     tree: Table, style: int, kind: Callable[[Table], Iterator[Fault]], data: st.DataObject
 ) -> None:
@@ -669,7 +669,7 @@ def test_every_key_of_a_full_recipe_is_told_when_it_is_misspelt_doubled_or_forbi
 
 
 @given(recipes(), styles, st.data())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_several_faults_are_found_in_one_pass_in_file_order(tree: Table, style: int, data: st.DataObject) -> None:
     """Faults in parameters, of which none hides another."""
     paths = [path for path, node in walk(tree) if isinstance(node, Leaf) and node.wrong and isinstance(path[-1], str)]
@@ -1033,7 +1033,7 @@ def test_a_claim_is_met_up_to_its_bound() -> None:
 
 
 @given(recipes(), styles, st.data())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_a_recipe_with_slips_of_the_pen_is_a_recipe_or_an_error(tree: Table, style: int, data: st.DataObject) -> None:
     text = Page.of(tree, style).text
     slips = st.text("ab:-?[]{},&*!|>'\"%@`#\n\t \\.~<=01e\x00\x85\u2028", max_size=3)
@@ -1049,7 +1049,7 @@ def test_a_recipe_with_slips_of_the_pen_is_a_recipe_or_an_error(tree: Table, sty
 
 
 @given(st.text() | st.text("ab: -[]{},&*!|>'\"%#\n\t\\.~<=01e", max_size=50))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_any_text_is_a_recipe_or_an_error(text: str) -> None:
     check_places(text, told(text))
     check_places(text, told(f"{LINES}{text}"))
@@ -1064,7 +1064,7 @@ def check_places(text: str, problems: Sequence[cfplug.Problem]) -> None:
 
 
 @given(st.binary(max_size=60))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_any_bytes_are_a_recipe_or_an_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "bytes.yaml"
     path.write_bytes(content)
@@ -1077,7 +1077,7 @@ def test_any_bytes_are_a_recipe_or_an_error(tmp_path_factory: pytest.TempPathFac
 
 
 @given(recipes())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_a_recipe_may_be_given_in_overrides_alone(tree: Table) -> None:
     sets = [f"{key}={flowing(node)}" for key, node in tree.entries]
     start = "data: movielens-100k\nmodels: [mean]\n"
@@ -1085,7 +1085,7 @@ def test_a_recipe_may_be_given_in_overrides_alone(tree: Table) -> None:
 
 
 @given(recipes(), styles, st.data())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_an_override_is_checked_like_the_file(tree: Table, style: int, data: st.DataObject) -> None:
     faults = {
         fault.at: fault for fault in mistaken(tree) if not any("." in str(step) for step in fault.at) and fault.at

@@ -262,7 +262,7 @@ def shuffled(draw: st.DrawFn) -> tuple[list[Candidate], list[Candidate], list[st
     return every, draw(st.permutations(every)), names
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(shuffled())
 def test_any_set_of_broken_plugins_leaves_the_healthy_ones_usable(
     drawn: tuple[list[Candidate], list[Candidate], list[str]],
@@ -276,7 +276,7 @@ def test_any_set_of_broken_plugins_leaves_the_healthy_ones_usable(
     assert all(plugin.why for plugin in registry.plugins if plugin.state == "broken")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(shuffled())
 def test_the_listing_does_not_depend_on_the_order_of_installation(
     drawn: tuple[list[Candidate], list[Candidate], list[str]],
@@ -289,7 +289,7 @@ def test_the_listing_does_not_depend_on_the_order_of_installation(
     assert one.clashes() == other.clashes()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(shuffled(), st.sets(st.sampled_from(["ant", "dog", "twice"])))
 def test_who_does_as_told_has_no_broken_plugin_left_and_every_healthy_one(
     drawn: tuple[list[Candidate], list[Candidate], list[str]], unwanted: set[str]
@@ -314,7 +314,7 @@ def test_what_is_switched_off_already_stays_off_in_the_advice() -> None:
 words = st.sets(st.sampled_from(["ant", "bee", "cat", "dog", "eel"]))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(words, words, st.booleans())
 def test_cfplug_plugins_decides_what_is_loaded_and_what_is_not_even_imported(
     wanted: set[str], unwanted: set[str], spaced: bool

@@ -243,7 +243,7 @@ def hold(table: Table) -> None:
 
 RECIPES, FAULTY = recipes(registry()), broken_recipes(registry())
 
-few = settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+few = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 CLASSES_OF_KEYS = (Heading, TrainSettings, FeatureChoice, Claim, Looks)
 
@@ -495,7 +495,7 @@ def test_a_fault_in_a_declared_parameter_is_no_rule_of_a_plugins_own() -> None:
 
 
 @given(st.text() | st.text('ab .\t\n\x1c\x1f\x7f\x85\u00a0\u2028\u200b/:*?<>|\\"', max_size=6))
-@settings(max_examples=300)
+@settings(max_examples=150)
 @example("\n a \n")
 @example("a\n")
 @example("a\x1c")

@@ -71,7 +71,7 @@ SIMPLE: dict[str, Any] = {
 
 
 @given(tables())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_settings_written_out_are_the_same_settings(values: dict[str, Any]) -> None:
     first = structure(TrainSettings, values, owner="train")
     assert first.faults == ()

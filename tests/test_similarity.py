@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cfplug import DataError
 from cfplug.similarity import MEASURES, cosine, euclidean, measured, nearest
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=30, deadline=None)
 
 numbers = st.integers(-8, 8).map(lambda each: each / 4) | st.just(0.0)
 

@@ -181,7 +181,7 @@ def test_with_folds_each_model_has_a_folder_for_each(run: Run) -> None:
 
 
 @settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     phases=[Phase.reuse, Phase.generate],  # any byte says it all; to look for a smaller one takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],

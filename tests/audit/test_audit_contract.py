@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from cfplug.testing import plugin_checks
 
-test_contract = plugin_checks("audit")
+test_contract = plugin_checks("audit", examples=3)

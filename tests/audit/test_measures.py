@@ -82,7 +82,7 @@ def kl(profile: list[int], items: list[int], member: np.ndarray) -> float:
 
 
 @given(lists(), lists(), MEMBERS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_the_distance_of_genres_is_stecks_divergence(asked: Lists, rated: Lists, member: np.ndarray) -> None:
     m = min(len(asked.items), len(rated.items))
     asked, profile = Lists(asked.users[:m], asked.items[:m]), [np.array(filled(row), int) for row in rated.items[:m]]
@@ -105,7 +105,7 @@ def test_a_list_without_any_genre_of_the_profile_is_as_far_away_as_can_be() -> N
 
 
 @given(lists(), MEMBERS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_diversity_is_one_less_the_mean_jaccard_of_all_pairs(asked: Lists, member: np.ndarray) -> None:
     def alike(a: int, b: int) -> float:
         one, other = set(np.flatnonzero(member[a])), set(np.flatnonzero(member[b]))
@@ -118,7 +118,7 @@ def test_diversity_is_one_less_the_mean_jaccard_of_all_pairs(asked: Lists, membe
 
 
 @given(lists(), st.integers(0, 20))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_diversity_by_factors_is_one_less_the_mean_cosine(asked: Lists, seed: int) -> None:
     factors = np.random.default_rng(seed).normal(size=(N_ITEMS, 4))
     factors[0] = 0  # an item that the model knows nothing of is like none

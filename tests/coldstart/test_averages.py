@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 
 from cfplug import Batch, Context, DataError, NoParams
 
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=15, deadline=None)
 either = pytest.mark.parametrize("new", [("user",), ("item",), ("user", "item")], ids="-".join)
 numbers = st.floats(-5, 5, allow_subnormal=False).map(lambda each: round(each, 3))
 

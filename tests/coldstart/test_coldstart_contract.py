@@ -16,4 +16,4 @@ SMALL = {
 }
 """What lets 31 warm users say something: by the defaults none of them is known well enough."""
 
-test_contract = plugin_checks("coldstart", params=SMALL)
+test_contract = plugin_checks("coldstart", examples=3, params=SMALL)

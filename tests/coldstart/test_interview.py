@@ -22,7 +22,7 @@ from cfplug import Context, DataError, Dataset, FittedModel
 from cfplug.encoding import Catalogue, Support
 from cfplug.trials import conversation
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=12, deadline=None)
 FIXED = ("popular", "variance", "greedy")
 every_choice = pytest.mark.parametrize("choose", [*FIXED, "adaptive"])
 

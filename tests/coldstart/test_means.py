@@ -19,7 +19,7 @@ from cfplug.encoding import Catalogue, Support
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=12, deadline=None)
 
 QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
 

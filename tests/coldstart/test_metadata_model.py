@@ -22,7 +22,7 @@ import cfplug
 from cfplug import Context, DataError, NoParams
 
 either = pytest.mark.parametrize("new", [("user",), ("item",), ("user", "item")], ids="-".join)
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=15, deadline=None)
 
 SMALL = {"damping": 1.0, "epochs": 15, "layers": (32,), "dropout": 0.1}
 

@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 
 from cfplug import Context, DataError, NoParams
 
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=15, deadline=None)
 either = pytest.mark.parametrize("new", [("user",), ("item",), ("user", "item")], ids="-".join)
 
 

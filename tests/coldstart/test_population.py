@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cfplug import CapabilityError, FittedModel
 from cfplug.features import Feature, Features
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=12, deadline=None)
 sides = pytest.mark.parametrize("side", ["user", "item"])
 OTHERS = 7
 

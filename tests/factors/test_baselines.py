@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cfplug import Batch, Context, Interactions, NoParams
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 
 QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
 

@@ -21,7 +21,7 @@ from cfplug.predictors import NetworkPredictor
 from cfplug.settings import TrainSettings
 from cfplug.training import Scored, Watch, train
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=12, deadline=None)
 
 SPEC = Spec(n_users=4, n_items=7, n_outputs=1)
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from cfplug import Batch, Context, Feature, Interactions
 from cfplug.predictors import by_differences
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=12, deadline=None)
 
 SIDES = ("user", "item")
 SMALL = Rlfm(factors=2, rounds=6)

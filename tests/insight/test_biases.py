@@ -100,7 +100,7 @@ def test_a_hostile_title_is_text_as_it_was_given(title: str) -> None:
     assert (type(cell), cell) == (str, title)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(bias=st.lists(st.integers(-3, 3).map(float), min_size=6, max_size=6), show=st.integers(1, 7))
 def test_both_ends_are_sorted_and_ties_go_to_the_more_rated(bias: list[float], show: int) -> None:
     section = rank(BiasRanking(show=show), model({**BIAS, "item": np.array(bias)}), QUIET)

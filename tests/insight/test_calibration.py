@@ -70,7 +70,7 @@ def of(n: int = 2000, sharpness: float = 1.0, **params: int) -> Section:
 
 
 @given(st.integers(1, 400), st.data())
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_the_interval_of_a_share_is_wilsons(n: int, data: st.DataObject) -> None:
     k = data.draw(st.integers(0, n))
     known = stats.binomtest(k, n).proportion_ci(method="wilson")
@@ -95,7 +95,7 @@ def test_bins_hold_all_claims_and_their_error_is_the_naive_one(claims: list[tupl
 
 
 @given(st.integers(0, 50))
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_claims_are_what_the_distribution_says(seed: int) -> None:
     distribution, truth = rightly(9, np.random.default_rng(seed))
     levels = np.array(LEVELS)

@@ -181,7 +181,7 @@ def test_predictions_are_written_as_finely_as_the_scale_asks(span: float, shown:
     assert sheet(chart)[HOSTILE][2] == shown
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(users=st.permutations(range(3)), items=st.permutations(range(5)), n=st.integers(1, 5))
 def test_every_pair_has_its_rating_or_else_a_prediction_where_training_saw_both(
     users: list[int], items: list[int], n: int

@@ -23,7 +23,7 @@ def naive(values: list[float], users: list[int]) -> tuple[float, float]:
     return mean, float(stats.t.ppf(0.975, len(names) - 1)) * error
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rows=ROWS)
 def test_a_mean_has_the_interval_of_the_formula(rows: list[tuple[int, int, int]]) -> None:
     values, _, users = map(list, zip(*rows, strict=True))
@@ -67,7 +67,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     assert all(270 <= number <= 297 for number in hits.values()), hits
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rows=ROWS)
 def test_a_correlation_is_pearsons_and_lies_in_its_interval(rows: list[tuple[int, int, int]]) -> None:
     x, y, users = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
@@ -89,7 +89,7 @@ def test_of_a_normal_pair_with_one_rating_a_user_it_is_fishers_interval() -> Non
     assert math.atanh(found.high) - math.atanh(found.value) == pytest.approx(1.96 / math.sqrt(4000), rel=0.06)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rows=ROWS)
 def test_a_rank_correlation_is_spearmans(rows: list[tuple[int, int, int]]) -> None:
     x, y, _ = (np.array(column, dtype=float) for column in zip(*rows, strict=True))

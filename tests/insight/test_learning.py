@@ -151,7 +151,7 @@ def test_a_long_course_keeps_its_ends_its_peak_and_its_trough() -> None:
     assert len(rows) <= MOST_STEPS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(values=st.lists(st.integers(-9, 9), min_size=1, max_size=80), most=st.integers(4, 30))
 def test_thinning_keeps_order_ends_and_extremes(values: list[int], most: int) -> None:
     array: np.ndarray[Any, Any] = np.array(values)

@@ -204,7 +204,7 @@ def test_the_largest_loading_of_every_component_is_above_zero() -> None:
         assert (loadings[np.abs(loadings).argmax(axis=0), range(4)] > 0).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     place=st.lists(st.tuples(st.integers(-5, 5), st.integers(-9, 9)), max_size=30),
     n=st.integers(0, 40),

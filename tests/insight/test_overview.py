@@ -94,7 +94,7 @@ def test_ratings_without_levels_are_put_into_bands() -> None:
 COUNTS = st.lists(st.integers(0, 50), min_size=1, max_size=60).filter(any)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(count=COUNTS, top=st.floats(0.01, 1))
 def test_the_share_of_the_top_is_that_of_a_sorted_list(count: list[int], top: float) -> None:
     rated = sorted((each for each in count if each), reverse=True)
@@ -107,7 +107,7 @@ def test_the_density_counts_only_those_with_ratings() -> None:
     assert density({"item": np.array([2, 0, 1]), "user": np.array([1, 1, 1])}) == pytest.approx(50)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(items=COUNTS, users=COUNTS)
 def test_the_long_tail_falls_and_shows_both_ends(items: list[int], users: list[int]) -> None:
     chart = long_tail({"item": np.array(items), "user": np.array(users)})
@@ -182,7 +182,7 @@ def test_the_period_is_the_shortest_that_can_be_seen(days: int, word: str, first
     assert totals.sum() == days
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(start=st.integers(-40_000, 40_000), counts=st.lists(st.integers(0, 9), min_size=41, max_size=270).filter(any))
 def test_weeks_are_those_of_pandas(start: int, counts: list[int]) -> None:
     first = np.datetime64(start, "D")

@@ -229,7 +229,7 @@ def test_what_the_model_looks_at_is_taken_from_the_users_last_training_rating() 
 # The sentence
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     p=st.lists(st.floats(-1, 1), min_size=5, max_size=5),
     gives=st.sampled_from([("terms",), ()]),

@@ -280,7 +280,7 @@ def test_histograms_share_their_bins() -> None:
     assert [row[1] for row in rows] == [50, 0, 0, 0, 50, 0, 100, 0, 0, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     points=st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=1, max_size=20),
     pitch=st.sampled_from([0.25, 1.0, 3.7]),
@@ -300,7 +300,7 @@ def test_no_hexagon_is_nearer_than_the_one_that_is_found(points: list[tuple[floa
     assert all((best <= np.hypot(x - at - dx, y - to - dy) + 1e-9).all() for dx, dy in around)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     bins=st.integers(5, 100), scale=st.sampled_from([STARS, Scale(0.5, 5, tuple(np.arange(1, 11) / 2)), Scale(0, 100)])
 )

@@ -169,7 +169,7 @@ def test_a_group_without_a_held_out_rating_is_left_out() -> None:
 
 
 @given(st.integers(0, 50))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_sums_of_every_draw_equal_the_naive_ones(seed: int) -> None:
     rng = np.random.default_rng(seed)
     users, group, values = rng.integers(0, 7, 40), rng.integers(0, 3, 40), rng.normal(size=40)

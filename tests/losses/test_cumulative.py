@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cfplug import Scale
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 
 
 def head(n_levels: int, cut_points: str = "shared") -> Cumulative:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cfplug import Scale
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 
 Build = Callable[[Scale], Any]
 

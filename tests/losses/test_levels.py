@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cfplug import DataError, Scale
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=30, deadline=None)
 
 STARS = Scale(1.0, 5.0, (1.0, 2.0, 3.0, 4.0, 5.0))
 HALF_STARS = Scale(0.5, 5.0, tuple(half / 2 for half in range(1, 11)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from cfplug.testing import plugin_checks
 
-test_contract = plugin_checks("losses")
+test_contract = plugin_checks("losses", examples=3)
 
 test_contract_of_other_heads = plugin_checks(
     "losses",
+    examples=3,
     params={
         "loss/mse": {"range": [-3.0, 8.0]},
         "loss/mae": {"range": [-3.0, 8.0]},

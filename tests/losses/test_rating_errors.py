@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cfplug import Scale
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=30, deadline=None)
 
 SCALE = Scale(1.0, 5.0)
 Span = tuple[float, float] | None

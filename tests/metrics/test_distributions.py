@@ -17,7 +17,7 @@ from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
 from cfplug import DataError, NoParams, Predictions
 
-quick = settings(max_examples=80, deadline=None)
+quick = settings(max_examples=40, deadline=None)
 NONE = NoParams()
 HALF_STARS = np.arange(1, 11) / 2
 

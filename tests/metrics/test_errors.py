@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cfplug import NoParams, Predictions
 
-quick = settings(max_examples=100, deadline=None)
+quick = settings(max_examples=50, deadline=None)
 
 rating = st.floats(-100, 100)
 pairs = st.lists(st.tuples(rating, rating), min_size=1, max_size=30)

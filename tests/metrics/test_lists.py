@@ -20,7 +20,7 @@ from sklearn.metrics import ndcg_score
 
 from cfplug import DataError, Predictions
 
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=15, deadline=None)
 
 SCORES: dict[str, Callable[[Any, np.ndarray, Predictions], float]] = {
     "precision": precision,

@@ -111,4 +111,4 @@ LISTS = {
 
 NAIVE = {each.__name__: each for each in (mse, rmse, mae, nll, accuracy, rps, ece)} | LISTS
 
-test_contract = plugin_checks("metrics", oracles={f"metric/{name}": naive for name, naive in NAIVE.items()})
+test_contract = plugin_checks("metrics", examples=3, oracles={f"metric/{name}": naive for name, naive in NAIVE.items()})

@@ -150,7 +150,7 @@ def test_a_changed_byte_is_found_by_the_checksum(zipped: Zipped) -> None:
     assert str(error.value) == f"{path}/u.data: damaged, get the archive again (Bad CRC-32 for file 'u.data')"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0), byte=st.integers(0, 255), cut=st.integers(0, 40))
 def test_any_damage_is_a_data_error_or_harms_nothing(
     zipped: Zipped, tiny: dict[str, bytes], position: int, byte: int, cut: int

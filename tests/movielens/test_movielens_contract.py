@@ -74,4 +74,4 @@ ARCHIVES = {
     **{f"source/movielens-{size}": {"path": since_2015(f"ml-{size}")} for size in ("small", "20m", "25m", "32m")},
 }
 
-test_contract = plugin_checks("movielens", params=ARCHIVES)
+test_contract = plugin_checks("movielens", examples=3, params=ARCHIVES)

@@ -31,7 +31,7 @@ from cfplug.selection import learn
 from cfplug.settings import FeatureChoice
 from cfplug.training import Scored
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=12, deadline=None)
 
 SPEC = Spec(n_users=5, n_items=9, n_outputs=1)
 WIDE = Layers(user_factors=3, item_factors=4, layers=(6, 5), dropout=0.2, embedding_dropout=0.1, init_deviation=0.5)

@@ -10,7 +10,7 @@ from cfplug_networks.tabular import embedding_nn
 from cfplug import Batch, Spec, TrainingError
 from cfplug.testing import plugin_checks
 
-test_contract = plugin_checks("networks")
+test_contract = plugin_checks("networks", examples=3)
 
 
 def test_normalisation_says_that_one_rating_is_not_enough() -> None:

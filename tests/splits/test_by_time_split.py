@@ -19,7 +19,7 @@ import cfplug
 Contexts = Callable[..., cfplug.Context]
 Timed = Callable[..., cfplug.Dataset]
 
-quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 MINUTES = st.lists(st.integers(0, 25), min_size=4, max_size=40)
 SHARES = st.tuples(st.floats(0.01, 0.99), st.floats(0, 0.99)).filter(lambda shares: sum(shares) < 1)

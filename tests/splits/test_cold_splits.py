@@ -18,7 +18,7 @@ import cfplug
 
 Contexts = Callable[..., cfplug.Context]
 
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 seeds = st.integers(0, 2**32 - 1)
 supports = st.one_of(st.integers(0, 4), st.floats(0, 0.95))
 

@@ -25,7 +25,7 @@ Rated = Callable[[int], cfplug.Dataset]
 ARCHIVE = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
 CANONICAL = ("u1", "u2", "u3", "u4", "u5")
 
-quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def told(data: cfplug.Dataset, context: Contexts, folds: int | tuple[str, ...]) -> str:

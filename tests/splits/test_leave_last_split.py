@@ -18,7 +18,7 @@ import cfplug
 Contexts = Callable[..., cfplug.Context]
 Timed = Callable[..., cfplug.Dataset]
 
-quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 RATED = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 12)), min_size=2, max_size=40)
 """User and minute of each rating."""

@@ -22,7 +22,7 @@ Write = Callable[[str, str], Path]
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def dataset(users: list[Any], folds: dict[str, cfplug.Split] | None = None) -> cfplug.Dataset:

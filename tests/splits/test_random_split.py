@@ -17,7 +17,7 @@ Contexts = Callable[[int], cfplug.Context]
 Rated = Callable[[int], cfplug.Dataset]
 
 quick = settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )

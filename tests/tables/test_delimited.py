@@ -22,7 +22,7 @@ Write = Callable[..., Path]
 
 RATINGS = "user,item,rating\n1,10,4\n2,10,3.5\n1,30,5\n"
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def rows(frame: pd.DataFrame) -> list[tuple[Any, ...]]:

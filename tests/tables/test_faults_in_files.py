@@ -305,7 +305,7 @@ def refusing(file: str) -> Iterator[None]:
             raise
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     head=st.sampled_from(["", "user,item,rating\n", "user,item,rating,time\n", "user,item,rating,x\n1,2,3,4\n"]),
     body=st.text(st.sampled_from(list('12,."\n\r\t\x00|é -x\ufeff\u2028\x1f')), max_size=60) | st.text(max_size=30),
@@ -321,7 +321,7 @@ def test_any_text_is_read_or_refused_with_its_file_named(
         read(CsvParams(path, separator=separator, quote=quote, repeats="last"), context)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=60), encoding=st.sampled_from(["utf-8", "latin-1", "utf-16", "cp1252"]))
 def test_any_bytes_are_read_or_refused_with_their_file_named(
     content: bytes, encoding: str, tmp_path: Path, context: cfplug.Context

@@ -93,7 +93,7 @@ def drawable(draw: st.DrawFn) -> SyntheticParams:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(params=drawable(), seed=st.integers(0, 100))
 def test_pairs_are_distinct_and_ratings_on_the_scale_for_any_parameters(params: SyntheticParams, seed: int) -> None:
     ratings = draw(params, seed).ratings
@@ -106,7 +106,7 @@ def test_pairs_are_distinct_and_ratings_on_the_scale_for_any_parameters(params: 
         np.testing.assert_allclose(steps, steps.round(), atol=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_same_seed_gives_the_same_data(seed: int) -> None:
     params = SyntheticParams(users=30, items=20, ratings=100)

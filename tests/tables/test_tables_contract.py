@@ -32,4 +32,4 @@ PAIRS = [(2, 5), (1, 1), (3, 2), (1, 4), (2, 1), (3, 3), (1, 2), (2, 3)]
 
 SMALL = {"source/synthetic": {"users": 30, "items": 17, "ratings": 200}}
 
-test_contract = plugin_checks("tables", params={**files(), **SMALL})
+test_contract = plugin_checks("tables", examples=3, params={**files(), **SMALL})

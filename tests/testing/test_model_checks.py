@@ -81,7 +81,7 @@ SAYS = {
 @functools.cache
 def of_plugin() -> dict[str, list[Item]]:
     found: dict[str, list[Item]] = {}
-    for item in items("mutant-models", registry=load([MUTANTS]), examples=4):
+    for item in items("mutant-models", registry=load([MUTANTS]), examples=3):
         kind, _, rest = item.id.partition("/")
         if kind == "model":
             found.setdefault(rest.partition("/")[0], []).append(item)

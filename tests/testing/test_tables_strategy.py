@@ -133,19 +133,34 @@ def test_more_ratings_than_the_most_cannot_be_asked_for() -> None:
         simplest(datasets_with_splits(warm=True, test=False, max_ratings=3))
 
 
-def test_tables_of_ratings_are_at_times_tiny_large_skewed_constant_and_of_every_scale() -> None:
-    tables = drawn(rating_tables)
-    assert any(len(table) == 1 for table in tables)
-    assert any(len(table) >= 40 for table in tables)
-    assert any(sizes(table)[0] == 1 < len(table) for table in tables)
-    large = [table["item"].value_counts() for table in tables if len(table) >= 15]
-    assert sum(counts.iloc[0] >= 4 * counts.median() for counts in large) >= 3
-    assert any(len(table) > 3 and table["rating"].nunique() == 1 for table in tables)
-    stars = [table["rating"] % 1 for table in tables]
-    assert any((part == 0).all() for part in stars)
-    assert any((part == 0.5).any() and part.isin([0, 0.5]).all() for part in stars)
-    assert any(not part.isin([0, 0.5]).all() for part in stars)
-    assert any((table["rating"] < 0).any() for table in tables)
+def stars(table: pd.DataFrame) -> pd.Series[float]:
+    """What of each rating lies beyond a whole number."""
+    return table["rating"] % 1
+
+
+AT_TIMES: dict[str, Callable[[pd.DataFrame], bool]] = {
+    "tiny": lambda table: len(table) == 1,
+    "large": lambda table: len(table) >= 40,
+    "of one user": lambda table: sizes(table)[0] == 1 < len(table),
+    "skewed": lambda table: len(table) >= 15 and _most(table) >= 4 * table["item"].value_counts().median(),
+    "constant": lambda table: len(table) > 3 and table["rating"].nunique() == 1,
+    "whole": lambda table: bool((stars(table) == 0).all()),
+    "half stars": lambda table: bool((stars(table) == 0.5).any() and stars(table).isin([0, 0.5]).all()),
+    "free": lambda table: not stars(table).isin([0, 0.5]).all(),
+    "negative": lambda table: bool((table["rating"] < 0).any()),
+}
+
+
+def _most(table: pd.DataFrame) -> int:
+    return int(table["item"].value_counts().iloc[0])
+
+
+@pytest.mark.parametrize("what", AT_TIMES)
+def test_tables_of_ratings_are_at_times(what: str) -> None:
+    patient = {"phases": [Phase.generate], "suppress_health_check": list(HealthCheck)}
+    wanted = settings(max_examples=1000, derandomize=True, database=None, **patient)
+    found = find(rating_tables(), AT_TIMES[what], settings=wanted)
+    assert AT_TIMES[what](found)
 
 
 def test_time_context_and_scale_are_what_was_asked_for() -> None:
