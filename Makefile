@@ -47,19 +47,19 @@ lint: $(READY)
 
 # As a stranger has it: two wheels and no checkout; then a plugin of their own, whose tests pass as it is generated.
 outside: $(READY)
-	rm -rf $(OUTSIDE) && mkdir -p $(OUTSIDE)/work
+	rm -rf $(OUTSIDE) && mkdir -p $(OUTSIDE)/desk
 	for project in . examples/cfplug-neighbors; do \
 		$(BIN)/python -m build --no-isolation --wheel --outdir $(OUTSIDE) $$project > $(OUTSIDE)/build.log || exit 1; done
 	$(PYTHON) -m venv $(OUTSIDE)/env
 	$(OUTSIDE)/env/bin/python -m pip install --quiet --no-compile --constraint constraints.txt torch torchvision
 	$(OUTSIDE)/env/bin/python -m pip install --quiet --no-compile --constraint constraints.txt \
 		"$$(ls $(OUTSIDE)/cfplug-0*.whl)[author]" $(OUTSIDE)/cfplug_neighbors-*.whl
-	cp -r examples/cfplug-neighbors/recipes examples/cfplug-neighbors/tests $(OUTSIDE)/work
-	cd $(OUTSIDE)/work && ../env/bin/cfplug doctor && ../env/bin/cfplug run recipes/quick.yaml --check
-	cd $(OUTSIDE)/work && ../env/bin/python -m pytest -q tests
-	cd $(OUTSIDE)/work && XDG_DATA_HOME=$(CURDIR)/$(OUTSIDE)/data ../env/bin/cfplug new plugin newborn --kind all
-	$(OUTSIDE)/env/bin/python -m pip install --quiet --no-compile --no-deps $(OUTSIDE)/work/cfplug-newborn
-	cd $(OUTSIDE)/work/cfplug-newborn && ../../env/bin/python -m pytest -q
+	cp -r examples/cfplug-neighbors/recipes examples/cfplug-neighbors/tests $(OUTSIDE)/desk
+	cd $(OUTSIDE)/desk && ../env/bin/cfplug doctor && ../env/bin/cfplug run recipes/quick.yaml --check
+	cd $(OUTSIDE)/desk && ../env/bin/python -m pytest -q tests
+	cd $(OUTSIDE)/desk && XDG_DATA_HOME=$(CURDIR)/$(OUTSIDE)/data ../env/bin/cfplug new plugin newborn --kind all
+	$(OUTSIDE)/env/bin/python -m pip install --quiet --no-compile --no-deps $(OUTSIDE)/desk/cfplug-newborn
+	cd $(OUTSIDE)/desk/cfplug-newborn && ../../env/bin/python -m pytest -q
 
 # Whatever this finds becomes an @example of the test that found it.
 fuzz: $(READY)
