@@ -128,7 +128,9 @@ def test_values_of_every_type_are_drawn_from_end_to_end_of_their_range() -> None
     assert any(isinstance(value, int) for value in found["reach"])
     assert max(found["reach"]) <= 99
     assert 5 in found["count"]
-    assert 5_000 < max(found["count"]) <= 20_005
+    assert max(found["count"]) <= 20_005
+    patient = settings(max_examples=1000, database=None, derandomize=True, phases=[Phase.generate])
+    assert find(valid_values(Plain), lambda table: table.get("count", 0) > 10_000, settings=patient)
     assert max(found["seed"]) <= 1_000
     assert 0 in found["debt"]
     assert max(found["debt"]) == 0
