@@ -52,6 +52,7 @@ _LATE = {
 class _Main(_Group):
     """The outermost group, which knows the names of commands before it has them."""
 
+    # `type` above means "groups inside are like me"; those inside this one know no late commands.
     group_class = _Group  # type: ignore[assignment]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
