@@ -44,6 +44,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 # As a stranger has it: two wheels and no checkout; then a plugin of their own, whose tests pass as it is generated.
 outside: $(READY)
@@ -72,7 +73,7 @@ docs: $(READY)
 	$(BIN)/python plugins/reference.py
 
 pictures: $(READY)
-	CFPLUG_PICTURES=docs $(BIN)/python -m pytest tests/test_page.py -k real
+	CFPLUG_PICTURES=docs $(BIN)/python -m pytest tests/runs/test_page_in_browser.py -k real
 
 claims: $(READY)
 	$(BIN)/python -m pytest -m slow tests/test_claims.py -v -s

@@ -26,12 +26,12 @@ BUILD = """
 import numpy as np
 from pathlib import Path
 from cfplug import read_recipe
-from cfplug.components import Context
-from cfplug.encoding import Catalogue
-from cfplug.fitting import Task, _build
+from cfplug.plugin.components import Context
+from cfplug.data.catalogue import Catalogue
+from cfplug.training.fit import Task, _build
 from cfplug.progress import Quiet
-from cfplug.recipe import read_use
-from cfplug.runner import read_data
+from cfplug.recipe.parser import read_use
+from cfplug.runs.runner import read_data
 use = read_recipe("recipes/pmf.yaml").models[0]
 dataset = read_data(read_use("source", "synthetic"), teller=Quiet())
 catalogue = Catalogue.of(dataset)
@@ -41,7 +41,7 @@ _build(use, catalogue, dataset.scale, 0)
 
 PLUGINS = 50
 COMMANDS = ("--help", "list models", "plugins")
-CALL = "import sys; from cfplug.cli import main; main(sys.argv[1:])"
+CALL = "import sys; from cfplug.cli.main import main; main(sys.argv[1:])"
 
 MANIFEST = '''"""Plugin number {0}."""
 

@@ -16,13 +16,13 @@ import pandas as pd
 from attrs import frozen
 
 from cfplug import Dataset, read_recipe
-from cfplug.components import Context
-from cfplug.encoding import Catalogue
-from cfplug.fitting import Task, fit
+from cfplug.data.catalogue import Catalogue
+from cfplug.plugin.components import Context
 from cfplug.progress import Quiet
-from cfplug.recipe import read_use
-from cfplug.runner import read_data
-from cfplug.training import Watch
+from cfplug.recipe.parser import read_use
+from cfplug.runs.runner import read_data
+from cfplug.training.checkpoint import Watch
+from cfplug.training.fit import Task, fit
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 

@@ -8,18 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from cfplug.components import (
-    KINDS,
-    Analyzer,
-    ColdStart,
-    Context,
-    Loss,
-    Metric,
-    Model,
-    Source,
-    Splitter,
-)
-from cfplug.dataset import REPEATS, ROLES, Column, Dataset, Repeats, Scale, Split, infer_role, merge_repeats
+from cfplug.data.dataset import REPEATS, ROLES, Column, Dataset, Repeats, Scale, Split, infer_role, merge_repeats
 from cfplug.errors import (
     ArtifactError,
     CapabilityError,
@@ -34,52 +23,53 @@ from cfplug.errors import (
     UnknownIdError,
     did_you_mean,
 )
-from cfplug.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished, hookimpl
 from cfplug.params import NoParams, param
-from cfplug.sections import Chart, Interval, Section, Table, rounded
+from cfplug.plugin.components import KINDS, Analyzer, ColdStart, Context, Loss, Metric, Model, Source, Splitter
+from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished, hookimpl
+from cfplug.report.elements import Chart, Interval, Section, Table, rounded
 
 if TYPE_CHECKING:
-    from cfplug.adaptation import ByVectors
-    from cfplug.answers import Predictions
-    from cfplug.encoding import Batch, Interactions
-    from cfplug.evidence import Evidence
-    from cfplug.explanation import Explanation
-    from cfplug.features import Feature, Spec
-    from cfplug.grouping import Groups, groups_by_count, groups_of
-    from cfplug.intervals import jackknife
-    from cfplug.newcomers import Newcomers
-    from cfplug.plan import Recipe
-    from cfplug.prediction import FittedModel
-    from cfplug.recipe import read_recipe
-    from cfplug.results import Run
-    from cfplug.runner import resume, run
-    from cfplug.selection import described
-    from cfplug.storage import open_run
+    from cfplug.data.batch import Batch, Interactions
+    from cfplug.data.features import Feature, Spec
+    from cfplug.data.groups import Groups, groups_by_count, groups_of
+    from cfplug.evaluation.resampling import jackknife
+    from cfplug.prediction.evidence import Evidence
+    from cfplug.prediction.explanation import Explanation
+    from cfplug.prediction.fitted_model import FittedModel
+    from cfplug.prediction.newcomers import Newcomers
+    from cfplug.prediction.predictions import Predictions
+    from cfplug.prediction.vectors import ByVectors
+    from cfplug.recipe.parser import read_recipe
+    from cfplug.recipe.recipe import Recipe
+    from cfplug.runs.run import Run
+    from cfplug.runs.runner import resume, run
+    from cfplug.runs.storage import open_run
+    from cfplug.training.features import described
 
 __version__ = "0.1.0"
 
 _LATE = {
-    "Batch": "cfplug.encoding",
-    "Evidence": "cfplug.evidence",
-    "Explanation": "cfplug.explanation",
-    "Groups": "cfplug.grouping",
-    "groups_by_count": "cfplug.grouping",
-    "groups_of": "cfplug.grouping",
-    "Interactions": "cfplug.encoding",
-    "jackknife": "cfplug.intervals",
-    "Newcomers": "cfplug.newcomers",
-    "ByVectors": "cfplug.adaptation",
-    "described": "cfplug.selection",
-    "Spec": "cfplug.features",
-    "Feature": "cfplug.features",
-    "FittedModel": "cfplug.prediction",
-    "Predictions": "cfplug.answers",
-    "Recipe": "cfplug.plan",
-    "read_recipe": "cfplug.recipe",
-    "Run": "cfplug.results",
-    "open_run": "cfplug.storage",
-    "resume": "cfplug.runner",
-    "run": "cfplug.runner",
+    "Batch": "cfplug.data.batch",
+    "Evidence": "cfplug.prediction.evidence",
+    "Explanation": "cfplug.prediction.explanation",
+    "Groups": "cfplug.data.groups",
+    "groups_by_count": "cfplug.data.groups",
+    "groups_of": "cfplug.data.groups",
+    "Interactions": "cfplug.data.batch",
+    "jackknife": "cfplug.evaluation.resampling",
+    "Newcomers": "cfplug.prediction.newcomers",
+    "ByVectors": "cfplug.prediction.vectors",
+    "described": "cfplug.training.features",
+    "Spec": "cfplug.data.features",
+    "Feature": "cfplug.data.features",
+    "FittedModel": "cfplug.prediction.fitted_model",
+    "Predictions": "cfplug.prediction.predictions",
+    "Recipe": "cfplug.recipe.recipe",
+    "read_recipe": "cfplug.recipe.parser",
+    "Run": "cfplug.runs.run",
+    "open_run": "cfplug.runs.storage",
+    "resume": "cfplug.runs.runner",
+    "run": "cfplug.runs.runner",
 }
 """Names whose modules load more than a manifest may: they are imported when they are first asked for."""
 

@@ -14,11 +14,12 @@ from typing import Any
 import attrs
 
 import cfplug
-from cfplug import hookspecs, testing
-from cfplug.components import KINDS, Component
+from cfplug import testing
 from cfplug.params import parameters, plain
-from cfplug.registry import HOOK_OF, Registry, load, plural
-from cfplug.testing.contract import ROOMS
+from cfplug.plugin import hookspecs
+from cfplug.plugin.components import KINDS, Component
+from cfplug.plugin.registry import HOOK_OF, Registry, load, plural
+from cfplug.testing.check import ROOMS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "plugins" / "REFERENCE.md"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
 
-from cfplug.fitting import parameters_of
-from cfplug.results import Run
+from cfplug.runs.run import Run
+from cfplug.training.fit import parameters_of
 
 README = Path(__file__).with_name("README.md")
 Marks = tuple[str, str, tuple[str, str]]

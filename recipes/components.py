@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cfplug.components import KINDS
 from cfplug.params import parameters
-from cfplug.registry import Registry, load, plural
+from cfplug.plugin.components import KINDS
+from cfplug.plugin.registry import Registry, load, plural
 
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- components: begin -->", "<!-- components: end -->"

@@ -14,9 +14,9 @@ import pytest
 
 import cfplug
 from cfplug.progress import Lines
-from cfplug.recipe import read_recipe
-from cfplug.results import Run
-from cfplug.runner import read_data
+from cfplug.recipe.parser import read_recipe
+from cfplug.runs.run import Run
+from cfplug.runs.runner import read_data
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "recipes" / "README.md"

@@ -15,11 +15,12 @@ import attrs
 import pytest
 
 import cfplug
-from cfplug import hookspecs, shelf
+from cfplug.plugin import hookspecs
+from cfplug.plugin.registry import load
 from cfplug.progress import Quiet
-from cfplug.recipe import KEYS, parse_recipe, read_recipe
-from cfplug.registry import load
-from cfplug.settings import TrainSettings
+from cfplug.recipe import builtin
+from cfplug.recipe.parser import KEYS, parse_recipe, read_recipe
+from cfplug.recipe.settings import TrainSettings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -129,12 +130,12 @@ def test_the_page_on_recipes_names_every_key() -> None:
     assert [key for key in (*KEYS, *settings) if f"`{key}`" not in RECIPES] == []
 
 
-@pytest.mark.parametrize("name", shelf.names())
+@pytest.mark.parametrize("name", builtin.names())
 def test_each_recipe_is_right_and_on_the_page(name: str) -> None:
-    recipe = read_recipe(shelf.find(name))
-    assert shelf.title(shelf.find(name))
+    recipe = read_recipe(builtin.find(name))
+    assert builtin.title(builtin.find(name))
     assert f"[{name}.yaml]({name}.yaml)" in RECIPES
-    assert parse_recipe(recipe.resolved(), str(shelf.find(name))) == recipe
+    assert parse_recipe(recipe.resolved(), str(builtin.find(name))) == recipe
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

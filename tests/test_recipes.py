@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 import cfplug
-from cfplug import shelf
 from cfplug.progress import Quiet
-from cfplug.recipe import parse_recipe, read_recipe
-from cfplug.results import Run
+from cfplug.recipe import builtin
+from cfplug.recipe.parser import parse_recipe, read_recipe
+from cfplug.runs.run import Run
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -26,8 +26,8 @@ on_real_data = pytest.mark.skipif(
 
 
 def test_there_are_recipes_and_they_are_those_that_the_command_line_lists() -> None:
-    assert "pmf" in shelf.names()
-    assert sorted(path.stem for path in RECIPES) == sorted(shelf.names())
+    assert "pmf" in builtin.names()
+    assert sorted(path.stem for path in RECIPES) == sorted(builtin.names())
 
 
 @each_recipe

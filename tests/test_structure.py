@@ -17,102 +17,6 @@ import cfplug
 CORE = Path(cfplug.__file__).parent
 PLUGINS = CORE.parent / "plugins"
 
-GROUND, NAMES, DATA, BOTH, TOP = "ground", "names", "data", "both", "top"
-
-ORDER = {
-    "errors": GROUND,
-    "params": NAMES,
-    "document": NAMES,
-    "sections": GROUND,
-    "dataset": DATA,
-    "components": NAMES,
-    "settings": NAMES,
-    "hookspecs": NAMES,
-    "discovery": NAMES,
-    "requirements": NAMES,
-    "declarations": NAMES,
-    "loading": NAMES,
-    "tracing": NAMES,
-    "registry": NAMES,
-    "health": NAMES,
-    "plan": NAMES,
-    "reading": NAMES,
-    "lineup": NAMES,
-    "recipe": NAMES,
-    "shapes": NAMES,
-    "conditions": NAMES,
-    "schema": NAMES,
-    "columns": DATA,
-    "metadata": DATA,
-    "encoding": DATA,
-    "grouping": DATA,
-    "features": DATA,
-    "selection": DATA,
-    "evidence": DATA,
-    "explanation": DATA,
-    "attribution": DATA,
-    "similarity": DATA,
-    "predictors": DATA,
-    "newcomers": DATA,
-    "answers": DATA,
-    "prediction": DATA,
-    "adaptation": DATA,
-    "schedules": DATA,
-    "optimizers": DATA,
-    "averaging": DATA,
-    "training": DATA,
-    "artifact": DATA,
-    "intervals": DATA,
-    "findings": DATA,
-    "fitting": BOTH,
-    "folds": BOTH,
-    "scoring": BOTH,
-    "comparison": BOTH,
-    "standings": GROUND,
-    "results": BOTH,
-    "trials": BOTH,
-    "plots": GROUND,
-    "axes": GROUND,
-    "picture": GROUND,
-    "placing": GROUND,
-    "themes": GROUND,
-    "drawing": GROUND,
-    "cells": GROUND,
-    "report": BOTH,
-    "storage": BOTH,
-    "publishing": BOTH,
-    "analysis": BOTH,
-    "progress": GROUND,
-    "stepping": BOTH,
-    "ending": BOTH,
-    "runner": BOTH,
-    "rates": BOTH,
-    "shelf": GROUND,
-    "editions": GROUND,
-    "making": BOTH,
-    "following": BOTH,
-    "terminal": TOP,
-    "options": TOP,
-    "authoring": TOP,
-    "tending": TOP,
-    "introducing": TOP,
-    "asking": TOP,
-    "cli": TOP,
-}
-"""Every module of the core, each below what imports it, and the part of the house in which it lies.
-
-The wing of names (params, components, hookspecs, registry, recipe) and the wing of data (dataset,
-encoding, training, artifact) stand on the ground floor and know nothing of each other but what BETWEEN
-says. They meet in the rooms of both (fitting, results, report, storage, runner); cli is on top.
-"""
-
-BETWEEN = {
-    ("components", "dataset"),
-    *((room, "settings") for room in ("schedules", "optimizers", "averaging", "training")),
-    ("selection", "settings"),
-}
-"""The doors between the wings: who may look over at what."""
-
 VAGUE = ("utils", "util", "base", "common", "types", "helpers", "misc")
 
 
@@ -144,47 +48,30 @@ def imports(file: Path, *, late: bool = True) -> Iterator[Import]:
             yield Import(file, node.lineno, str(node.module), tuple(alias.name for alias in node.names))
 
 
-def core_modules() -> dict[str, Path]:
-    return {file.stem: file for file in CORE.glob("*.py") if file.stem != "__init__"}
-
-
-def core_imports(name: str) -> Iterator[tuple[Import, str]]:
-    """The imports of one core module that stay in the core, each with the module that it means."""
-    for each in imports(core_modules()[name]):
-        if each.module.split(".")[0] == "cfplug":
-            whole = [each.module] if each.module != "cfplug" else [f"cfplug.{name}" for name in each.names]
-            yield from ((each, module.partition(".")[2]) for module in whole)
+def core_files() -> list[Path]:
+    """Every file of the core except the facade, which re-exports names from all packages."""
+    return sorted(file for file in CORE.rglob("*.py") if file != CORE / "__init__.py")
 
 
 def plugin_files() -> list[Path]:
     return sorted(PLUGINS.glob("cfplug_*/**/*.py"))
 
 
-def test_every_module_of_the_core_has_its_place_in_the_order() -> None:
-    assert set(ORDER) == set(core_modules())
+def test_packages_import_in_the_order_of_the_contract() -> None:
+    linter = str(Path(sys.executable).with_name("lint-imports"))
+    done = subprocess.run([linter], cwd=CORE.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("name", ORDER)
-def test_a_module_imports_only_what_lies_below_it(name: str) -> None:
-    floors = list(ORDER)
-    for each, target in core_imports(name):
-        if target.startswith("testing"):
-            continue  # only authoring may: a test of its own holds that
-        assert target in ORDER, f"{each}: the core imports its own modules, not the names that others use"
-        assert floors.index(target) < floors.index(name), f"{each}: nothing is imported back down the line"
+def test_the_core_never_imports_its_own_facade() -> None:
+    facade = [each for file in core_files() for each in imports(file) if each.module == "cfplug"]
+    assert [str(each) for each in facade if set(each.names) & set(cfplug.__all__)] == []
 
 
-@pytest.mark.parametrize("name", [name for name, part in ORDER.items() if part in (GROUND, NAMES, DATA)])
-def test_a_wing_does_not_look_into_the_other(name: str) -> None:
-    for each, target in core_imports(name):
-        allowed = ORDER[target] in (GROUND, ORDER[name]) or (name, target) in BETWEEN
-        assert allowed, f"{each}: {name} is of {ORDER[name]}, {target} of {ORDER[target]}"
-
-
-def test_only_the_commands_for_authors_know_the_room_of_tests() -> None:
-    for name in ORDER:
-        asks = [target for _, target in core_imports(name) if target.startswith("testing")]
-        assert not asks or name == "authoring", f"{name} imports cfplug.{asks[0]}"
+def test_init_files_of_packages_are_empty() -> None:
+    packages = [file for file in core_files() if file.name == "__init__.py" and file.parent.parent == CORE]
+    full = [file.parent.name for file in packages if file.read_text(encoding="utf-8").strip()]
+    assert full == ["testing"]
 
 
 def test_the_core_imports_no_plugin_and_no_test() -> None:
@@ -280,8 +167,8 @@ def look(name, answer=""):
 
 import cfplug
 look("import cfplug")
-from cfplug.cli import main
-look("import cfplug.cli")
+from cfplug.cli.main import main
+look("import cfplug.cli.main")
 def call(name, arguments, **variables):
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     os.environ.update(variables)

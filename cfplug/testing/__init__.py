@@ -14,19 +14,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from cfplug.errors import did_you_mean
-from cfplug.testing.collecting import plugin_checks
-from cfplug.testing.contract import BrokenLawError, Check, Item, Outcome, Subject, items, outcome
-from cfplug.testing.strategies.changes import renamed, reordered, with_ratings
-from cfplug.testing.strategies.identifiers import ids, unknown_ids
+from cfplug.testing.check import BrokenLawError, Check, Item, Outcome, Subject, items, outcome
+from cfplug.testing.pytest_checks import plugin_checks
+from cfplug.testing.strategies.datasets import datasets, datasets_with_splits, splits
+from cfplug.testing.strategies.ids import ids, unknown_ids
 from cfplug.testing.strategies.parameters import invalid_values, parameters_for, valid_values
-from cfplug.testing.strategies.planting import planted
 from cfplug.testing.strategies.recipes import recipe_texts, recipes
 from cfplug.testing.strategies.rows import rating_tables
 from cfplug.testing.strategies.spoiling import broken_recipes
-from cfplug.testing.strategies.tables import datasets, datasets_with_splits, splits
+from cfplug.testing.strategies.synthetic import planted
+from cfplug.testing.strategies.transforms import renamed, reordered, with_ratings
 
 if TYPE_CHECKING:
-    from cfplug.testing.bench.trying import context, fitted, interactions
+    from cfplug.testing.try_component import context, fitted, interactions
 
 _TRYING = ("context", "fitted", "interactions")
 """Names whose module loads torch: they are imported when they are first asked for."""
@@ -34,7 +34,7 @@ _TRYING = ("context", "fitted", "interactions")
 
 def __getattr__(name: str) -> Any:
     if name in _TRYING:
-        return getattr(importlib.import_module("cfplug.testing.bench.trying"), name)
+        return getattr(importlib.import_module("cfplug.testing.try_component"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __all__)}")
 
 

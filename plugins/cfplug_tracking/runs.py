@@ -188,7 +188,7 @@ def _tags(event: cfplug.RunStarted) -> dict[str, str]:
     """What every run says of where it comes from."""
     return {
         "cfplug.title": event.title,
-        "cfplug.recipe": event.recipe,
+        "cfplug.recipe.parser": event.recipe,
         "cfplug.folder": str(event.run.absolute()),
         "cfplug.version": cfplug.__version__,
         "mlflow.source.name": event.recipe,

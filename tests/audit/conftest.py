@@ -11,7 +11,7 @@ import pytest
 from cfplug_factors.baselines import Offsets
 
 from cfplug import Context, DataError, Dataset, Evidence, FittedModel, Split
-from cfplug.encoding import Catalogue, Support
+from cfplug.data.catalogue import Catalogue, Support
 
 GENRES = ("Action", "Drama", "<script>alert(1)</script>", "Anime")
 

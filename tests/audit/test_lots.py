@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Interval
-from cfplug.intervals import interval
+from cfplug.evaluation.resampling import interval
 
 
 def test_it_is_the_interval_that_the_metrics_of_a_run_have() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Context, FittedModel, Interval, Section
-from cfplug.findings import check_section
+from cfplug.report.serialize import check_section
 
 Make = Callable[..., FittedModel]
 Quiet = Callable[[int], Context]

@@ -13,7 +13,7 @@ from cfplug_audit.recommended import rated
 from cfplug_audit.representation import representation
 
 from cfplug import Context, Dataset, FittedModel, Interval, Section, Split, Table
-from cfplug.findings import check_section
+from cfplug.report.serialize import check_section
 
 Make = Callable[..., FittedModel]
 Quiet = Callable[[int], Context]

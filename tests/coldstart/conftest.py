@@ -12,8 +12,8 @@ import pytest
 from attrs import field, frozen
 
 from cfplug import Batch, Context, Dataset, FittedModel, Newcomers
-from cfplug.encoding import Catalogue, Support
-from cfplug.newcomers import Acquaintance, among
+from cfplug.data.catalogue import Catalogue, Support
+from cfplug.prediction.newcomers import Acquaintance, among
 
 USERS, ITEMS = 90, 60
 GROUPS = ("<b>baker</b>", "smith", "Käufer; 'x'")

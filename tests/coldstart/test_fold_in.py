@@ -23,12 +23,12 @@ from cfplug_networks.tabular import tabular
 
 import cfplug
 from cfplug import Context, DataError, FittedModel
-from cfplug.dataset import Scale
-from cfplug.features import Spec
-from cfplug.predictors import NetworkPredictor
-from cfplug.selection import learn
-from cfplug.settings import FeatureChoice
-from cfplug.training import Scored
+from cfplug.data.dataset import Scale
+from cfplug.data.features import Spec
+from cfplug.prediction.network import NetworkPredictor
+from cfplug.recipe.settings import FeatureChoice
+from cfplug.training.features import learn
+from cfplug.training.module import Scored
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
 

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Context, DataError, Dataset, FittedModel
-from cfplug.encoding import Catalogue, Support
-from cfplug.trials import conversation
+from cfplug.data.catalogue import Catalogue, Support
+from cfplug.evaluation.cold_start import conversation
 
 quick = settings(max_examples=12, deadline=None)
 FIXED = ("popular", "variance", "greedy")

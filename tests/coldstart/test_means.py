@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Batch, Context, Dataset, FittedModel, NoParams
-from cfplug.encoding import Catalogue, Support
+from cfplug.data.catalogue import Catalogue, Support
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
 

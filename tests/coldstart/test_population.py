@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import CapabilityError, FittedModel
-from cfplug.features import Feature, Features
+from cfplug.data.features import Feature, Features
 
 quick = settings(max_examples=12, deadline=None)
 sides = pytest.mark.parametrize("side", ["user", "item"])

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cfplug import Batch, CapabilityError, Interactions, Scale, Spec
-from cfplug.predictors import NetworkPredictor
-from cfplug.settings import TrainSettings
-from cfplug.training import Scored, Watch, train
+from cfplug.prediction.network import NetworkPredictor
+from cfplug.recipe.settings import TrainSettings
+from cfplug.training.checkpoint import Watch
+from cfplug.training.learner import train
+from cfplug.training.module import Scored
 
 quick = settings(max_examples=12, deadline=None)
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Batch, Context, Feature, Interactions
-from cfplug.predictors import by_differences
+from cfplug.prediction.network import by_differences
 
 quick = settings(max_examples=12, deadline=None)
 

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cfplug import Context, Dataset, Evidence, FittedModel, Interval, Section, Split
-from cfplug.encoding import Catalogue, Support
-from cfplug.findings import check_section
+from cfplug.data.catalogue import Catalogue, Support
+from cfplug.report.serialize import check_section
 
 LEVELS = (0.5, 2.0, 3.5, 5.0)
 TITLES = ["Heat", "<script>alert('1')</script>", "{{ 7 * 7 }} & %s"]

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Chart, Dataset, Evidence, Feature, FittedModel, Scale, Split
-from cfplug.encoding import Batch, Catalogue, Support
-from cfplug.features import Features
-from cfplug.prediction import Policy
+from cfplug.data.batch import Batch
+from cfplug.data.catalogue import Catalogue, Support
+from cfplug.data.features import Features
+from cfplug.prediction.fitted_model import Policy
 
 HOSTILE = "<script>alert('1')</script>"
 TITLES = ["Heat", "Ran", HOSTILE, "Heat", "Never Seen"]

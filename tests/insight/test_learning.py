@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Context, Dataset, Evidence, FittedModel, NoParams, Section, Split
-from cfplug.encoding import Catalogue, Support
-from cfplug.findings import check_section
+from cfplug.data.catalogue import Catalogue, Support
+from cfplug.report.serialize import check_section
 
 QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
 NOWHERE = float("nan")

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import CapabilityError, Chart, Context, DataError, Dataset, Evidence, FittedModel, Section, Split
-from cfplug.encoding import Catalogue, Support
+from cfplug.data.catalogue import Catalogue, Support
 
 QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
 

@@ -13,8 +13,8 @@ from cfplug_insight import NearestItems, cfplug_analyzers
 from cfplug_insight.neighbours import RATED, WHAT, nearest
 
 from cfplug import CapabilityError, Context, DataError, Dataset, FittedModel, Section
-from cfplug.encoding import Catalogue, Support
-from cfplug.features import Features
+from cfplug.data.catalogue import Catalogue, Support
+from cfplug.data.features import Features
 
 QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
 

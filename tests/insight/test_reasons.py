@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Batch, Context, DataError, Dataset, Evidence, FittedModel, Interval, Section, Split
-from cfplug.encoding import Catalogue, Support
-from cfplug.prediction import Policy
-from cfplug.selection import learn
-from cfplug.settings import FeatureChoice
+from cfplug.data.catalogue import Catalogue, Support
+from cfplug.prediction.fitted_model import Policy
+from cfplug.recipe.settings import FeatureChoice
+from cfplug.training.features import learn
 
 QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
 

@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Context, DataError, Dataset, Evidence, FittedModel, Interval, Section, Split, Table, groups_by_count
-from cfplug.encoding import Catalogue, Support
-from cfplug.findings import check_section
-from cfplug.grouping import EMPTY, MISSING
+from cfplug.data.catalogue import Catalogue, Support
+from cfplug.data.groups import EMPTY, MISSING
+from cfplug.report.serialize import check_section
 
 GENRES = ("Drama", "<script>alert(1)</script>", "Anime", "{{ 7 * 7 }}")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from cfplug import Context, Interactions
-from cfplug.encoding import Catalogue
-from cfplug.fitting import Task, fit
-from cfplug.plan import Recipe
-from cfplug.recipe import parse_recipe
-from cfplug.selection import learn
-from cfplug.training import Watch
+from cfplug.data.catalogue import Catalogue
+from cfplug.recipe.parser import parse_recipe
+from cfplug.recipe.recipe import Recipe
+from cfplug.training.checkpoint import Watch
+from cfplug.training.features import learn
+from cfplug.training.fit import Task, fit
 
 SEEDS = (0, 1, 2, 3)
 

@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cfplug import Batch, Dataset, Feature, Scale, Spec
-from cfplug.encoding import Catalogue
-from cfplug.features import Features
-from cfplug.predictors import NetworkPredictor
-from cfplug.selection import learn
-from cfplug.settings import FeatureChoice
-from cfplug.training import Scored
+from cfplug.data.catalogue import Catalogue
+from cfplug.data.features import Features
+from cfplug.prediction.network import NetworkPredictor
+from cfplug.recipe.settings import FeatureChoice
+from cfplug.training.features import learn
+from cfplug.training.module import Scored
 
 quick = settings(max_examples=12, deadline=None)
 

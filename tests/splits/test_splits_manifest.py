@@ -10,7 +10,7 @@ import pytest
 
 import cfplug
 from cfplug.params import parameters
-from cfplug.recipe import parse_recipe
+from cfplug.recipe.parser import parse_recipe
 
 CODE = "import sys, cfplug_splits; print(*(each for each in ('numpy', 'pandas', 'torch') if each in sys.modules))"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cfplug.registry import load
+from cfplug.plugin.registry import load
 from cfplug.testing import Item, items, outcome
 
 MUTANTS = Path(__file__).parents[1] / "zoo" / "mutants"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cfplug.sections import Section
-from cfplug.testing.laws.analyzers import CHECKS
-from tests.test_report import page, run_of
+from cfplug.report.elements import Section
+from cfplug.testing.checks.analyzers import CHECKS
+from tests.runs.test_page import page, run_of
 from tests.testing.catching import caught, items_of, told
 
 EXPECTED: dict[str, set[str]] = {
@@ -70,7 +70,7 @@ class Safe(str):
 
 
 def test_text_that_calls_itself_safe_is_escaped_on_the_page_of_a_run() -> None:
-    from cfplug.findings import check_section
+    from cfplug.report.serialize import check_section
 
     section = check_section(Section("Safe", [Safe("<em>not at all</em>")]))
     shown = page(run_of("ours", (section,)))

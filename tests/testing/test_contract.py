@@ -13,9 +13,9 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 
 import cfplug
-from cfplug.registry import Registry, load
+from cfplug.plugin.registry import Registry, load
 from cfplug.testing import BrokenLawError, Check, Item, Subject, items, outcome
-from cfplug.testing.contract import ROOMS
+from cfplug.testing.check import ROOMS
 
 ZOO = Path(__file__).parents[1] / "zoo"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cfplug.registry import load
+from cfplug.plugin.registry import load
 from cfplug.testing import Item, items, outcome
-from cfplug.testing.laws.losses import CHECKS
+from cfplug.testing.checks.losses import CHECKS
 
 MUTANTS = Path(__file__).parents[1] / "zoo" / "mutants"
 

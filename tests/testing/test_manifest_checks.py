@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from cfplug.registry import Registry, load
+from cfplug.plugin.registry import Registry, load
 from cfplug.testing import Item, items, outcome
-from cfplug.testing.laws.declarations import CHECKS as OF_DECLARATIONS
-from cfplug.testing.laws.manifests import CHECKS as OF_MANIFESTS
+from cfplug.testing.checks.declarations import CHECKS as OF_DECLARATIONS
+from cfplug.testing.checks.manifests import CHECKS as OF_MANIFESTS
 
 ZOO = Path(__file__).parents[1] / "zoo"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import cfplug
-from cfplug.testing.bench.predicted import Case, ordinary
-from cfplug.testing.laws.metrics import CHECKS
+from cfplug.testing.checks.metrics import CHECKS
+from cfplug.testing.fixtures.predictions import Case, ordinary
 from tests.testing.catching import caught, items_of, told
 
 EXPECTED: dict[str, set[str]] = {

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cfplug.encoding import Support
-from cfplug.registry import load
+from cfplug.data.catalogue import Support
+from cfplug.plugin.registry import load
 from cfplug.testing import BrokenLawError, Item, items, outcome
-from cfplug.testing.bench.questions import cases
-from cfplug.testing.laws.models import CHECKS
+from cfplug.testing.checks.models import CHECKS
+from cfplug.testing.fixtures.pairs import cases
 
 MUTANTS = Path(__file__).parents[1] / "zoo" / "mutants"
 

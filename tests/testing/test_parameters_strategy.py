@@ -16,10 +16,10 @@ from hypothesis.strategies import SearchStrategy
 
 import cfplug
 from cfplug import KINDS, param
-from cfplug.components import Component
 from cfplug.params import parameters, plain, structure
-from cfplug.registry import load
-from cfplug.settings import FeatureChoice, TrainSettings
+from cfplug.plugin.components import Component
+from cfplug.plugin.registry import load
+from cfplug.recipe.settings import FeatureChoice, TrainSettings
 from cfplug.testing.strategies.faults import faulty
 from cfplug.testing.strategies.parameters import Subject, invalid_values, parameters_for, valid_values
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
-from cfplug.document import parse
 from cfplug.errors import RecipeError
-from cfplug.plan import KEYS
-from cfplug.recipe import Recipe, parse_recipe
-from cfplug.registry import Registry, load
+from cfplug.plugin.registry import Registry, load
+from cfplug.recipe.parser import Recipe, parse_recipe
+from cfplug.recipe.recipe import KEYS
+from cfplug.recipe.yaml import parse
 from cfplug.testing.strategies.recipes import as_yaml, recipe_texts, recipes
 from cfplug.testing.strategies.spoiling import WAYS, Broken, _Faults, _put, broken_recipes
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cfplug.testing.bench.surroundings import OfflineError, in_another_folder, offline, shaken
-from cfplug.testing.laws.sources import CHECKS
+from cfplug.testing.checks.sources import CHECKS
+from cfplug.testing.fixtures.isolation import OfflineError, in_another_folder, offline, shaken
 from tests.testing.catching import caught, items_of, told
 
 EXPECTED: dict[str, set[str]] = {

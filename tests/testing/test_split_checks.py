@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cfplug.testing.laws.splitting import CHECKS
+from cfplug.testing.checks.splits import CHECKS
 from tests.testing.catching import caught, items_of, told
 
 EXPECTED: dict[str, set[str]] = {

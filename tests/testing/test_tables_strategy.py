@@ -19,8 +19,9 @@ from hypothesis.errors import InvalidArgument, Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
 from cfplug import ROLES, DataError, Dataset, Scale, Split
-from cfplug.encoding import UNKNOWN, Catalogue, vocabulary
-from cfplug.testing.strategies.tables import (
+from cfplug.data.catalogue import Catalogue
+from cfplug.data.vocabulary import UNKNOWN, vocabulary
+from cfplug.testing.strategies.datasets import (
     datasets,
     datasets_with_splits,
     ids,
@@ -475,6 +476,6 @@ def test_what_cannot_be_planted_is_refused() -> None:
 
 
 def test_importing_the_strategies_loads_nothing_heavy() -> None:
-    code = "import sys, cfplug.testing.strategies.tables, cfplug.testing.strategies.parameters; print(*sys.modules)"
+    code = "import sys, cfplug.testing.strategies.datasets, cfplug.testing.strategies.parameters; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "fastai", "pandas", "numpy", "scipy", "sklearn"} & set(modules)

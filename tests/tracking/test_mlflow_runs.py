@@ -130,7 +130,7 @@ def test_tags_say_where_a_run_comes_from(whole: tuple[MlflowClient, Run, list[Ru
     _, parent, (pmf, *_) = whole
     shared = {
         "cfplug.title": "Two models, <b>two</b> seeds",
-        "cfplug.recipe": str(told_once.recipe),
+        "cfplug.recipe.parser": str(told_once.recipe),
         "cfplug.folder": str(told_once.run),
         "cfplug.version": cfplug.__version__,
         "cfplug.data_sha256": "ab" * 32,

@@ -8,9 +8,9 @@ import pytest
 from attrs import frozen
 
 import cfplug
+from cfplug.plugin.registry import Registry, load
 from cfplug.progress import Quiet
-from cfplug.recipe import read_recipe
-from cfplug.registry import Registry, load
+from cfplug.recipe.parser import read_recipe
 
 PARTS = Path(__file__).parent / "parts"
 MODULES = Path(__file__).parent / "modules"

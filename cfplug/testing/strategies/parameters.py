@@ -10,8 +10,8 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from cfplug.components import Component
 from cfplug.params import Structured, parameters, plain, structure, types_of
+from cfplug.plugin.components import Component
 from cfplug.testing.strategies.agreement import Agreement, Choice
 from cfplug.testing.strategies.faults import faulty
 from cfplug.testing.strategies.values import Values

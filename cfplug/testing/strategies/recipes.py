@@ -12,12 +12,12 @@ from attrs import frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from cfplug.components import DISTRIBUTION, Model
-from cfplug.lineup import OF_RATINGS
-from cfplug.plan import ERROR, PARTS, Heading
-from cfplug.reading import DEFAULTS
-from cfplug.registry import Entry, Registry, load
-from cfplug.settings import ALL, FeatureChoice, TrainSettings
+from cfplug.plugin.components import DISTRIBUTION, Model
+from cfplug.plugin.registry import Entry, Registry, load
+from cfplug.recipe.lineup import OF_RATINGS
+from cfplug.recipe.reader import DEFAULTS
+from cfplug.recipe.recipe import ERROR, PARTS, Heading
+from cfplug.recipe.settings import ALL, FeatureChoice, TrainSettings
 from cfplug.testing.strategies.parameters import valid_values
 
 LABELS = ("wide", "PMF ", "слово", "a.b", "no", "映画", "x-seed-")

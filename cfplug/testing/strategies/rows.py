@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from cfplug.dataset import Scale
-from cfplug.testing.strategies.cells import context, times
-from cfplug.testing.strategies.identifiers import Id, Kind, ids
+from cfplug.data.dataset import Scale
+from cfplug.testing.strategies.columns import context, times
+from cfplug.testing.strategies.ids import Id, Kind, ids
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from cfplug.errors import PluginError
-from cfplug.plan import Heading
-from cfplug.registry import Entry, Registry, load
-from cfplug.schema import LISTS, ONE
-from cfplug.settings import TrainSettings
+from cfplug.plugin.registry import Entry, Registry, load
+from cfplug.recipe.json_schema import LISTS, ONE
+from cfplug.recipe.recipe import Heading
+from cfplug.recipe.settings import TrainSettings
 from cfplug.testing.strategies.parameters import invalid_values
 from cfplug.testing.strategies.recipes import recipes
 

@@ -1,0 +1,66 @@
+"""How good a model is on the ratings that it did not learn from."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, cast
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from cfplug.data.batch import Batch
+from cfplug.errors import PluginError
+from cfplug.evaluation.resampling import interval
+from cfplug.prediction.fitted_model import FittedModel
+from cfplug.prediction.predictions import Predictions
+from cfplug.recipe.recipe import Use
+
+
+def with_lists(model: FittedModel, answers: Predictions, seen: Batch) -> Predictions:
+    """`answers` that make lists when a metric asks for some, without the pairs `seen` in training."""
+
+    users = np.unique(cast(np.ndarray, answers.user))
+
+    @functools.cache
+    def top(k: int) -> np.ndarray:
+        return model.top(users, seen, k)
+
+    return attrs.evolve(answers, top=top)
+
+
+def _finite(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise PluginError(f"score gave a {type(value).__name__}; a metric is a finite number") from None
+    if not math.isfinite(number):
+        raise PluginError(f"score gave {number}; a metric is a finite number")
+    return number
+
+
+def measure(use: Use, truth: np.ndarray, answers: Predictions) -> tuple[float, float | None, float | None]:
+    """A metric's value and the ends of its interval, None where that is not known; PluginError if it is no number."""
+    score = use.component.function("score")
+    value = _finite(score(use.params, truth, answers))
+    users = cast(np.ndarray, answers.user)
+    ends = interval(lambda rows: _finite(score(use.params, truth[rows], answers.take(rows))), users, value)
+    return value, *(ends or (None, None))
+
+
+def prediction_rows(model: FittedModel, part: str, pairs: pd.DataFrame, answers: Predictions) -> pd.DataFrame:
+    """What was predicted for each rating of a part, as a run keeps it."""
+    return pd.DataFrame(
+        {
+            "model": model.name,
+            "seed": model.seed,
+            "fold": model.fold,
+            "part": part,
+            "user": pairs["user"].to_numpy(),
+            "item": pairs["item"].to_numpy(),
+            "rating": pairs["rating"].to_numpy(),
+            "prediction": answers.rating,
+            "origin": answers.origin.astype(str),
+        }
+    )

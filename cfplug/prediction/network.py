@@ -1,0 +1,123 @@
+"""What a trained module, or a model that fitted itself, answers to codes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from attrs import frozen
+
+from cfplug.data.batch import Batch
+from cfplug.data.vocabulary import Side
+
+if TYPE_CHECKING:
+    import torch
+
+CHUNK = 1024
+"""Pairs that go through a module at once. Always so many, since torch rounds the odd rest of a batch differently."""
+
+
+class Predictor(Protocol):
+    """What `fit` and `restore` of a model give: ratings for codes."""
+
+    def predict(self, batch: Batch) -> np.ndarray: ...
+
+
+@frozen(eq=False)
+class NetworkPredictor:
+    """A trained module and its head, as one, as a predictor."""
+
+    scored: Any  # a Scored of `training`, a room above this one
+    device: str
+
+    @property
+    def n_outputs(self) -> int:
+        """How many raw outputs the head takes from the module."""
+        return int(self.scored.head.n_outputs)
+
+    def predict(self, batch: Batch) -> np.ndarray:
+        """Ratings of shape (n,), by the head's decode."""
+        return self._through("decode", batch)
+
+    def distribution(self, batch: Batch) -> np.ndarray:
+        """Probabilities of the rating levels, shape (n, n_levels)."""
+        return self._through("distribution", batch)
+
+    def embeddings(self, side: Side) -> np.ndarray:
+        return _numpy(self.scored.module.embeddings(side))
+
+    def biases(self, side: Side) -> np.ndarray:
+        return _numpy(self.scored.module.biases(side))
+
+    def vectors(self, side: Side) -> np.ndarray:
+        return _numpy(self.scored.vectors(side))
+
+    def slopes(self, side: Side, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Ratings of shape (n,), and how they change with the vector of `side` that `batch` brings: (n, width)."""
+        import torch
+
+        self.scored.eval()
+        batch = batch.to(self.device)
+        leaf = batch.vector(side).detach().requires_grad_()
+        rating = self.scored.head.decode(self.scored(batch.with_vectors(side, leaf)))
+        (slopes,) = torch.autograd.grad(rating.sum(), leaf)
+        return _numpy(rating.detach()), _numpy(slopes)
+
+    def terms(self, batch: Batch) -> dict[str, np.ndarray]:
+        """The terms of which the module's output is the sum, each of shape (n,)."""
+        import torch
+
+        self.scored.eval()
+        with torch.inference_mode():
+            terms = self.scored.module.terms(batch.to(self.device))
+        return {name: _numpy(term) for name, term in terms.items()}
+
+    def decoded(self, raw: np.ndarray, user: int) -> np.ndarray:
+        """The ratings that the head makes of outputs `raw`, shape (n,), of one user, in double precision."""
+        import torch
+
+        head, personal = copy.deepcopy(self.scored.head).cpu().double().eval(), self.scored.personal
+        outputs = torch.as_tensor(raw, dtype=torch.float64)[:, None]
+        if personal is not None:
+            own = personal.weight.detach()[user].cpu().double()
+            outputs = torch.cat([outputs, own.expand(len(raw), -1)], dim=1)
+        with torch.inference_mode():
+            return _numpy(head.decode(outputs))
+
+    def _through(self, verb: str, batch: Batch) -> np.ndarray:
+        import torch
+
+        decode = getattr(self.scored.head, verb)
+        self.scored.eval()
+        with torch.inference_mode():
+            parts = [_numpy(decode(self.scored(chunk.to(self.device)))) for chunk in _chunks(batch)]
+        return np.concatenate(parts)[: len(batch)]
+
+
+def by_differences(predictor: Any, side: Side, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    """Ratings of shape (n,), and how they change with the vector of `side` that `batch` brings, shape (n, width).
+
+    By central differences, which are exact for a rating that is linear in the vector.
+    """
+    vector, step = np.asarray(batch.vector(side), dtype=np.float64), 0.5
+    slopes = np.empty(vector.shape)
+    for column in range(vector.shape[1]):
+        ends = []
+        for way in (step, -step):
+            moved = vector.copy()
+            moved[:, column] += way
+            ends.append(predictor.predict(batch.with_vectors(side, moved)))
+        slopes[:, column] = (ends[0] - ends[1]) / (2 * step)
+    return predictor.predict(batch), slopes
+
+
+def _chunks(batch: Batch) -> Iterator[Batch]:
+    """Equal parts, the last one filled up with the last pair; one empty part where there is no pair."""
+    for start in range(0, max(len(batch), 1), CHUNK):
+        yield batch[np.arange(start, start + CHUNK).clip(max=len(batch) - 1)] if len(batch) else batch
+
+
+def _numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().double().numpy()

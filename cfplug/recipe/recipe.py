@@ -1,0 +1,251 @@
+"""A recipe that can be run: what it names, with every parameter checked and every default filled in."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable
+from typing import Any, cast
+
+from attrs import field, frozen
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+from cfplug.errors import Place, is_one_line, shown
+from cfplug.params import number_words, param, plain
+from cfplug.plugin.components import DISTRIBUTION, Analyzer, Component, Loss, Model
+from cfplug.recipe.settings import FeatureChoice, TrainSettings
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+DEFAULT_SEED = 42
+
+
+PARTS = ("valid", "test")
+
+
+ERROR = "error"
+"""The policy for unknown ids that raises; any other is the name of a cold-start strategy."""
+
+
+@frozen
+class Use:
+    """A component that the recipe names: its full name, its declaration, its parameters, its place."""
+
+    name: str
+    full_name: str
+    component: Component = field(eq=False)
+    params: Any
+    title: str = field(eq=False)
+    place: Place = field(eq=False)
+
+    def resolved(self, *, named: bool = False) -> dict[str, Any]:
+        """The entry with every default filled in."""
+        head = {"name": self.name} if named else {}
+        return {**head, "use": self.full_name, **plain(self.params)}
+
+
+@frozen
+class ModelUse:
+    """One entry of `models`. A model that fits itself has no loss and no train settings.
+
+    `features` is None for a model that looks at none.
+    """
+
+    use: Use
+    loss: Use | None
+    train: TrainSettings | None
+    features: FeatureChoice | None = None
+
+    @property
+    def name(self) -> str:
+        return self.use.name
+
+    @property
+    def model(self) -> Model:
+        return cast(Model, self.use.component)
+
+    def lack(self, needs: Iterable[str]) -> str:
+        """What of `needs` neither the model nor its loss gives, in words; empty if they give all."""
+        gives = (*self.model.gives, *(cast(Loss, self.loss.component).gives if self.loss else ()))
+        missing = [need for need in needs if need not in gives]
+        owner = f"with the loss {self.loss.name}" if self.loss else "which fits itself"
+        named = [f"a {need}" if need == DISTRIBUTION else need for need in missing]
+        return f"{named[0]}, and the model {self.name}, {owner}, gives none" if named else ""
+
+    def resolved(self) -> dict[str, Any]:
+        entry = self.use.resolved(named=True)
+        if self.loss is not None:
+            entry |= {"loss": self.loss.resolved(), "train": plain(self.train)}
+        if self.features is not None:
+            entry["features"] = plain(self.features)
+        return entry
+
+
+@frozen
+class Looks:
+    """What an entry of `analyzers` may say beside its component's parameters."""
+
+    models: tuple[str, ...] = param((), help="the names of the models that it looks at; all if none is named")
+
+
+@frozen
+class AnalyzerUse:
+    """One entry of `analyzers`, and the names of the models that it looks at."""
+
+    use: Use
+    models: tuple[str, ...]
+    named: bool = field(eq=False, default=False)
+
+    @property
+    def name(self) -> str:
+        return self.use.name
+
+    def looks_at(self, model: str) -> bool:
+        """Whether it has something to say of the model of this name: of its first alone where once is enough."""
+        return model in (self.models[:1] if cast(Analyzer, self.use.component).once else self.models)
+
+    def resolved(self) -> dict[str, Any]:
+        entry = self.use.resolved(named=True)
+        return {**entry, "models": list(self.models)} if self.named else entry
+
+
+def _check_one_line(name: str, text: str) -> None:
+    if not is_one_line(text.strip()):
+        raise ValueError(f"{name}: must be one line of text; is {shown(text)}")
+
+
+@frozen
+class Claim:
+    """What the recipe promises of one metric, as mean over its seeds and folds, and where the figure comes from."""
+
+    metric: str = param(help="the name of one of the recipe's metrics")
+    at_most: float | None = param(None, help="the measured value may not be above this")
+    at_least: float | None = param(None, help="the measured value may not be below this")
+    model: str = param("", help="the name of the model, where the recipe has several")
+    part: str = param("valid", choices=PARTS, help="the part of the split on which it is measured")
+    fold: str = param("", help="the fold on which it is measured; the mean over all folds if not given")
+    cold_start: str = param("", help="one of the recipe's cold_starts: its rmse on newcomers, over all folds and seeds")
+    revealed: int = param(0, at_least=0, help="with cold_start: after so many revealed ratings, or questions")
+    source: str = param("", help="where the figure was published")
+
+    def __attrs_post_init__(self) -> None:
+        if not self.metric:
+            raise ValueError("metric: must be the name of one of the recipe's metrics; is ''")
+        if self.at_most is None and self.at_least is None:
+            raise ValueError("a claim needs at_most or at_least")
+        if self.at_most is not None and self.at_least is not None:
+            raise ValueError("at_least: cannot stand beside at_most; make it a claim of its own")
+        if self.cold_start and (self.fold or self.part != "valid"):
+            raise ValueError("cold_start: is measured on the valid part of all folds together; leave out fold and part")
+        if self.revealed and not self.cold_start:
+            raise ValueError("revealed: needs cold_start, the name of the strategy")
+        _check_one_line("source", self.source)
+
+    def met_by(self, measured: float) -> bool:
+        """Whether the measured value keeps the promise."""
+        low = -math.inf if self.at_least is None else self.at_least
+        high = math.inf if self.at_most is None else self.at_most
+        return low <= measured <= high
+
+    def bound(self) -> str:
+        """The promise in words: `at most 0.8217`."""
+        word, bound = ("at least", self.at_least) if self.at_most is None else ("at most", self.at_most)
+        return f"{word} {number_words(cast(float, bound))}"
+
+
+@frozen
+class Heading:
+    """The plain keys of a recipe."""
+
+    title: str = param("", help="what the report is called; the file's name if not given")
+    device: str = param("auto", choices=DEVICES, help="where models train")
+    seed: int | None = param(
+        None, at_least=0, at_most=2**32 - 1, help="the one source of randomness; 42 if neither is given"
+    )
+    reveal: tuple[int, ...] = param(
+        (0, 1, 3, 5, 10), at_least=0, help="after how many revealed ratings of each newcomer cold_starts are measured"
+    )
+    seeds: tuple[int, ...] | None = param(
+        None, at_least=0, at_most=2**32 - 1, help="repeat the whole run once for each"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.seed is not None and self.seeds is not None:
+            raise ValueError("seeds: cannot stand beside seed; give one of them")
+        if self.seeds is not None and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
+            raise ValueError(f"seeds: must be different numbers, at least one; is {shown(self.seeds)}")
+        if not self.reveal or list(self.reveal) != sorted(set(self.reveal)):
+            raise ValueError(
+                f"reveal: must be different numbers in rising order, at least one; is {shown(self.reveal)}"
+            )
+        _check_one_line("title", self.title)
+
+
+KEYS = (
+    *("title", "data", "split", "features", "loss", "train", "models", "metrics"),
+    *("unknown", "cold_starts", "reveal", "analyzers", "claims", "device", "seed", "seeds"),
+)
+"""The keys of a recipe, in the order in which a resolved one is written."""
+
+
+@frozen
+class Recipe:
+    """A recipe that can be run: every name found, every parameter checked, every default filled in."""
+
+    title: str
+    data: Use
+    split: Use
+    models: tuple[ModelUse, ...]
+    metrics: tuple[Use, ...]
+    unknown: Use | None
+    cold_starts: tuple[Use, ...]
+    reveal: tuple[int, ...]
+    analyzers: tuple[AnalyzerUse, ...]
+    claims: tuple[Claim, ...]
+    device: str
+    seeds: tuple[int, ...]
+    source: str = field(eq=False)
+    text: str = field(eq=False, repr=False)
+
+    def tree(self) -> dict[str, Any]:
+        """The recipe with every default filled in and full names, as plain data."""
+        return {
+            "title": self.title,
+            "data": self.data.resolved(),
+            "split": self.split.resolved(),
+            "models": [model.resolved() for model in self.models],
+            "metrics": [metric.resolved(named=True) for metric in self.metrics],
+            "unknown": ERROR if self.unknown is None else self.unknown.resolved(),
+            "cold_starts": [strategy.resolved(named=True) for strategy in self.cold_starts],
+            "reveal": list(self.reveal),
+            "analyzers": [analyzer.resolved() for analyzer in self.analyzers],
+            "claims": [plain(claim) for claim in self.claims],
+            "device": self.device,
+            "seeds": list(self.seeds),
+        }
+
+    def resolved(self) -> str:
+        """`tree` as YAML: itself a recipe, for the same run."""
+        return yaml_text(self.tree())
+
+
+def yaml_text(tree: dict[str, Any]) -> str:
+    """Plain data as the YAML of a recipe, which reads back as the same data."""
+    out = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.allow_unicode = True
+    yaml.width = 2**31  # no line is ever folded
+    yaml.dump(_escaped(tree), out)
+    return out.getvalue()
+
+
+def _escaped(value: Any) -> Any:
+    """`value` with every text that is not one line in double quotes: ruamel.yaml folds a line break of Unicode away."""
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return DoubleQuotedScalarString(value) if isinstance(value, str) and not is_one_line(value) else value

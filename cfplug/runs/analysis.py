@@ -1,0 +1,66 @@
+"""What the analyzers find in a model; one that fails costs its section, not the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import attrs
+import pandas as pd
+
+from cfplug.data.dataset import Dataset, Split
+from cfplug.plugin.components import Analyzer, Context
+from cfplug.prediction.evidence import Evidence
+from cfplug.prediction.fitted_model import FittedModel
+from cfplug.prediction.predictions import Predictions
+from cfplug.recipe.recipe import ModelUse, Use
+from cfplug.report.elements import Section
+from cfplug.report.serialize import check_section
+from cfplug.training.checkpoint import Epoch
+from cfplug.training.fit import Fitted
+from cfplug.training.schedules import by_step
+
+
+def with_evidence(
+    fitted: Fitted, use: ModelUse, dataset: Dataset, split: Split, answers: Mapping[str, Predictions]
+) -> FittedModel:
+    """The model with what it was trained and measured on; `answers` are its predictions for each part, by name."""
+    part, given = list(answers.items())[-1]
+    held_out = dataset.ratings.iloc[split.parts()[part]].reset_index(drop=True)
+    evidence = Evidence(
+        dataset,
+        split,
+        part,
+        held_out.assign(prediction=given.rating, origin=given.origin.astype(str)),
+        given.distribution,
+        pd.DataFrame(map(attrs.astuple, fitted.history), columns=[each.name for each in attrs.fields(Epoch)]),
+        by_step(use.train, len(fitted.history), len(split.train)),
+    )
+    return attrs.evolve(fitted.model, evidence=evidence)
+
+
+def not_for(use: Use, model: FittedModel) -> str:
+    """Why an analyzer has nothing to say of `model`, in one line; empty if it has."""
+    missing = [need for need in cast(Analyzer, use.component).needs if need not in model.gives]
+    return f"{model.name} has no {missing[0]}, which this needs." if missing else ""
+
+
+def analyze(use: Use, model: FittedModel, context: Context) -> Section:
+    """The section that an analyzer makes of `model`; PluginError for what is no section."""
+    section = check_section(use.component.function("analyze")(use.params, model, context))
+    return _signed(section, use, model)
+
+
+def in_place_of(use: Use, model: FittedModel, why: str) -> Section:
+    """The section that stands where an analyzer has none."""
+    return _signed(Section(f"{use.name} of {model.name}", why), use, model)
+
+
+def failure(use: Use, error: Exception) -> str:
+    """What an analyzer raised, in one line that names the analyzer, its plugin and its place in the recipe."""
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{use.full_name} of plugin {use.title}, {use.place}, failed: {told}"
+
+
+def _signed(section: Section, use: Use, model: FittedModel) -> Section:
+    return attrs.evolve(section, analyzer=use.name, model=model.name)

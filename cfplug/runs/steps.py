@@ -1,0 +1,92 @@
+"""What every step of a run has: its context, notes on whatever it raises, and observers who are told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+import numpy as np
+from attrs import frozen
+
+from cfplug.errors import PluginError
+from cfplug.plugin.components import Context
+from cfplug.plugin.discovery import words_of
+from cfplug.plugin.hookspecs import RunFailed, RunFinished, RunStarted, StepFinished
+from cfplug.plugin.registry import Registry
+from cfplug.progress import Teller
+from cfplug.random import seed_for
+from cfplug.recipe.recipe import Recipe, Use
+from cfplug.runs.folder import RunFolder
+from cfplug.runs.run import METRICS, Run
+
+
+@frozen(eq=False)
+class Steps:
+    """Where a run writes and works, and whom it tells. `scratch` is a folder that is removed after the run."""
+
+    registry: Registry
+    folder: RunFolder
+    device: str
+    teller: Teller
+    scratch: Path = Path()
+
+    def context(self, step: str, seed: int) -> Context:
+        """What a component gets, with a generator spawned for this step alone."""
+        rng = np.random.default_rng(seed_for(seed, step))
+        return Context(seed, rng, self.device, self.scratch, self.teller.progress, self.teller.say)
+
+    @contextmanager
+    def step(self, step: str, use: Use, seed: int, model: str = "", fold: str = "") -> Iterator[Context]:
+        """Run one step of one component: an exception leaves with notes, observers are told."""
+        started = time.perf_counter()
+        with noting(step, use):
+            yield self.context(f"{step} {use.name}", seed)
+        name = model or (use.name if step == "train" else "")
+        seconds = time.perf_counter() - started
+        self.finished(StepFinished(step, name, seed, seconds, fold, component=use.full_name))
+
+    # Observers
+
+    def tell(self, hook: str, event: object) -> None:
+        """Tell every observer; one that raises is a warning."""
+        for warning in self.registry.notify(hook, event):
+            self.teller.say(f"warning: {warning}")
+
+    def run_started(self, recipe: Recipe, *, resumed: bool) -> None:
+        partial, final = self.folder.partial, self.folder.final
+        event = RunStarted(recipe.title, recipe.source, partial, resumed, final, recipe.tree())
+        self.tell("cfplug_run_started", event)
+
+    def finished(self, event: StepFinished) -> None:
+        self.tell("cfplug_step_finished", attrs.evolve(event, run=self.folder.final))
+
+    def run_finished(self, run: Run) -> Run:
+        rows = tuple(run.metrics[[*METRICS[:6]]].itertuples(index=False, name=None))
+        self.tell("cfplug_run_finished", RunFinished(run.path, rows, run.claims_met))
+        return run
+
+    def run_failed(self, error: BaseException, *, kept: bool) -> None:
+        """The run ended before its time; `kept` says whether it can be resumed."""
+        where = tuple(" ".join(note.split()) for note in getattr(error, "__notes__", ()))
+        interrupted = isinstance(error, KeyboardInterrupt)
+        partial, final = self.folder.partial, self.folder.final
+        said = " ".join(words_of(error).split())
+        self.tell("cfplug_run_failed", RunFailed(partial, said, where, interrupted, kept, final))
+
+
+@contextmanager
+def noting(step: str, use: Use) -> Iterator[None]:
+    """Adds to whatever a component raises the step, the component, its plugin and its place in the recipe."""
+    note = f"in step {step}: {use.full_name} of plugin {use.title}, {use.place}"
+    try:
+        yield
+    except SystemExit as error:  # it would end the program with any exit code, and without a word
+        left = PluginError(f"it left the program (SystemExit: {error}); a component that cannot go on raises an error")
+        left.add_note(note)
+        raise left from error
+    except Exception as error:
+        error.add_note(note)
+        raise

@@ -1,0 +1,88 @@
+"""Keep what the next epoch depends on, and restore it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from attrs import frozen
+from fastai.callback.schedule import Learner
+from torch import Tensor
+
+from cfplug.training.module import _array, load_weights
+
+
+@frozen
+class Epoch:
+    """One epoch's result. Losses are means over rows, seconds are wall time."""
+
+    epoch: int
+    train_loss: float
+    valid_loss: float
+    seconds: float
+
+
+@frozen(eq=False)
+class Checkpoint:
+    """All that the next epoch depends on: named arrays, and the epochs that are done."""
+
+    arrays: Mapping[str, np.ndarray]
+    history: tuple[Epoch, ...]
+
+
+@frozen(eq=False)
+class Watch:
+    """Who is told while a model trains: the part done, each finished epoch, each checkpoint."""
+
+    progress: Callable[[float, str], None] = lambda done, message: None
+    epoch_finished: Callable[[Epoch, int], None] = lambda epoch, epochs: None
+    checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None
+    say: Callable[[str], None] = lambda text: None
+
+
+@frozen(eq=False)
+class Best:
+    """The best epoch so far: its number, the monitored value, and the weights with which it was measured."""
+
+    epoch: int
+    value: float
+    weights: Mapping[str, np.ndarray]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """As a checkpoint holds it."""
+        facts = {"best.epoch": np.array(self.epoch), "best.value": np.array(self.value)}
+        return facts | {f"best.model.{name}": array for name, array in self.weights.items()}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> Best | None:
+        if "best.epoch" not in arrays:
+            return None
+        return cls(int(arrays["best.epoch"]), float(arrays["best.value"]), _part(arrays, "best.model."))
+
+
+def _parameters(learner: Learner) -> list[Tensor]:
+    return [parameter for group in learner.opt.opt.param_groups for parameter in group["params"]]
+
+
+def _state(learner: Learner) -> dict[str, np.ndarray]:
+    arrays = {f"model.{name}": _array(tensor) for name, tensor in learner.model.state_dict().items()}
+    for index, parameter in enumerate(_parameters(learner)):
+        for key, value in learner.opt.opt.state[parameter].items():
+            if isinstance(value, Tensor):
+                arrays[f"optimizer.{index}.{key}"] = _array(value)
+    return arrays
+
+
+def _restore(learner: Learner, arrays: Mapping[str, np.ndarray]) -> None:
+    load_weights(learner.model, _part(arrays, "model."))
+    for index, parameter in enumerate(_parameters(learner)):
+        state = _part(arrays, f"optimizer.{index}.")
+        learner.opt.opt.state[parameter] = {  # copies: the optimizer changes them in place
+            key: torch.tensor(value, device=parameter.device) for key, value in state.items()
+        }
+
+
+def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
