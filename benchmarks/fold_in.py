@@ -1,9 +1,9 @@
 """How fast newcomers are folded in: 10,000 at once, and one alone, against one ridge solve after the other.
 
-Ten ratings each, vectors of 50 factors and a bias, 1,682 items; first the arithmetic alone on a made-up population,
-then all that a question takes, from a table of ratings to predictions, with a PMF that was trained on made-up ratings.
-What is learned from training ratings is learned once, when a model is first asked, and is not measured.
-"""
+Ten ratings each, vectors of 50 factors and a bias, 1,682 items; first the arithmetic alone on a
+made-up population, then all that a question takes, from a table of ratings to predictions, with a
+PMF that was trained on made-up ratings. What is learned from training ratings is learned once, when
+a model is first asked, and is not measured."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def made_up(rng: np.random.Generator) -> Population:
     root = rng.normal(size=(WIDTH, WIDTH)) / WIDTH
     slopes, zero = rng.normal(size=(ITEMS, WIDTH)), np.zeros(WIDTH)
     ids = np.zeros((1, WIDTH))
-    return Population("user", zero, slopes, rng.uniform(0.5, 1.5, ITEMS), root @ root.T + 0.01, ids, ids, zero)
+    return Population(
+        "user", zero, slopes, rng.uniform(0.5, 1.5, ITEMS), root @ root.T + 0.01, ids, ids, zero
+    )
 
 
 def one_by_one(here: Population, others: np.ndarray, residual: np.ndarray) -> np.ndarray:
@@ -58,7 +60,7 @@ device: cpu
 def trained(folder: Path) -> FittedModel:
     """A PMF of 50 factors whose policy for newcomers is fold-in, asked once."""
     (folder / "made-up.yaml").write_text(RECIPE)
-    model = cfplug.run(folder / "made-up.yaml", out=folder, teller=Quiet()).model
+    model = cfplug.run(folder / "made-up.yaml", out=folder, reporter=Quiet()).model
     model.predict(pd.DataFrame({"user": [10**6], "item": [1]}))
     return model
 
@@ -67,7 +69,9 @@ def told(users: int, rng: np.random.Generator) -> pd.DataFrame:
     """Ten ratings of each of so many users whom training never saw."""
     items = np.argsort(rng.random((users, ITEMS // 4)), axis=1)[:, :RATINGS] + 1
     ids = 10**6 + np.repeat(np.arange(users), RATINGS)
-    return pd.DataFrame({"user": ids, "item": items.ravel(), "rating": rng.integers(1, 6, len(ids)).astype(float)})
+    return pd.DataFrame(
+        {"user": ids, "item": items.ravel(), "rating": rng.integers(1, 6, len(ids)).astype(float)}
+    )
 
 
 def answered(model: FittedModel, ratings: pd.DataFrame) -> pd.DataFrame:
@@ -91,22 +95,33 @@ def main() -> None:
     """Seconds of 10,000 newcomers, milliseconds of one, and how many times less than one by one."""
     rng = np.random.default_rng(0)
     here = made_up(rng)
-    others, residual = rng.integers(0, ITEMS, (NEWCOMERS, RATINGS)), rng.normal(size=(NEWCOMERS, RATINGS))
+    others, residual = (
+        rng.integers(0, ITEMS, (NEWCOMERS, RATINGS)),
+        rng.normal(size=(NEWCOMERS, RATINGS)),
+    )
     rows, prior = np.repeat(np.arange(NEWCOMERS), RATINGS), np.zeros((NEWCOMERS, WIDTH))
     naive = seconds(lambda: one_by_one(here, others[:NAIVE], residual[:NAIVE])) * NEWCOMERS / NAIVE
     means = seconds(lambda: posterior(here, prior, rows, others.ravel(), residual.ravel()).mean)
     whole = seconds(lambda: posterior(here, prior, rows, others.ravel(), residual.ravel()).cov)
-    one = seconds(lambda: posterior(here, prior[:1], rows[:RATINGS], others[0], residual[0]).cov, 101)
+    one = seconds(
+        lambda: posterior(here, prior[:1], rows[:RATINGS], others[0], residual[0]).cov, 101
+    )
     print(f"{NEWCOMERS:,} newcomers, one by one: {naive:.2f} s")
-    print(f"{NEWCOMERS:,} newcomers, vectors: {means:.2f} s (to stay under 1 s), {naive / means:.1f} times less")
-    print(f"{NEWCOMERS:,} newcomers, vectors and covariances: {whole:.2f} s, {naive / whole:.1f} times less")
+    print(
+        f"{NEWCOMERS:,} newcomers, vectors: {means:.2f} s (to stay under 1 s), {naive / means:.1f} times less"
+    )
+    print(
+        f"{NEWCOMERS:,} newcomers, vectors and covariances: {whole:.2f} s, {naive / whole:.1f} times less"
+    )
     print(f"one newcomer, vector and covariance: {1000 * one:.2f} ms (to stay under 1 ms)")
     with tempfile.TemporaryDirectory() as folder:
         model = trained(Path(folder))
     for users in (NEWCOMERS, 1):
         ratings = told(users, rng)
         whole = seconds(functools.partial(answered, model, ratings))
-        print(f"{users:,} newcomers, from a table of ratings to a prediction for each: {1000 * whole:,.0f} ms")
+        print(
+            f"{users:,} newcomers, from a table of ratings to a prediction for each: {1000 * whole:,.0f} ms"
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Peak memory of training PMF on a million ratings, against that of importing torch and fastai plus the tensors.
 
-Two fresh processes; peaks are the operating system's (maximum resident set). `make benchmark` runs it on ratings that
-it makes up itself, of the size of MovieLens 1M; `--ratings FILE` takes a CSV file with the columns user, item, rating.
-"""
+Two fresh processes; peaks are the operating system's (maximum resident set). `make benchmark` runs
+it on ratings that it makes up itself, of the size of MovieLens 1M; `--ratings FILE` takes a CSV
+file with the columns user, item, rating."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def cfplug_step_finished(event):
 def peaks(code: str) -> list[int]:
     """Peak resident bytes of a fresh Python that runs `code`, each time that it was noted, the end included."""
     tail = "\nimport resource; print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
-    done = subprocess.run([sys.executable, "-c", code + tail], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code + tail], check=True, capture_output=True, text=True
+    )
     return [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("PEAK")]
 
 
@@ -52,7 +54,9 @@ def made_up(folder: Path) -> Path:
 
     rng = np.random.default_rng(0)
     pairs = rng.choice(USERS * ITEMS, RATINGS, replace=False)
-    frame = pd.DataFrame({"user": pairs // ITEMS, "item": pairs % ITEMS, "rating": rng.integers(1, 6, RATINGS)})
+    frame = pd.DataFrame(
+        {"user": pairs // ITEMS, "item": pairs % ITEMS, "rating": rng.integers(1, 6, RATINGS)}
+    )
     frame.to_csv(folder / "ratings.csv", index=False)
     return folder / "ratings.csv"
 
@@ -69,7 +73,10 @@ def main() -> None:
         file = arguments.ratings or made_up(Path(scratch))
         user, item, rating = arguments.columns
         recipe = Path(scratch) / "recipe.yaml"
-        recipe.write_text(RECIPE.format(file=file.absolute(), user=user, item=item, rating=rating), encoding="utf-8")
+        recipe.write_text(
+            RECIPE.format(file=file.absolute(), user=user, item=item, rating=rating),
+            encoding="utf-8",
+        )
         (Path(scratch) / "plugins").mkdir()
         (Path(scratch) / "plugins" / "peak.py").write_text(OBSERVER, encoding="utf-8")
         (bare,) = peaks(BARE.format(ratings=RATINGS, ids=USERS + ITEMS))
@@ -77,8 +84,12 @@ def main() -> None:
             f"import cfplug; cfplug.run({str(recipe)!r}, out={scratch!r}, plugins_dir=[{scratch + '/plugins'!r}])"
         )
     print(f"torch, fastai, pandas and the tensors: {bare / 2**20:.0f} MiB")
-    print(f"reading {file.name} and training PMF: {trained / 2**20:.0f} MiB, ratio {trained / bare:.2f} (at most 1.5)")
-    print(f"the whole run, with scores and report: {whole / 2**20:.0f} MiB, ratio {whole / bare:.2f}")
+    print(
+        f"reading {file.name} and training PMF: {trained / 2**20:.0f} MiB, ratio {trained / bare:.2f} (at most 1.5)"
+    )
+    print(
+        f"the whole run, with scores and report: {whole / 2**20:.0f} MiB, ratio {whole / bare:.2f}"
+    )
 
 
 if __name__ == "__main__":

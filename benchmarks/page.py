@@ -1,9 +1,9 @@
 """How big the page of a run on 60,000 items is, and how long a browser takes to open it.
 
-A run with every analyzer on ratings that it makes up itself; the page is opened in headless Chromium five times.
-"Opened" is the browser's own load event, "drawn" the moment at which the charts below the fold are drawn too, in
-idle time. The ratio is to an empty page opened in the same browser.
-"""
+A run with every analyzer on ratings that it makes up itself; the page is opened in headless
+Chromium five times. "Opened" is the browser's own load event, "drawn" the moment at which the
+charts below the fold are drawn too, in idle time. The ratio is to an empty page opened in the same
+browser."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def main() -> None:
 
     import cfplug
 
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    found = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if found is None:
         sys.exit("there is no Chromium on this machine")
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
@@ -80,7 +82,9 @@ def main() -> None:
     nothing, loaded, drawn = figures
     charts = sum(len(section.charts) for section in run.sections)
     print(f"{len(run.sections)} sections, {charts} charts: {size:.1f} MiB (at most 10)")
-    print(f"opened in {loaded:.2f} s (at most 2), {loaded / nothing:.0f} times an empty page's {nothing:.3f} s")
+    print(
+        f"opened in {loaded:.2f} s (at most 2), {loaded / nothing:.0f} times an empty page's {nothing:.3f} s"
+    )
     print(f"all charts drawn after {drawn:.2f} s")
 
 

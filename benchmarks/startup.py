@@ -1,10 +1,10 @@
 """How long a person waits before anything is done, in seconds of wall time; every figure is of fresh processes.
 
-First what cfplug adds to fastai's own import: everything of a run but the training. The import includes
-`fastai.collab`, which is what a fastai user of collaborative filtering imports. Then the commands that answer at once,
-with cfplug's own plugins alone and with fifty more: real distributions with a README, requirements, an entry point and
-a manifest of two components each, in a folder on the path. `make benchmark` runs it.
-"""
+First what cfplug adds to fastai's own import: everything of a run but the training. The import
+includes `fastai.collab`, which is what a fastai user of collaborative filtering imports. Then the
+commands that answer at once, with cfplug's own plugins alone and with fifty more: real
+distributions with a README, requirements, an entry point and a manifest of two components each, in
+a folder on the path. `make benchmark` runs it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from cfplug.progress import Quiet
 from cfplug.recipe.parser import read_use
 from cfplug.runs.runner import read_data
 use = read_recipe("recipes/pmf.yaml").models[0]
-dataset = read_data(read_use("source", "synthetic"), teller=Quiet())
+dataset = read_data(read_use("source", "synthetic"), reporter=Quiet())
 catalogue = Catalogue.of(dataset)
 catalogue.interactions(dataset.ratings, np.arange(1000))
 _build(use, catalogue, dataset.scale, 0)
@@ -91,7 +91,10 @@ Description-Content-Type: text/markdown
 def install(site: Path, count: int = PLUGINS) -> None:
     """Leave in `site` what an installer leaves of `count` plugins."""
     for number in range(count):
-        package, info = site / f"cfplug_bee_{number}", site / f"cfplug_bee_{number}-1.{number}.dist-info"
+        package, info = (
+            site / f"cfplug_bee_{number}",
+            site / f"cfplug_bee_{number}-1.{number}.dist-info",
+        )
         package.mkdir(parents=True)
         (package / "__init__.py").write_text(MANIFEST.format(number))
         info.mkdir()
@@ -99,9 +102,13 @@ def install(site: Path, count: int = PLUGINS) -> None:
         (info / "entry_points.txt").write_text(f"[cfplug]\nbee-{number} = cfplug_bee_{number}\n")
 
 
-def seconds(code: str, *arguments: str, variables: Mapping[str, str] = MappingProxyType({})) -> tuple[float, float]:
+def seconds(
+    code: str, *arguments: str, variables: Mapping[str, str] = MappingProxyType({})
+) -> tuple[float, float]:
     """Seconds of a fresh Python that runs `code`: of wall time, and of the processor."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
     call = [sys.executable, "-c", code, *arguments]
     started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(call, check=True, env={**environment, **variables}, stdout=subprocess.DEVNULL)
@@ -116,7 +123,9 @@ def of_a_run(rounds: int) -> None:
     imports, builds = zip(*pairs, strict=True)
     added = statistics.median(build - alone for alone, build in pairs)
     print(f"import fastai.collab: {statistics.median(imports):.2f} s")
-    print(f"import cfplug, check the recipe, read data, build the model: {statistics.median(builds):.2f} s")
+    print(
+        f"import cfplug, check the recipe, read data, build the model: {statistics.median(builds):.2f} s"
+    )
     print(f"difference: {added:+.2f} s (to stay under +1 s)")
 
 
@@ -136,13 +145,17 @@ class Contestant:
 def contestants(folder: Path) -> list[Contestant]:
     """A Python that does nothing, and each command, alone and with fifty plugins more."""
     install(folder / "site")
-    alone = {"PYTHONPYCACHEPREFIX": str(folder / "compiled")}  # compiled, as an installer leaves them
+    alone = {
+        "PYTHONPYCACHEPREFIX": str(folder / "compiled")
+    }  # compiled, as an installer leaves them
     fifty = {**alone, "PYTHONPATH": str(folder / "site")}
     found = [Contestant("a Python that does nothing", "pass", (), alone)]
     for command in COMMANDS:
         words = tuple(command.split())
         found.append(Contestant(f"cfplug {command}", CALL, words, alone))
-        found.append(Contestant(f"cfplug {command}, with {PLUGINS} plugins more", CALL, words, fifty))
+        found.append(
+            Contestant(f"cfplug {command}, with {PLUGINS} plugins more", CALL, words, fifty)
+        )
     return found
 
 
@@ -150,11 +163,18 @@ def of_commands(rounds: int) -> None:
     """The median of each, all of them in turn."""
     with tempfile.TemporaryDirectory() as folder:
         every = contestants(Path(folder))
-        times = [[each.run() for each in every] for _ in range(rounds + 1)][1:]  # the first round compiles
-    medians = [tuple(map(statistics.median, zip(*its_times, strict=True))) for its_times in zip(*times, strict=True)]
+        times = [[each.run() for each in every] for _ in range(rounds + 1)][
+            1:
+        ]  # the first round compiles
+    medians = [
+        tuple(map(statistics.median, zip(*its_times, strict=True)))
+        for its_times in zip(*times, strict=True)
+    ]
     for each, (wall, processor) in zip(every, medians, strict=True):
         ratio = processor / medians[0][1]
-        print(f"{each.name}: {wall:.2f} s (to stay under 0.5 s), {processor:.2f} s of a processor, {ratio:.0f} x")
+        print(
+            f"{each.name}: {wall:.2f} s (to stay under 0.5 s), {processor:.2f} s of a processor, {ratio:.0f} x"
+        )
 
 
 def main(rounds: int = 5) -> None:

@@ -1,8 +1,8 @@
 """How good and how fast: cfplug's PMF beside fastai's collab_learner and surprise's SVD, on the same splits.
 
-Run it with `make benchmark`, on an otherwise idle machine. Seconds are of the fit alone: for the first three with one
-validation an epoch, without reading data or importing. CPU seconds are those of all threads.
-"""
+Run it with `make benchmark`, on an otherwise idle machine. Seconds are of the fit alone: for the
+first three with one validation an epoch, without reading data or importing. CPU seconds are those
+of all threads."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def recipe(name: str) -> Callable[[Splits, int], Result]:
 
         def work() -> Callable[[], float]:
             fitted = fit(task, Watch())
-            return lambda: float(np.mean((fitted.model.predictor.predict(valid.batch) - valid.rating) ** 2))
+            return lambda: float(
+                np.mean((fitted.model.predictor.predict(valid.batch) - valid.rating) ** 2)
+            )
 
         return timed(work)
 
@@ -111,7 +113,9 @@ def surprise_svd(splits: Splits, seed: int) -> Result:
     train, valid = splits.rows(seed)
     columns = ["user", "item", "rating"]
     reader = surprise.Reader(rating_scale=(1, 5))
-    data = surprise.Dataset.load_from_df(splits.dataset.ratings.iloc[train][columns], reader).build_full_trainset()
+    data = surprise.Dataset.load_from_df(
+        splits.dataset.ratings.iloc[train][columns], reader
+    ).build_full_trainset()
     asked = list(splits.dataset.ratings.iloc[valid][columns].itertuples(index=False, name=None))
 
     def work() -> Callable[[], float]:
@@ -146,11 +150,13 @@ def table(results: dict[str, list[Result]]) -> pd.DataFrame:
 def main() -> None:
     """Every contestant on every seed, in turn, so that a drift of the machine meets all alike."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--path", help="an archive or folder of MovieLens 100K, if it should not be fetched")
+    parser.add_argument(
+        "--path", help="an archive or folder of MovieLens 100K, if it should not be fetched"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     arguments = parser.parse_args()
     sets = [f"path={Path(arguments.path).absolute()}"] if arguments.path else []
-    splits = Splits(read_data(read_use("source", "movielens-100k", set=sets), teller=Quiet()))
+    splits = Splits(read_data(read_use("source", "movielens-100k", set=sets), reporter=Quiet()))
     contestants = {
         "fastai collab_learner": collab_learner,
         "cfplug pmf.yaml": recipe("pmf"),

@@ -1,14 +1,24 @@
 """cfplug: collaborative filtering with tabular metadata, built of plugins and run from recipes.
 
-These names are all that a plugin or a notebook needs. Importing them loads no torch, fastai or pandas.
-"""
+These names are all that a plugin or a notebook needs. Importing them loads no torch, fastai or
+pandas."""
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from cfplug.data.dataset import REPEATS, ROLES, Column, Dataset, Repeats, Scale, Split, infer_role, merge_repeats
+from cfplug.data.dataset import (
+    REPEATS,
+    ROLES,
+    Column,
+    Dataset,
+    Repeats,
+    Scale,
+    Split,
+    infer_role,
+    merge_repeats,
+)
 from cfplug.errors import (
     ArtifactError,
     CapabilityError,
@@ -24,8 +34,25 @@ from cfplug.errors import (
     did_you_mean,
 )
 from cfplug.params import NoParams, param
-from cfplug.plugin.components import KINDS, Analyzer, ColdStart, Context, Loss, Metric, Model, Source, Splitter
-from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished, hookimpl
+from cfplug.plugin.components import (
+    KINDS,
+    Analyzer,
+    ColdStart,
+    Context,
+    Loss,
+    Metric,
+    Model,
+    Source,
+    SplitMethod,
+)
+from cfplug.plugin.hookspecs import (
+    EpochFinished,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    hookimpl,
+)
 from cfplug.report.elements import Chart, Interval, Section, Table, rounded
 
 if TYPE_CHECKING:
@@ -77,7 +104,9 @@ _LATE = {
 def __getattr__(name: str) -> Any:
     if name in _LATE:
         return getattr(importlib.import_module(_LATE[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __all__)}")
+    raise AttributeError(
+        f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __all__)}"
+    )
 
 
 def __dir__() -> list[str]:
@@ -130,7 +159,7 @@ __all__ = [
     "Source",
     "Spec",
     "Split",
-    "Splitter",
+    "SplitMethod",
     "StepFinished",
     "Table",
     "TrainingError",

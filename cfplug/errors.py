@@ -19,7 +19,9 @@ class Place:
     column: int | None = None
 
     def __str__(self) -> str:
-        return ":".join(str(part) for part in (self.source, self.line, self.column) if part is not None)
+        return ":".join(
+            str(part) for part in (self.source, self.line, self.column) if part is not None
+        )
 
 
 @frozen
@@ -61,10 +63,19 @@ class DataError(CfplugError):
     """Data that breaks a rule; `table`, `row` (0-based) and `column` say where, when known."""
 
     def __init__(
-        self, message: str, *, table: str | None = None, row: int | None = None, column: str | None = None
+        self,
+        message: str,
+        *,
+        table: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
     ) -> None:
         self.message, self.table, self.row, self.column = message, table, row, column
-        where = [table, f"row {row}" if row is not None else None, f"column {column}" if column else None]
+        where = [
+            table,
+            f"row {row}" if row is not None else None,
+            f"column {column}" if column else None,
+        ]
         prefix = ", ".join(part for part in where if part)
         super().__init__(f"{prefix}: {message}" if prefix else message)
 
@@ -113,7 +124,11 @@ def _words(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{printable(str(key))}: {_words(item)}" for key, item in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{printable(str(key))}: {_words(item)}" for key, item in value.items())
+            + "}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_words, value)) + "]"
     return repr(value)

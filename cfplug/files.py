@@ -49,7 +49,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ArtifactError(f"{path.parent} has no {path.name}; it is not a run folder, or not whole") from error
+        raise ArtifactError(
+            f"{path.parent} has no {path.name}; it is not a run folder, or not whole"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{path} cannot be read: {error}") from error
 
@@ -66,7 +68,9 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def arrays_to_bytes(arrays: Mapping[str, np.ndarray], words: Mapping[str, str] | None = None) -> bytes:
+def arrays_to_bytes(
+    arrays: Mapping[str, np.ndarray], words: Mapping[str, str] | None = None
+) -> bytes:
     """Named arrays as safetensors: data only, never code. `words` are texts that travel along."""
     import numpy as np
     from safetensors.numpy import save
@@ -75,7 +79,9 @@ def arrays_to_bytes(arrays: Mapping[str, np.ndarray], words: Mapping[str, str] |
     return save(whole, dict(words) if words else None)
 
 
-def read_arrays(path: Path, expected: str | None = None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_arrays(
+    path: Path, expected: str | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The arrays and words of a safetensors file.
 
     ArtifactError if the file is missing, cut, or is not the one whose SHA-256 is `expected`.

@@ -52,7 +52,9 @@ class Rule:
             "at most": self.at_most,
             "below": self.below,
         }
-        words = [f"{word} {number_words(bound)}" for word, bound in bounds.items() if bound is not None]
+        words = [
+            f"{word} {number_words(bound)}" for word, bound in bounds.items() if bound is not None
+        ]
         if self.choices is not None:
             words.append("one of " + ", ".join(map(str, self.choices)))
         return " and ".join(words)
@@ -108,11 +110,12 @@ def param(
     """One parameter of a component, as a field of a frozen attrs class.
 
     The field's annotation is its type: `int`, `float`, `str`, `bool`, `Path`, a tuple of one of
-    these, a `dict[str, ...]`, or any of them `| None`. Rules hold for every item of a tuple or table. A
-    parameter without a default must be given. A value that breaks a rule raises `ValueError`, in
-    Python as in a recipe.
-    """
-    rule = Rule(help, at_least, at_most, above, below, tuple(choices) if choices is not None else None, unit)
+    these, a `dict[str, ...]`, or any of them `| None`. Rules hold for every item of a tuple or
+    table. A parameter without a default must be given. A value that breaks a rule raises
+    `ValueError`, in Python as in a recipe."""
+    rule = Rule(
+        help, at_least, at_most, above, below, tuple(choices) if choices is not None else None, unit
+    )
 
     def check(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
         why = rule.broken_by(value)
@@ -144,7 +147,9 @@ class Parameter:
 def parameters(cls: type) -> tuple[Parameter, ...]:
     """The parameters that `cls`, a frozen attrs class of `param()` fields, declares."""
     return tuple(
-        Parameter(field.name, type_words(types_of(cls)[field.name]), _default_of(field), rule_of(field))
+        Parameter(
+            field.name, type_words(types_of(cls)[field.name]), _default_of(field), rule_of(field)
+        )
         for field in attrs.fields(cls)
     )
 
@@ -158,7 +163,9 @@ def check_parameters(cls: type) -> None:
                 f"{field.name}: must be int, float, str, bool, Path, a tuple of one of these, a dict[str, ...] "
                 f"or any of them | None; is {kind.__name__ if isinstance(kind, type) and not get_args(kind) else kind}"
             )
-        faults = () if default is attrs.NOTHING else _structure_field(field, plain(default), kind).faults
+        faults = (
+            () if default is attrs.NOTHING else _structure_field(field, plain(default), kind).faults
+        )
         for fault in faults:
             raise ValueError(f"{field.name}: its default {fault.message}")
 
@@ -168,7 +175,9 @@ def _fits_recipes(kind: Any) -> bool:
     if origin in (Union, types.UnionType):
         return all(part is type(None) or _fits_recipes(part) for part in arguments)
     if origin is tuple:
-        return all(part is Ellipsis or (part is arguments[0] and _fits_recipes(part)) for part in arguments)
+        return all(
+            part is Ellipsis or (part is arguments[0] and _fits_recipes(part)) for part in arguments
+        )
     if origin is dict:
         return arguments[0] is str and _fits_recipes(arguments[1])
     return kind in _WORDS
@@ -176,7 +185,9 @@ def _fits_recipes(kind: Any) -> bool:
 
 def _default_of(field: attrs.Attribute[Any]) -> Any:
     default: Any = field.default
-    return default.factory() if isinstance(default, attrs.Factory) and not default.takes_self else default  # type: ignore[arg-type]
+    if isinstance(default, attrs.Factory) and not default.takes_self:  # type: ignore[arg-type]
+        return default.factory()
+    return default
 
 
 def rule_of(field: attrs.Attribute[Any]) -> Rule:
@@ -205,7 +216,9 @@ def type_words(kind: Any, *, many: bool = False) -> str:
     """A type in the words of an error message: `a list of whole numbers`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        return " or ".join("null" if part is type(None) else type_words(part, many=many) for part in arguments)
+        return " or ".join(
+            "null" if part is type(None) else type_words(part, many=many) for part in arguments
+        )
     if origin is tuple and arguments[-1] is not Ellipsis:
         return f"a list of {len(arguments)} {type_words(arguments[0], many=True)}"
     if origin is tuple:
@@ -242,14 +255,16 @@ def structure(
 
     `true` is not a number, `3` is accepted for a float, a string is never converted. A relative
     path is taken from the folder `base(key)`, `~` is the home folder. `owner` is the name that
-    messages use, `beside` holds the other keys that may stand beside the parameters: one of them may
-    be meant by a misspelt key.
-    """
+    messages use, `beside` holds the other keys that may stand beside the parameters: one of them
+    may be meant by a misspelt key."""
     fields = {field.name: field for field in attrs.fields(cls)}
     unknown = [key for key in values if key not in fields]
     known = (*fields, *beside)
     meant = {nearest(key, known) for key in unknown}
-    faults = [Fault((key,), f"unknown parameter of {owner}{did_you_mean(key, known)}", on_key=True) for key in unknown]
+    faults = [
+        Fault((key,), f"unknown parameter of {owner}{did_you_mean(key, known)}", on_key=True)
+        for key in unknown
+    ]
     found: dict[str, Any] = {}
     for name, field in fields.items():
         if name in values:
@@ -257,9 +272,13 @@ def structure(
             faults += [Fault((name, *fault.path), fault.message) for fault in outcome.faults]
             found[name] = _rebased(outcome.value, base(name))
         elif (default := _default_of(field)) is not attrs.NOTHING:
-            found[name] = structure_value(plain(default), types_of(cls)[name]).value  # 5 for a float is 5.0 here too
+            found[name] = structure_value(
+                plain(default), types_of(cls)[name]
+            ).value  # 5 for a float is 5.0 here too
         elif name not in meant:
-            faults.append(Fault((), f"{owner} needs {name}: {rule_of(field).help}".removesuffix(": ")))
+            faults.append(
+                Fault((), f"{owner} needs {name}: {rule_of(field).help}".removesuffix(": "))
+            )
     return Structured(None, tuple(faults)) if faults else _made(cls, found, owner, values)
 
 
@@ -283,8 +302,12 @@ def _made(cls: type, found: Mapping[str, Any], owner: str, values: Mapping[str, 
         return Structured(cls(**found))
     except ValueError as error:  # a rule between parameters, in __attrs_post_init__
         return Structured(None, (_located(str(error), values),))
-    except Exception as error:  # a slip in such a rule: the plugin's fault, and still no crash of the reader
-        return Structured(None, (Fault((), f"checking {owner} raised {type(error).__name__}: {error}"),))
+    except (
+        Exception
+    ) as error:  # a slip in such a rule: the plugin's fault, and still no crash of the reader
+        return Structured(
+            None, (Fault((), f"checking {owner} raised {type(error).__name__}: {error}"),)
+        )
 
 
 def _located(message: str, values: Any) -> Fault:
@@ -307,7 +330,9 @@ def structure_value(value: Any, kind: Any) -> Structured:
 def plain(value: Any) -> Any:
     """`value` as YAML and JSON can hold it: tables, lists, numbers and text."""
     if attrs.has(type(value)):
-        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+        return {
+            field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))
+        }
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -343,7 +368,9 @@ def _as_path(value: Any, kind: Any) -> Path:
     try:
         Path(value).expanduser()
     except RuntimeError:
-        raise TypeError(f"must be a path; nobody here has the home folder of {shown(value)}") from None
+        raise TypeError(
+            f"must be a path; nobody here has the home folder of {shown(value)}"
+        ) from None
     return Path(value)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-class Teller(Protocol):
+class Reporter(Protocol):
     """Whoever tells: `say` a line that stays, `progress` of the step that runs (0 to 1, None if unknown)."""
 
     def say(self, text: str) -> None: ...
@@ -62,7 +62,9 @@ class Bar:
             TextColumn("{task.fields[percent]}"),
             TimeRemainingColumn(),
         )
-        self._bar: Progress = Progress(*columns, console=console or Console(stderr=True), transient=True)
+        self._bar: Progress = Progress(
+            *columns, console=console or Console(stderr=True), transient=True
+        )
         self._task: TaskID | None = None
         self._working: tuple[str, bool] | None = None
 
@@ -71,7 +73,10 @@ class Bar:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
 

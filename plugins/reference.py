@@ -42,7 +42,18 @@ Written by `make docs` from the code itself; [README.md](README.md) is where to 
 
 
 DATA = (
-    *("Context", "Dataset", "Scale", "Split", "Interactions", "Batch", "Spec", "Feature", "FittedModel", "Evidence"),
+    *(
+        "Context",
+        "Dataset",
+        "Scale",
+        "Split",
+        "Interactions",
+        "Batch",
+        "Spec",
+        "Feature",
+        "FittedModel",
+        "Evidence",
+    ),
     *("Predictions", "Newcomers", "Section", "Table", "Chart", "Interval"),
 )
 """The classes that travel between the core and the functions of components."""
@@ -57,7 +68,9 @@ def with_code(text: str) -> str:
         code = file.read_text(encoding="utf-8")
         return f"<!-- code: {mark['file']} -->\n\n```{language}\n{code}```\n\n<!-- code: end -->"
 
-    return re.sub(r"<!-- code: (?P<file>\S+) -->.*?<!-- code: end -->", block, text, flags=re.DOTALL)
+    return re.sub(
+        r"<!-- code: (?P<file>\S+) -->.*?<!-- code: end -->", block, text, flags=re.DOTALL
+    )
 
 
 def page(registry: Registry) -> str:
@@ -98,8 +111,13 @@ def _kinds() -> Iterator[str]:
     for kind, declaration in KINDS.items():
         yield f"### {kind}: `cfplug.{declaration.__name__}`\n\n{_prose(declaration)}\n"
         yield "| field | default |\n| --- | --- |"
-        yield from (f"| `{field.name}` | {_default(field.default)} |" for field in attrs.fields(declaration))
-        verbs = (f"`{verb}({', '.join(arguments)})`" for verb, arguments in declaration.signatures.items())
+        yield from (
+            f"| `{field.name}` | {_default(field.default)} |" for field in attrs.fields(declaration)
+        )
+        verbs = (
+            f"`{verb}({', '.join(arguments)})`"
+            for verb, arguments in declaration.signatures.items()
+        )
         reserved = ", ".join(f"`{key}`" for key in declaration.reserved)
         yield f"\nFunctions: {', '.join(verbs)}. No parameter may be called {reserved}.\n"
 
@@ -139,22 +157,32 @@ def _methods(its_class: type) -> Iterator[tuple[str, str]]:
         if isinstance(member, property | functools.cached_property):
             yield name, told
         elif inspect.isfunction(function):
-            arguments = [each for each in inspect.signature(function).parameters if each not in ("self", "cls")]
+            arguments = [
+                each
+                for each in inspect.signature(function).parameters
+                if each not in ("self", "cls")
+            ]
             yield f"{name}({', '.join(arguments)})", told
 
 
 def _laws() -> Iterator[str]:
     yield "## Laws\n\nThe id of an item is `kind/component/law`, or `plugin/law`: known failures are named by it.\n"
     for room, module in ROOMS.items():
-        owner = {"plugin": "A plugin as a whole", "component": "Every component"}.get(room, f"A {room}")
+        owner = {"plugin": "A plugin as a whole", "component": "Every component"}.get(
+            room, f"A {room}"
+        )
         yield f"### {owner}\n\n| law | what it says |\n| --- | --- |"
-        yield from (f"| `{check.name}` | {check.law} |" for check in importlib.import_module(module).CHECKS)
+        yield from (
+            f"| `{check.name}` | {check.law} |" for check in importlib.import_module(module).CHECKS
+        )
         yield ""
 
 
 def _names() -> Iterator[str]:
     yield "## Public names\n\nOf `cfplug`:\n\n| name | what it is |\n| --- | --- |"
-    yield from _rows({name: getattr(cfplug, name) for name in cfplug.__all__ if name != "__version__"})
+    yield from _rows(
+        {name: getattr(cfplug, name) for name in cfplug.__all__ if name != "__version__"}
+    )
     yield "\nOf `cfplug.testing`:\n\n| name | what it is |\n| --- | --- |"
     yield from _rows({name: getattr(testing, name) for name in testing.__all__})
     yield ""
@@ -162,7 +190,9 @@ def _names() -> Iterator[str]:
 
 def _rows(names: Mapping[str, Any]) -> Iterator[str]:
     for name, thing in names.items():
-        told = inspect.getdoc(thing) if callable(thing) else f"the words {', '.join(map(str, thing))}"
+        told = (
+            inspect.getdoc(thing) if callable(thing) else f"the words {', '.join(map(str, thing))}"
+        )
         yield f"| `{name}` | {(told or '').partition(chr(10))[0]} |"
 
 
@@ -181,8 +211,14 @@ def _component(full_name: str, component: Component) -> Iterator[str]:
     if known:
         yield "| parameter | default | takes | what it is |\n| --- | --- | --- | --- |"
     for each in known:
-        default = "(needed)" if each.required else f"`{json.dumps(plain(each.default), ensure_ascii=False)}`"
-        takes = ", ".join(filter(None, (each.type, each.rule.words(), each.rule.unit and f"in {each.rule.unit}")))
+        default = (
+            "(needed)"
+            if each.required
+            else f"`{json.dumps(plain(each.default), ensure_ascii=False)}`"
+        )
+        takes = ", ".join(
+            filter(None, (each.type, each.rule.words(), each.rule.unit and f"in {each.rule.unit}"))
+        )
         yield f"| `{each.name}` | {default} | {takes} | {each.rule.help} |"
     if known:
         yield ""

@@ -51,29 +51,45 @@ def tried(name: str, run: Run) -> list[str]:
     """A line for each model and cold-start strategy: RMSE on newcomers after each number of revealed ratings."""
     found = []
     for (model, strategy), rows in run.newcomers.groupby(["model", "cold_start"], sort=False):
-        errors = ", ".join(f"{error:.4f} ({n})" for n, error in zip(rows["revealed"], rows["rmse"], strict=True))
+        errors = ", ".join(
+            f"{error:.4f} ({n})" for n, error in zip(rows["revealed"], rows["rmse"], strict=True)
+        )
         cover = [f"{100 * share:.1f}" for share in rows["coverage"] if share == share]
-        found.append(f"| [{name}.yaml]({name}.yaml) | {model} | {strategy} | {errors} | {' '.join(cover)} |")
+        found.append(
+            f"| [{name}.yaml]({name}.yaml) | {model} | {strategy} | {errors} | {' '.join(cover)} |"
+        )
     return found
 
 
 def _line(name: str, row: Mapping[str, str], cost: tuple[float, float]) -> str:
     model = f"{row['model']}, {row['fold']}" if row.get("fold") else row["model"]
     claimed = f"{row['claimed']}, missed" if row["met"] == "no" else row["claimed"]
-    cells = (f"[{name}.yaml]({name}.yaml)", model, row["metric"], row["measured"], claimed, row["source"])
+    cells = (
+        f"[{name}.yaml]({name}.yaml)",
+        model,
+        row["metric"],
+        row["measured"],
+        claimed,
+        row["source"],
+    )
     return f"| {' | '.join(cells)} | {cost[0]:.1f} | {cost[1]:,.0f} |"
 
 
 def _costs(run: Run) -> dict[str, tuple[float, float]]:
     """Seconds of training and number of parameters of each model, as mean over its seeds and folds."""
-    each = {use.name: [model for model in run.models if model.name == use.name] for use in run.recipe.models}
+    each = {
+        use.name: [model for model in run.models if model.name == use.name]
+        for use in run.recipe.models
+    }
     return {
         name: (fmean(model.seconds for model in models), fmean(map(parameters_of, models)))
         for name, models in each.items()
     }
 
 
-def with_figures(text: str, measured: Mapping[str, Iterable[str]], order: Iterable[str], marks: Marks = FIGURES) -> str:
+def with_figures(
+    text: str, measured: Mapping[str, Iterable[str]], order: Iterable[str], marks: Marks = FIGURES
+) -> str:
     """`text` with the lines of the recipes in `measured` in place of what its table held of them."""
     begin, end, titles = marks
     head, rest = text.split(begin)

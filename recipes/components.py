@@ -16,7 +16,13 @@ def component_list(registry: Registry) -> str:
     """Every component of cfplug's own plugins, by kind, with its parameters."""
     lines: list[str] = []
     for kind in KINDS:
-        lines += ["", f"**{plural(kind)}**", "", "| name | what it is | parameters |", "| --- | --- | --- |"]
+        lines += [
+            "",
+            f"**{plural(kind)}**",
+            "",
+            "| name | what it is | parameters |",
+            "| --- | --- | --- |",
+        ]
         for entry in registry.entries(kind):
             if entry.plugin.distribution == "cfplug":
                 names = ", ".join(f"`{each.name}`" for each in parameters(entry.component.params))

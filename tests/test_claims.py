@@ -30,7 +30,9 @@ ARCHIVES = {
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not DATA.exists(), reason="there is no ../shared/data with the real archives"),
+    pytest.mark.skipif(
+        not DATA.exists(), reason="there is no ../shared/data with the real archives"
+    ),
 ]
 
 
@@ -63,7 +65,9 @@ def whole(name: str, runs: dict[str, Run], folder: Path, *overrides: str, key: s
         path = ROOT / "recipes" / f"{name}.yaml"
         archive = ARCHIVES.get(read_recipe(path).data.full_name)
         data = [f"data.path={archive}"] if archive else []
-        runs[key] = cfplug.run(path, set=[*data, "device=cpu", *overrides], out=folder, teller=Lines())
+        runs[key] = cfplug.run(
+            path, set=[*data, "device=cpu", *overrides], out=folder, reporter=Lines()
+        )
     return runs[key]
 
 
@@ -83,7 +87,9 @@ def test_metadata_and_time_make_the_network_better(runs: dict[str, Run], tmp_pat
     assert row.p_holm < 0.05
 
 
-def test_a_classifier_rates_as_well_as_the_same_model_with_mse(runs: dict[str, Run], tmp_path: Path) -> None:
+def test_a_classifier_rates_as_well_as_the_same_model_with_mse(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
     run = whole("classifier", runs, tmp_path)
     rows = [row for row in run.compared(reference="mse").rows if row.difference is not None]
     assert {row.model for row in rows} == {"cross-entropy", "ordinal"}
@@ -102,11 +108,15 @@ def test_each_rung_of_the_ladder_is_as_the_book_says(runs: dict[str, Run], tmp_p
 def test_the_first_fold_is_the_hardest(runs: dict[str, Run], tmp_path: Path) -> None:
     run = whole("folds", runs, tmp_path)
     for model in ("bias", "pmf"):
-        rmse = {fold: float(run.values(model, "rmse", fold=fold).mean()) for fold in ("u1", "u2", "u3", "u4", "u5")}
+        rmse = {
+            fold: float(run.values(model, "rmse", fold=fold).mean())
+            for fold in ("u1", "u2", "u3", "u4", "u5")
+        }
         assert max(rmse, key=lambda fold: rmse[fold]) == "u1"
 
 
-# What PMF learned, as statements about the result: which titles come first differs from seed to seed
+# What PMF learned, as statements about the result: which titles come first differs from seed to
+# seed
 
 BOTH_LISTS = {
     "Titanic (1997)",
@@ -128,14 +138,23 @@ LOWEST = {
 """The lowest ones."""
 
 
-def test_the_highest_and_lowest_biases_are_those_that_the_book_saw(runs: dict[str, Run], tmp_path: Path) -> None:
-    (section,) = [each for each in whole("pmf", runs, tmp_path).sections if each.analyzer == "bias-ranking"]
+def test_the_highest_and_lowest_biases_are_those_that_the_book_saw(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    (section,) = [
+        each for each in whole("pmf", runs, tmp_path).sections if each.analyzer == "bias-ranking"
+    ]
     assert section.text[0] == "Among the 1,000 most rated of 1,682 items."
     lowest, highest = (
-        [dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in section.tables[:2]
+        [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+        for table in section.tables[:2]
     )
     assert len({row["item"] for row in highest} & BOTH_LISTS) >= 3
-    assert [row["item"] for row in lowest if row["item"] not in LOWEST and row["mean rating"].value >= 2.5] == []
+    assert [
+        row["item"]
+        for row in lowest
+        if row["item"] not in LOWEST and row["mean rating"].value >= 2.5
+    ] == []
 
 
 def test_the_nearest_to_the_silence_of_the_lambs_are_thrillers_or_dramas_of_repute(
@@ -144,7 +163,10 @@ def test_the_nearest_to_the_silence_of_the_lambs_are_thrillers_or_dramas_of_repu
     run = whole("pmf", runs, tmp_path)
     items = read_data(run.recipe.data).items.set_index("item")
     nearest = run.model.similar("Silence of the Lambs", 10, most_rated=1000)["item"]
-    kinds = [set(genres) & {"Thriller", "Drama", "Crime", "Film-Noir"} for genres in items.loc[nearest, "genres"]]
+    kinds = [
+        set(genres) & {"Thriller", "Drama", "Crime", "Film-Noir"}
+        for genres in items.loc[nearest, "genres"]
+    ]
     assert sum(map(bool, kinds)) >= 8
     codes = run.model.catalogue.item.encode(nearest)
     support = run.model.support

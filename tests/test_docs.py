@@ -48,8 +48,12 @@ def test_the_recipe_on_metadata_in_the_readme_is_a_recipe() -> None:
     assert [model.features is not None for model in recipe.models] == [False, True]
 
 
-def test_the_plugin_in_the_readme_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "median", raising=False)  # a test of the example may have loaded it
+def test_the_plugin_in_the_readme_works_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(
+        sys.modules, "median", raising=False
+    )  # a test of the example may have loaded it
     folder = tmp_path / "my_plugins"
     folder.mkdir()
     (folder / "median.py").write_text(block("python", "hookimpl"), encoding="utf-8")
@@ -58,9 +62,12 @@ def test_the_plugin_in_the_readme_works_as_it_stands(tmp_path: Path, monkeypatch
         "data: {use: synthetic, users: 40, items: 30, ratings: 400}\nmodels: [bias]\nmetrics: [mse, median-error]\n",
         encoding="utf-8",
     )
-    run = cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[folder], teller=Quiet())
+    run = cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[folder], reporter=Quiet())
     predictions = cfplug.open_run(run.path, plugins_dir=[folder]).metrics
-    assert predictions.set_index("metric")["value"].gt(0).to_dict() == {"mse": True, "median-error": True}
+    assert predictions.set_index("metric")["value"].gt(0).to_dict() == {
+        "mse": True,
+        "median-error": True,
+    }
 
 
 @pytest.mark.skipif(not ARCHIVE.parent.exists(), reason=f"needs the real data in {ARCHIVE.parent}")
@@ -68,9 +75,13 @@ def test_the_python_in_the_readme_runs_on_the_real_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (ROOT / "recipes" / "pmf.yaml").read_text(encoding="utf-8")
-    text = text.replace("data: movielens-100k", f"data: {{use: movielens-100k, path: {os.fspath(ARCHIVE)}}}")
+    text = text.replace(
+        "data: movielens-100k", f"data: {{use: movielens-100k, path: {os.fspath(ARCHIVE)}}}"
+    )
     (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes" / "pmf.yaml").write_text(text.replace("epochs: 5", "epochs: 1"), encoding="utf-8")
+    (tmp_path / "recipes" / "pmf.yaml").write_text(
+        text.replace("epochs: 5", "epochs: 1"), encoding="utf-8"
+    )
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(compile(block("python", "cfplug.run"), "README.md", "exec"), names)
@@ -80,9 +91,15 @@ def test_the_python_in_the_readme_runs_on_the_real_data(
     assert isinstance(names["again"], cfplug.Run)
 
 
-def test_the_lines_for_tests_of_ones_own_run_as_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lines_for_tests_of_ones_own_run_as_they_stand(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     page = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
-    (code,) = [text for text in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL) if "interactions" in text]
+    (code,) = [
+        text
+        for text in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+        if "interactions" in text
+    ]
     names: dict[str, Any] = {}
     exec(compile(code, "plugins/README.md", "exec"), names)
     assert len(names["train"]) == 600
@@ -114,9 +131,12 @@ def test_the_code_in_the_pages_for_authors_is_that_of_files_that_tests_run() -> 
         text = page.read_text(encoding="utf-8")
         assert reference.with_code(text) == text, "run: make docs"
     shown = re.findall(
-        r"<!-- code: (\S+\.py) -->", "".join(page.read_text(encoding="utf-8") for page in reference.WITH_CODE)
+        r"<!-- code: (\S+\.py) -->",
+        "".join(page.read_text(encoding="utf-8") for page in reference.WITH_CODE),
     )
-    assert {Path(path) for path in shown} == {path.relative_to(ROOT) for path in ROOT.glob("examples/plugins/*.py")}
+    assert {Path(path) for path in shown} == {
+        path.relative_to(ROOT) for path in ROOT.glob("examples/plugins/*.py")
+    }
 
 
 @pytest.mark.parametrize("hook", [name for name in vars(hookspecs) if name.startswith("cfplug_")])

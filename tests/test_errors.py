@@ -52,7 +52,10 @@ def test_one_problem_closes_in_the_singular() -> None:
 
 
 def test_several_problems_keep_their_order_and_close_in_the_plural() -> None:
-    problems = [Problem(Place("b.yaml", 9, 2), "x", "late"), Problem(Place("b.yaml", 3, 4), "y", "early")]
+    problems = [
+        Problem(Place("b.yaml", 9, 2), "x", "late"),
+        Problem(Place("b.yaml", 3, 4), "y", "early"),
+    ]
     error = ProblemsError(iter(problems))
     assert error.problems == tuple(problems)
     assert str(error) == "b.yaml:9:2: x: late\nb.yaml:3:4: y: early\n2 problems; nothing was run."
@@ -80,11 +83,17 @@ def test_a_data_error_says_where_as_far_as_it_knows(where: dict[str, Any], text:
 
 
 def test_every_exception_is_a_cfplug_error_and_only_a_recipe_leaves_with_two() -> None:
-    kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
+    kinds = [
+        each
+        for each in vars(errors).values()
+        if isinstance(each, type) and issubclass(each, Exception)
+    ]
     assert all(issubclass(each, errors.CfplugError) for each in kinds)
     codes = {each.__name__: each.exit_code for each in kinds}
     assert {name for name, code in codes.items() if code == 2} == {"ProblemsError", "RecipeError"}
-    assert {code for name, code in codes.items() if name not in ("ProblemsError", "RecipeError")} == {1}
+    assert {
+        code for name, code in codes.items() if name not in ("ProblemsError", "RecipeError")
+    } == {1}
 
 
 # The nearest name
@@ -101,8 +110,13 @@ def test_a_name_that_is_there_is_its_own_nearest(names: list[str], data: st.Data
 
 @given(WORDS, st.lists(WORDS, max_size=9, unique=True), st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=40)
-def test_the_nearest_name_does_not_depend_on_the_order_of_the_names(name: str, names: list[str], random: Any) -> None:
-    names = [*names, *(each.replace("_", "-") for each in names)]  # two names that are one when folded
+def test_the_nearest_name_does_not_depend_on_the_order_of_the_names(
+    name: str, names: list[str], random: Any
+) -> None:
+    names = [
+        *names,
+        *(each.replace("_", "-") for each in names),
+    ]  # two names that are one when folded
     mixed = random.sample(names, len(names))
     assert nearest(name, names) == nearest(name, mixed)
     assert nearest(name, names) in {None, *names}
@@ -118,7 +132,9 @@ def test_the_nearest_name_does_not_depend_on_the_order_of_the_names(name: str, n
         ("mse", [], ""),
     ],
 )
-def test_did_you_mean_ends_a_message_or_says_nothing(name: str, names: list[str], guess: str) -> None:
+def test_did_you_mean_ends_a_message_or_says_nothing(
+    name: str, names: list[str], guess: str
+) -> None:
     assert did_you_mean(name, names) == guess
 
 
@@ -147,7 +163,12 @@ def test_a_value_is_shown_as_a_recipe_would_say_it(value: Any, text: str) -> Non
     assert shown(value) == text
 
 
-@given(st.recursive(st.text() | st.integers() | st.none(), lambda inner: st.dictionaries(st.text(), inner, max_size=5)))
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(),
+        lambda inner: st.dictionaries(st.text(), inner, max_size=5),
+    )
+)
 @settings(deadline=None, max_examples=40)
 def test_whatever_is_shown_stays_on_one_short_line(value: Any) -> None:
     assert len(shown(value)) <= 80

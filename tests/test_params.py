@@ -60,7 +60,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "maybe": st.none() | st.floats(0, 1e9),
 }
 tables = st.fixed_dictionaries(
-    {"whole": VALUES["whole"]}, optional={name: value for name, value in VALUES.items() if name != "whole"}
+    {"whole": VALUES["whole"]},
+    optional={name: value for name, value in VALUES.items() if name != "whole"},
 )
 
 
@@ -114,7 +115,12 @@ WRONG: list[tuple[str, Any, tuple[str | int, ...], str]] = [
     ("file", 5, (), "must be a path; is 5"),
     ("file", "", (), "must be a path; is ''"),
     ("file", "a\0b", (), r"must be a path; is 'a\x00b'"),
-    ("file", "~nobody_at_all/a", (), "must be a path; nobody here has the home folder of '~nobody_at_all/a'"),
+    (
+        "file",
+        "~nobody_at_all/a",
+        (),
+        "must be a path; nobody here has the home folder of '~nobody_at_all/a'",
+    ),
     ("pair", 5, (), "must be a list of 2 numbers; is 5"),
     ("pair", [0, 1, 2], (), "must be a list of 2 numbers; is [0, 1, 2]"),
     ("pair", [0, "x"], (1,), "must be a number; is 'x'"),
@@ -132,16 +138,23 @@ WRONG: list[tuple[str, Any, tuple[str | int, ...], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "inside", "message"), WRONG, ids=[f"{w[0]}={w[1]!r}" for w in WRONG])
+@pytest.mark.parametrize(
+    ("name", "value", "inside", "message"), WRONG, ids=[f"{w[0]}={w[1]!r}" for w in WRONG]
+)
 def test_a_wrong_value_is_told_at_its_own_path(
     name: str, value: Any, inside: tuple[str | int, ...], message: str
 ) -> None:
     assert made({"whole": 3, name: value}) == Structured(None, (Fault((name, *inside), message),))
 
 
-@given(tables, st.lists(st.sampled_from(WRONG), min_size=2, max_size=4, unique_by=lambda wrong: wrong[0]))
+@given(
+    tables,
+    st.lists(st.sampled_from(WRONG), min_size=2, max_size=4, unique_by=lambda wrong: wrong[0]),
+)
 @settings(deadline=None, max_examples=30)
-def test_all_faults_are_found_in_one_pass_and_none_beside(values: dict[str, Any], wrong: list[Any]) -> None:
+def test_all_faults_are_found_in_one_pass_and_none_beside(
+    values: dict[str, Any], wrong: list[Any]
+) -> None:
     outcome = made({**values, **{name: value for name, value, _, _ in wrong}})
     assert outcome.value is None
     assert {fault.path: fault.message for fault in outcome.faults} == {
@@ -153,12 +166,16 @@ def test_an_unknown_parameter_names_the_nearest_one() -> None:
     assert made({"whole": 3, "tabel": {}}).faults == (
         Fault(("tabel",), "unknown parameter of everything; did you mean table?", on_key=True),
     )
-    assert made({"whole": 3, "zzz": {}}).faults == (Fault(("zzz",), "unknown parameter of everything", on_key=True),)
+    assert made({"whole": 3, "zzz": {}}).faults == (
+        Fault(("zzz",), "unknown parameter of everything", on_key=True),
+    )
 
 
 def test_a_misspelt_key_may_have_meant_one_that_stands_beside_the_parameters() -> None:
     outcome = structure(NoParams, {"nmae": "x"}, owner="mse", beside=("use", "name"))
-    assert outcome.faults == (Fault(("nmae",), "unknown parameter of mse; did you mean name?", on_key=True),)
+    assert outcome.faults == (
+        Fault(("nmae",), "unknown parameter of mse; did you mean name?", on_key=True),
+    )
 
 
 def test_a_missing_parameter_is_told_with_its_help() -> None:
@@ -191,7 +208,9 @@ def test_relative_paths_are_taken_from_the_folder_of_their_key() -> None:
 
 def test_a_tilde_stands_for_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    outcome = structure(Everything, {"whole": 3, "file": "~/x.csv"}, owner="", base=lambda key: Path("/a"))
+    outcome = structure(
+        Everything, {"whole": 3, "file": "~/x.csv"}, owner="", base=lambda key: Path("/a")
+    )
     assert outcome.value.file == Path("/home/ada/x.csv")
 
 
@@ -221,12 +240,17 @@ BETWEEN: list[tuple[dict[str, Any], Fault]] = [
     ({"low": 5}, Fault((), "high: must be above low; is 1")),
     ({"roles": {"a.b": "odd"}}, Fault(("roles", "a.b"), "no such role")),
     ({"roles": {"a.b": "free"}}, Fault((), "nothing is free: neither is a role")),
-    ({"roles": {"a.b": "slip"}}, Fault((), "checking between raised ZeroDivisionError: division by zero")),
+    (
+        {"roles": {"a.b": "slip"}},
+        Fault((), "checking between raised ZeroDivisionError: division by zero"),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("values", "fault"), BETWEEN, ids=[str(values) for values, _ in BETWEEN])
-def test_a_rule_between_parameters_is_told_at_the_key_that_it_begins_with(values: dict[str, Any], fault: Fault) -> None:
+def test_a_rule_between_parameters_is_told_at_the_key_that_it_begins_with(
+    values: dict[str, Any], fault: Fault
+) -> None:
     assert structure(Between, values, owner="between") == Structured(None, (fault,))
 
 
@@ -306,7 +330,11 @@ def test_a_class_is_described_by_its_parameters() -> None:
     assert [each.name for each in described] == [field.name for field in attrs.fields(Everything)]
     assert [each.name for each in described if each.required] == ["whole"]
     maybe = described[-1]
-    assert (maybe.type, maybe.default, maybe.rule) == ("a number or null", None, Rule("", at_least=0, unit="days"))
+    assert (maybe.type, maybe.default, maybe.rule) == (
+        "a number or null",
+        None,
+        Rule("", at_least=0, unit="days"),
+    )
 
 
 @attrs.frozen
@@ -317,7 +345,9 @@ class PlainField:
 def test_a_plain_attrs_field_is_a_parameter_too() -> None:
     assert parameters(PlainField)[0].default == ()
     assert structure(PlainField, {}, owner="x").value == PlainField()
-    assert structure(PlainField, {"tags": [5]}, owner="x").faults == (Fault(("tags", 0), "must be text; is 5"),)
+    assert structure(PlainField, {"tags": [5]}, owner="x").faults == (
+        Fault(("tags", 0), "must be text; is 5"),
+    )
 
 
 # What cannot be a parameter
@@ -380,7 +410,9 @@ def test_a_class_that_no_recipe_could_fill_is_refused(cls: type, message: str) -
     assert str(raised.value) == message
 
 
-@pytest.mark.parametrize("cls", [NoParams, Everything, Between, PlainField], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(
+    "cls", [NoParams, Everything, Between, PlainField], ids=lambda cls: cls.__name__
+)
 def test_a_class_of_sound_parameters_is_accepted(cls: type) -> None:
     check_parameters(cls)
 
@@ -410,7 +442,19 @@ def test_plain_values_hold_only_what_yaml_and_json_can() -> None:
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
         max_leaves=8,
     ),
-    st.sampled_from([int, float, str, bool, Path, tuple[int, ...], tuple[float, float], dict[str, int], int | None]),
+    st.sampled_from(
+        [
+            int,
+            float,
+            str,
+            bool,
+            Path,
+            tuple[int, ...],
+            tuple[float, float],
+            dict[str, int],
+            int | None,
+        ]
+    ),
 )
 @settings(deadline=None, max_examples=60)
 def test_no_value_crashes_the_checking_of_any_type(value: Any, kind: Any) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cfplug.progress import Bar, Lines, Quiet, Teller
+from cfplug.progress import Bar, Lines, Quiet, Reporter
 
 WORDS = st.sampled_from(["reading", "pmf: training", "round", "[bold]item[/bold]", "épisode", ""])
 PARTS = st.none() | st.floats(allow_nan=True, allow_infinity=True)
@@ -22,15 +22,21 @@ PARTS = st.none() | st.floats(allow_nan=True, allow_infinity=True)
 def lines(calls: Iterable[tuple[float | None, str]]) -> list[str]:
     """What `Lines` writes of these calls of `progress`."""
     stream = io.StringIO()
-    teller = Lines(stream)
+    reporter = Lines(stream)
     for done, message in calls:
-        teller.progress(done, message)
+        reporter.progress(done, message)
     return stream.getvalue().splitlines()
 
 
 def terminal(width: int = 80) -> Console:
     """A terminal that keeps what is written to it."""
-    return Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None, legacy_windows=False)
+    return Console(
+        file=io.StringIO(),
+        force_terminal=True,
+        width=width,
+        color_system=None,
+        legacy_windows=False,
+    )
 
 
 def written(console: Console) -> str:
@@ -52,14 +58,22 @@ def test_what_is_said_is_a_line_as_it_stands() -> None:
     assert stream.getvalue() == "synthetic: 400 ratings [bold]\n"
 
 
-def test_lines_go_to_standard_error_and_leave_standard_output_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_go_to_standard_error_and_leave_standard_output_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     Lines().progress(None, "writing")
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "writing\n")
 
 
 def test_each_new_piece_of_work_is_a_line() -> None:
-    calls = [(None, "reading"), (None, "reading"), (0.1, "pmf: training"), (0.9, "pmf: training"), (None, "writing")]
+    calls = [
+        (None, "reading"),
+        (None, "reading"),
+        (0.1, "pmf: training"),
+        (0.9, "pmf: training"),
+        (None, "writing"),
+    ]
     assert lines(calls) == ["reading", "pmf: training", "writing"]
 
 
@@ -74,7 +88,9 @@ def test_work_that_counts_towards_an_unknown_end_is_told_once() -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(PARTS, WORDS), max_size=30))
-def test_lines_never_fail_never_repeat_themselves_and_invent_nothing(calls: list[tuple[float | None, str]]) -> None:
+def test_lines_never_fail_never_repeat_themselves_and_invent_nothing(
+    calls: list[tuple[float | None, str]],
+) -> None:
     told = lines(calls)
     assert all(one != other for one, other in itertools.pairwise(told))
     assert set(told) == {message for _, message in calls} - {""}
@@ -113,12 +129,18 @@ def test_other_work_begins_at_its_own_beginning() -> None:
         assert second.completed == 0.1
         bar.progress(0.2, "bias: round 2 of 10")
         (third,) = bar._bar.tasks
-        assert (third.id, third.completed, third.description) == (second.id, 0.2, "bias: round 2 of 10")
+        assert (third.id, third.completed, third.description) == (
+            second.id,
+            0.2,
+            "bias: round 2 of 10",
+        )
 
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(PARTS, WORDS), min_size=1, max_size=8))
-def test_the_bar_never_fails_and_stays_between_nothing_and_all(calls: list[tuple[float | None, str]]) -> None:
+def test_the_bar_never_fails_and_stays_between_nothing_and_all(
+    calls: list[tuple[float | None, str]],
+) -> None:
     with Bar(terminal()) as bar:
         for done, message in calls:
             bar.progress(done, message)
@@ -135,7 +157,9 @@ def test_what_is_said_stays_above_the_bar_and_the_bar_goes_away() -> None:
         bar.progress(0.25, "working")
         bar.say(long)
     text = written(console)
-    assert long in text, "a line is never broken at the width of the terminal, so that it can be copied"
+    assert long in text, (
+        "a line is never broken at the width of the terminal, so that it can be copied"
+    )
     assert text.rstrip().endswith("\x1b[1A\x1b[2K"), "the bar is wiped"
 
 
@@ -157,11 +181,13 @@ def test_an_error_leaves_the_bar_and_the_terminal_as_they_were() -> None:
     assert "\x1b[?25h" in written(console), "the cursor is shown again"
 
 
-@pytest.mark.parametrize("teller", [Quiet(), Lines(io.StringIO()), Bar(terminal())], ids=["quiet", "lines", "bar"])
-def test_every_teller_can_be_told_anything(teller: Teller) -> None:
-    teller.say("said")
-    teller.progress(None, "reading")
-    teller.progress(0.5, "reading")
+@pytest.mark.parametrize(
+    "reporter", [Quiet(), Lines(io.StringIO()), Bar(terminal())], ids=["quiet", "lines", "bar"]
+)
+def test_every_teller_can_be_told_anything(reporter: Reporter) -> None:
+    reporter.say("said")
+    reporter.progress(None, "reading")
+    reporter.progress(0.5, "reading")
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,13 +50,19 @@ def test_a_resolved_recipe_is_the_same_recipe(path: Path) -> None:
 def users_up_to(last: int, lines: bytes, separator: bytes) -> bytes:
     """The lines whose first cell is a user up to `last`, and a heading."""
     rows = lines.splitlines(keepends=True)
-    return b"".join(row for row in rows if not (user := row.split(separator)[0]).isdigit() or int(user) <= last)
+    return b"".join(
+        row for row in rows if not (user := row.split(separator)[0]).isdigit() or int(user) <= last
+    )
 
 
 def small_100k(name: str, data: bytes) -> bytes:
     if name == "u.user":
         return users_up_to(9, data, b"|")
-    return users_up_to(9, data, b"\t") if name == "u.data" or name.endswith((".base", ".test")) else data
+    return (
+        users_up_to(9, data, b"\t")
+        if name == "u.data" or name.endswith((".base", ".test"))
+        else data
+    )
 
 
 def small_small(name: str, data: bytes) -> bytes:
@@ -83,22 +89,36 @@ def slices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder, made = tmp_path_factory.mktemp("slices"), {}
     for source, (archive, small) in SLICES.items():
         made[source] = folder / archive
-        with zipfile.ZipFile(ARCHIVE.parent / archive) as whole, zipfile.ZipFile(made[source], "w") as part:
+        with (
+            zipfile.ZipFile(ARCHIVE.parent / archive) as whole,
+            zipfile.ZipFile(made[source], "w") as part,
+        ):
             for info in whole.infolist():
                 if not info.is_dir():
                     part.writestr(info.filename, small(Path(info.filename).name, whole.read(info)))
     return made
 
 
-@pytest.mark.skipif(not ARCHIVE.parent.exists(), reason="there is no ../shared/data to take a slice of")
+@pytest.mark.skipif(
+    not ARCHIVE.parent.exists(), reason="there is no ../shared/data to take a slice of"
+)
 @each_recipe
-def test_a_recipe_runs_on_a_small_slice_of_its_data(path: Path, slices: dict[str, Path], tmp_path: Path) -> None:
+def test_a_recipe_runs_on_a_small_slice_of_its_data(
+    path: Path, slices: dict[str, Path], tmp_path: Path
+) -> None:
     recipe = read_recipe(path)
     data = [f"data.path={slices[recipe.data.full_name]}"] if recipe.data.full_name in slices else []
     seeds = ["seeds=[0, 1]"] if len(recipe.seeds) > 1 else []
     short = ["split.folds=2", "reveal=[2]", "claims=[]"] if recipe.cold_starts else []
-    run = cfplug.run(path, set=[*data, *seeds, *short, "device=cpu"], out=tmp_path, teller=Quiet())
-    able = [(model, use) for model in recipe.models for use in recipe.metrics if not model.lack(use.component.needs)]  # type: ignore[attr-defined]
+    run = cfplug.run(
+        path, set=[*data, *seeds, *short, "device=cpu"], out=tmp_path, reporter=Quiet()
+    )
+    able = [
+        (model, use)
+        for model in recipe.models
+        for use in recipe.metrics
+        if not model.lack(use.component.requires)
+    ]  # type: ignore[attr-defined]
     folds = run.metrics["fold"].nunique()
     assert len(run.metrics) == len(able) * len(run.recipe.seeds) * folds
     assert folds == (5 if path.stem == "folds" else 2 if recipe.cold_starts else 1)
@@ -108,7 +128,9 @@ def test_a_recipe_runs_on_a_small_slice_of_its_data(path: Path, slices: dict[str
 
 
 def test_the_first_recipe_runs_where_there_is_no_data_and_no_network(tmp_path: Path) -> None:
-    run = cfplug.run(ROOT / "recipes" / "synthetic.yaml", set=["device=cpu"], out=tmp_path, teller=Quiet())
+    run = cfplug.run(
+        ROOT / "recipes" / "synthetic.yaml", set=["device=cpu"], out=tmp_path, reporter=Quiet()
+    )
     assert len(run.metrics) == len(run.recipe.models) * 2
 
 
@@ -116,7 +138,12 @@ def test_the_first_recipe_runs_where_there_is_no_data_and_no_network(tmp_path: P
 def real(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The run of pmf.yaml on the archive that GroupLens published."""
     overrides = [f"data.path={ARCHIVE}", "device=cpu"]
-    return cfplug.run(ROOT / "recipes" / "pmf.yaml", set=overrides, out=tmp_path_factory.mktemp("real"), teller=Quiet())
+    return cfplug.run(
+        ROOT / "recipes" / "pmf.yaml",
+        set=overrides,
+        out=tmp_path_factory.mktemp("real"),
+        reporter=Quiet(),
+    )
 
 
 @on_real_data
@@ -127,7 +154,9 @@ def test_pmf_keeps_its_promise_on_movielens(real: Run) -> None:
     assert 0.79 < claim.value <= 0.8217
     kept = pd.read_parquet(real.path / "predictions.parquet")
     assert len(kept) == 20_000
-    assert ((kept["prediction"] - kept["rating"]) ** 2).mean() == pytest.approx(claim.value, rel=1e-12)
+    assert ((kept["prediction"] - kept["rating"]) ** 2).mean() == pytest.approx(
+        claim.value, rel=1e-12
+    )
     assert kept["prediction"].between(0, 5.5).all()
 
 
@@ -139,7 +168,9 @@ def test_the_opened_run_gives_the_same_answers(real: Run) -> None:
     assert told["prediction"].tolist() == kept["prediction"].tolist()
     assert told["origin"].tolist() == kept["origin"].tolist()
     assert 0 < (told["origin"] == "mean").sum() < 100
-    pd.testing.assert_frame_equal(opened.model.recommend(196, 10), real.model.recommend(196, 10), check_exact=True)
+    pd.testing.assert_frame_equal(
+        opened.model.recommend(196, 10), real.model.recommend(196, 10), check_exact=True
+    )
 
 
 @on_real_data

@@ -45,7 +45,9 @@ def imports(file: Path, *, late: bool = True) -> Iterator[Import]:
             yield from (Import(file, node.lineno, alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: write the whole name of the package"
-            yield Import(file, node.lineno, str(node.module), tuple(alias.name for alias in node.names))
+            yield Import(
+                file, node.lineno, str(node.module), tuple(alias.name for alias in node.names)
+            )
 
 
 def core_files() -> list[Path]:
@@ -69,7 +71,9 @@ def test_the_core_never_imports_its_own_facade() -> None:
 
 
 def test_init_files_of_packages_are_empty() -> None:
-    packages = [file for file in core_files() if file.name == "__init__.py" and file.parent.parent == CORE]
+    packages = [
+        file for file in core_files() if file.name == "__init__.py" and file.parent.parent == CORE
+    ]
     full = [file.parent.name for file in packages if file.read_text(encoding="utf-8").strip()]
     assert full == ["testing"]
 
@@ -77,7 +81,10 @@ def test_init_files_of_packages_are_empty() -> None:
 def test_the_core_imports_no_plugin_and_no_test() -> None:
     for file in CORE.rglob("*.py"):
         for each in imports(file):
-            assert not each.module.startswith(("cfplug_", "tests", "pytest")) or "testing" in file.parts, str(each)
+            assert (
+                not each.module.startswith(("cfplug_", "tests", "pytest"))
+                or "testing" in file.parts
+            ), str(each)
 
 
 def test_a_plugin_imports_only_public_names_of_cfplug_and_its_own_package() -> None:
@@ -96,17 +103,29 @@ def test_a_plugin_imports_only_public_names_of_cfplug_and_its_own_package() -> N
 def test_a_plugin_asks_cfplug_only_for_public_names() -> None:
     for file in plugin_files():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "cfplug":
-                assert node.attr in cfplug.__all__, f"{file.name}:{node.lineno}: cfplug.{node.attr} is not public"
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "cfplug"
+            ):
+                assert node.attr in cfplug.__all__, (
+                    f"{file.name}:{node.lineno}: cfplug.{node.attr} is not public"
+                )
 
 
 def test_a_manifest_imports_only_attrs_cfplug_and_the_standard_library() -> None:
-    manifests = [file for file in plugin_files() if file.name == "__init__.py" and file.parent.parent == PLUGINS]
+    manifests = [
+        file
+        for file in plugin_files()
+        if file.name == "__init__.py" and file.parent.parent == PLUGINS
+    ]
     assert manifests
     for file in manifests:
         for each in imports(file, late=False):
             root = each.module.split(".")[0]
-            assert root in {"attrs", "cfplug", *sys.stdlib_module_names}, f"{each}: a manifest imports nothing heavy"
+            assert root in {"attrs", "cfplug", *sys.stdlib_module_names}, (
+                f"{each}: a manifest imports nothing heavy"
+            )
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
@@ -129,7 +148,18 @@ def test_an_unknown_public_name_is_told_with_the_nearest_one() -> None:
 
 # What is loaded when
 
-HEAVY = ("torch", "fastai", "pandas", "numpy", "pyarrow", "sklearn", "scipy", "jinja2", "safetensors", "altair")
+HEAVY = (
+    "torch",
+    "fastai",
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "sklearn",
+    "scipy",
+    "jinja2",
+    "safetensors",
+    "altair",
+)
 
 LIGHT_COMMANDS = (
     ["--help"],
@@ -155,7 +185,14 @@ LIGHT_COMMANDS = (
     ["data", "list"],
 )
 
-COMPLETIONS = ("cfplug ", "cfplug de", "cfplug describe model ", "cfplug list ", "cfplug data show ", "cfplug run p")
+COMPLETIONS = (
+    "cfplug ",
+    "cfplug de",
+    "cfplug describe model ",
+    "cfplug list ",
+    "cfplug data show ",
+    "cfplug run p",
+)
 
 LOOK = """
 import contextlib, io, json, os, sys
@@ -198,12 +235,16 @@ def looked() -> dict[str, dict[str, object]]:
     return told
 
 
-def test_importing_cfplug_and_every_light_command_load_nothing_heavy(looked: dict[str, dict[str, object]]) -> None:
+def test_importing_cfplug_and_every_light_command_load_nothing_heavy(
+    looked: dict[str, dict[str, object]],
+) -> None:
     assert len(looked) == 2 + len(LIGHT_COMMANDS) + len(COMPLETIONS)
     assert {name: told["loaded"] for name, told in looked.items() if told["loaded"]} == {}
 
 
-def test_the_light_commands_did_their_work_while_they_were_watched(looked: dict[str, dict[str, object]]) -> None:
+def test_the_light_commands_did_their_work_while_they_were_watched(
+    looked: dict[str, dict[str, object]],
+) -> None:
     codes = {name: told.get("code") for name, told in looked.items() if told.get("code")}
     assert codes == {"check pmf --set models.0.factors=no": 2}
     assert "dot-product" in str(looked["list models"]["answer"])
@@ -220,7 +261,9 @@ def test_the_shell_completes_commands_kinds_components_sources_and_recipes(
 ) -> None:
     assert completed(looked, "cfplug de") == ["describe"]
     assert {"run", "check", "recommend"} <= set(completed(looked, "cfplug "))
-    assert {"bias", "dot-product", "mean", "pmf"} <= set(completed(looked, "cfplug describe model "))
+    assert {"bias", "dot-product", "mean", "pmf"} <= set(
+        completed(looked, "cfplug describe model ")
+    )
     assert completed(looked, "cfplug list ") == [
         "sources",
         "splits",

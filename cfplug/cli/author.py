@@ -37,7 +37,11 @@ def new() -> None:
 
 def _kind(choices: Sequence[str], default: str) -> Any:
     words = f"What it begins with: {', '.join(choices)}."
-    return {"metavar": "KIND", "type": click.Choice(choices), "help": f"{words} [default: {default}]"}
+    return {
+        "metavar": "KIND",
+        "type": click.Choice(choices),
+        "help": f"{words} [default: {default}]",
+    }
 
 
 @new.command("plugin")
@@ -48,7 +52,13 @@ def _kind(choices: Sequence[str], default: str) -> Any:
     multiple=True,
     **_kind([*scaffold.CHOICES, "all"], " and ".join(scaffold.DEFAULT)),
 )
-@click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where its folder goes.")
+@click.option(
+    "--out",
+    default=".",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where its folder goes.",
+)
 @click.option("--title", default="", help="What it is, in a line.")
 @click.option("--author", default="", help="Who holds the copyright.")
 def new_plugin(name: str, kinds: Sequence[str], out: Path, title: str, author: str) -> None:
@@ -70,7 +80,11 @@ def new_plugin(name: str, kinds: Sequence[str], out: Path, title: str, author: s
 @click.argument("name")
 @click.option("--kind", default="metric", **_kind(scaffold.CHOICES, "metric"))
 @click.option(
-    "--out", default="my_plugins", show_default=True, type=click.Path(path_type=Path), help="The folder it goes into."
+    "--out",
+    default="my_plugins",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The folder it goes into.",
 )
 def new_file(name: str, kind: str, out: Path) -> None:
     """A plugin called NAME in a single file, for `--plugins-dir`."""
@@ -78,13 +92,21 @@ def new_file(name: str, kind: str, out: Path) -> None:
         file = scaffold.make_file(name, kind, out)
     plugin, folder = scaffold.named(name).plugin, f"--plugins-dir {shlex.quote(str(out))}"
     click.echo(f"{file}: the plugin {plugin}, with {_listed([kind])}")
-    kinds = "models" if kind == scaffold.SELF_FITTING else "losses" if kind == "loss" else f"{kind}s"
-    _next(f"cfplug list {kinds} {folder}", f"cfplug check-plugin {plugin} {folder}", f"cfplug run RECIPE {folder}")
+    kinds = (
+        "models" if kind == scaffold.SELF_FITTING else "losses" if kind == "loss" else f"{kind}s"
+    )
+    _next(
+        f"cfplug list {kinds} {folder}",
+        f"cfplug check-plugin {plugin} {folder}",
+        f"cfplug run RECIPE {folder}",
+    )
 
 
 def _listed(kinds: Iterable[str]) -> str:
     words = {"cold-start": "cold-start strategy", scaffold.SELF_FITTING: "model that fits itself"}
-    return ", ".join(f"{'an' if kind[0] in 'aeiou' else 'a'} {words.get(kind, kind)}" for kind in kinds)
+    return ", ".join(
+        f"{'an' if kind[0] in 'aeiou' else 'a'} {words.get(kind, kind)}" for kind in kinds
+    )
 
 
 def _next(*commands: str) -> None:
@@ -92,12 +114,14 @@ def _next(*commands: str) -> None:
 
 
 @new.command("update")
-@click.argument("folder", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument(
+    "folder", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
 def new_update(folder: Path) -> None:
     """Bring the plugin in FOLDER to the template that this cfplug has; your own changes stay.
 
-    Where you and the template changed the same lines, the file has both, between marks, and the exit code is 1.
-    """
+    Where you and the template changed the same lines, the file has both, between marks, and the
+    exit code is 1."""
     from cfplug.scaffold.following import update_plugin
 
     updated = update_plugin(folder)
@@ -105,12 +129,21 @@ def new_update(folder: Path) -> None:
         click.echo(f"{folder} is up to date with the template {updated.after}")
         return
     click.echo(f"{folder}: from the template {updated.before} to {updated.after}")
-    rows = [(name, "changed") for name in updated.changed] + [(name, "conflict") for name in updated.conflicts]
+    rows = [(name, "changed") for name in updated.changed] + [
+        (name, "conflict") for name in updated.conflicts
+    ]
     print_table(Table("", ("file", "state"), rows))
     if updated.conflicts:
-        click.echo("\nDecide what stays between <<<<<<< and >>>>>>>, then run the tests and commit.", err=True)
+        click.echo(
+            "\nDecide what stays between <<<<<<< and >>>>>>>, then run the tests and commit.",
+            err=True,
+        )
         sys.exit(1)
-    _next("git diff", "python -m pytest", 'git commit --all --message "The template of a newer cfplug"')
+    _next(
+        "git diff",
+        "python -m pytest",
+        'git commit --all --message "The template of a newer cfplug"',
+    )
 
 
 # The contract
@@ -135,7 +168,9 @@ def _values(_ctx: click.Context, param: click.Parameter, given: Sequence[str]) -
     root = Node({}, place)
     for text in given:
         if "/" not in text.partition(".")[0]:
-            raise click.BadParameter(f"must look like source/shop.path=shop.csv; is {text!r}", param=param)
+            raise click.BadParameter(
+                f"must look like source/shop.path=shop.csv; is {text!r}", param=param
+            )
         root = override(root, text, place)
     values: dict[str, Any] = root.plain()
     return values
@@ -143,7 +178,13 @@ def _values(_ctx: click.Context, param: click.Parameter, given: Sequence[str]) -
 
 @click.command("check-plugin")
 @click.argument("name")
-@click.option("--check", "globs", multiple=True, metavar="GLOB", help="Only checks of such an id; may be repeated.")
+@click.option(
+    "--check",
+    "globs",
+    multiple=True,
+    metavar="GLOB",
+    help="Only checks of such an id; may be repeated.",
+)
 @click.option("--examples", type=click.IntRange(1), help="How often each property is tried.")
 @click.option(
     "--set",
@@ -190,15 +231,27 @@ def check_plugin(
 
 
 def _items(
-    name: str, examples: int | None, params: Mapping[str, Any], known: Mapping[str, str], folders: Sequence[Path]
+    name: str,
+    examples: int | None,
+    params: Mapping[str, Any],
+    known: Mapping[str, str],
+    folders: Sequence[Path],
 ) -> list[Item]:
     from cfplug.plugin.registry import load
 
     try:
         from cfplug.testing.check import EXAMPLES, items
     except ModuleNotFoundError as error:
-        raise CfplugError(f'the checks need {error.name}: python -m pip install "cfplug[author]"') from error
-    return items(name, registry=load(folders), params=params, known_failures=known, examples=examples or EXAMPLES)
+        raise CfplugError(
+            f'the checks need {error.name}: python -m pip install "cfplug[author]"'
+        ) from error
+    return items(
+        name,
+        registry=load(folders),
+        params=params,
+        known_failures=known,
+        examples=examples or EXAMPLES,
+    )
 
 
 def _chosen(found: Sequence[Item], globs: Sequence[str]) -> list[Item]:
@@ -226,9 +279,9 @@ def _tried(plugin: str, found: Sequence[Item]) -> list[Outcome]:
     from cfplug.testing.check import outcome
 
     outcomes: list[Outcome] = []
-    with telling() as teller, contextlib.suppress(KeyboardInterrupt):
+    with telling() as reporter, contextlib.suppress(KeyboardInterrupt):
         for number, item in enumerate(found):
-            teller.progress(number / len(found), f"{plugin}: check {number + 1} of {len(found)}")
+            reporter.progress(number / len(found), f"{plugin}: check {number + 1} of {len(found)}")
             outcomes.append(outcome(item))
     return outcomes
 
@@ -241,13 +294,26 @@ def _show(outcomes: Sequence[Outcome], traceback: bool, as_json: bool) -> None:
     for each in outcomes:
         if each.state != "passed":
             text = each.trace if traceback and each.trace else each.message
-            click.echo(f"\n{each.item.id}: {each.state}\n  the law: {each.item.check.law}\n{indent(text, '  ')}")
+            click.echo(
+                f"\n{each.item.id}: {each.state}\n  the law: {each.item.check.law}\n{indent(text, '  ')}"
+            )
     counts = Counter(each.state for each in outcomes)
     checks = "1 check" if len(outcomes) == 1 else f"{len(outcomes)} checks"
-    where = "" if traceback or not counts["failed"] else "; --traceback shows where a failure comes from"
-    click.echo(f"\n{checks}: " + ", ".join(f"{count} {state}" for state, count in counts.items()) + where)
+    where = (
+        ""
+        if traceback or not counts["failed"]
+        else "; --traceback shows where a failure comes from"
+    )
+    click.echo(
+        f"\n{checks}: " + ", ".join(f"{count} {state}" for state, count in counts.items()) + where
+    )
 
 
 def _words(outcome: Outcome) -> dict[str, str]:
     item = outcome.item
-    return {"check": item.id, "law": item.check.law, "result": outcome.state, "message": outcome.message}
+    return {
+        "check": item.id,
+        "law": item.check.law,
+        "result": outcome.state,
+        "message": outcome.message,
+    }

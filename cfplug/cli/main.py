@@ -44,7 +44,9 @@ class _Group(click.RichGroup):
 
 _LATE = {
     **dict.fromkeys(("new", "check-plugin"), "cfplug.cli.author"),
-    **dict.fromkeys(("predict", "recommend", "similar", "explain", "compare", "report"), "cfplug.cli.predict"),
+    **dict.fromkeys(
+        ("predict", "recommend", "similar", "explain", "compare", "report"), "cfplug.cli.predict"
+    ),
     **dict.fromkeys(("questions", "newcomer"), "cfplug.cli.newcomers"),
 }
 """Commands of other rooms, which are imported when one of them, or help, is asked for."""
@@ -115,7 +117,13 @@ def _checked(recipe: str, sets: Sequence[str], folders: Sequence[Path]) -> tuple
 @main.command("run")
 @_recipe_argument
 @overrides
-@click.option("--out", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where run folders go.")
+@click.option(
+    "--out",
+    default="runs",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where run folders go.",
+)
 @click.option("--check", is_flag=True, help="Leave with exit code 1 if a claim is missed.")
 @json_option
 @plugins_dir
@@ -124,16 +132,19 @@ def run_command(
 ) -> None:
     """Carry out RECIPE, a file or the name of one of cfplug's own, and leave a run folder."""
     checked, _ = _checked(recipe, sets, folders)
-    with telling() as teller:
-        teller.progress(None, "loading torch and fastai")
+    with telling() as reporter:
+        reporter.progress(None, "loading torch and fastai")
         from cfplug.runs.runner import run
 
-        finished = run(checked, out=out, plugins_dir=folders, teller=teller)
+        finished = run(checked, out=out, plugins_dir=folders, reporter=reporter)
     _show_run(finished, as_json)
     missed = [claim for claim in finished.claims() if not claim.met]
     for claim in missed:
         promise = claim.claim.bound()
-        click.echo(f"missed: {claim.model}: {claim.claim.metric} is {claim.value:.4f}, claimed {promise}", err=True)
+        click.echo(
+            f"missed: {claim.model}: {claim.claim.metric} is {claim.value:.4f}, claimed {promise}",
+            err=True,
+        )
     if check and missed:
         sys.exit(1)
 
@@ -144,10 +155,10 @@ def run_command(
 @plugins_dir
 def resume(run: Path, as_json: bool, folders: Sequence[Path]) -> None:
     """Go on with RUN, a run that was stopped; the numbers are those of an unbroken one."""
-    with telling() as teller:
+    with telling() as reporter:
         from cfplug.runs.runner import resume
 
-        finished = resume(run, plugins_dir=folders, teller=teller)
+        finished = resume(run, plugins_dir=folders, reporter=reporter)
     _show_run(finished, as_json)
 
 
@@ -155,7 +166,8 @@ def _show_run(run: Run, as_json: bool) -> None:
     several = len(run.recipe.models) > 1
     if as_json:
         metrics, claims = (
-            json.loads((run.path / f"{name}.json").read_text(encoding="utf-8")) for name in ("metrics", "claims")
+            json.loads((run.path / f"{name}.json").read_text(encoding="utf-8"))
+            for name in ("metrics", "claims")
         )
         told = {"path": str(run.path), "metrics": metrics, "claims": claims}
         print_json({**told, "comparison": run.compared().records() if several else []})
@@ -202,31 +214,50 @@ def _problem_words(problem: Problem) -> dict[str, Any]:
 @_recipe_argument
 @click.option("--model", "name", help="Only this model; without it all that learn by gradient.")
 @overrides
-@click.option("--out", default="rates", show_default=True, type=click.Path(path_type=Path), help="Where plots go.")
+@click.option(
+    "--out",
+    default="rates",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where plots go.",
+)
 @json_option
 @plugins_dir
 def find_rate(
-    recipe: str, name: str | None, sets: Sequence[str], out: Path, as_json: bool, folders: Sequence[Path]
+    recipe: str,
+    name: str | None,
+    sets: Sequence[str],
+    out: Path,
+    as_json: bool,
+    folders: Sequence[Path],
 ) -> None:
     """Suggest learning rates for the models of RECIPE, and plot the loss as the rate grows.
 
-    Three readings of the curve: in its longest valley, where it is steepest, and a tenth of the rate at its minimum.
-    """
+    Three readings of the curve: in its longest valley, where it is steepest, and a tenth of the
+    rate at its minimum."""
     checked, registry = _checked(recipe, sets, folders)
-    with telling() as teller:
-        teller.progress(None, "loading torch and fastai")
+    with telling() as reporter:
+        reporter.progress(None, "loading torch and fastai")
         from cfplug.runs.lr_finder import find_rates, models_to_try
 
         with naming():
             names = models_to_try(checked, name)
-        sweeps = list(find_rates(checked, registry, names, teller=teller))
+        sweeps = list(find_rates(checked, registry, names, reporter=reporter))
         stem = Path(checked.source).stem
         written = [sweep.write(out, f"{stem}-{sweep.model}") for sweep in sweeps]
-    rows = [(sweep.model, *(float(f"{rate:.2g}") for rate in sweep.suggestions.values())) for sweep in sweeps]
+    rows = [
+        (sweep.model, *(float(f"{rate:.2g}") for rate in sweep.suggestions.values()))
+        for sweep in sweeps
+    ]
     columns = ("model", *sweeps[0].suggestions)
     if as_json:
         files = [{"plot": str(plot), "curve": str(curve)} for plot, curve in written]
-        print_json([dict(zip(columns, row, strict=True)) | file for row, file in zip(rows, files, strict=True)])
+        print_json(
+            [
+                dict(zip(columns, row, strict=True)) | file
+                for row, file in zip(rows, files, strict=True)
+            ]
+        )
         return
     print_rows(columns, rows, as_json)
     click.echo("\n" + "\n".join(str(path) for pair in written for path in pair))
@@ -270,7 +301,13 @@ def copy_recipe(name: str, target: Path) -> None:
     click.echo(target)
 
 
-for _command in (plugins.list_components, plugins.describe, plugins.plugins, plugins.doctor, plugins.schema):
+for _command in (
+    plugins.list_components,
+    plugins.describe,
+    plugins.plugins,
+    plugins.doctor,
+    plugins.schema,
+):
     main.add_command(_command)
 
 
@@ -302,7 +339,13 @@ def fetch(source: str, sets: Sequence[str], folders: Sequence[Path]) -> None:
 @data.command()
 @_source_argument
 @overrides
-@click.option("--rows", default=5, show_default=True, type=click.IntRange(1), help="How many rows of each table.")
+@click.option(
+    "--rows",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many rows of each table.",
+)
 @plugins_dir
 def show(source: str, sets: Sequence[str], rows: int, folders: Sequence[Path]) -> None:
     """The first rows of each table of SOURCE and the role of each column."""
@@ -310,7 +353,10 @@ def show(source: str, sets: Sequence[str], rows: int, folders: Sequence[Path]) -
     _show_dataset(dataset)
     for name, frame in dataset.tables().items():
         columns = [f"{column} ({role})" for column, role in dataset.roles[name].items()]
-        cells = [[_cell(cell) for cell in row] for row in frame.head(rows).astype(object).to_numpy().tolist()]
+        cells = [
+            [_cell(cell) for cell in row]
+            for row in frame.head(rows).astype(object).to_numpy().tolist()
+        ]
         click.echo()
         print_table(Table(f"{name}: {len(frame):,} rows", columns, cells))
 
@@ -335,7 +381,7 @@ def _read(source: str, sets: Sequence[str], folders: Sequence[Path]) -> Dataset:
     from cfplug.recipe.parser import read_use
 
     use = read_use("source", source, set=sets, registry=plugins.load(folders))
-    with telling() as teller:
+    with telling() as reporter:
         from cfplug.runs.runner import read_data
 
-        return read_data(use, teller=teller)
+        return read_data(use, reporter=reporter)

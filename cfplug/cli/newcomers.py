@@ -34,7 +34,9 @@ ON_PAPER = "choose=greedy"
 STOP = "q"
 
 
-def _pairs_of_text(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
+def _pairs_of_text(
+    _ctx: click.Context, _param: click.Parameter, given: Sequence[str]
+) -> dict[str, str]:
     """key=value,key=value as a table."""
     table = {}
     for text in (each for several in given for each in several.split(",")):
@@ -47,7 +49,9 @@ def _pairs_of_text(_ctx: click.Context, _param: click.Parameter, given: Sequence
 
 def metadata_option(command: Command) -> Command:
     words = "What is known of a user whom training never saw, such as age=34,occupation=engineer."
-    option = click.option("--metadata", multiple=True, metavar="KEY=VALUE", callback=_pairs_of_text, help=words)
+    option = click.option(
+        "--metadata", multiple=True, metavar="KEY=VALUE", callback=_pairs_of_text, help=words
+    )
     return option(command)
 
 
@@ -58,7 +62,9 @@ def strategy_option(command: Command) -> Command:
 
 def ratings_option(command: Command) -> Command:
     words = "A CSV file with ratings of users whom training never saw: item (id or title), rating, and user if several."
-    return click.option("--ratings", type=click.Path(path_type=Path), metavar="FILE", help=words)(command)
+    return click.option("--ratings", type=click.Path(path_type=Path), metavar="FILE", help=words)(
+        command
+    )
 
 
 @frozen(eq=False)
@@ -83,7 +89,9 @@ class Introduction:
             return None
         import pandas as pd
 
-        users = pd.DataFrame({"user": [user], **{name: [value] for name, value in self.metadata.items()}})
+        users = pd.DataFrame(
+            {"user": [user], **{name: [value] for name, value in self.metadata.items()}}
+        )
         ratings = None if self.ratings is None else _ratings(self.ratings, model, user)
         return model.newcomers(users=users, ratings=ratings)
 
@@ -100,9 +108,13 @@ def with_strategy(model: FittedModel, use: Use) -> FittedModel:
     """The model with another policy for ids that training never saw; CapabilityError if the two do not fit."""
     from cfplug.prediction.policy import policy, quiet_context
 
-    missing = [need for need in cast(ColdStart, use.component).needs if need not in model.gives]
+    missing = [
+        need for need in cast(ColdStart, use.component).requires if need not in model.provides
+    ]
     if missing:
-        raise CapabilityError(f"{use.name} needs {missing[0]}, and {model.name} ({model.component}) gives none")
+        raise CapabilityError(
+            f"{use.name} needs {missing[0]}, and {model.name} ({model.component}) gives none"
+        )
     return attrs.evolve(model, policy=policy(use, quiet_context(model.seed)))
 
 
@@ -121,7 +133,9 @@ def _ratings(path: Path, model: FittedModel, user: object) -> pd.DataFrame:
     table = read_text_table(path)
     for name in ("item", "rating"):
         if name not in table.columns:
-            raise CfplugError(f"{path} needs a column called {name}; found {', '.join(table.columns) or 'none'}")
+            raise CfplugError(
+                f"{path} needs a column called {name}; found {', '.join(table.columns) or 'none'}"
+            )
     items, vocabulary = [], model.catalogue.item
     for row, text in enumerate(table["item"]):
         try:
@@ -141,7 +155,9 @@ def read_text_table(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
-        raise CfplugError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise CfplugError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 # Interviews
@@ -169,9 +185,18 @@ def model_of(run: Path, name: str | None, folders: Sequence[Path]) -> FittedMode
 
 @click.command()
 @of_run
-@click.option("-n", "count", default=5, show_default=True, type=click.IntRange(1), help="How many questions.")
-@click.option("--cold-start", "named", metavar="NAME", help="The strategy that asks; interview, with a fixed list.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write a CSV file instead of printing.")
+@click.option(
+    "-n", "count", default=5, show_default=True, type=click.IntRange(1), help="How many questions."
+)
+@click.option(
+    "--cold-start",
+    "named",
+    metavar="NAME",
+    help="The strategy that asks; interview, with a fixed list.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write a CSV file instead of printing."
+)
 @overrides
 @json_option
 @plugins_dir
@@ -187,9 +212,8 @@ def questions(
 ) -> None:
     """The items that RUN, a run folder, would ask a new user about, the most telling first.
 
-    A list for everybody, such as a form to fill in. A strategy that goes by the answers asks here as if each answer
-    were "not seen"; `cfplug newcomer` asks it in earnest.
-    """
+    A list for everybody, such as a form to fill in. A strategy that goes by the answers asks here
+    as if each answer were "not seen"; `cfplug newcomer` asks it in earnest."""
     with printing_aside():
         model = model_of(run, name, folders)
         use = strategy(named or INTERVIEW, sets or (() if named else (ON_PAPER,)), folders)
@@ -218,9 +242,25 @@ def _asked(model: FittedModel, interview: Interview, count: int) -> pd.DataFrame
 
 @click.command()
 @of_run
-@click.option("--questions", "most", default=10, show_default=True, type=click.IntRange(1), help="How many at most.")
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many recommendations.")
-@click.option("--cold-start", "named", metavar="NAME", help="The strategy that asks and answers; interview.")
+@click.option(
+    "--questions",
+    "most",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many at most.",
+)
+@click.option(
+    "-n",
+    "count",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many recommendations.",
+)
+@click.option(
+    "--cold-start", "named", metavar="NAME", help="The strategy that asks and answers; interview."
+)
 @metadata_option
 @overrides
 @plugins_dir
@@ -245,10 +285,16 @@ def newcomer(
         model = with_strategy(model_of(run, name, folders), use)
         user = fresh(model.catalogue.user)
         known = pd.DataFrame({"user": [user], **{key: [value] for key, value in metadata.items()}})
-        model.newcomers(users=known)  # what is wrong with the metadata is told before the first question
+        model.newcomers(
+            users=known
+        )  # what is wrong with the metadata is told before the first question
         interview = _interview(model, use)
     answers = _conversation(model, interview, most)
-    told = pd.DataFrame(answers.items(), columns=["item", "rating"]).astype({"rating": float}).assign(user=user)
+    told = (
+        pd.DataFrame(answers.items(), columns=["item", "rating"])
+        .astype({"rating": float})
+        .assign(user=user)
+    )
     newcomers = model.newcomers(users=known, ratings=told if len(told) else None)
     click.echo(f"\n{_summary(answers)}\n")
     print_frame(model.recommend(user, count, newcomers=newcomers), False)
@@ -268,7 +314,9 @@ def _conversation(model: FittedModel, interview: Interview, most: int) -> dict[A
     vocabulary, answers = model.catalogue.item, dict[Any, float | None]()
     scale = model.scale
     low, high = (scale.low, scale.high) if scale else (float("-inf"), float("inf"))
-    click.echo(f"Rate from {low:g} to {high:g}; press Enter for what you have not seen, {STOP} to stop.\n")
+    click.echo(
+        f"Rate from {low:g} to {high:g}; press Enter for what you have not seen, {STOP} to stop.\n"
+    )
     while len(answers) < most and (item := question(model, interview, answers)) is not None:
         label = vocabulary.label(vocabulary.find(item))
         answer = _answer(f"{len(answers) + 1}. {label}", low, high)

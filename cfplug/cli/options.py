@@ -29,17 +29,25 @@ def plugins_dir(command: Command) -> Command:
 
 def overrides(command: Command) -> Command:
     option = click.option(
-        "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override one key; may be repeated."
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override one key; may be repeated.",
     )
     return option(command)
 
 
 def json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")(
+        command
+    )
 
 
 def of_run(command: Command) -> Command:
-    command = click.option("--model", "name", help="The model to ask, where the run has several.")(command)
+    command = click.option("--model", "name", help="The model to ask, where the run has several.")(
+        command
+    )
     return click.argument("run", metavar="RUN", type=click.Path(path_type=Path))(command)
 
 
@@ -54,7 +62,9 @@ def _columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str])
 
 def context_option(command: Command) -> Command:
     words = "What else the model looks at, such as time=1998-04-01; for every pair."
-    return click.option("--context", multiple=True, metavar="COLUMN=VALUE", callback=_columns, help=words)(command)
+    return click.option(
+        "--context", multiple=True, metavar="COLUMN=VALUE", callback=_columns, help=words
+    )(command)
 
 
 @contextmanager

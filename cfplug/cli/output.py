@@ -17,11 +17,11 @@ from cfplug.report.elements import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cfplug.progress import Teller
+    from cfplug.progress import Reporter
 
 
 @contextmanager
-def telling() -> Iterator[Teller]:
+def telling() -> Iterator[Reporter]:
     """A live bar on a terminal, plain lines elsewhere; both on standard error."""
     from cfplug.progress import Bar, Lines
 
@@ -41,7 +41,9 @@ def printing_aside() -> contextlib.redirect_stdout[Any]:
 def print_frame(frame: pd.DataFrame, as_json: bool) -> None:
     rows = frame.astype(object).to_numpy().tolist()
     if not as_json:
-        rows = [[f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in rows]
+        rows = [
+            [f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in rows
+        ]
     print_rows(tuple(frame.columns), rows, as_json)
 
 
@@ -80,12 +82,26 @@ def print_table(table: Table) -> None:
     from rich.text import Text
 
     console = Console()
-    drawn = Drawn(title=Text(table.title) if table.title else None, title_justify="left", box=box.ROUNDED)
-    for index, (column, width) in enumerate(zip(table.columns, _widths(table, console.width), strict=True)):
-        justify: Literal["left", "right"] = "right" if all(_is_number(row[index]) for row in table.rows) else "left"
-        drawn.add_column(Text(column), justify=justify, no_wrap=index == 0 and not width, overflow="fold", width=width)
+    drawn = Drawn(
+        title=Text(table.title) if table.title else None, title_justify="left", box=box.ROUNDED
+    )
+    for index, (column, width) in enumerate(
+        zip(table.columns, _widths(table, console.width), strict=True)
+    ):
+        justify: Literal["left", "right"] = (
+            "right" if all(_is_number(row[index]) for row in table.rows) else "left"
+        )
+        drawn.add_column(
+            Text(column),
+            justify=justify,
+            no_wrap=index == 0 and not width,
+            overflow="fold",
+            width=width,
+        )
     for row in table.rows:
-        drawn.add_row(*(Text(str(cell)) for cell in row))  # Text: what a recipe or the data says is never markup
+        drawn.add_row(
+            *(Text(str(cell)) for cell in row)
+        )  # Text: what a recipe or the data says is never markup
     console.print(drawn)
     if table.note:
         console.print(Text(table.note))
@@ -97,7 +113,8 @@ def _widths(table: Table, most: int) -> list[int | None]:
     cells = [max(map(len, column), default=0) for column in columns]
     words = [max(map(len, heading.split()), default=0) for heading in table.columns]
     whole, broken = (
-        [max(pair) for pair in zip(cells, widths, strict=True)] for widths in (map(len, table.columns), words)
+        [max(pair) for pair in zip(cells, widths, strict=True)]
+        for widths in (map(len, table.columns), words)
     )
     borders = 3 * len(table.columns) + 1
     fit = sum(broken) + borders <= most < sum(whole) + borders
@@ -105,7 +122,9 @@ def _widths(table: Table, most: int) -> list[int | None]:
 
 
 def _filled(table: Table) -> Table:
-    shown = [index for index in range(len(table.columns)) if any(str(row[index]) for row in table.rows)]
+    shown = [
+        index for index in range(len(table.columns)) if any(str(row[index]) for row in table.rows)
+    ]
     if not shown:
         return table
     rows = [[row[i] for i in shown] for row in table.rows]

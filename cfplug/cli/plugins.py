@@ -51,21 +51,29 @@ def _plurals() -> dict[str, str]:
 def _kind(word: str) -> str:
     kinds = {**{kind: kind for kind in KINDS}, **_plurals()}
     if word not in kinds:
-        raise click.BadParameter(f"no kind called {word}{did_you_mean(word, kinds)} ({', '.join(KINDS)})")
+        raise click.BadParameter(
+            f"no kind called {word}{did_you_mean(word, kinds)} ({', '.join(KINDS)})"
+        )
     return kinds[word]
 
 
 _kind_argument = click.argument(
     "kind",
     callback=lambda ctx, param, value: _kind(value),
-    shell_complete=lambda ctx, param, start: [kind for kind in _plurals() if kind.startswith(start)],
+    shell_complete=lambda ctx, param, start: [
+        kind for kind in _plurals() if kind.startswith(start)
+    ],
 )
 
 
 def complete_component(ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
     """The names of a kind, of the sources if the command has no kind."""
     kind = _kind(ctx.params.get("kind") or "source")
-    return [entry.component.name for entry in load().entries(kind) if entry.component.name.startswith(start)]
+    return [
+        entry.component.name
+        for entry in load().entries(kind)
+        if entry.component.name.startswith(start)
+    ]
 
 
 def _complete_plugin(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
@@ -86,7 +94,10 @@ def list_components(kind: str, as_json: bool, folders: Sequence[Path]) -> None:
 
 def list_kind(kind: str, folders: Sequence[Path], as_json: bool) -> None:
     registry = load(folders)
-    rows = [(each.component.name, each.plugin.name, each.component.summary) for each in registry.entries(kind)]
+    rows = [
+        (each.component.name, each.plugin.name, each.component.summary)
+        for each in registry.entries(kind)
+    ]
     print_rows(("name", "plugin", "what it is"), rows, as_json)
     warn(registry)
 
@@ -115,11 +126,14 @@ def describe(kind: str, name: str, as_json: bool, folders: Sequence[Path]) -> No
 def _description(component: Component) -> str:
     """Its help, the whole docstring of its parameters, what it measures, and what it gives or needs."""
     docstring = "" if component.params is NoParams else inspect.getdoc(component.params) or ""
-    facts = {verb: ", ".join(getattr(component, verb, ())) for verb in ("gives", "needs")}
+    facts = {verb: ", ".join(getattr(component, verb, ())) for verb in ("provides", "requires")}
     lines = [f"It {verb} {words}." for verb, words in facts.items() if words]
     if isinstance(component, Metric):
         sense = f"{'Lower' if component.lower_is_better else 'Higher'} is better."
-        lines += [component.formula, f"{sense} Unit: {component.unit}." if component.unit else sense]
+        lines += [
+            component.formula,
+            f"{sense} Unit: {component.unit}." if component.unit else sense,
+        ]
     return "\n\n".join(part for part in (component.help, docstring, *lines) if part)
 
 
@@ -138,13 +152,19 @@ def _parameter_words(parameter: Parameter) -> dict[str, Any]:
 
 def _default(parameter: Parameter) -> str:
     """The default as a recipe would write it."""
-    return "(needed)" if parameter.required else json.dumps(plain(parameter.default), ensure_ascii=False)
+    return (
+        "(needed)"
+        if parameter.required
+        else json.dumps(plain(parameter.default), ensure_ascii=False)
+    )
 
 
 def _takes(parameter: Parameter) -> str:
     """Type, bounds and unit in a few words: `a number, at least 0, in ratings`."""
     rule = parameter.rule
-    return ", ".join(part for part in (parameter.type, rule.words(), rule.unit and f"in {rule.unit}") if part)
+    return ", ".join(
+        part for part in (parameter.type, rule.words(), rule.unit and f"in {rule.unit}") if part
+    )
 
 
 # Plugins
@@ -218,21 +238,30 @@ def _words(registry: Registry, plugin: Plugin, *, in_full: bool) -> dict[str, An
     }
     if not in_full:
         return told
-    components = [{"kind": kind, "name": each.name, "what it is": each.summary} for kind, each in plugin.components]
-    return {**told, "declares": components, "file": plugin.file, "needs": list(plugin.requires)}
+    components = [
+        {"kind": kind, "name": each.name, "what it is": each.summary}
+        for kind, each in plugin.components
+    ]
+    return {**told, "declares": components, "file": plugin.file, "requires": list(plugin.requires)}
 
 
 def _in_full(registry: Registry, plugin: Plugin) -> str:
     """A plugin in a few lines: whether it works, and each fact that there is."""
-    own = [line for line in plugin.requires if line.startswith("cfplug") and not line.startswith("cfplug-")]
+    own = [
+        line
+        for line in plugin.requires
+        if line.startswith("cfplug") and not line.startswith("cfplug-")
+    ]
     facts = {
         "file": plugin.file,
-        "needs": ", ".join(own),
+        "requires": ", ".join(own),
         "hooks": ", ".join(plugin.hooks),
         "import": "" if plugin.state == "off" else f"{plugin.milliseconds:.1f} ms",
         "switch off": "" if plugin.state != "ok" else registry.switching_off(plugin),
     }
-    first = plugin.why if plugin.state == "broken" else f"{plugin.title}: {plugin.why or plugin.state}"
+    first = (
+        plugin.why if plugin.state == "broken" else f"{plugin.title}: {plugin.why or plugin.state}"
+    )
     return "\n".join([first, *(f"  {word:10} {fact}" for word, fact in facts.items() if fact)])
 
 
@@ -248,10 +277,10 @@ def _show_components(plugin: Plugin) -> None:
 def doctor(folders: Sequence[Path]) -> None:
     """Look for what is wrong: broken plugins, missing requirements, clashes; exit code 1 if anything is.
 
-    CFPLUG_PLUGINS decides which plugins are loaded: `movielens,tables` only these, `-tables` all but that one,
-    `-cfplug-x:tables` only not that of the distribution cfplug-x. CFPLUG_TRACE=1 prints every call of a plugin's
-    hook, who answered, what, and in how many milliseconds; CFPLUG_TRACE=FILE writes it there.
-    """
+    CFPLUG_PLUGINS decides which plugins are loaded: `movielens,tables` only these, `-tables` all
+    but that one, `-cfplug-x:tables` only not that of the distribution cfplug-x. CFPLUG_TRACE=1
+    prints every call of a plugin's hook, who answered, what, and in how many milliseconds;
+    CFPLUG_TRACE=FILE writes it there."""
     from cfplug.plugin.doctor import diagnose, variables
 
     registry = load(folders)
@@ -275,7 +304,10 @@ def _echo(texts: Sequence[str]) -> None:
 
 def _versions() -> list[tuple[str, str]]:
     names = ("cfplug", "torch", "fastai", "pandas", "pluggy", "attrs")
-    return [("Python", f"{sys.version.split()[0]} ({sys.executable})"), *((name, _version(name)) for name in names)]
+    return [
+        ("Python", f"{sys.version.split()[0]} ({sys.executable})"),
+        *((name, _version(name)) for name in names),
+    ]
 
 
 def _version(name: str) -> str:

@@ -36,12 +36,18 @@ LIKE = 5
 @of_run
 @click.option("--user", "users", multiple=True, help="A user id; give as many as --item.")
 @click.option("--item", "items", multiple=True, help="An item id.")
-@click.option("--pairs", type=click.Path(path_type=Path), help="A CSV or Parquet file with the columns user and item.")
+@click.option(
+    "--pairs",
+    type=click.Path(path_type=Path),
+    help="A CSV or Parquet file with the columns user and item.",
+)
 @context_option
 @ratings_option
 @metadata_option
 @strategy_option
-@click.option("--out", type=click.Path(path_type=Path), help="Write a CSV file instead of printing.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write a CSV file instead of printing."
+)
 @json_option
 @plugins_dir
 def predict(
@@ -60,17 +66,21 @@ def predict(
 ) -> None:
     """Predict ratings with RUN, a run folder, for pairs from a file or from options.
 
-    Each prediction says where it came from: warm, or the word of the cold-start strategy. What is told of newcomers
-    with --ratings and --metadata is about the one user who is asked about; without --user about somebody new.
-    """
+    Each prediction says where it came from: warm, or the word of the cold-start strategy. What is
+    told of newcomers with --ratings and --metadata is about the one user who is asked about;
+    without --user about somebody new."""
     told = Introduction(ratings, metadata, strategy)
-    if (pairs is None) == (not users and not items) or len(users) != (0 if told and not users else len(items)):
+    if (pairs is None) == (not users and not items) or len(users) != (
+        0 if told and not users else len(items)
+    ):
         raise click.UsageError("give either --pairs, or --user and --item equally often")
     with printing_aside():
         model = told.asked(model_of(run, name, folders), folders)
         users = users or [str(fresh(model.catalogue.user))] * len(items)
         asked = _pairs(pairs, users, items).assign(**context)
-        newcomers = told.newcomers(model, _the_one(asked["user"].unique().tolist())) if told else None
+        newcomers = (
+            told.newcomers(model, _the_one(asked["user"].unique().tolist())) if told else None
+        )
         answer = model.predict(asked, newcomers=newcomers)
     put(answer, out, as_json, "predictions")
 
@@ -78,7 +88,9 @@ def predict(
 def _the_one(users: Sequence[object]) -> object:
     """The user whom --ratings and --metadata are about."""
     if len(users) != 1:
-        raise click.UsageError(f"--ratings and --metadata tell of one user; asked about {len(users)}")
+        raise click.UsageError(
+            f"--ratings and --metadata tell of one user; asked about {len(users)}"
+        )
     return users[0]
 
 
@@ -90,9 +102,15 @@ def _pairs(path: Path | None, users: Sequence[str], items: Sequence[str]) -> pd.
 
 @click.command()
 @of_run
-@click.option("--user", help="The user's id; needed unless --ratings or --metadata tell of somebody new.")
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
-@click.option("--include-seen", is_flag=True, help="Do not leave out items that the user has rated.")
+@click.option(
+    "--user", help="The user's id; needed unless --ratings or --metadata tell of somebody new."
+)
+@click.option(
+    "-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items."
+)
+@click.option(
+    "--include-seen", is_flag=True, help="Do not leave out items that the user has rated."
+)
 @context_option
 @ratings_option
 @metadata_option
@@ -114,8 +132,8 @@ def recommend(
 ) -> None:
     """The items that RUN, a run folder, recommends to a user, the best first.
 
-    A model that looks at the time is asked about that of the latest training rating, unless --context says another.
-    """
+    A model that looks at the time is asked about that of the latest training rating, unless
+    --context says another."""
     told = Introduction(ratings, metadata, strategy)
     if user is None and not told:
         raise click.UsageError("give --user, or tell of somebody new with --ratings or --metadata")
@@ -123,14 +141,18 @@ def recommend(
         model = told.asked(model_of(run, name, folders), folders)
         asked = fresh(model.catalogue.user) if user is None else user
         newcomers = told.newcomers(model, asked)
-        answer = model.recommend(asked, count, exclude_seen=not include_seen, context=context, newcomers=newcomers)
+        answer = model.recommend(
+            asked, count, exclude_seen=not include_seen, context=context, newcomers=newcomers
+        )
     print_frame(answer, as_json)
 
 
 @click.command()
 @of_run
 @click.option("--item", required=True, help="An item's title or id.")
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
+@click.option(
+    "-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items."
+)
 @click.option(
     "--measure",
     default="cosine",
@@ -161,7 +183,9 @@ def similar(
     with printing_aside():
         model = model_of(run, name, folders)
         code = _found(model, "item", item)
-        answer = model.similar(model.catalogue.item.ids[code], count, measure=measure, most_rated=most_rated)
+        answer = model.similar(
+            model.catalogue.item.ids[code], count, measure=measure, most_rated=most_rated
+        )
     if not as_json:
         click.echo(f"Most like {model.catalogue.item.label(code)}:\n")
     print_frame(answer, as_json)
@@ -187,17 +211,20 @@ def explain(
     with printing_aside():
         model = model_of(run, name, folders)
         ids = [
-            model.catalogue.side(side).ids[_found(model, side, text)] for side, text in (("user", user), ("item", item))
+            model.catalogue.side(side).ids[_found(model, side, text)]
+            for side, text in (("user", user), ("item", item))
         ]
         explanation = model.explain(*ids, context=context)
-        rated = model.rated(ids[0], like=ids[1]) if "embeddings" in model.gives else None
+        rated = model.rated(ids[0], like=ids[1]) if "embeddings" in model.provides else None
     if as_json:
         told = {name: getattr(explanation, name) for name in ("user", "item", "prediction", "base")}
         print_json({**told, "parts": [attrs.asdict(part) for part in explanation.parts]})
         return
     print_table(explanation.table())
     if rated is not None and len(rated):
-        click.echo(f"\nWhat {explanation.labels[0]} gave to the items most like {explanation.labels[1]}:\n")
+        click.echo(
+            f"\nWhat {explanation.labels[0]} gave to the items most like {explanation.labels[1]}:\n"
+        )
         print_frame(rated.head(LIKE), as_json)
 
 
@@ -222,7 +249,12 @@ def report(run: Path, figures: bool, folders: Sequence[Path]) -> None:
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--reference", default="", metavar="NAME", help="The model beside which the others stand; the first.")
+@click.option(
+    "--reference",
+    default="",
+    metavar="NAME",
+    help="The model beside which the others stand; the first.",
+)
 @click.option(
     "--metric",
     default="mse",
@@ -232,11 +264,13 @@ def report(run: Path, figures: bool, folders: Sequence[Path]) -> None:
 )
 @json_option
 @plugins_dir
-def compare(runs: Sequence[Path], reference: str, metric: str, as_json: bool, folders: Sequence[Path]) -> None:
+def compare(
+    runs: Sequence[Path], reference: str, metric: str, as_json: bool, folders: Sequence[Path]
+) -> None:
     """Compare the models of one RUN or of several, pair by pair on the same ratings.
 
-    The first model, or the one named, is the reference. The runs must have the same data, split and seeds.
-    """
+    The first model, or the one named, is the reference. The runs must have the same data, split and
+    seeds."""
     with printing_aside():
         from cfplug.runs.run import compared
         from cfplug.runs.storage import open_run

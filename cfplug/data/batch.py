@@ -30,7 +30,11 @@ class Batch:
         return len(self.user)
 
     def __getitem__(self, rows: Any) -> Batch:
-        return Batch(self.user[rows], self.item[rows], {name: column[rows] for name, column in self.context.items()})
+        return Batch(
+            self.user[rows],
+            self.item[rows],
+            {name: column[rows] for name, column in self.context.items()},
+        )
 
     def vector(self, side: Side) -> Any:
         """What stands in the place of all that was learned of the ids of `side`, shape (n, width), or None."""
@@ -54,7 +58,9 @@ class Batch:
 def _tensor(name: str, column: Any, device: str | torch.device) -> torch.Tensor:
     import torch
 
-    return torch.as_tensor(column, device=device, dtype=torch.float32 if name in VECTOR.values() else None)
+    return torch.as_tensor(
+        column, device=device, dtype=torch.float32 if name in VECTOR.values() else None
+    )
 
 
 @frozen(eq=False)

@@ -19,9 +19,9 @@ from cfplug.errors import DataError, did_you_mean
 class Support:
     """How much training knew of each id: how many ratings it had, and their sum, each of shape (n_ids,).
 
-    `levels`, where ratings have levels, is how many ratings of each level it had, shape (n_ids, n_levels). `rated` says
-    which of the catalogue's ratings training saw, bool of shape (n_ratings,); None where nobody kept that.
-    """
+    `levels`, where ratings have levels, is how many ratings of each level it had, shape (n_ids,
+    n_levels). `rated` says which of the catalogue's ratings training saw, bool of shape
+    (n_ratings,); None where nobody kept that."""
 
     count: Mapping[Side, np.ndarray]
     sum: Mapping[Side, np.ndarray]
@@ -35,7 +35,9 @@ class Support:
         return cls(
             {side: np.bincount(codes[side], minlength=sizes[side]) for side in SIDES},
             {side: np.bincount(codes[side], train.rating, sizes[side]) for side in SIDES},
-            {side: _level_counts(codes[side], train.rating, sizes[side], levels) for side in SIDES} if levels else {},
+            {side: _level_counts(codes[side], train.rating, sizes[side], levels) for side in SIDES}
+            if levels
+            else {},
         )
 
     def trained(self, side: Side, codes: np.ndarray) -> np.ndarray:
@@ -54,9 +56,13 @@ class Support:
         return share
 
 
-def _level_counts(codes: np.ndarray, rating: np.ndarray, size: int, levels: tuple[float, ...]) -> np.ndarray:
+def _level_counts(
+    codes: np.ndarray, rating: np.ndarray, size: int, levels: tuple[float, ...]
+) -> np.ndarray:
     places = np.searchsorted(levels, rating).clip(max=len(levels) - 1)
-    return np.bincount(codes * len(levels) + places, minlength=size * len(levels)).reshape(size, len(levels))
+    return np.bincount(codes * len(levels) + places, minlength=size * len(levels)).reshape(
+        size, len(levels)
+    )
 
 
 @frozen(eq=False)
@@ -71,7 +77,9 @@ class Catalogue:
     rated_user: np.ndarray
     rated_item: np.ndarray
     rated_rating: np.ndarray
-    metadata: Mapping[Side, Metadata] = field(factory=lambda: {side: Metadata(side) for side in SIDES})
+    metadata: Mapping[Side, Metadata] = field(
+        factory=lambda: {side: Metadata(side) for side in SIDES}
+    )
 
     @classmethod
     def of(cls, dataset: Dataset) -> Catalogue:
@@ -104,7 +112,9 @@ class Catalogue:
     def interactions(self, ratings: pd.DataFrame, rows: np.ndarray) -> Interactions:
         """The rows of a dataset's ratings, in codes."""
         part = ratings.iloc[rows]
-        return Interactions(self.encode(part), part["rating"].to_numpy(copy=True), len(self.user), len(self.item))
+        return Interactions(
+            self.encode(part), part["rating"].to_numpy(copy=True), len(self.user), len(self.item)
+        )
 
     def which(self, batch: Batch) -> np.ndarray:
         """Which of the catalogue's ratings are those of the pairs of `batch`, bool of shape (n_ratings,)."""

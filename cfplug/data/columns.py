@@ -21,7 +21,9 @@ CALENDAR: Mapping[str, tuple[range, Callable[[Any], Any]]] = {
 """Parts of a time of which all values are known beforehand."""
 
 
-def time_part(part: str, time: pd.Series[Any], start: float, born: np.ndarray | None) -> pd.Series[Any]:
+def time_part(
+    part: str, time: pd.Series[Any], start: float, born: np.ndarray | None
+) -> pd.Series[Any]:
     """One of TIME_PARTS of each time, in UTC; `elapsed` in days, `item-age` in years, NaN where it is not known."""
     time = in_utc(time)
     if part == "year":
@@ -61,7 +63,9 @@ def _read(column: pd.Series[Any], values: pd.Series[Any], what: str) -> pd.Serie
     lost = (values.isna() & column.notna()).to_numpy()
     if lost.any():
         row = int(lost.argmax())
-        raise DataError(f"must be {what}; is {column.iloc[row]!r}", row=row, column=str(column.name))
+        raise DataError(
+            f"must be {what}; is {column.iloc[row]!r}", row=row, column=str(column.name)
+        )
     return values
 
 
@@ -81,17 +85,23 @@ def floats(column: pd.Series[Any]) -> np.ndarray:
     try:
         numbers: np.ndarray = column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError):
-        raise DataError(f"must hold numbers; is of type {column.dtype}", column=str(column.name)) from None
+        raise DataError(
+            f"must hold numbers; is of type {column.dtype}", column=str(column.name)
+        ) from None
     if np.isinf(numbers).any():
         row = int(np.isinf(numbers).argmax())
-        raise DataError(f"a number is finite or missing; is {numbers[row]}", row=row, column=str(column.name))
+        raise DataError(
+            f"a number is finite or missing; is {numbers[row]}", row=row, column=str(column.name)
+        )
     return numbers
 
 
 def words(column: pd.Series[Any]) -> list[str | None]:
     """Each value as text, None where it is missing; a whole number is written without a point."""
     missing = column.isna().tolist()
-    return [None if gone else _word(value) for value, gone in zip(column.tolist(), missing, strict=True)]
+    return [
+        None if gone else _word(value) for value, gone in zip(column.tolist(), missing, strict=True)
+    ]
 
 
 def _word(value: object) -> str:

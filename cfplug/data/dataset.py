@@ -39,7 +39,9 @@ class Scale:
 
     def __attrs_post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
-            raise DataError(f"a rating scale goes from a low to a high number; is {self.low} to {self.high}")
+            raise DataError(
+                f"a rating scale goes from a low to a high number; is {self.low} to {self.high}"
+            )
 
 
 @frozen
@@ -55,9 +57,9 @@ class Column:
 class Split:
     """Positions of the rows of the ratings that train, validate and (optionally) test, each of shape (n,).
 
-    `support`, if there is any, are ratings that newcomers may reveal, each newcomer's in the order in which they do.
-    No model learns from them or is measured on them; a cold-start strategy gets to see the first ones.
-    """
+    `support`, if there is any, are ratings that newcomers may reveal, each newcomer's in the order
+    in which they do. No model learns from them or is measured on them; a cold-start strategy gets
+    to see the first ones."""
 
     train: np.ndarray
     valid: np.ndarray
@@ -79,16 +81,22 @@ class Split:
         counts = np.zeros(n_ratings, dtype=np.int64)
         for name, rows in self._all().items():
             if np.ndim(rows) != 1 or np.asarray(rows).dtype.kind not in "iu":
-                raise DataError(f"the split's {name} part must be row numbers of shape (n,); is {_kind_of(rows)}")
+                raise DataError(
+                    f"the split's {name} part must be row numbers of shape (n,); is {_kind_of(rows)}"
+                )
             if len(rows) == 0:
                 raise DataError(f"the split leaves no ratings to {name}; it has {n_ratings} in all")
             if rows.min() < 0 or rows.max() >= n_ratings:
                 raise DataError(f"the split's {name} part names a row outside 0 to {n_ratings - 1}")
             counts += np.bincount(rows, minlength=n_ratings)
         if (counts > 1).any():
-            raise DataError(f"the split uses {int((counts > 1).sum())} rows twice", row=int(counts.argmax()))
+            raise DataError(
+                f"the split uses {int((counts > 1).sum())} rows twice", row=int(counts.argmax())
+            )
         if (counts == 0).any():
-            raise DataError(f"the split loses {int((counts == 0).sum())} rows", row=int(counts.argmin()))
+            raise DataError(
+                f"the split loses {int((counts == 0).sum())} rows", row=int(counts.argmin())
+            )
 
 
 def _kind_of(rows: Any) -> str:
@@ -103,9 +111,9 @@ class Dataset:
     """Ratings, users and items: three tables, the role of every column, and the rating scale.
 
     `ratings` has the columns user, item and rating, and optionally time and other context; `users`
-    and `items` have one row for every id, with any metadata. An id that only the ratings name gets a
-    row of missing values. `roles` maps table and column to a role; `folds` are splits that come with
-    the data, by name; `words` are things that a person should be told.
+    and `items` have one row for every id, with any metadata. An id that only the ratings name gets
+    a row of missing values. `roles` maps table and column to a role; `folds` are splits that come
+    with the data, by name; `words` are things that a person should be told.
 
     Build one with `Dataset.build`, which checks everything; DataError names table, row and column.
     """
@@ -144,7 +152,9 @@ class Dataset:
         for table, key, given in (("users", "user", users), ("items", "item", items)):
             catalogues[table], added = _catalogue(table, key, given, ratings[key])
             if added and given is not None:
-                told.append(f"{added} ids in ratings are missing from {table}; they have no metadata")
+                told.append(
+                    f"{added} ids in ratings are missing from {table}; they have no metadata"
+                )
         tables = {"ratings": ratings, **catalogues}
         dataset = cls(
             name,
@@ -181,7 +191,11 @@ class Dataset:
         for table, frame in self.tables().items():
             for name in frame.columns:
                 digest.update(f"\x00{table}\x00{name}\x00{len(frame)}\x00".encode())
-                digest.update(pd.util.hash_pandas_object(_told_apart(frame[name]), index=False).to_numpy().tobytes())
+                digest.update(
+                    pd.util.hash_pandas_object(_told_apart(frame[name]), index=False)
+                    .to_numpy()
+                    .tobytes()
+                )
         return digest.hexdigest()
 
     def __repr__(self) -> str:
@@ -209,7 +223,9 @@ def _told_apart(column: pd.Series[Any]) -> pd.Series[Any]:
     """Objects as the text that Python shows for them: pandas hashes 1 and "1", () and ("",) alike."""
     import pandas as pd
 
-    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
+    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(
+        column.dtype
+    ):
         return column
     return column.astype(object).map(repr, na_action="ignore")
 
@@ -260,20 +276,28 @@ def _clean_ids(table: str, key: str, ids: pd.Series[Any]) -> pd.Series[Any]:
     plain = [value.item() if isinstance(value, np.generic) else value for value in ids.tolist()]
     values = [_clean_id(table, key, row, value) for row, value in enumerate(plain)]
     whole = all(isinstance(value, int) for value in values)
-    return pd.Series(values, index=ids.index, dtype="int64" if whole and values else object, name=ids.name)
+    return pd.Series(
+        values, index=ids.index, dtype="int64" if whole and values else object, name=ids.name
+    )
 
 
 def _clean_id(table: str, key: str, row: int, value: object) -> int | str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise DataError(f"an id is a whole number or text; is {value!r}", table=table, row=row, column=key)
+        raise DataError(
+            f"an id is a whole number or text; is {value!r}", table=table, row=row, column=key
+        )
     if isinstance(value, str) and not value.strip():
         raise DataError("an id is empty", table=table, row=row, column=key)
     if isinstance(value, str) and value.encode(errors="ignore").decode() != value:
-        raise DataError(f"an id is text that UTF-8 can hold; is {value!r}", table=table, row=row, column=key)
+        raise DataError(
+            f"an id is text that UTF-8 can hold; is {value!r}", table=table, row=row, column=key
+        )
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise DataError(f"an id does not fit into 64 bits: {value}", table=table, row=row, column=key)
+        raise DataError(
+            f"an id does not fit into 64 bits: {value}", table=table, row=row, column=key
+        )
     return value
 
 
@@ -287,7 +311,12 @@ def _clean_ratings(ratings: pd.Series[Any], scale: Scale | None) -> pd.Series[An
     bad = ~np.isfinite(numbers)
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(f"a rating is a number; is {_shown(ratings, row)}", table="ratings", row=row, column="rating")
+        raise DataError(
+            f"a rating is a number; is {_shown(ratings, row)}",
+            table="ratings",
+            row=row,
+            column="rating",
+        )
     if scale is not None:
         off = (numbers < scale.low) | (numbers > scale.high)
         if off.any():
@@ -321,7 +350,9 @@ def _scale_of(ratings: pd.Series[Any], most_levels: int = 50) -> Scale:
     return Scale(values[0], values[-1], tuple(values) if len(values) <= most_levels else ())
 
 
-def _catalogue(table: str, key: str, given: pd.DataFrame | None, rated: pd.Series[Any]) -> tuple[pd.DataFrame, int]:
+def _catalogue(
+    table: str, key: str, given: pd.DataFrame | None, rated: pd.Series[Any]
+) -> tuple[pd.DataFrame, int]:
     """One row for every id: those of the table first, then those that only the ratings name, and how many these are."""
     import pandas as pd
 
@@ -334,7 +365,9 @@ def _catalogue(table: str, key: str, given: pd.DataFrame | None, rated: pd.Serie
     repeated = frame[key].duplicated().to_numpy()
     if repeated.any():
         row = int(repeated.argmax())
-        raise DataError(f"the id {_shown(frame[key], row)} has two rows", table=table, row=row, column=key)
+        raise DataError(
+            f"the id {_shown(frame[key], row)} has two rows", table=table, row=row, column=key
+        )
     extra = seen[~seen.isin(frame[key])]
     if len(extra) == 0:
         return frame, 0
@@ -353,10 +386,14 @@ def _catalogue(table: str, key: str, given: pd.DataFrame | None, rated: pd.Serie
     return merged, len(extra)
 
 
-def _all_roles(tables: Mapping[str, pd.DataFrame], given: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+def _all_roles(
+    tables: Mapping[str, pd.DataFrame], given: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
     for table in given:
         if table not in tables:
-            raise DataError(f"roles name a table {table!r} that is not there{did_you_mean(table, tables)}")
+            raise DataError(
+                f"roles name a table {table!r} that is not there{did_you_mean(table, tables)}"
+            )
     return {table: _roles(table, frame, given.get(table, {})) for table, frame in tables.items()}
 
 
@@ -364,12 +401,17 @@ def _roles(table: str, frame: pd.DataFrame, given: Mapping[str, str]) -> dict[st
     for name, role in given.items():
         if name not in frame.columns:
             raise DataError(
-                f"roles name a column {name!r} that is not there{did_you_mean(name, frame.columns)}", table=table
+                f"roles name a column {name!r} that is not there{did_you_mean(name, frame.columns)}",
+                table=table,
             )
         if role not in ROLES:
-            raise DataError(f"no role called {role!r}{did_you_mean(role, ROLES)}", table=table, column=name)
+            raise DataError(
+                f"no role called {role!r}{did_you_mean(role, ROLES)}", table=table, column=name
+            )
         if name in REQUIRED[table] and role != FIXED[name]:
-            raise DataError(f"the role of this column is {FIXED[name]}; is {role}", table=table, column=name)
+            raise DataError(
+                f"the role of this column is {FIXED[name]}; is {role}", table=table, column=name
+            )
     roles = {}
     for name in frame.columns:
         _check_cells(table, name, frame[name])
@@ -382,7 +424,10 @@ def _check_cells(table: str, name: str, column: pd.Series[Any]) -> None:
     for row, value in enumerate(column if column.dtype == object else ()):
         if not isinstance(value, Hashable):
             raise DataError(
-                f"a cell with several values is a tuple of texts; is {value!r}", table=table, row=row, column=name
+                f"a cell with several values is a tuple of texts; is {value!r}",
+                table=table,
+                row=row,
+                column=name,
             )
 
 
@@ -404,7 +449,9 @@ def infer_role(table: str, name: str, column: pd.Series[Any], most_categories: i
         return "set"
     if name.casefold() in ("title", "name", "label"):
         return "label"
-    return "category" if column.nunique() <= max(2, min(most_categories, len(column) // 2)) else "text"
+    return (
+        "category" if column.nunique() <= max(2, min(most_categories, len(column) // 2)) else "text"
+    )
 
 
 def _all_tuples(column: pd.Series[Any]) -> bool:
@@ -423,4 +470,6 @@ def _check_role(table: str, name: str, role: str, column: pd.Series[Any]) -> Non
         )
     for row, value in enumerate(column if role == "set" else ()):
         if not (isinstance(value, tuple) and all(isinstance(member, str) for member in value)):
-            raise DataError(f"a set is a tuple of texts; is {value!r}", table=table, row=row, column=name)
+            raise DataError(
+                f"a set is a tuple of texts; is {value!r}", table=table, row=row, column=name
+            )

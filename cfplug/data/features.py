@@ -1,8 +1,8 @@
 """Metadata and time as numbers that a module can gather, and what is needed to encode the pairs of a question.
 
-A feature of users or items is one array with a row for each code, from which a module gathers; one of the rating
-itself (its time, its context) travels in the batch. Metadata is never merged into the ratings.
-"""
+A feature of users or items is one array with a row for each code, from which a module gathers; one
+of the rating itself (its time, its context) travels in the batch. Metadata is never merged into the
+ratings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ import pandas as pd
 from attrs import frozen
 
 from cfplug.data.batch import Batch, Interactions
-from cfplug.data.columns import DAY, as_numbers, as_times, floats, is_time, members, padded, seconds, time_part, words
+from cfplug.data.columns import (
+    DAY,
+    as_numbers,
+    as_times,
+    floats,
+    is_time,
+    members,
+    padded,
+    seconds,
+    time_part,
+    words,
+)
 from cfplug.data.vocabulary import UNKNOWN
 from cfplug.errors import DataError, did_you_mean
 
@@ -33,9 +44,8 @@ class Feature:
     | number | float32 (n, width) | (x - mean) / deviation, 0 where missing; with `flagged` a second column, 1 there |
     | set | int64 (n, most) | the codes of the members, as for a category, filled up with 0 |
 
-    `table` is that array for every code of a user or item; None for a feature of the rating, whose array
-    is in `batch.context[name]`.
-    """
+    `table` is that array for every code of a user or item; None for a feature of the rating, whose
+    array is in `batch.context[name]`."""
 
     name: str
     side: str
@@ -60,10 +70,14 @@ class Feature:
         """The array of `column`, by value: a category or member that `values` lacks counts as missing."""
         if self.kind == "number":
             return self._number(seconds(column) / DAY if is_time(column) else floats(column))
-        codes: dict[str | None, int] = {value: code for code, value in enumerate(self.values, start=1)}
+        codes: dict[str | None, int] = {
+            value: code for code, value in enumerate(self.values, start=1)
+        }
         if self.kind == "category":
             return np.array([codes.get(word, 0) for word in words(column)], dtype=np.int64)
-        return padded([[codes[member] for member in each if member in codes] for each in members(column)])
+        return padded(
+            [[codes[member] for member in each if member in codes] for each in members(column)]
+        )
 
     def _number(self, numbers: np.ndarray) -> np.ndarray:
         missing = np.isnan(numbers)
@@ -80,9 +94,9 @@ class Feature:
 class Features:
     """Every feature that a model looks at, and what is needed to encode the pairs of a question.
 
-    `start` is the time from which `elapsed` counts and `now` the latest training time, in seconds since 1970;
-    `born`, shape (n_items,), is when each item came out, for `item-age`. Each is None where it is not needed.
-    """
+    `start` is the time from which `elapsed` counts and `now` the latest training time, in seconds
+    since 1970; `born`, shape (n_items,), is when each item came out, for `item-age`. Each is None
+    where it is not needed."""
 
     each: tuple[Feature, ...]
     start: float | None = None
@@ -95,18 +109,23 @@ class Features:
     def needs(self) -> tuple[str, ...]:
         """The columns that a table of pairs must have beside user and item."""
         of_time = any(_part(feature) for feature in self)
-        named = [feature.name.partition(".")[2] for feature in self if feature.side == CONTEXT and not _part(feature)]
+        named = [
+            feature.name.partition(".")[2]
+            for feature in self
+            if feature.side == CONTEXT and not _part(feature)
+        ]
         return (*(["time"] if of_time else []), *named)
 
     def context(self, pairs: pd.DataFrame, batch: Batch) -> dict[str, np.ndarray]:
         """The arrays of the features of the rating, by name.
 
-        Times and numbers may also be text, as in a file or on the command line. DataError for a column that `pairs`
-        lacks, or for text that is no time or number.
-        """
+        Times and numbers may also be text, as in a file or on the command line. DataError for a
+        column that `pairs` lacks, or for text that is no time or number."""
         for name in self.needs():
             if name not in pairs.columns:
-                raise DataError(f"pairs need a column called {name}, which the model looks at{_near(name, pairs)}")
+                raise DataError(
+                    f"pairs need a column called {name}, which the model looks at{_near(name, pairs)}"
+                )
         if "time" in self.needs():
             pairs = pairs.assign(time=as_times(pairs["time"]))
         return {
@@ -120,7 +139,11 @@ class Features:
         if not part:
             name = feature.name.partition(".")[2]
             return as_numbers(pairs[name]) if feature.kind == "number" else pairs[name]
-        born = None if self.born is None else np.where(batch.item == UNKNOWN, np.nan, self.born[batch.item])
+        born = (
+            None
+            if self.born is None
+            else np.where(batch.item == UNKNOWN, np.nan, self.born[batch.item])
+        )
         return time_part(part, pairs["time"], self.start or 0.0, born)
 
     def attached(self, data: Interactions, ratings: pd.DataFrame, rows: np.ndarray) -> Interactions:
@@ -156,7 +179,9 @@ def read(words: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Features
         table = None if one["side"] == CONTEXT else arrays[one["name"]]
         return Feature(**{**one, "values": tuple(one["values"])}, table=table)
 
-    return Features(tuple(map(feature, words["each"])), words["start"], words["now"], arrays.get("born"))
+    return Features(
+        tuple(map(feature, words["each"])), words["start"], words["now"], arrays.get("born")
+    )
 
 
 def _part(feature: Feature) -> str:

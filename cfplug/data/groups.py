@@ -29,8 +29,8 @@ PERIODS: Sequence[tuple[str, Callable[[Any], str]]] = (
 class Groups:
     """Row `row[j]` of `n` belongs to the group `names[group[j]]`; both of shape (n_memberships,).
 
-    `ordered` says that the groups follow one another, as years do; `overlap` that a row may belong to several.
-    """
+    `ordered` says that the groups follow one another, as years do; `overlap` that a row may belong
+    to several."""
 
     names: tuple[str, ...]
     row: np.ndarray
@@ -68,18 +68,23 @@ class Groups:
         left = np.bincount(group[places], minlength=len(self.names)) > 0
         names = tuple(name for name, there in zip(self.names, left, strict=True) if there)
         found = (np.cumsum(left) - 1)[group[places]]
-        return Groups(names, np.arange(len(take)).repeat(many), found, len(take), self.ordered, self.overlap)
+        return Groups(
+            names, np.arange(len(take)).repeat(many), found, len(take), self.ordered, self.overlap
+        )
 
 
 def groups_of(
-    column: pd.Series[Any], role: str, bands: int = 10, most: int = 20, weights: np.ndarray | None = None
+    column: pd.Series[Any],
+    role: str,
+    bands: int = 10,
+    most: int = 20,
+    weights: np.ndarray | None = None,
 ) -> Groups:
     """The groups of the n rows of `column`; `weights`, shape (n,), tells how much each row counts, else all alike.
 
-    Numbers are cut into `bands` of about equal weight, and stay as they are where they have no more values than
-    that. Periods of time are as short as they can be without being more than `most`; so many of the heaviest
-    categories or members stand for themselves, the rest of them together.
-    """
+    Numbers are cut into `bands` of about equal weight, and stay as they are where they have no more
+    values than that. Periods of time are as short as they can be without being more than `most`; so
+    many of the heaviest categories or members stand for themselves, the rest of them together."""
     weights = np.ones(len(column)) if weights is None else weights
     if role == "number":
         return _numbers(column, weights, bands)
@@ -88,7 +93,9 @@ def groups_of(
     if role == "set":
         sets = [each or (EMPTY,) for each in members(column)]
         row = np.arange(len(sets)).repeat([len(each) for each in sets])
-        return _named([member for each in sets for member in each], row, weights, most, overlap=True)
+        return _named(
+            [member for each in sets for member in each], row, weights, most, overlap=True
+        )
     named = [(word or "").strip() or MISSING for word in words(column)]
     return _named(named, np.arange(len(column)), weights, most)
 
@@ -96,9 +103,9 @@ def groups_of(
 def groups_by_count(count: np.ndarray, bands: int = 10) -> Groups:
     """Users or items by their training ratings, `count` of shape (n_ids,): bands with about as many ratings each.
 
-    Those without any are a group of their own, the first. The cut goes by training alone, so that it is the same
-    wherever groups of one model are looked at; and fifths are tenths taken together two by two.
-    """
+    Those without any are a group of their own, the first. The cut goes by training alone, so that
+    it is the same wherever groups of one model are looked at; and fifths are tenths taken together
+    two by two."""
     rated = count > 0
     names, band = _cut(count[rated], count[rated], bands, lambda number: f"{number:,.0f}")
     group = np.zeros(len(count), dtype=np.int64)
@@ -107,7 +114,9 @@ def groups_by_count(count: np.ndarray, bands: int = 10) -> Groups:
     return Groups((*zero, *names), np.arange(len(count)), group, len(count), ordered=True)
 
 
-def _named(named: Iterable[str], row: np.ndarray, weights: np.ndarray, most: int, overlap: bool = False) -> Groups:
+def _named(
+    named: Iterable[str], row: np.ndarray, weights: np.ndarray, most: int, overlap: bool = False
+) -> Groups:
     """Groups by name, the heaviest first; those after the first `most` become one, the last."""
     found, names = pd.factorize(np.asarray(list(named), dtype=object))
     weight = np.bincount(found, weights[row], minlength=len(names))
@@ -117,7 +126,11 @@ def _named(named: Iterable[str], row: np.ndarray, weights: np.ndarray, most: int
     if len(shown) > most + 1:  # one value alone needs no other name
         shown[most:] = [f"the other {len(shown) - most:,} values"]
         place = place.clip(max=most)
-    pairs = np.unique(np.column_stack([row, place]), axis=0) if overlap else np.column_stack([row, place])
+    pairs = (
+        np.unique(np.column_stack([row, place]), axis=0)
+        if overlap
+        else np.column_stack([row, place])
+    )
     return Groups(tuple(shown), pairs[:, 0], pairs[:, 1], len(weights), overlap=overlap)
 
 
@@ -141,7 +154,9 @@ def _cut(
     values, value = np.unique(numbers, return_inverse=True)
     weight = np.bincount(value, weights, minlength=len(values))
     middle = (np.cumsum(weight) - weight / 2) / max(weight.sum(), 1)
-    band = np.arange(len(values)) if len(values) <= most else np.floor(middle * most).astype(np.int64)
+    band = (
+        np.arange(len(values)) if len(values) <= most else np.floor(middle * most).astype(np.int64)
+    )
     first = np.unique(band, return_index=True)[1]
     last = np.append(first, len(values))[1:] - 1
     ends = [(word(values[low]), word(values[high])) for low, high in zip(first, last, strict=True)]
@@ -150,7 +165,11 @@ def _cut(
 
 
 def _word(number: float, digits: int) -> str:
-    return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else f"{number:.{digits}g}"
+    return (
+        str(int(number))
+        if float(number).is_integer() and abs(number) < 1e15
+        else f"{number:.{digits}g}"
+    )
 
 
 def _periods(column: pd.Series[Any], weights: np.ndarray, most: int) -> Groups:
@@ -172,4 +191,6 @@ def _sorted(names: list[str], group: np.ndarray, there: np.ndarray, weights: np.
     every[there] = group
     row = np.flatnonzero(weights > 0)
     lacking = (every[row] == len(names)).any()
-    return Groups((*names, MISSING) if lacking else tuple(names), row, every[row], len(there), ordered=True)
+    return Groups(
+        (*names, MISSING) if lacking else tuple(names), row, every[row], len(there), ordered=True
+    )

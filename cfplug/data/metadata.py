@@ -21,8 +21,8 @@ USABLE = ("category", "number", "set", "time")
 class Metadata:
     """The usable columns of one side's table, a row for each id of the catalogue, and the role of each column.
 
-    A category is text, a number a float, a set a tuple of texts, a time one in UTC without a zone; each may be missing.
-    """
+    A category is text, a number a float, a set a tuple of texts, a time one in UTC without a zone;
+    each may be missing."""
 
     side: str
     table: pd.DataFrame = field(factory=pd.DataFrame)
@@ -43,15 +43,17 @@ class Metadata:
     def read(self, given: pd.DataFrame) -> pd.DataFrame:
         """The metadata of n newcomers as a table with the columns of this one; what is not given is missing.
 
-        Numbers, times and sets (members between `|`) may be text. DataError for a column that is not there, a category
-        or member that nobody has, a number that is none, or one below zero where nobody's is. One beyond all known
-        ones is taken as the nearest of them: nothing was learned of what lies there.
-        """
+        Numbers, times and sets (members between `|`) may be text. DataError for a column that is
+        not there, a category or member that nobody has, a number that is none, or one below zero
+        where nobody's is. One beyond all known ones is taken as the nearest of them: nothing was
+        learned of what lies there."""
         for name in given.columns:
             if name not in self.roles:
                 there = ", ".join(self.roles) or "none"
                 guess = did_you_mean(str(name), self.roles)
-                raise DataError(f"nothing called {name} is known of {self.side}s{guess} (known are: {there})")
+                raise DataError(
+                    f"nothing called {name} is known of {self.side}s{guess} (known are: {there})"
+                )
         columns = {name: self._read(name, role, given) for name, role in self.roles.items()}
         return pd.DataFrame(columns, index=range(len(given)))
 
@@ -63,7 +65,11 @@ class Metadata:
             return self._number(name, column)
         if role == "time":
             return in_utc(as_times(column))
-        column = column.map(_members) if role == "set" else pd.Series(words(column), dtype=object, name=name)
+        column = (
+            column.map(_members)
+            if role == "set"
+            else pd.Series(words(column), dtype=object, name=name)
+        )
         self._check_known(name, role, column)
         return column
 
@@ -99,12 +105,18 @@ class Metadata:
 
     def to_json(self) -> dict[str, Any]:
         """The table as JSON holds it."""
-        return {"roles": dict(self.roles), "columns": {name: _listed(self.table[name]) for name in self.roles}}
+        return {
+            "roles": dict(self.roles),
+            "columns": {name: _listed(self.table[name]) for name in self.roles},
+        }
 
     @classmethod
     def from_json(cls, side: str, data: Mapping[str, Any], size: int) -> Metadata:
         """What `to_json` gave for `size` ids; KeyError, TypeError or ValueError for anything else."""
-        columns = {name: _unlisted(data["columns"][name], role, size) for name, role in data["roles"].items()}
+        columns = {
+            name: _unlisted(data["columns"][name], role, size)
+            for name, role in data["roles"].items()
+        }
         return cls(side, pd.DataFrame(columns, index=range(size)), dict(data["roles"]))
 
 
@@ -127,13 +139,20 @@ def _members(cell: object) -> tuple[str, ...] | None:
 
 def _values(column: pd.Series[Any], role: str) -> list[tuple[str, ...]]:
     """The categories or members in each cell."""
-    return members(column) if role == "set" else [() if word is None else (word,) for word in words(column)]
+    return (
+        members(column)
+        if role == "set"
+        else [() if word is None else (word,) for word in words(column)]
+    )
 
 
 def _listed(column: pd.Series[Any]) -> list[Any]:
     if is_time(column):
         return [None if pd.isna(time) else time.isoformat() for time in column]
-    return [list(cell) if isinstance(cell, tuple) else None if pd.isna(cell) else cell for cell in column.tolist()]
+    return [
+        list(cell) if isinstance(cell, tuple) else None if pd.isna(cell) else cell
+        for cell in column.tolist()
+    ]
 
 
 def _unlisted(values: list[Any], role: str, size: int) -> pd.Series[Any]:
@@ -143,4 +162,6 @@ def _unlisted(values: list[Any], role: str, size: int) -> pd.Series[Any]:
         return pd.Series(values, dtype=float)
     if role == "time":
         return pd.to_datetime(pd.Series(values, dtype=object), format="ISO8601")
-    return pd.Series([tuple(value) if isinstance(value, list) else value for value in values], dtype=object)
+    return pd.Series(
+        [tuple(value) if isinstance(value, list) else value for value in values], dtype=object
+    )

@@ -61,14 +61,25 @@ class Vocabulary:
     def encode(self, values: Iterable[object]) -> np.ndarray:
         """Codes of `values`, int64 of shape (n,), with UNKNOWN for ids that the catalogue lacks.
 
-        DataError for what cannot be an id of this catalogue: a word where all ids are whole numbers, or
-        nothing but numbers where all ids are words. Those are mistakes, not newcomers.
+        DataError for what cannot be an id of this catalogue: a word where all ids are whole
+        numbers, or nothing but numbers where all ids are words. Those are mistakes, not newcomers.
         """
-        if isinstance(values, pd.Series | np.ndarray) and values.dtype == np.int64 and self._types == {int}:
+        if (
+            isinstance(values, pd.Series | np.ndarray)
+            and values.dtype == np.int64
+            and self._types == {int}
+        ):
             return self._index.get_indexer(pd.Index(values))
         asked = values.tolist() if isinstance(values, pd.Series | np.ndarray) else list(values)
-        codes = np.fromiter((self._code(row, value) for row, value in enumerate(asked)), np.int64, len(asked))
-        if asked and (codes == UNKNOWN).all() and self._only_words and not any(isinstance(each, str) for each in asked):
+        codes = np.fromiter(
+            (self._code(row, value) for row, value in enumerate(asked)), np.int64, len(asked)
+        )
+        if (
+            asked
+            and (codes == UNKNOWN).all()
+            and self._only_words
+            and not any(isinstance(each, str) for each in asked)
+        ):
             raise DataError(self._wrong_type(asked[0]), row=0, column=self.side)
         return codes
 
@@ -101,16 +112,17 @@ class Vocabulary:
         return UNKNOWN
 
     def _wrong_type(self, value: object) -> str:
-        kind = {frozenset([int]): "whole numbers", frozenset([str]): "text"}.get(self._types, "whole numbers and text")
+        kind = {frozenset([int]): "whole numbers", frozenset([str]): "text"}.get(
+            self._types, "whole numbers and text"
+        )
         example = f", such as {self.ids[0]!r}" if self.ids else ""
         return f"the {self.side} ids are {kind}{example}; asked for {value!r}"
 
     def find(self, name: object) -> int:
         """The code of what a person calls `name`: its id, its label, that in any case, or a part of one label alone.
 
-        The first of these that fits counts. DataError if several ids fit it, with their ids and labels, and if none
-        does, with the labels that are nearest.
-        """
+        The first of these that fits counts. DataError if several ids fit it, with their ids and
+        labels, and if none does, with the labels that are nearest."""
         code = self._by_id(name)
         if code != UNKNOWN:
             return code
@@ -151,7 +163,12 @@ class Vocabulary:
         labels = {self.label(code): self.label(code).casefold() for code in range(len(self))}
         heads = {part for label in labels.values() for part in (label, label[: len(folded)])}
         close = difflib.get_close_matches(folded, heads, n=NEAREST, cutoff=0.7)
-        found = [label for head in close for label, whole in labels.items() if head in (whole, whole[: len(folded)])]
+        found = [
+            label
+            for head in close
+            for label, whole in labels.items()
+            if head in (whole, whole[: len(folded)])
+        ]
         words = list(dict.fromkeys(found))[:NEAREST]
         return f"; did you mean {' or '.join(map(repr, words))}?" if words else ""
 

@@ -29,9 +29,9 @@ OUTCOMES = (
 )
 """The columns of outcomes: one row for each newcomer, strategy and number of revealed ratings.
 
-`ratings` is how many ratings of the newcomer were predicted, `squared_error` the sum of their squared errors, `floor`
-that of the mean of all training ratings, `covered` how many lay within their 90 % interval, NaN where none is given.
-"""
+`ratings` is how many ratings of the newcomer were predicted, `squared_error` the sum of their
+squared errors, `floor` that of the mean of all training ratings, `covered` how many lay within
+their 90 % interval, NaN where none is given. """
 
 
 class Interview(Protocol):
@@ -40,8 +40,8 @@ class Interview(Protocol):
     def next(self, answers: Mapping[Any, float | None]) -> Any:
         """The id of the item to ask about next; None if there is none left.
 
-        `answers` has the answer to each question so far: a rating, or None for an item that was not seen.
-        """
+        `answers` has the answer to each question so far: a rating, or None for an item that was not
+        seen."""
 
 
 @frozen(eq=False)
@@ -75,7 +75,9 @@ class Bench:
         )
 
     def _cold(self, side: Side, pairs: pd.DataFrame) -> np.ndarray:
-        return ~self.model.support.trained(side, self.model.catalogue.side(side).encode(pairs[side]))
+        return ~self.model.support.trained(
+            side, self.model.catalogue.side(side).encode(pairs[side])
+        )
 
     def revealed(self, n: int) -> pd.DataFrame:
         """The first `n` ratings that each newcomer reveals, but for those of which training knows neither side."""
@@ -97,8 +99,12 @@ class Bench:
 
     def _known_to_users(self) -> dict[Any, dict[Any, float]]:
         """What each new user would answer, by item."""
-        known: dict[Any, dict[Any, float]] = {user: {} for user in self.query["user"].drop_duplicates()}
-        for user, item, rating in self.pool[["user", "item", "rating"]].itertuples(index=False, name=None):
+        known: dict[Any, dict[Any, float]] = {
+            user: {} for user in self.query["user"].drop_duplicates()
+        }
+        for user, item, rating in self.pool[["user", "item", "rating"]].itertuples(
+            index=False, name=None
+        ):
             known.setdefault(user, {})[item] = rating
         return known
 
@@ -127,8 +133,8 @@ class Bench:
 def question(model: FittedModel, interview: Interview, answers: Mapping[Any, float | None]) -> Any:
     """The item to ask about next, None if there is none left.
 
-    PluginError for one that was asked about before, or that training never saw: its rating would say nothing.
-    """
+    PluginError for one that was asked about before, or that training never saw: its rating would
+    say nothing."""
     item = interview.next(dict(answers))
     if item is None:
         return None
@@ -149,7 +155,9 @@ def conversation(
         yield item, answers[item]
 
 
-def tried(bench: Bench, use: Use, policy: Policy, reveal: Sequence[int], context: Context) -> pd.DataFrame:
+def tried(
+    bench: Bench, use: Use, policy: Policy, reveal: Sequence[int], context: Context
+) -> pd.DataFrame:
     """The outcomes of one strategy, for every number of revealed ratings or, if it asks, of questions."""
     component = cast(ColdStart, use.component)
     model = attrs.evolve(bench.model, policy=policy)
@@ -161,7 +169,9 @@ def tried(bench: Bench, use: Use, policy: Policy, reveal: Sequence[int], context
         asked = bench.interviewed(interview, max(reveal))
     outcomes = []
     for n in reveal:
-        ratings = bench.revealed(n) if asked is None else asked[asked.groupby("user").cumcount() < n]
+        ratings = (
+            bench.revealed(n) if asked is None else asked[asked.groupby("user").cumcount() < n]
+        )
         outcome = bench.outcome(model.answer(bench.query, newcomers=bench.newcomers(ratings)))
         outcomes.append(outcome.assign(revealed=n))
     rows = pd.concat(outcomes, ignore_index=True)

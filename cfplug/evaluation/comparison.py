@@ -1,8 +1,7 @@
 """Paired comparisons: by how much one model is better than another on the same ratings, and how sure that is.
 
-Everything rests on the errors of single ratings, added up by user and seed: a user's ratings hang together, so users,
-not ratings, are what is drawn anew and what is ranked.
-"""
+Everything rests on the errors of single ratings, added up by user and seed: a user's ratings hang
+together, so users, not ratings, are what is drawn anew and what is ranked."""
 
 from __future__ import annotations
 
@@ -46,9 +45,9 @@ class Cost:
 class Compared:
     """One model on one part of one fold, beside the reference; differences are None for the reference itself.
 
-    `mean` and `deviation` (ddof 1, None where there is one seed) are over seeds. `low` and `high` bound the bootstrap
-    interval of `difference`; `p` is Wilcoxon's own, `p_holm` the one corrected for all comparisons.
-    """
+    `mean` and `deviation` (ddof 1, None where there is one seed) are over seeds. `low` and `high`
+    bound the bootstrap interval of `difference`; `p` is Wilcoxon's own, `p_holm` the one corrected
+    for all comparisons."""
 
     model: str
     fold: str
@@ -81,7 +80,13 @@ class Comparison:
         rows = [(*(getattr(row, name) for name in names), *_cells(row)) for row in self.rows]
         on = " and ".join(sorted(parts, key=[row.part for row in self.rows].index))
         columns = (
-            *(*names, self.metric, "difference", f"{LEVEL * 100:g} % interval", "p (Wilcoxon, Holm)"),
+            *(
+                *names,
+                self.metric,
+                "difference",
+                f"{LEVEL * 100:g} % interval",
+                "p (Wilcoxon, Holm)",
+            ),
             *("training seconds", "parameters"),
         )
         return Table(f"{self.metric} on {on}, beside {self.reference}", columns, rows, self._note())
@@ -98,7 +103,10 @@ class Comparison:
 
     def records(self) -> list[dict[str, Any]]:
         """The rows as numbers for a program, each with the metric and the reference."""
-        return [{"metric": self.metric, "reference": self.reference, **attrs.asdict(row)} for row in self.rows]
+        return [
+            {"metric": self.metric, "reference": self.reference, **attrs.asdict(row)}
+            for row in self.rows
+        ]
 
     def frame(self) -> pd.DataFrame:
         """The same as a table; NaN stands where there is no number."""
@@ -114,32 +122,44 @@ def compare(
 ) -> Comparison:
     """Every model of `predictions` beside `reference` (by default the first).
 
-    `predictions` has a table for each model, with the columns seed, fold, part, user, item, rating and prediction;
-    `costs` has what each model cost on each fold. CapabilityError for a metric, a reference or a second model that
-    there is not; DataError if the models were not measured on the same ratings.
-    """
+    `predictions` has a table for each model, with the columns seed, fold, part, user, item, rating
+    and prediction; `costs` has what each model cost on each fold. CapabilityError for a metric, a
+    reference or a second model that there is not; DataError if the models were not measured on the
+    same ratings."""
     _check_metric(metric)
     reference = _reference(reference, list(predictions))
     rows, answers = _paired(predictions, reference)
-    errors = {name: _ERRORS[metric](answer - rows["rating"].to_numpy(float)) for name, answer in answers.items()}
+    errors = {
+        name: _ERRORS[metric](answer - rows["rating"].to_numpy(float))
+        for name, answer in answers.items()
+    }
     compared: list[Compared] = []
     for key, where in rows.groupby(["fold", "part"], sort=False).indices.items():
         fold, part = cast(tuple[str, str], key)
-        block = _Block.of(rows.iloc[where], {name: error[where] for name, error in errors.items()}, metric)
+        block = _Block.of(
+            rows.iloc[where], {name: error[where] for name, error in errors.items()}, metric
+        )
         intervals = block.intervals(reference)
         compared += [
-            _compared(block, name, reference, (fold, part), intervals[name], costs[name, fold]) for name in predictions
+            _compared(block, name, reference, (fold, part), intervals[name], costs[name, fold])
+            for name in predictions
         ]
     return Comparison(metric, reference, rows["seed"].nunique(), tuple(_corrected(compared)))
 
 
-_ERRORS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {"mse": np.square, "rmse": np.square, "mae": np.abs}
+_ERRORS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mse": np.square,
+    "rmse": np.square,
+    "mae": np.abs,
+}
 
 
 def _check_metric(metric: str) -> None:
     if metric not in METRICS:
         guess = did_you_mean(metric, METRICS)
-        raise CapabilityError(f"models are compared by {', '.join(METRICS)}; asked for {metric!r}{guess}")
+        raise CapabilityError(
+            f"models are compared by {', '.join(METRICS)}; asked for {metric!r}{guess}"
+        )
 
 
 def _reference(name: str, names: Sequence[str]) -> str:
@@ -156,14 +176,18 @@ def _reference(name: str, names: Sequence[str]) -> str:
 # Pairs
 
 
-def _paired(predictions: Mapping[str, pd.DataFrame], reference: str) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+def _paired(
+    predictions: Mapping[str, pd.DataFrame], reference: str
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """The reference's rows, and for each model its predictions in the order of these rows, each of shape (n,)."""
     codes = dict(zip(predictions, _row_codes(list(predictions.values())), strict=True))
     n_codes = 1 + max((int(each.max(initial=-1)) for each in codes.values()), default=-1)
     expected = np.bincount(codes[reference], minlength=n_codes)
     answers = {}
     for name, frame in predictions.items():
-        _check_same(reference, name, expected, np.bincount(codes[name], minlength=n_codes), predictions)
+        _check_same(
+            reference, name, expected, np.bincount(codes[name], minlength=n_codes), predictions
+        )
         by_code = np.empty(n_codes)
         by_code[codes[name]] = frame["prediction"].to_numpy(float)
         answers[name] = by_code[codes[reference]]
@@ -176,14 +200,22 @@ def _row_codes(frames: Sequence[pd.DataFrame]) -> list[np.ndarray]:
     codes = np.zeros(len(rows), dtype=np.int64)
     for name in PAIR:
         values, distinct = pd.factorize(rows[name])
-        codes, _ = pd.factorize(codes * max(len(distinct), 1) + values)  # dense again, so that no product overflows
+        codes, _ = pd.factorize(
+            codes * max(len(distinct), 1) + values
+        )  # dense again, so that no product overflows
     return np.split(codes, np.cumsum([len(frame) for frame in frames])[:-1])
 
 
 def _check_same(
-    reference: str, name: str, expected: np.ndarray, found: np.ndarray, frames: Mapping[str, pd.DataFrame]
+    reference: str,
+    name: str,
+    expected: np.ndarray,
+    found: np.ndarray,
+    frames: Mapping[str, pd.DataFrame],
 ) -> None:
-    missing, extra = (int(np.clip(more, 0, None).sum()) for more in (expected - found, found - expected))
+    missing, extra = (
+        int(np.clip(more, 0, None).sum()) for more in (expected - found, found - expected)
+    )
     if missing or extra:
         where = _differing(frames[reference], frames[name])
         raise DataError(
@@ -196,7 +228,10 @@ def _check_same(
 def _differing(one: pd.DataFrame, other: pd.DataFrame) -> str:
     """In which of seed, fold and part two tables differ as a whole, in words."""
     for column in PAIR[:3]:
-        here, there = ([str(each) or "none" for each in frame[column].drop_duplicates()] for frame in (one, other))
+        here, there = (
+            [str(each) or "none" for each in frame[column].drop_duplicates()]
+            for frame in (one, other)
+        )
         if set(here) != set(there):
             return f"; the {column}s are {', '.join(here)} here and {', '.join(there)} there"
     return ""
@@ -209,8 +244,8 @@ def _differing(one: pd.DataFrame, other: pd.DataFrame) -> str:
 class _Block:
     """Errors of single ratings added up by user and seed.
 
-    `total` has for each model the sums, shape (n_users, n_seeds); `count` is how many ratings they are sums of.
-    """
+    `total` has for each model the sums, shape (n_users, n_seeds); `count` is how many ratings they
+    are sums of."""
 
     metric: str
     total: Mapping[str, np.ndarray]
@@ -240,21 +275,25 @@ class _Block:
     def intervals(self, reference: str) -> dict[str, tuple[float, float]]:
         """For each model the percentile interval of its difference from `reference`, with users as clusters.
 
-        Users are drawn with replacement, as many as there are; a drawn user brings all ratings of every seed, so
-        sum_u w_u total_u / sum_u w_u count_u is the metric of one draw with the weights w. Efron and Tibshirani, An
-        Introduction to the Bootstrap (1993), chapter 13; Field and Welsh, Bootstrapping clustered data (2007), JRSS B.
-        """
+        Users are drawn with replacement, as many as there are; a drawn user brings all ratings of
+        every seed, so sum_u w_u total_u / sum_u w_u count_u is the metric of one draw with the
+        weights w. Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; Field
+        and Welsh, Bootstrapping clustered data (2007), JRSS B."""
         drawn = [self._drawn(weights, reference) for weights in _weights(len(self.count))]
-        differences = {name: np.concatenate([portion[name] for portion in drawn]) for name in self.total}
+        differences = {
+            name: np.concatenate([portion[name] for portion in drawn]) for name in self.total
+        }
         tail = (1 - LEVEL) / 2
-        ends = {name: np.quantile(each, [tail, 1 - tail]).tolist() for name, each in differences.items()}
+        ends = {
+            name: np.quantile(each, [tail, 1 - tail]).tolist() for name, each in differences.items()
+        }
         return {name: (low, high) for name, (low, high) in ends.items()}
 
     def _drawn(self, weights: np.ndarray, reference: str) -> dict[str, np.ndarray]:
         """The differences in draws with `weights`, shape (draws, n_users): for each model the shape (draws,).
 
-        There is a product of its own for each model: equal sums then give equal bits, and swapped models opposite ones.
-        """
+        There is a product of its own for each model: equal sums then give equal bits, and swapped
+        models opposite ones."""
         count = weights @ self.count
         values = {name: self._metric(weights @ total, count) for name, total in self.total.items()}
         return {name: np.nanmean(each - values[reference], axis=1) for name, each in values.items()}
@@ -262,10 +301,12 @@ class _Block:
     def by_user(self, name: str, reference: str) -> np.ndarray:
         """For each user the difference of mean errors, averaged over the seeds that have the user, shape (n_users,).
 
-        For rmse these are mean squared errors: a user with a single rating has no root of a mean to speak of.
-        """
+        For rmse these are mean squared errors: a user with a single rating has no root of a mean to
+        speak of."""
         count = np.where(self.count > 0, self.count, np.nan)
-        differences: np.ndarray = np.nanmean((self.total[name] - self.total[reference]) / count, axis=1)
+        differences: np.ndarray = np.nanmean(
+            (self.total[name] - self.total[reference]) / count, axis=1
+        )
         return differences
 
 
@@ -276,11 +317,20 @@ def _weights(n_users: int) -> Iterator[np.ndarray]:
     for start in range(0, DRAWS, portion):
         draws = min(portion, DRAWS - start)
         drawn = rng.integers(n_users, size=(draws, n_users)) + n_users * np.arange(draws)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=draws * n_users).reshape(draws, n_users).astype(float)
+        yield (
+            np.bincount(drawn.ravel(), minlength=draws * n_users)
+            .reshape(draws, n_users)
+            .astype(float)
+        )
 
 
 def _compared(
-    block: _Block, name: str, reference: str, where: tuple[str, str], interval: tuple[float, float], cost: Cost
+    block: _Block,
+    name: str,
+    reference: str,
+    where: tuple[str, str],
+    interval: tuple[float, float],
+    cost: Cost,
 ) -> Compared:
     values = block.values(name)
     deviation = float(values.std(ddof=1)) if len(values) > 1 else None
@@ -298,9 +348,8 @@ def _compared(
 def signed_rank(differences: np.ndarray) -> float:
     """The two-sided p of Wilcoxon's signed-rank test for `differences`, shape (n,); 1 where all of them are zero.
 
-    Zeros are left out; exact for few differences without ties, else by the normal approximation. Wilcoxon, Individual
-    Comparisons by Ranking Methods (1945), Biometrics Bulletin 1.
-    """
+    Zeros are left out; exact for few differences without ties, else by the normal approximation.
+    Wilcoxon, Individual Comparisons by Ranking Methods (1945), Biometrics Bulletin 1."""
     from scipy.stats import wilcoxon
 
     apart = differences[differences != 0]
@@ -310,9 +359,8 @@ def signed_rank(differences: np.ndarray) -> float:
 def holm(p: Sequence[float]) -> np.ndarray:
     """The values of `p`, shape (m,), corrected for m tests, in their order.
 
-    The i-th smallest becomes the largest of min(1, (m - j + 1) p_(j)) over j <= i. Holm, A Simple Sequentially
-    Rejective Multiple Test Procedure (1979), Scandinavian Journal of Statistics 6.
-    """
+    The i-th smallest becomes the largest of min(1, (m - j + 1) p_(j)) over j <= i. Holm, A Simple
+    Sequentially Rejective Multiple Test Procedure (1979), Scandinavian Journal of Statistics 6."""
     raw = np.asarray(p, dtype=float)
     order = np.argsort(raw, kind="stable")
     corrected = np.empty_like(raw)

@@ -16,8 +16,8 @@ from cfplug.recipe.recipe import Claim
 def named(given: object) -> dict[str, Split]:
     """The splits by the name of the fold; one that is alone has the empty name.
 
-    PluginError if `given` is neither a Split nor a mapping of at least one name to a Split. The rows are not looked at.
-    """
+    PluginError if `given` is neither a Split nor a mapping of at least one name to a Split. The
+    rows are not looked at."""
     if isinstance(given, Split):
         return {"": given}
     if not isinstance(given, Mapping):
@@ -26,7 +26,9 @@ def named(given: object) -> dict[str, Split]:
         raise PluginError("split gave a mapping without folds; it needs at least one")
     for fold, split in given.items():
         if not can_name_a_folder(fold):
-            raise PluginError(f"split gave a fold called {shown(fold)}; a fold's name is text that can name a folder")
+            raise PluginError(
+                f"split gave a fold called {shown(fold)}; a fold's name is text that can name a folder"
+            )
         if not isinstance(split, Split):
             raise PluginError(f"split gave {type(split).__name__} as fold {fold}, not a Split")
     return dict(given)
@@ -54,7 +56,10 @@ def unmeasured(claim: Claim, folds: Mapping[str, Split]) -> Iterator[tuple[str, 
         return
     if claim.fold and claim.fold not in folds:
         there = f"it has {', '.join(folds)}" if any(folds) else "it gives one split, without a name"
-        yield "fold", f"the split has no fold called {shown(claim.fold)}{did_you_mean(claim.fold, folds)} ({there})"
+        yield (
+            "fold",
+            f"the split has no fold called {shown(claim.fold)}{did_you_mean(claim.fold, folds)} ({there})",
+        )
         return
     of_claim = [measured(split) for fold, split in folds.items() if claim.fold in ("", fold)]
     parts = [part for part in of_claim[0] if all(part in each for each in of_claim)]

@@ -34,22 +34,30 @@ def _finite(value: Any) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise PluginError(f"score gave a {type(value).__name__}; a metric is a finite number") from None
+        raise PluginError(
+            f"score gave a {type(value).__name__}; a metric is a finite number"
+        ) from None
     if not math.isfinite(number):
         raise PluginError(f"score gave {number}; a metric is a finite number")
     return number
 
 
-def measure(use: Use, truth: np.ndarray, answers: Predictions) -> tuple[float, float | None, float | None]:
+def measure(
+    use: Use, truth: np.ndarray, answers: Predictions
+) -> tuple[float, float | None, float | None]:
     """A metric's value and the ends of its interval, None where that is not known; PluginError if it is no number."""
     score = use.component.function("score")
     value = _finite(score(use.params, truth, answers))
     users = cast(np.ndarray, answers.user)
-    ends = interval(lambda rows: _finite(score(use.params, truth[rows], answers.take(rows))), users, value)
+    ends = interval(
+        lambda rows: _finite(score(use.params, truth[rows], answers.take(rows))), users, value
+    )
     return value, *(ends or (None, None))
 
 
-def prediction_rows(model: FittedModel, part: str, pairs: pd.DataFrame, answers: Predictions) -> pd.DataFrame:
+def prediction_rows(
+    model: FittedModel, part: str, pairs: pd.DataFrame, answers: Predictions
+) -> pd.DataFrame:
     """What was predicted for each rating of a part, as a run keeps it."""
     return pd.DataFrame(
         {

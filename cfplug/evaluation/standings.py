@@ -1,8 +1,7 @@
 """Which cold-start strategy is better after how many revealed ratings, and how sure that is.
 
-Everything rests on sums of squared errors by newcomer: a newcomer's ratings hang together, so newcomers are drawn anew,
-the same ones for every strategy.
-"""
+Everything rests on sums of squared errors by newcomer: a newcomer's ratings hang together, so
+newcomers are drawn anew, the same ones for every strategy."""
 
 from __future__ import annotations
 
@@ -21,11 +20,19 @@ SEED = 0
 
 COLUMNS = (
     *("model", "cold_start", "revealed", "ratings", "rmse", "low", "high"),
-    *("gain", "gain_low", "gain_high", "floor_gain", "floor_gain_low", "floor_gain_high", "coverage"),
+    *(
+        "gain",
+        "gain_low",
+        "gain_high",
+        "floor_gain",
+        "floor_gain_low",
+        "floor_gain_high",
+        "coverage",
+    ),
 )
 """The columns of standings: RMSE pooled over folds and seeds, how much it is lower than that of the recipe's first
-strategy and of the mean of all training ratings, each with its 95 % interval; and the share of ratings within their
-90 % interval."""
+strategy and of the mean of all training ratings, each with its 95 % interval; and the share of
+ratings within their 90 % interval."""
 
 
 _CELLS = 2**22
@@ -41,14 +48,28 @@ def standings(outcomes: pd.DataFrame) -> pd.DataFrame:
 def _of_model(outcomes: pd.DataFrame) -> Iterator[tuple[object, ...]]:
     names, first = outcomes["newcomer"].unique(), outcomes["cold_start"].iloc[0]
     groups = dict(iter(outcomes.groupby(["cold_start", "revealed"], sort=False)))
-    sums = {key: rows.groupby("newcomer")[[*_SUMMED]].sum(min_count=1).loc[names] for key, rows in groups.items()}
-    drawn = np.split(_drawn(np.hstack([own[[*_SUMMED[:3]]].to_numpy() for own in sums.values()])), len(sums), axis=1)
+    sums = {
+        key: rows.groupby("newcomer")[[*_SUMMED]].sum(min_count=1).loc[names]
+        for key, rows in groups.items()
+    }
+    drawn = np.split(
+        _drawn(np.hstack([own[[*_SUMMED[:3]]].to_numpy() for own in sums.values()])),
+        len(sums),
+        axis=1,
+    )
     rmse = {key: np.sqrt(total[:, 1] / total[:, 0]) for key, total in zip(sums, drawn, strict=True)}
-    floor = {key: np.sqrt(total[:, 2] / total[:, 0]) for key, total in zip(sums, drawn, strict=True)}
+    floor = {
+        key: np.sqrt(total[:, 2] / total[:, 0]) for key, total in zip(sums, drawn, strict=True)
+    }
     for (name, n), own in sums.items():
         found = rmse[name, n]
         coverage = own["covered"].sum(min_count=1) / own["ratings"].sum()
-        cells = (*_ends(found), *_ends(rmse[first, n] - found), *_ends(floor[name, n] - found), float(coverage))
+        cells = (
+            *_ends(found),
+            *_ends(rmse[first, n] - found),
+            *_ends(floor[name, n] - found),
+            float(coverage),
+        )
         yield (outcomes["model"].iloc[0], name, n, int(own["ratings"].sum()), *cells)
 
 
@@ -72,12 +93,17 @@ def _ends(draws: np.ndarray) -> tuple[float, float, float]:
 def tables_of(table: pd.DataFrame) -> tuple[Table, ...]:
     """RMSE by strategy and number of revealed ratings, for each model."""
     by_model = table.groupby("model", sort=False)
-    return tuple(_table(f"RMSE on newcomers: {model}", rows, "rmse", "low", "high") for model, rows in by_model)
+    return tuple(
+        _table(f"RMSE on newcomers: {model}", rows, "rmse", "low", "high")
+        for model, rows in by_model
+    )
 
 
 def sections(table: pd.DataFrame, asking: frozenset[str]) -> tuple[Section, ...]:
     """What a reader sees of the standings, a section for each model; `asking` are the strategies that interview."""
-    return tuple(_section(str(model), rows, asking) for model, rows in table.groupby("model", sort=False))
+    return tuple(
+        _section(str(model), rows, asking) for model, rows in table.groupby("model", sort=False)
+    )
 
 
 def _section(model: str, rows: pd.DataFrame, asking: frozenset[str]) -> Section:
@@ -98,7 +124,11 @@ def _words(rows: pd.DataFrame, first: str, asking: frozenset[str]) -> Iterator[s
     last = rows["revealed"].max()
     at_end = rows[rows["revealed"] == last]
     best = at_end.loc[at_end["rmse"].idxmin()]
-    step = "of their others are revealed" if not asking else "of their others are revealed or questions are asked"
+    step = (
+        "of their others are revealed"
+        if not asking
+        else "of their others are revealed or questions are asked"
+    )
     yield (
         f"How far predictions for newcomers are from {int(rows['ratings'].iloc[0]):,} ratings that stay hidden, after "
         f"some {step}, each time for the same newcomers and ratings. All folds are pooled; intervals of 95 % come "
@@ -109,7 +139,8 @@ def _words(rows: pd.DataFrame, first: str, asking: frozenset[str]) -> Iterator[s
         yield f"These ask, and may hear that an item was not seen: {asks}. The others are told ratings of the newcomer."
     yield (
         f"{f'After {last}' if last else 'With nothing revealed'} the best is {best['cold_start']}, with an RMSE of "
-        f"{best['rmse']:.4f}" + (f", {best['gain']:.4f} below {first}." if best["cold_start"] != first else ".")
+        f"{best['rmse']:.4f}"
+        + (f", {best['gain']:.4f} below {first}." if best["cold_start"] != first else ".")
     )
     for name, losing in rows[rows["floor_gain_high"] < 0].groupby("cold_start", sort=False):
         after = ", ".join(map(str, losing["revealed"]))
@@ -125,7 +156,9 @@ def _table(title: str, rows: pd.DataFrame, column: str, low: str = "", high: str
 def _by_count(title: str, rows: pd.DataFrame, values: Sequence[object], note: str = "") -> Table:
     cells = dict(zip(zip(rows["cold_start"], rows["revealed"], strict=True), values, strict=True))
     counts = rows["revealed"].unique()
-    lines = [(name, *(cells.get((name, n)) for n in counts)) for name in rows["cold_start"].unique()]
+    lines = [
+        (name, *(cells.get((name, n)) for n in counts)) for name in rows["cold_start"].unique()
+    ]
     return Table(title, ("strategy", *(f"after {n}" for n in counts)), lines, note)
 
 
@@ -144,10 +177,15 @@ def _chart(rows: pd.DataFrame) -> Chart:
         return _beside(rows)
     rows, note = _near(rows)
     counts, errors, names = (rows[name].tolist() for name in ("revealed", "rmse", "cold_start"))
-    points = [(int(n), round(float(error), 4), name) for n, error, name in zip(counts, errors, names, strict=True)]
+    points = [
+        (int(n), round(float(error), 4), name)
+        for n, error, name in zip(counts, errors, names, strict=True)
+    ]
     columns = ("revealed", "RMSE", "strategy")
     title = "RMSE by revealed ratings"
-    return Chart(title, "line", columns, points, x="revealed", y="RMSE", color="strategy", note=note)
+    return Chart(
+        title, "line", columns, points, x="revealed", y="RMSE", color="strategy", note=note
+    )
 
 
 def _near(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -168,6 +206,17 @@ def _near(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 def _beside(rows: pd.DataFrame) -> Chart:
     """All strategies after the one number of revealed ratings that there is."""
     cells = rows[["rmse", "low", "high"]].to_numpy(dtype=float).round(4).tolist()
-    points = [(name, *map(float, each)) for name, each in zip(rows["cold_start"], cells, strict=True)]
+    points = [
+        (name, *map(float, each)) for name, each in zip(rows["cold_start"], cells, strict=True)
+    ]
     columns = ("strategy", "RMSE", "low", "high")
-    return Chart("RMSE by strategy", "interval", columns, points, x="RMSE", y="strategy", low="low", high="high")
+    return Chart(
+        "RMSE by strategy",
+        "interval",
+        columns,
+        points,
+        x="RMSE",
+        y="strategy",
+        low="low",
+        high="high",
+    )

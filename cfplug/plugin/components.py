@@ -44,11 +44,17 @@ def _texts(values: str | Iterable[str]) -> tuple[str, ...]:
 
 def _kebab(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ValueError(f"{attribute.name}: must be a kebab-case noun such as `item-mean`; is {value!r}")
+        raise ValueError(
+            f"{attribute.name}: must be a kebab-case noun such as `item-mean`; is {value!r}"
+        )
 
 
-def _of(*capabilities: str) -> Callable[[object, attrs.Attribute[tuple[str, ...]], tuple[str, ...]], None]:
-    def check(_instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+def _of(
+    *capabilities: str,
+) -> Callable[[object, attrs.Attribute[tuple[str, ...]], tuple[str, ...]], None]:
+    def check(
+        _instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]
+    ) -> None:
         for word in value:
             if word not in capabilities:
                 guess = did_you_mean(word, capabilities)
@@ -95,13 +101,17 @@ class Component:
             if callable(function):
                 _check_signature(function, verb, expected)
             elif function is not None and not _TARGET.fullmatch(str(function)):
-                raise ValueError(f"{verb}: must look like `package.module:function`; is {function!r}")
+                raise ValueError(
+                    f"{verb}: must look like `package.module:function`; is {function!r}"
+                )
 
     def _check_params(self) -> None:
         for each in attrs.fields(self.params):
             if each.name in self.reserved:
                 owner = self.params.__name__
-                raise ValueError(f"params: {each.name} is a key of recipes and cannot be a parameter of {owner}")
+                raise ValueError(
+                    f"params: {each.name} is a key of recipes and cannot be a parameter of {owner}"
+                )
         try:
             check_parameters(self.params)
         except ValueError as error:
@@ -134,10 +144,14 @@ def _import(module: str, name: str, owner: str) -> Callable[..., Any]:
         advice = "" if ours else f" (python -m pip install {missing})"
         raise PluginError(f"{owner}: no module called {missing}{advice}") from error
     except (Exception, SystemExit) as error:
-        raise PluginError(f"{owner}: importing {module} raised {type(error).__name__}: {error}") from error
+        raise PluginError(
+            f"{owner}: importing {module} raised {type(error).__name__}: {error}"
+        ) from error
     found = getattr(loaded, name, None)
     if found is None:
-        raise PluginError(f"{owner}: {module} has no function called {name}{did_you_mean(name, vars(loaded))}")
+        raise PluginError(
+            f"{owner}: {module} has no function called {name}{did_you_mean(name, vars(loaded))}"
+        )
     if not callable(found):
         raise PluginError(f"{owner}: {module}.{name} is no function; it is {found!r}")
     return found  # type: ignore[no-any-return]
@@ -150,7 +164,9 @@ def _check_signature(function: Callable[..., Any], verb: str, expected: tuple[st
         found = ("?",)
     if found != expected:
         name = getattr(function, "__qualname__", repr(function))
-        raise PluginError(f"{verb}: {name} takes ({', '.join(found)}); expected ({', '.join(expected)})")
+        raise PluginError(
+            f"{verb}: {name} takes ({', '.join(found)}); expected ({', '.join(expected)})"
+        )
 
 
 @frozen
@@ -165,12 +181,12 @@ class Source(Component):
 
 
 @frozen
-class Splitter(Component):
+class SplitMethod(Component):
     """Which rows train and which validate.
 
-    `split(dataset, params, context) -> Split`, or a mapping of at least one name to a Split: folds, such as u1 to u5,
-    on each of which every model is trained and measured anew. A fold's name is text that can name a folder.
-    """
+    `split(dataset, params, context) -> Split`, or a mapping of at least one name to a Split: folds,
+    such as u1 to u5, on each of which every model is trained and measured anew. A fold's name is
+    text that can name a folder."""
 
     signatures = {"split": ("dataset", "params", "context")}
     split: FunctionName = field(kw_only=True)
@@ -180,24 +196,25 @@ class Splitter(Component):
 class Model(Component):
     """Something that learns to predict ratings; either by gradient or by itself.
 
-    By gradient: `build(params, spec) -> torch.nn.Module`, whose `forward(batch)` gives raw outputs of
-    shape (n, spec.n_outputs) for `batch.user` and `batch.item`, codes of shape (n,). By itself:
+    By gradient: `build(params, spec) -> torch.nn.Module`, whose `forward(batch)` gives raw outputs
+    of shape (n, spec.n_outputs) for `batch.user` and `batch.item`, codes of shape (n,). By itself:
     `fit(params, train, context)` gives a predictor with `predict(batch) -> (n,) ratings` and
     `state() -> {name: array}`, and `restore(params, state)` gives that predictor again.
 
-    `gives` lists what else it has: `embeddings` (a method `embeddings(side) -> (n_ids, factors)`, with
-    side "user" or "item"), `biases` (`biases(side) -> (n_ids,)`), `terms` (`terms(batch) -> {name: (n,)}`, which sum to
-    the one raw output of each pair, or to its rating where the model fits itself; one called `mean` is where an
-    explanation starts), `vectors` (`vectors(side) -> (n_ids, width)`: all that was learned of each id alone, such as
-    factors and bias; and where `batch.vector(side)` is not None it stands in their place, shape (n, width), so that a
-    newcomer can have a vector too).
+    `provides` lists what else it has: `embeddings` (a method `embeddings(side) -> (n_ids,
+    factors)`, with side "user" or "item"), `biases` (`biases(side) -> (n_ids,)`), `terms`
+    (`terms(batch) -> {name: (n,)}`, which sum to the one raw output of each pair, or to its rating
+    where the model fits itself; one called `mean` is where an explanation starts), `vectors`
+    (`vectors(side) -> (n_ids, width)`: all that was learned of each id alone, such as factors and
+    bias; and where `batch.vector(side)` is not None it stands in their place, shape (n, width), so
+    that a newcomer can have a vector too).
 
-    With `uses_features` a model that learns by gradient finds the recipe's features in `spec.features` and, of each
-    rating, in `batch.context`. Where `batch.context` also holds the array of a user's or item's feature, by its name,
-    that takes the place of what `feature.table` says: so a model can be asked what it would say of somebody else.
-    One that fits itself finds those of users and items in `train.features`, each with its `table`, a row for each code;
-    what it needs of them later it keeps in its state.
-    """
+    With `uses_features` a model that learns by gradient finds the recipe's features in
+    `spec.features` and, of each rating, in `batch.context`. Where `batch.context` also holds the
+    array of a user's or item's feature, by its name, that takes the place of what `feature.table`
+    says: so a model can be asked what it would say of somebody else. One that fits itself finds
+    those of users and items in `train.features`, each with its `table`, a row for each code; what
+    it needs of them later it keeps in its state."""
 
     signatures = {
         "build": ("params", "spec"),
@@ -208,13 +225,17 @@ class Model(Component):
     build: FunctionName | None = field(default=None, kw_only=True)
     fit: FunctionName | None = field(default=None, kw_only=True)
     restore: FunctionName | None = field(default=None, kw_only=True)
-    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES))
+    provides: tuple[str, ...] = field(
+        default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES)
+    )
     uses_features: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         Component.__attrs_post_init__(self)
         if (self.build is None) == (self.fit is None):
-            raise ValueError("a model declares either build (it learns by gradient) or fit (it fits itself)")
+            raise ValueError(
+                "a model declares either build (it learns by gradient) or fit (it fits itself)"
+            )
         if (self.fit is None) != (self.restore is None):
             raise ValueError("a model that fits itself declares fit and restore, any other neither")
 
@@ -227,16 +248,18 @@ class Model(Component):
 class Loss(Component):
     """A head and an objective for models that learn by gradient.
 
-    `build(params, scale)` gives a `torch.nn.Module` with `n_outputs`, `loss(outputs, rating) -> scalar`
-    and `decode(outputs) -> (n,) ratings` for outputs of shape (n, n_outputs); with
-    `gives=("distribution",)` also `distribution(outputs) -> (n, n_levels)`. `needs_levels` says that
-    the data must have rating levels. A head with an int attribute `per_user` gets so many numbers of each user,
-    learned from zero, after the model's outputs, which then have the shape (n, n_outputs + per_user).
-    """
+    `build(params, scale)` gives a `torch.nn.Module` with `n_outputs`, `loss(outputs, rating) ->
+    scalar` and `decode(outputs) -> (n,) ratings` for outputs of shape (n, n_outputs); with
+    `provides=("distribution",)` also `distribution(outputs) -> (n, n_levels)`. `needs_levels` says
+    that the data must have rating levels. A head with an int attribute `per_user` gets so many
+    numbers of each user, learned from zero, after the model's outputs, which then have the shape
+    (n, n_outputs + per_user)."""
 
     signatures = {"build": ("params", "scale")}
     build: FunctionName = field(kw_only=True)
-    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts, validator=_of(DISTRIBUTION))
+    provides: tuple[str, ...] = field(
+        default=(), kw_only=True, converter=_texts, validator=_of(DISTRIBUTION)
+    )
     needs_levels: bool = field(default=False, kw_only=True)
 
 
@@ -245,9 +268,9 @@ class Metric(Component):
     """One number on how good predictions are.
 
     `score(params, truth, prediction) -> float`, where `truth` holds the ratings and
-    `prediction.rating` the predicted ones, both of shape (n,); a metric that `needs`
-    "distribution" finds it in `prediction.distribution`, shape (n, n_levels). `Predictions` says what else is there.
-    A report shows `formula` and `unit` to those who ask what the number means.
+    `prediction.rating` the predicted ones, both of shape (n,); a metric that `requires`
+    "distribution" finds it in `prediction.distribution`, shape (n, n_levels). `Predictions` says
+    what else is there. A report shows `formula` and `unit` to those who ask what the number means.
     """
 
     signatures = {"score": ("params", "truth", "prediction")}
@@ -255,7 +278,7 @@ class Metric(Component):
     lower_is_better: bool = field(default=True, kw_only=True)
     formula: str = field(default="", kw_only=True)
     unit: str = field(default="", kw_only=True)
-    needs: tuple[str, ...] = field(
+    requires: tuple[str, ...] = field(
         default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES, DISTRIBUTION)
     )
 
@@ -264,24 +287,29 @@ class Metric(Component):
 class ColdStart(Component):
     """Answers for users and items that training never saw.
 
-    `adapt(params, fitted, newcomers, context)` gives an object with `predict(pairs) -> (n,) ratings`,
-    where `pairs` is a table with the columns user and item, raw ids; with `gives=("distribution",)` also
-    `distribution(pairs) -> (n, n_levels)`. `origin` is the word that labels its predictions; `needs` lists
-    what a model must give for it to work.
+    `adapt(params, fitted, newcomers, context)` gives an object with `predict(pairs) -> (n,)
+    ratings`, where `pairs` is a table with the columns user and item, raw ids; with
+    `provides=("distribution",)` also `distribution(pairs) -> (n, n_levels)`. `origin` is the word
+    that labels its predictions; `requires` lists what a model must give for it to work.
 
-    What `adapt` gives may also have `origins(pairs) -> (n,)`, a word for each prediction in the place of `origin`. With
-    `gives=("deviation",)` it has `deviation(pairs) -> (n,)`: the standard deviation of each rating given what is known.
-    With `ask` the strategy also interviews new users: `ask(params, fitted, context)` gives an object with
-    `next(answers)`, the id of the item to ask about next, or None; `answers` maps the items asked about so far to a
-    rating, or to None for one that was not seen. `newcomers.ratings` has such an answer as a missing rating.
-    """
+    What `adapt` gives may also have `origins(pairs) -> (n,)`, a word for each prediction in the
+    place of `origin`. With `provides=("deviation",)` it has `deviation(pairs) -> (n,)`: the
+    standard deviation of each rating given what is known. With `ask` the strategy also interviews
+    new users: `ask(params, fitted, context)` gives an object with `next(answers)`, the id of the
+    item to ask about next, or None; `answers` maps the items asked about so far to a rating, or to
+    None for one that was not seen. `newcomers.ratings` has such an answer as a missing rating."""
 
-    signatures = {"adapt": ("params", "fitted", "newcomers", "context"), "ask": ("params", "fitted", "context")}
+    signatures = {
+        "adapt": ("params", "fitted", "newcomers", "context"),
+        "ask": ("params", "fitted", "context"),
+    }
     adapt: FunctionName = field(kw_only=True)
     ask: FunctionName | None = field(default=None, kw_only=True)
     origin: str = field(default="mean", kw_only=True)
-    gives: tuple[str, ...] = field(default=(), kw_only=True, converter=_texts, validator=_of(DISTRIBUTION, DEVIATION))
-    needs: tuple[str, ...] = field(
+    provides: tuple[str, ...] = field(
+        default=(), kw_only=True, converter=_texts, validator=_of(DISTRIBUTION, DEVIATION)
+    )
+    requires: tuple[str, ...] = field(
         default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES, DISTRIBUTION)
     )
 
@@ -290,23 +318,23 @@ class ColdStart(Component):
 class Analyzer(Component):
     """A section of the report.
 
-    `analyze(params, fitted, context) -> Section`; `needs` lists what a model must give for it. `fitted` is the
-    `FittedModel`, whose `evidence` holds the data, its split and the predictions for the ratings that were held out.
-    With `once` it tells more of the data than of a model and runs for the recipe's first model alone.
-    """
+    `analyze(params, fitted, context) -> Section`; `requires` lists what a model must give for it.
+    `fitted` is the `FittedModel`, whose `evidence` holds the data, its split and the predictions
+    for the ratings that were held out. With `once` it tells more of the data than of a model and
+    runs for the recipe's first model alone."""
 
     signatures = {"analyze": ("params", "fitted", "context")}
     reserved = (*Component.reserved, "models")
     analyze: FunctionName = field(kw_only=True)
     once: bool = field(default=False, kw_only=True)
-    needs: tuple[str, ...] = field(
+    requires: tuple[str, ...] = field(
         default=(), kw_only=True, converter=_texts, validator=_of(*CAPABILITIES, DISTRIBUTION)
     )
 
 
 KINDS: Mapping[str, type[Component]] = {
     "source": Source,
-    "split": Splitter,
+    "split": SplitMethod,
     "model": Model,
     "loss": Loss,
     "metric": Metric,
@@ -326,10 +354,9 @@ class Progress(Protocol):
 class Context:
     """What any step may need and nothing more.
 
-    `seed` is the recipe's own number, `rng` a generator spawned from it for this step alone, `device`
-    a torch device as text, `scratch` a folder that is removed after the run, `progress` and `say`
-    what a person is told while the step works.
-    """
+    `seed` is the recipe's own number, `rng` a generator spawned from it for this step alone,
+    `device` a torch device as text, `scratch` a folder that is removed after the run, `progress`
+    and `say` what a person is told while the step works."""
 
     seed: int
     rng: np.random.Generator

@@ -32,7 +32,9 @@ HOOK_OF = {
 """The hook of each kind."""
 
 
-def register(manager: pluggy.PluginManager, name: str, module: ModuleType) -> tuple[tuple[str, Component], ...]:
+def register(
+    manager: pluggy.PluginManager, name: str, module: ModuleType
+) -> tuple[tuple[str, Component], ...]:
     """Register `module` and collect its declarations; unregister it again if anything is wrong."""
     if other := manager.get_name(module):
         raise BrokenError(f"its module {module.__name__} is the plugin {other} already")
@@ -66,17 +68,23 @@ class Manager(pluggy.PluginManager):
 
 def _check_hooks(module: ModuleType) -> None:
     """What pluggy would also refuse or pass over, with the signature found, the one expected and the nearest hook."""
-    functions = [(name, value) for name, value in vars(module).items() if isinstance(value, _FUNCTIONS)]
+    functions = [
+        (name, value) for name, value in vars(module).items() if isinstance(value, _FUNCTIONS)
+    ]
     hooks = [(name, function) for name, function in functions if _is_hook(name, function)]
     for name, function in hooks:
         _check_hook(name, function)
     if not hooks:
-        raise BrokenError("it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl")
+        raise BrokenError(
+            "it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl"
+        )
 
 
 def _is_hook(name: str, function: Callable[..., Any]) -> bool:
     """Whether a function is a hook, or was meant to be one."""
-    return _mark(function) is not None or (name.startswith("cfplug_") and nearest(name, _SPECS) is not None)
+    return _mark(function) is not None or (
+        name.startswith("cfplug_") and nearest(name, _SPECS) is not None
+    )
 
 
 def _mark(function: Callable[..., Any]) -> dict[str, Any] | None:
@@ -90,12 +98,20 @@ def _check_hook(name: str, function: Callable[..., Any]) -> None:
     hook = (mark or {}).get("specname") or name
     if hook not in _SPECS:
         near = nearest(hook, _SPECS)
-        advice = f"did you mean {_signature(_SPECS[near])}?" if near else f"the hooks are {', '.join(_SPECS)}"
+        advice = (
+            f"did you mean {_signature(_SPECS[near])}?"
+            if near
+            else f"the hooks are {', '.join(_SPECS)}"
+        )
         raise BrokenError(f"{found}: no hook is called {hook}; {advice}")
     if mark is None:
         raise BrokenError(f"{found} is not marked with @cfplug.hookimpl")
-    if set(inspect.signature(function).parameters) - set(inspect.signature(_SPECS[hook]).parameters):
-        raise BrokenError(f"{found} has an argument that the hook has not; expected {_signature(_SPECS[hook])}")
+    if set(inspect.signature(function).parameters) - set(
+        inspect.signature(_SPECS[hook]).parameters
+    ):
+        raise BrokenError(
+            f"{found} has an argument that the hook has not; expected {_signature(_SPECS[hook])}"
+        )
 
 
 def _signature(function: Callable[..., Any], name: str = "") -> str:
@@ -107,7 +123,9 @@ def hooks_of(manager: pluggy.PluginManager, module: ModuleType) -> tuple[str, ..
     return tuple(sorted(caller.name for caller in manager.get_hookcallers(module) or ()))
 
 
-def _declarations(manager: pluggy.PluginManager, module: ModuleType) -> Iterator[tuple[str, Component]]:
+def _declarations(
+    manager: pluggy.PluginManager, module: ModuleType
+) -> Iterator[tuple[str, Component]]:
     others = [other for other in manager.get_plugins() if other is not module]
     hooks = hooks_of(manager, module)
     for kind, hook in HOOK_OF.items():
@@ -121,7 +139,9 @@ def _declarations(manager: pluggy.PluginManager, module: ModuleType) -> Iterator
 def _checked(kind: str, hook: str, answer: object) -> Iterator[tuple[str, Component]]:
     wanted = KINDS[kind]
     if not isinstance(answer, list | tuple):
-        raise BrokenError(f"{hook} must return a list of cfplug.{wanted.__name__}; returned {shown_value(answer)}")
+        raise BrokenError(
+            f"{hook} must return a list of cfplug.{wanted.__name__}; returned {shown_value(answer)}"
+        )
     names = set()
     for component in answer:
         if not isinstance(component, wanted):
@@ -159,7 +179,9 @@ def last_line(error: BaseException) -> str:
     """The last line of the traceback that lies in the plugin: what its author must look at."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"\n  at {error.filename}:{error.lineno}: {(error.text or '').strip()}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_foreign(frame.filename)]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if _is_foreign(frame.filename)
+    ]
     if not frames:
         return ""
     first = Path(frames[0].filename)
@@ -168,9 +190,14 @@ def last_line(error: BaseException) -> str:
     return f"\n  at {last.filename}:{last.lineno}: {last.line}"
 
 
-_MACHINERY = tuple(f"{Path(module.__file__ or '').parent}{os.sep}" for module in (importlib, pluggy, hookspecs))
+_MACHINERY = tuple(
+    f"{Path(module.__file__ or '').parent}{os.sep}" for module in (importlib, pluggy, hookspecs)
+)
 
 
 def _is_foreign(file: str) -> bool:
     """Whether a frame belongs to a plugin rather than to what loads it: to importlib's copy on the index, for one."""
-    return not file.startswith((*_MACHINERY, "<")) and f"{os.sep}importlib_metadata{os.sep}" not in file
+    return (
+        not file.startswith((*_MACHINERY, "<"))
+        and f"{os.sep}importlib_metadata{os.sep}" not in file
+    )

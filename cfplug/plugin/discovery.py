@@ -41,8 +41,8 @@ def words_of(error: BaseException) -> str:
 class Candidate:
     """A plugin that was found and not yet imported.
 
-    `module` is what will be imported; `requires` what its distribution, or the head of its file, says that it needs.
-    """
+    `module` is what will be imported; `requires` what its distribution, or the head of its file,
+    says that it needs."""
 
     name: str
     distribution: str
@@ -69,9 +69,8 @@ class Candidate:
 def installed() -> Iterator[Candidate]:
     """The plugins that installed distributions announce as entry points.
 
-    Of two distributions of one name it is the one that Python finds first. importlib's own list is not
-    used: one distribution with a damaged file would take all plugins away.
-    """
+    Of two distributions of one name it is the one that Python finds first. importlib's own list is
+    not used: one distribution with a damaged file would take all plugins away."""
     from importlib.metadata import distributions
 
     seen = set()
@@ -94,8 +93,8 @@ def _announces(distribution: Distribution) -> bool:
 def head(distribution: Distribution) -> Mapping[str, list[str]]:
     """The fields of its METADATA by lower-case name; none if it was removed by half.
 
-    importlib's parser reads the README below them too: of fifty plugins, that would take longer than to import them.
-    """
+    importlib's parser reads the README below them too: of fifty plugins, that would take longer
+    than to import them."""
     try:
         text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     except ValueError:
@@ -110,15 +109,21 @@ def head(distribution: Distribution) -> Mapping[str, list[str]]:
     return fields
 
 
-def _announced(distribution: Distribution, name: str, fields: Mapping[str, list[str]]) -> Iterator[Candidate]:
+def _announced(
+    distribution: Distribution, name: str, fields: Mapping[str, list[str]]
+) -> Iterator[Candidate]:
     version, requires = fields.get("version", [""])[0], tuple(fields.get("requires-dist", ()))
     try:
         points = {point for point in distribution.entry_points if point.group == GROUP}
     except Exception as error:
-        yield Candidate(name, name, version, _failing(f"its entry_points.txt cannot be read: {words_of(error)}"))
+        yield Candidate(
+            name, name, version, _failing(f"its entry_points.txt cannot be read: {words_of(error)}")
+        )
     else:
         for point in points:
-            yield Candidate(point.name, name, version, point.load, module=point.value, requires=requires)
+            yield Candidate(
+                point.name, name, version, point.load, module=point.value, requires=requires
+            )
 
 
 def _failing(why: str) -> Callable[[], ModuleType]:
@@ -148,7 +153,9 @@ def _of_file(file: Path) -> Candidate:
         requires = _script_needs(file)
     except BrokenError as error:
         load = _failing(error.why)
-    return Candidate(name, str(file), "", load, module=_module_name(file), requires=requires, is_file=True)
+    return Candidate(
+        name, str(file), "", load, module=_module_name(file), requires=requires, is_file=True
+    )
 
 
 _SCRIPT = re.compile(r"^# /// script\r?\n((?:#(?: .*)?\r?\n)*)# ///\s*$", re.MULTILINE)
@@ -172,7 +179,9 @@ def _script_needs(file: Path) -> tuple[str, ...]:
     except tomllib.TOMLDecodeError as error:
         raise BrokenError(f"its `# /// script` block is no TOML: {error}") from error
     if not isinstance(needs, list) or not all(isinstance(need, str) for need in needs):
-        raise BrokenError(f"its `# /// script` block must have a list of texts as dependencies; is {needs!r}")
+        raise BrokenError(
+            f"its `# /// script` block must have a list of texts as dependencies; is {needs!r}"
+        )
     return tuple(needs)
 
 
@@ -190,7 +199,9 @@ def _loader_of(file: Path) -> Callable[[], ModuleType]:
             return loaded
         found = importlib.util.find_spec(name) if loaded is None else loaded.__spec__
         if found is not None and found.origin != str(file):
-            raise BrokenError(f"{file.name} would hide the module {name}; give the file another name")
+            raise BrokenError(
+                f"{file.name} would hide the module {name}; give the file another name"
+            )
         spec = importlib.util.spec_from_file_location(name, file)
         assert spec is not None
         assert spec.loader is not None

@@ -40,7 +40,9 @@ def diagnose(registry: Registry, environment: Mapping[str, str] = os.environ) ->
 
 def variables(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str]]:
     """What the core reads, set or not, and every other variable of that look that is set."""
-    others = sorted(name for name in environment if name.startswith("CFPLUG_") and name not in VARIABLES)
+    others = sorted(
+        name for name in environment if name.startswith("CFPLUG_") and name not in VARIABLES
+    )
     return [(name, environment.get(name) or "not set") for name in (*VARIABLES, *others)]
 
 
@@ -49,11 +51,19 @@ def _missing(plugins: Sequence[Plugin]) -> Iterator[str]:
     version_of, told = versions(), "\n".join(plugin.why for plugin in plugins)
     owners = {plugin.distribution: plugin for plugin in plugins if plugin.state != "off"}
     for distribution, plugin in owners.items():
-        needs = [need for need in unmet(plugin.requires, version_of) if f"it needs {need}" not in told]
+        needs = [
+            need for need in unmet(plugin.requires, version_of) if f"it needs {need}" not in told
+        ]
         if needs:
             who = f"{distribution} {plugin.version}".rstrip()
             reasons = [f"  it needs {need}" for need in needs]
-            yield "\n".join([f"{who} has not all it needs", *reasons, f"  {install_line([n.text for n in needs])}"])
+            yield "\n".join(
+                [
+                    f"{who} has not all it needs",
+                    *reasons,
+                    f"  {install_line([n.text for n in needs])}",
+                ]
+            )
 
 
 def _clashes(registry: Registry) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any
 import pluggy
 from attrs import field, frozen
 
-from cfplug.plugin.components import Analyzer, ColdStart, Loss, Metric, Model, Source, Splitter
+from cfplug.plugin.components import Analyzer, ColdStart, Loss, Metric, Model, Source, SplitMethod
 
 hookspec = pluggy.HookspecMarker("cfplug")
 hookimpl = pluggy.HookimplMarker("cfplug")
@@ -30,7 +30,7 @@ def cfplug_sources() -> Sequence[Source]:  # type: ignore[empty-body]
 
 
 @hookspec
-def cfplug_splits() -> Sequence[Splitter]:  # type: ignore[empty-body]
+def cfplug_splits() -> Sequence[SplitMethod]:  # type: ignore[empty-body]
     """Which rows train and which validate."""
 
 
@@ -73,8 +73,8 @@ def _unchangeable(value: Any) -> Any:
 class RunStarted:
     """A checked recipe is about to run; nothing has been read yet.
 
-    `recipe` is its file, `folder` the unfinished run folder, `resolved` the recipe as read-only data with every default
-    filled in. `resumed` says whether the run was begun before, and stopped.
+    `recipe` is its file, `folder` the unfinished run folder, `resolved` the recipe as read-only
+    data with every default filled in. `resumed` says whether the run was begun before, and stopped.
     """
 
     title: str
@@ -89,9 +89,8 @@ class RunStarted:
 class StepFinished:
     """One step is done: `read`, `split`, `train`, `score`, `cold-start`, `analyze`, `write`.
 
-    `component` is the full name of what did it, such as `factors/pmf`; empty for `write`. `model` is empty where the
-    step has none, `fold` where the split has no named folds.
-    """
+    `component` is the full name of what did it, such as `factors/pmf`; empty for `write`. `model`
+    is empty where the step has none, `fold` where the split has no named folds."""
 
     step: str
     model: str
@@ -134,10 +133,10 @@ class RunFinished:
 class RunFailed:
     """The run ended before its folder was complete.
 
-    `error` is what stopped it, `where` the notes on it (step, component, plugin, place in the recipe, as far as they
-    are known), each on one line. `interrupted` says that a person stopped it; `kept`, that `cfplug resume` can go on
-    from `folder`, the unfinished run folder, which else is gone.
-    """
+    `error` is what stopped it, `where` the notes on it (step, component, plugin, place in the
+    recipe, as far as they are known), each on one line. `interrupted` says that a person stopped
+    it; `kept`, that `cfplug resume` can go on from `folder`, the unfinished run folder, which else
+    is gone."""
 
     folder: Path
     error: str

@@ -20,7 +20,18 @@ from cfplug.plugin.requirements import VersionOf, install_line, unmet, versions
 LIMIT = "CFPLUG_PLUGINS"
 OWN = "cfplug"
 
-HEAVY = ("torch", "fastai", "tensorflow", "jax", "mlflow", "pandas", "scipy", "sklearn", "pyarrow", "numpy")
+HEAVY = (
+    "torch",
+    "fastai",
+    "tensorflow",
+    "jax",
+    "mlflow",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "pyarrow",
+    "numpy",
+)
 """What a manifest may not import: every command would wait for it."""
 
 
@@ -28,8 +39,8 @@ HEAVY = ("torch", "fastai", "tensorflow", "jax", "mlflow", "pandas", "scipy", "s
 class Plugin:
     """A plugin after loading: `state` is ok, broken or off, and `why` says why it is not ok.
 
-    `heavy` are the modules of HEAVY that its import was the first to load; `word` is what CFPLUG_PLUGINS knows it by.
-    """
+    `heavy` are the modules of HEAVY that its import was the first to load; `word` is what
+    CFPLUG_PLUGINS knows it by."""
 
     name: str
     distribution: str
@@ -53,8 +64,8 @@ class Plugin:
 class Loader:
     """Loads candidates one at a time into `manager`.
 
-    `limit` is what CFPLUG_PLUGINS holds already, `shared` are the names that several candidates bear.
-    """
+    `limit` is what CFPLUG_PLUGINS holds already, `shared` are the names that several candidates
+    bear."""
 
     manager: pluggy.PluginManager
     limit: str = ""
@@ -69,7 +80,9 @@ class Loader:
         except BrokenError as broken:
             plugin = self._broken(candidate, broken)
         heavy = tuple(name for name in _heavy() if name not in before)
-        return attrs.evolve(plugin, heavy=heavy, milliseconds=(time.perf_counter() - started) * 1000)
+        return attrs.evolve(
+            plugin, heavy=heavy, milliseconds=(time.perf_counter() - started) * 1000
+        )
 
     def off(self, candidate: Candidate) -> Plugin:
         """The plugin that CFPLUG_PLUGINS leaves out: it is not even imported."""
@@ -83,7 +96,9 @@ class Loader:
     def _sound(self, candidate: Candidate, earlier: Sequence[Plugin]) -> Plugin:
         _check_name(candidate, earlier)
         self._check_own_version(candidate)
-        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints must not end up in --json
+        with contextlib.redirect_stdout(
+            sys.stderr
+        ):  # what a plugin prints must not end up in --json
             module = self._import(candidate)
             components = register(self.manager, candidate.name, module)
         return attrs.evolve(
@@ -116,7 +131,9 @@ class Loader:
             raise BrokenError(f"its entry point must name a module; it names {shown_value(module)}")
         return module
 
-    def _missing(self, candidate: Candidate, broken: BrokenError, error: ImportError) -> BrokenError:
+    def _missing(
+        self, candidate: Candidate, broken: BrokenError, error: ImportError
+    ) -> BrokenError:
         """What is to be installed: what the distribution asks for and has not, else what the import did not find."""
         if needs := list(unmet(candidate.requires, self.version_of)):
             why = "\n".join([broken.why, *(f"  it needs {need}" for need in needs)])
@@ -124,14 +141,19 @@ class Loader:
         missing = (error.name or "").partition(".")[0]
         if missing == OWN:
             return attrs.evolve(broken, advice=_fitting(candidate))
-        if not isinstance(error, ModuleNotFoundError) or missing in ("", candidate.module.partition(".")[0]):
+        if not isinstance(error, ModuleNotFoundError) or missing in (
+            "",
+            candidate.module.partition(".")[0],
+        ):
             return broken
         return attrs.evolve(broken, advice=_installing([missing]))
 
 
 def switching_off(limit: str, *words: str) -> str:
     """The setting that leaves these out, and still does what `limit`, the one before it, did."""
-    return f"{LIMIT}=" + ",".join([*filter(None, [limit]), *(f"-{word}" for word in dict.fromkeys(words))])
+    return f"{LIMIT}=" + ",".join(
+        [*filter(None, [limit]), *(f"-{word}" for word in dict.fromkeys(words))]
+    )
 
 
 def _heavy() -> list[str]:
@@ -151,5 +173,7 @@ def _installing(needs: Sequence[str]) -> str:
 def _check_name(candidate: Candidate, earlier: Sequence[Plugin]) -> None:
     for other in earlier:
         if other.name == candidate.name and other.state == "ok":
-            advice = "give the file another name" if candidate.is_file else "uninstall one of the two"
+            advice = (
+                "give the file another name" if candidate.is_file else "uninstall one of the two"
+            )
             raise BrokenError(f"another plugin bears this name: {other.title}", advice)

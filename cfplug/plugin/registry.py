@@ -56,7 +56,10 @@ class Registry:
 
     def in_short(self, broken: Sequence[Plugin]) -> str:
         """The names of broken plugins, who tells why, and how to switch them off, in one line."""
-        names, them = ", ".join(plugin.name for plugin in broken), "it" if len(broken) == 1 else "them"
+        names, them = (
+            ", ".join(plugin.name for plugin in broken),
+            "it" if len(broken) == 1 else "them",
+        )
         return f"{names} (cfplug doctor says why; switch {them} off with {self.switching_off(*broken)})"
 
     def entries(self, kind: str) -> list[Entry]:
@@ -106,7 +109,9 @@ class Registry:
         if broken and guessed:
             yield f"or it belongs to a plugin that is broken: {self.in_short(broken)}"
         elif broken:
-            yield from (f"perhaps it belongs to a plugin that is broken\n{plugin.why}" for plugin in broken)
+            yield from (
+                f"perhaps it belongs to a plugin that is broken\n{plugin.why}" for plugin in broken
+            )
         if off := [plugin.name for plugin in self.plugins if plugin.state == "off"]:
             yield f"perhaps it belongs to a plugin that {LIMIT} switches off: {', '.join(off)}"
 
@@ -128,7 +133,9 @@ class Registry:
                     self._alone(plugin.name, hook)(event=event)
                 except KeyboardInterrupt:
                     raise
-                except BaseException as error:  # whatever an observer raises, be it SystemExit, must not cost the run
+                except (
+                    BaseException
+                ) as error:  # whatever an observer raises, be it SystemExit, must not cost the run
                     yield f"the observer {hook} of plugin {plugin.title} raised {words_of(error)}{last_line(error)}"
 
     def _alone(self, name: str, hook: str) -> Any:
@@ -149,9 +156,9 @@ def plural(kind: str) -> str:
 def load(folders: Iterable[Path] = (), environment: Mapping[str, str] = os.environ) -> Registry:
     """Load every plugin that is installed or lies in one of `folders`, as far as CFPLUG_PLUGINS allows.
 
-    CFPLUG_PLUGINS is a list of names with commas: `movielens,tables` loads these only, `-tables` all but that
-    one, `-cfplug-x:tables` only not that of the distribution cfplug-x. CFPLUG_TRACE has every hook call told.
-    """
+    CFPLUG_PLUGINS is a list of names with commas: `movielens,tables` loads these only, `-tables`
+    all but that one, `-cfplug-x:tables` only not that of the distribution cfplug-x. CFPLUG_TRACE
+    has every hook call told."""
     candidates = [*installed(), *in_folders(folders)]
     return assemble(candidates, environment.get(LIMIT, ""), environment.get(TRACE, ""))
 
@@ -168,7 +175,11 @@ def assemble(candidates: Iterable[Candidate], limit: str = "", tracing: str = ""
     plugins: list[Plugin] = []
     with _uncollected():
         for candidate in ordered:
-            plugins.append(loader.load(candidate, plugins) if allowed.lets(candidate) else loader.off(candidate))
+            plugins.append(
+                loader.load(candidate, plugins)
+                if allowed.lets(candidate)
+                else loader.off(candidate)
+            )
     return Registry(tuple(plugins), manager, tuple(allowed.unknown(ordered)), limit.strip())
 
 
@@ -204,5 +215,7 @@ class _Limit:
     def unknown(self, candidates: Sequence[Candidate]) -> Iterator[str]:
         """What a person is told of each word that nothing bears."""
         names = {each.name for each in candidates}
-        for word in sorted((self.only | self.without) - names - {each.exact_name for each in candidates}):
+        for word in sorted(
+            (self.only | self.without) - names - {each.exact_name for each in candidates}
+        ):
             yield f"{LIMIT} names a plugin {word!r} that is not installed{did_you_mean(word, names)}"

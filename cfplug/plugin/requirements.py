@@ -28,7 +28,11 @@ class Unmet:
     found: str | None
 
     def __str__(self) -> str:
-        found = "which is not installed" if self.found is None else f"and {self.name} {self.found} is installed"
+        found = (
+            "which is not installed"
+            if self.found is None
+            else f"and {self.name} {self.found} is installed"
+        )
         return f"{self.text}, {found}"
 
 
@@ -49,9 +53,8 @@ def _version_of(name: str) -> str | None:
 def unmet(requires: Iterable[str], version_of: VersionOf, *, of: str = "") -> Iterator[Unmet]:
     """Which of these lines of Requires-Dist do not hold here, or only of those that ask for `of`.
 
-    A line that belongs to an extra or to another platform asks for nothing. One that cannot be read is passed over:
-    no installer would have let it pass.
-    """
+    A line that belongs to an extra or to another platform asks for nothing. One that cannot be read
+    is passed over: no installer would have let it pass."""
     for line in requires:
         if not line.lower().startswith(of) or _plainly_met(line, version_of):
             continue
@@ -69,7 +72,9 @@ def _plainly_met(line: str, version_of: VersionOf) -> bool:
     """Whether this is `name>=1.2` and plainly holds: the usual case, told without the import of `packaging`."""
     match = _AT_LEAST.fullmatch(line)
     found = match and version_of(match[1])
-    return bool(match and found and _NUMBERS.fullmatch(found) and _numbers(found) >= _numbers(match[2]))
+    return bool(
+        match and found and _NUMBERS.fullmatch(found) and _numbers(found) >= _numbers(match[2])
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

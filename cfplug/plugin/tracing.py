@@ -26,8 +26,8 @@ Write = Callable[[str], None]
 def trace(manager: pluggy.PluginManager, setting: str) -> None:
     """Have every hook call of `manager` told: on standard error if `setting` is 1, else in the file that it names.
 
-    Where it is off nothing is hooked in, and so nothing costs. PluginError if the file cannot be written.
-    """
+    Where it is off nothing is hooked in, and so nothing costs. PluginError if the file cannot be
+    written."""
     if setting.strip().lower() not in OFF:
         watch = _Watch(_writer(setting.strip()))
         manager.add_hookcall_monitoring(watch.before, watch.after)
@@ -35,7 +35,9 @@ def trace(manager: pluggy.PluginManager, setting: str) -> None:
 
 def _writer(setting: str) -> Write:
     if setting.lower() in ON:
-        return lambda line: print(line, file=sys.stderr)  # whatever it is by then: a test or a bar may stand in for it
+        return lambda line: print(
+            line, file=sys.stderr
+        )  # whatever it is by then: a test or a bar may stand in for it
 
     def append(line: str) -> None:
         with open(setting, "a", encoding="utf-8") as file:
@@ -58,10 +60,18 @@ class _Watch:
     def before(self, hook: str, callees: Sequence[HookImpl], arguments: Mapping[str, Any]) -> None:
         self.started.append(time.perf_counter())
 
-    def after(self, outcome: Result[Any], hook: str, callees: Sequence[HookImpl], arguments: Mapping[str, Any]) -> None:
+    def after(
+        self,
+        outcome: Result[Any],
+        hook: str,
+        callees: Sequence[HookImpl],
+        arguments: Mapping[str, Any],
+    ) -> None:
         milliseconds = (time.perf_counter() - self.started.pop()) * 1000
         who = " ".join(each.plugin_name for each in callees)
-        self.write(f"trace: {hook} of {who}{_told(arguments)}: {_answer(hook, outcome)}, {milliseconds:.1f} ms")
+        self.write(
+            f"trace: {hook} of {who}{_told(arguments)}: {_answer(hook, outcome)}, {milliseconds:.1f} ms"
+        )
 
 
 def _told(arguments: Mapping[str, Any]) -> str:

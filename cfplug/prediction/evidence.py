@@ -13,12 +13,12 @@ from cfplug.data.dataset import Dataset, Split
 class Evidence:
     """The data, its split, what was predicted for the ratings that were held out, and how training went.
 
-    `part` is the part that was held out and measured: `test` where the split has one, else `valid`. `held_out` are
-    its n ratings with every column of the dataset's ratings and two more: `prediction` and `origin` (`warm`, or the
-    word of a cold-start strategy). `distribution` is how likely each rating level was for them, shape (n, n_levels), or
-    None. `history` has a row for each epoch: epoch, train_loss, valid_loss, seconds; `schedule` one for each step of
-    training: step, epoch, learning_rate, momentum. Both are empty for a model that fits itself.
-    """
+    `part` is the part that was held out and measured: `test` where the split has one, else `valid`.
+    `held_out` are its n ratings with every column of the dataset's ratings and two more:
+    `prediction` and `origin` (`warm`, or the word of a cold-start strategy). `distribution` is how
+    likely each rating level was for them, shape (n, n_levels), or None. `history` has a row for
+    each epoch: epoch, train_loss, valid_loss, seconds; `schedule` one for each step of training:
+    step, epoch, learning_rate, momentum. Both are empty for a model that fits itself."""
 
     dataset: Dataset
     split: Split

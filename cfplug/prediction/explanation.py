@@ -17,9 +17,9 @@ SURE = 1.96
 class Part:
     """One reason: its name, what it holds for this pair, and by how much it moves the rating.
 
-    `term` is its part of the sum before the rating's range is laid over it; None where the parts were found by
-    asking the model with and without each of them. Then `error` is the standard error of the contribution.
-    """
+    `term` is its part of the sum before the rating's range is laid over it; None where the parts
+    were found by asking the model with and without each of them. Then `error` is the standard error
+    of the contribution."""
 
     name: str
     value: str
@@ -88,15 +88,26 @@ class Explanation:
         rest = self.parts[most:]
         terms = [part.term for part in rest if part.term is not None]
         term = sum(terms) if len(terms) == len(rest) else None
-        contribution, error = sum(part.contribution for part in rest), sum(part.error for part in rest)
-        return (*self.parts[:most], Part(f"the other {len(rest)} parts", "", contribution, term, error))
+        contribution, error = (
+            sum(part.contribution for part in rest),
+            sum(part.error for part in rest),
+        )
+        return (
+            *self.parts[:most],
+            Part(f"the other {len(rest)} parts", "", contribution, term, error),
+        )
 
     def table(self, most: int = 10) -> Table:
         """The sum as rows: where it starts, the largest parts, the rest in one, and the prediction."""
         rows: list[tuple[Any, ...]] = [
             (f"start: {self.reasons.start}", "", rounded(self.base), None),
             *(
-                (part.name, part.value, part.shown, None if part.term is None else rounded(part.term))
+                (
+                    part.name,
+                    part.value,
+                    part.shown,
+                    None if part.term is None else rounded(part.term),
+                )
                 for part in self.shortened(most)
             ),
             ("prediction", "", rounded(self.prediction), None),

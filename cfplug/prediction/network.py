@@ -116,7 +116,9 @@ def by_differences(predictor: Any, side: Side, batch: Batch) -> tuple[np.ndarray
 def _chunks(batch: Batch) -> Iterator[Batch]:
     """Equal parts, the last one filled up with the last pair; one empty part where there is no pair."""
     for start in range(0, max(len(batch), 1), CHUNK):
-        yield batch[np.arange(start, start + CHUNK).clip(max=len(batch) - 1)] if len(batch) else batch
+        yield (
+            batch[np.arange(start, start + CHUNK).clip(max=len(batch) - 1)] if len(batch) else batch
+        )
 
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:

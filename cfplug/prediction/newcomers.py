@@ -26,10 +26,9 @@ def _no_ratings() -> pd.DataFrame:
 class Newcomers:
     """Whom a cold-start strategy is asked about: tables of users and items, and ratings that they gave or got.
 
-    `users` and `items` have an id column, no id twice, and the columns of the catalogue's metadata, with missing
-    values where nothing is known; `ratings` has user, item and rating, where a missing rating says that the user
-    has not seen the item. Each may be empty.
-    """
+    `users` and `items` have an id column, no id twice, and the columns of the catalogue's metadata,
+    with missing values where nothing is known; `ratings` has user, item and rating, where a missing
+    rating says that the user has not seen the item. Each may be empty."""
 
     users: pd.DataFrame
     items: pd.DataFrame
@@ -41,18 +40,27 @@ class Newcomers:
 
     @functools.cached_property
     def _rows(self) -> dict[Side, dict[object, int]]:
-        return {side: {_value(each): row for row, each in enumerate(self.table(side)[side])} for side in SIDES}
+        return {
+            side: {_value(each): row for row, each in enumerate(self.table(side)[side])}
+            for side in SIDES
+        }
 
     def places(self, side: Side, ids: pd.Series[Any]) -> np.ndarray:
         """The row of each of `ids` in `table(side)`, int64 of shape (n,); -1 for whom is no newcomer."""
         rows = self._rows[side]
-        codes, names = pd.factorize(ids)  # each name once; the code of a missing one is -1, the last
-        return np.array([*(rows.get(_value(each), UNKNOWN) for each in names), UNKNOWN], dtype=np.int64)[codes]
+        codes, names = pd.factorize(
+            ids
+        )  # each name once; the code of a missing one is -1, the last
+        return np.array(
+            [*(rows.get(_value(each), UNKNOWN) for each in names), UNKNOWN], dtype=np.int64
+        )[codes]
 
     def rated_by(self, user: object) -> pd.Series[Any]:
         """The items that `user` gave a rating, without those that were not seen."""
         seen, name = self.ratings[self.ratings["rating"].notna()], _value(user)
-        items: pd.Series[Any] = seen["item"][np.array([_value(each) == name for each in seen["user"]], dtype=bool)]
+        items: pd.Series[Any] = seen["item"][
+            np.array([_value(each) == name for each in seen["user"]], dtype=bool)
+        ]
         return items
 
 
@@ -90,17 +98,25 @@ class Acquaintance:
     def told(self, side: Side, ids: pd.Series[Any]) -> pd.DataFrame:
         """A table of `ids` with what the catalogue's metadata says of them."""
         rows = self.catalogue.metadata[side].rows(self.catalogue.side(side).encode(ids))
-        return pd.concat([pd.DataFrame({side: pd.Series(ids.tolist(), dtype=object)}), rows], axis=1)
+        return pd.concat(
+            [pd.DataFrame({side: pd.Series(ids.tolist(), dtype=object)}), rows], axis=1
+        )
 
 
 def introduced(
-    known: Acquaintance, users: pd.DataFrame | None, items: pd.DataFrame | None, ratings: pd.DataFrame | None
+    known: Acquaintance,
+    users: pd.DataFrame | None,
+    items: pd.DataFrame | None,
+    ratings: pd.DataFrame | None,
 ) -> Newcomers:
     """Newcomers from what a person says of them; DataError for what cannot be, with its column and row.
 
     Who is only in `ratings` is a newcomer too, of whom nothing else is known.
     """
-    tables = {side: _checked_table(known, side, table) for side, table in zip(SIDES, (users, items), strict=True)}
+    tables = {
+        side: _checked_table(known, side, table)
+        for side, table in zip(SIDES, (users, items), strict=True)
+    }
     given = _checked_ratings(known, _no_ratings() if ratings is None else ratings)
     new = {side: _introduced(known, side, table, given) for side, table in tables.items()}
     return Newcomers(new["user"], new["item"], given)
@@ -117,7 +133,9 @@ def _checked_table(known: Acquaintance, side: Side, table: pd.DataFrame | None) 
     return table
 
 
-def _introduced(known: Acquaintance, side: Side, table: pd.DataFrame, ratings: pd.DataFrame) -> pd.DataFrame:
+def _introduced(
+    known: Acquaintance, side: Side, table: pd.DataFrame, ratings: pd.DataFrame
+) -> pd.DataFrame:
     """Those of the table, then those that are only in the ratings, with what is known of them."""
     metadata = known.catalogue.metadata[side].read(table.drop(columns=side))
     new = pd.concat([table[[side]].astype(object), metadata], axis=1)
@@ -133,7 +151,9 @@ def _check_new(known: Acquaintance, side: Side, ids: pd.Series[Any]) -> None:
         code = known.catalogue.side(side).encode(ids.iloc[[row]])[0]
         count = int(known.support.count[side][code])
         raise DataError(
-            f"{ids.iloc[row]!r} is no newcomer: training saw {count:,} ratings of this {side}", column=side, row=row
+            f"{ids.iloc[row]!r} is no newcomer: training saw {count:,} ratings of this {side}",
+            column=side,
+            row=row,
         )
     twice = _values(ids).duplicated().to_numpy()
     if twice.any():
@@ -155,14 +175,16 @@ def _checked_ratings(known: Acquaintance, ratings: pd.DataFrame) -> pd.DataFrame
         row = int(neither.argmax())
         user, item = (ratings[side].iloc[row] for side in SIDES)
         raise DataError(
-            f"training saw neither user {user!r} nor item {item!r}, so this rating says nothing of either", row=row
+            f"training saw neither user {user!r} nor item {item!r}, so this rating says nothing of either",
+            row=row,
         )
     both = warm["user"] & warm["item"]
     if both.any():
         row = int(both.argmax())
         user, item = (ratings[side].iloc[row] for side in SIDES)
         raise DataError(
-            f"training saw both user {user!r} and item {item!r}; of a newcomer's rating one is new", row=row
+            f"training saw both user {user!r} and item {item!r}; of a newcomer's rating one is new",
+            row=row,
         )
     twice = pd.DataFrame({side: _values(ratings[side]) for side in SIDES}).duplicated().to_numpy()
     if twice.any():
@@ -187,7 +209,9 @@ def _numbers(column: pd.Series[Any], scale: Scale | None) -> np.ndarray:
     return numbers
 
 
-def among(known: Acquaintance, pairs: pd.DataFrame, introduced: Newcomers | None = None) -> Newcomers:
+def among(
+    known: Acquaintance, pairs: pd.DataFrame, introduced: Newcomers | None = None
+) -> Newcomers:
     """Everybody in `pairs` whom training never saw, with what `introduced` or else the catalogue says of them."""
     cold = {side: known.told(side, known.cold(side, pairs[side])) for side in SIDES}
     if introduced is None:
@@ -199,4 +223,8 @@ def among(known: Acquaintance, pairs: pd.DataFrame, introduced: Newcomers | None
 def _with(introduced: Newcomers, side: Side, others: pd.DataFrame) -> pd.DataFrame:
     """The newcomers of `side` that were introduced, and those of `others` that were not."""
     left = others[introduced.places(side, others[side]) == UNKNOWN]
-    return pd.concat([introduced.table(side), left], ignore_index=True) if len(left) else introduced.table(side)
+    return (
+        pd.concat([introduced.table(side), left], ignore_index=True)
+        if len(left)
+        else introduced.table(side)
+    )

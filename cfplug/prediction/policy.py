@@ -29,7 +29,9 @@ def policy(use: Use, context: Context) -> Policy:
     def adapted(fitted: FittedModel, newcomers: Newcomers) -> PairPredictor:
         """With a generator that starts anew each time, so that an answer does not depend on those before it."""
         rng = np.random.default_rng(seed_for(context.seed, f"unknown {use.name}"))
-        predictor: PairPredictor = adapt(use.params, fitted, newcomers, attrs.evolve(context, rng=rng))
+        predictor: PairPredictor = adapt(
+            use.params, fitted, newcomers, attrs.evolve(context, rng=rng)
+        )
         return predictor
 
     return Policy(use.name, origin, adapted, f"{use.full_name} of plugin {use.title}, {use.place}")
@@ -38,4 +40,11 @@ def policy(use: Use, context: Context) -> Policy:
 def quiet_context(seed: int) -> Context:
     """The context of a step that answers questions after the run: nobody watches it."""
     scratch = Path(tempfile.gettempdir())
-    return Context(seed, np.random.default_rng(seed), "cpu", scratch, lambda done, message: None, lambda text: None)
+    return Context(
+        seed,
+        np.random.default_rng(seed),
+        "cpu",
+        scratch,
+        lambda done, message: None,
+        lambda text: None,
+    )

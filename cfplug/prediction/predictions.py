@@ -22,13 +22,13 @@ class PairPredictor(Protocol):
 class Predictions:
     """Ratings, their origin (`warm` or a cold-start's word), each of shape (n,), and the distribution.
 
-    `distribution` has the shape (n, n_levels), for the rating `levels`, shape (n_levels,); both are None where
-    the loss gives none. `user` and `item` are the codes of the pairs, each of shape (n,). `top(k)` gives
-    the codes of the k items with the highest predictions for each of the m users in `numpy.unique(user)`,
-    best first, shape (m, k), among the items that training saw and the user did not rate there; where fewer are left,
-    the row ends with -1. It is None where no lists are made. `deviation`, shape (n,), is the standard deviation of
-    the rating given all that is known, NaN where nobody says; None where nobody says anywhere.
-    """
+    `distribution` has the shape (n, n_levels), for the rating `levels`, shape (n_levels,); both are
+    None where the loss gives none. `user` and `item` are the codes of the pairs, each of shape
+    (n,). `top(k)` gives the codes of the k items with the highest predictions for each of the m
+    users in `numpy.unique(user)`, best first, shape (m, k), among the items that training saw and
+    the user did not rate there; where fewer are left, the row ends with -1. It is None where no
+    lists are made. `deviation`, shape (n,), is the standard deviation of the rating given all that
+    is known, NaN where nobody says; None where nobody says anywhere."""
 
     rating: np.ndarray
     origin: np.ndarray
@@ -53,7 +53,9 @@ class Predictions:
             None if self.deviation is None else self.deviation[rows],
         )
 
-    def _lists_of(self, top: Callable[[int], np.ndarray], users: np.ndarray) -> Callable[[int], np.ndarray]:
+    def _lists_of(
+        self, top: Callable[[int], np.ndarray], users: np.ndarray
+    ) -> Callable[[int], np.ndarray]:
         """The lists of those of `users` alone."""
         assert self.user is not None
         left = np.isin(np.unique(self.user), users)
@@ -64,11 +66,15 @@ def ratings(rating: object, n: int, component: str) -> np.ndarray:
     """The `n` ratings that `component` gave, shape (n,); PluginError for anything but finite numbers."""
     rating = np.asarray(rating)
     if rating.shape != (n,):
-        raise PluginError(f"{component}: asked for {n} ratings, it gave an array of shape {rating.shape}")
+        raise PluginError(
+            f"{component}: asked for {n} ratings, it gave an array of shape {rating.shape}"
+        )
     if rating.dtype.kind not in "biuf":
         raise PluginError(f"{component}: a rating is a number; it gave an array of {rating.dtype}")
     if not np.isfinite(rating).all():
-        raise PluginError(f"{component}: {int((~np.isfinite(rating)).sum())} of {n} ratings are no finite numbers")
+        raise PluginError(
+            f"{component}: {int((~np.isfinite(rating)).sum())} of {n} ratings are no finite numbers"
+        )
     return rating
 
 
@@ -76,7 +82,9 @@ def words(origins: object, n: int, strategy: str) -> np.ndarray:
     """The word that a strategy gives each of `n` predictions; PluginError for anything but text."""
     found = np.asarray(origins, dtype=object)
     if found.shape != (n,):
-        raise PluginError(f"{strategy}: asked for the origins of {n} ratings, it gave an array of shape {found.shape}")
+        raise PluginError(
+            f"{strategy}: asked for the origins of {n} ratings, it gave an array of shape {found.shape}"
+        )
     wrong = [word for word in found.tolist() if not isinstance(word, str)]
     if wrong:
         raise PluginError(f"{strategy}: an origin is a word; it gave {wrong[0]!r}")
@@ -91,8 +99,12 @@ def sizes(values: object, shape: tuple[int, ...], what: str, strategy: str) -> n
             f"{strategy}: its {what} must have the shape {shape}; it gave an array of shape {found.shape}"
         )
     if found.dtype.kind not in "biuf":
-        raise PluginError(f"{strategy}: its {what} must be numbers; it gave an array of {found.dtype}")
+        raise PluginError(
+            f"{strategy}: its {what} must be numbers; it gave an array of {found.dtype}"
+        )
     wrong = int((~(np.isfinite(found) & (found >= 0))).sum())
     if wrong:
-        raise PluginError(f"{strategy}: {wrong} of {found.size} numbers of its {what} are not finite or below 0")
+        raise PluginError(
+            f"{strategy}: {wrong} of {found.size} numbers of its {what} are not finite or below 0"
+        )
     return found

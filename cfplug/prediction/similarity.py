@@ -14,11 +14,12 @@ COSINE, EUCLIDEAN = "cosine", "euclidean"
 def cosine(vectors: np.ndarray, code: int) -> np.ndarray:
     """<x, y> / (|x| |y|) of each row x and row `code`, shape (n,), from -1 to 1; zero where x or y is zero.
 
-    `vectors` has the shape (n, factors). The sum runs along each row alone, so the same pair gives the same bits
-    whichever of the two is asked about and wherever they stand.
-    """
+    `vectors` has the shape (n, factors). The sum runs along each row alone, so the same pair gives
+    the same bits whichever of the two is asked about and wherever they stand."""
     length = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
-    units = np.divide(vectors, length, out=np.zeros_like(vectors, dtype=np.float64), where=length > 0)
+    units = np.divide(
+        vectors, length, out=np.zeros_like(vectors, dtype=np.float64), where=length > 0
+    )
     similarity: np.ndarray = (units * units[code]).sum(axis=1).clip(-1, 1)
     return similarity
 
@@ -39,16 +40,19 @@ MEASURES: Mapping[str, tuple[Callable[[np.ndarray, int], np.ndarray], str, int]]
 def measured(measure: str) -> str:
     """What the numbers of a measure are called; DataError for a measure that is not there."""
     if measure not in MEASURES:
-        raise DataError(f"no measure called {measure!r}{did_you_mean(measure, MEASURES)} ({', '.join(MEASURES)})")
+        raise DataError(
+            f"no measure called {measure!r}{did_you_mean(measure, MEASURES)} ({', '.join(MEASURES)})"
+        )
     return MEASURES[measure][1]
 
 
-def nearest(vectors: np.ndarray, code: int, among: np.ndarray, measure: str, n: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    vectors: np.ndarray, code: int, among: np.ndarray, measure: str, n: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The `n` codes of `among` that are nearest to `code`, and the measure of each, best first, both of shape (n,).
 
-    `code` itself is left out; of equally near ones that which comes first in `among` is first. Where fewer are
-    left, all of them are given.
-    """
+    `code` itself is left out; of equally near ones that which comes first in `among` is first.
+    Where fewer are left, all of them are given."""
     function, _, sign = MEASURES[measure]
     others = among[among != code]
     values = function(np.concatenate([vectors[[code]], vectors[others]]), 0)[1:]

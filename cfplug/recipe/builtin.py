@@ -24,7 +24,9 @@ def find(name: str) -> Path:
     """The file of the recipe called `name`; CfplugError that names the nearest one."""
     known, stem = names(), name.removesuffix(".yaml")
     if stem not in known:
-        raise CfplugError(f"no recipe called {name}{did_you_mean(stem, known)} (cfplug recipes list)")
+        raise CfplugError(
+            f"no recipe called {name}{did_you_mean(stem, known)} (cfplug recipes list)"
+        )
     return shelf() / f"{stem}.yaml"
 
 

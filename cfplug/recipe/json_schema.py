@@ -1,10 +1,10 @@
 """What may a recipe say, told to an editor: a JSON Schema of recipes with the components of every healthy plugin.
 
-It is made of the declarations that the reader goes by: parameters with their rules, the keys of a recipe, the
-defaults. What the reader accepts the schema accepts. It cannot say all that the reader refuses: two entries of one
-name, names that one part of a recipe takes from another, numbers that must rise, what sgdr makes of `epochs`, names of
-more than 80 bytes, numbers of more than 40 digits, and the rules of a plugin's own `__attrs_post_init__`.
-"""
+It is made of the declarations that the reader goes by: parameters with their rules, the keys of a
+recipe, the defaults. What the reader accepts the schema accepts. It cannot say all that the reader
+refuses: two entries of one name, names that one part of a recipe takes from another, numbers that
+must rise, what sgdr makes of `epochs`, names of more than 80 bytes, numbers of more than 40 digits,
+and the rules of a plugin's own `__attrs_post_init__`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ FILE = "recipe.schema.json"
 ONE = {"data": "source", "split": "split", "loss": "loss", "unknown": "cold-start"}
 """The keys that name one component, and its kind."""
 
-LISTS = {"models": "model", "metrics": "metric", "cold_starts": "cold-start", "analyzers": "analyzer"}
+LISTS = {
+    "models": "model",
+    "metrics": "metric",
+    "cold_starts": "cold-start",
+    "analyzers": "analyzer",
+}
 """The keys that list components, and their kind."""
 
 HELP = {
@@ -101,7 +106,11 @@ def _value(key: str) -> Shape:
 
 def _heading() -> dict[str, Shape]:
     different = {"uniqueItems": True, "minItems": 1}
-    further: dict[str, Shape] = {"title": {"pattern": LINE}, "reveal": different, "seeds": different}
+    further: dict[str, Shape] = {
+        "title": {"pattern": LINE},
+        "reveal": different,
+        "seeds": different,
+    }
     return {key: {**each, **further.get(key, {})} for key, each in properties(Heading).items()}
 
 
@@ -134,7 +143,12 @@ def _of_kinds(names: Mapping[str, Names]) -> Iterator[tuple[str, Shape]]:
 
 def _alone(kind: str, names: Names) -> Shape:
     """The name of a component that can do without parameters."""
-    needy = [name for entry in names.entries if not _needs_nothing(entry.component) for name in names.of(entry)]
+    needy = [
+        name
+        for entry in names.entries
+        if not _needs_nothing(entry.component)
+        for name in names.of(entry)
+    ]
     return {"type": "string", **_ref(f"{kind}-name"), **({"not": {"enum": needy}} if needy else {})}
 
 
@@ -145,15 +159,25 @@ def _needs_nothing(component: Component) -> bool:
 def _choice(names: Names) -> Iterator[Shape]:
     """Each component by its best name, with its help; further names in one list."""
     for entry in names.entries:
-        yield {"const": names.of(entry)[0], "title": entry.plugin.title, "description": entry.component.summary}
+        yield {
+            "const": names.of(entry)[0],
+            "title": entry.plugin.title,
+            "description": entry.component.summary,
+        }
     if full := [name for entry in names.entries for name in names.of(entry)[1:]]:
         yield {"enum": full, "description": "a full name, which no other plugin can take"}
 
 
 def _table_of(kind: str, names: Names) -> Shape:
     """A table with a name under `use`, and beside it what the component of this name takes."""
-    takes = [when(has("use", {"enum": names.of(entry)}), _ref(_title(entry))) for entry in names.entries]
-    return {"type": "object", **has("use", _ref(f"{kind}-name")), **({"allOf": takes} if takes else {})}
+    takes = [
+        when(has("use", {"enum": names.of(entry)}), _ref(_title(entry))) for entry in names.entries
+    ]
+    return {
+        "type": "object",
+        **has("use", _ref(f"{kind}-name")),
+        **({"allOf": takes} if takes else {}),
+    }
 
 
 def _title(entry: Entry) -> str:
@@ -178,7 +202,11 @@ def _beside(component: Component) -> dict[str, Shape]:
     if not isinstance(component, Model):
         return {}
     gradient = component.learns_by_gradient
-    features = {"features": _ref("features" if gradient else "features-of-ids")} if component.uses_features else {}
+    features = (
+        {"features": _ref("features" if gradient else "features-of-ids")}
+        if component.uses_features
+        else {}
+    )
     return {**({"loss": _ref("loss"), "train": _ref("train")} if gradient else {}), **features}
 
 

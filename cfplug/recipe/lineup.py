@@ -28,22 +28,39 @@ class Lineup:
 
     def models(self) -> list[ModelUse]:
         positions = (
-            range(len(self.reading.entries("models"))) if not self.reading.lacks("models", "a list of models") else ()
+            range(len(self.reading.entries("models")))
+            if not self.reading.lacks("models", "a list of models")
+            else ()
         )
-        uses = [self.reading.use("model", ("models", position), named=True) for position in positions]
+        uses = [
+            self.reading.use("model", ("models", position), named=True) for position in positions
+        ]
         self.reading.distinct("model", "models")
         shared = self._shared()
-        models = [self._model(position, use, *shared) for position, use in zip(positions, uses, strict=True)]
+        models = [
+            self._model(position, use, *shared)
+            for position, use in zip(positions, uses, strict=True)
+        ]
         return [model for model in models if model is not None]
 
     def _shared(self) -> tuple[Use | None, TrainSettings | None, FeatureChoice | None]:
         """The recipe's own loss, train settings and features, which only models that learn by gradient can follow."""
         entries = [self.reading.entry("model", node) for node in self.reading.nodes("models")]
-        if "features" in self.reading.root.value and all(entries) and not any(map(_uses_features, entries)):
-            self.reading.problem(("features",), "no model of this recipe looks at features", on_key=True)
+        if (
+            "features" in self.reading.root.value
+            and all(entries)
+            and not any(map(_uses_features, entries))
+        ):
+            self.reading.problem(
+                ("features",), "no model of this recipe looks at features", on_key=True
+            )
         features = self._features(("features",))
-        if all(entries) and not any(_uses_features(entry) for entry in entries if not _fits_itself(entry)):
-            self._check_of_ids(features if any(map(_uses_features, entries)) else None, ("features",))
+        if all(entries) and not any(
+            _uses_features(entry) for entry in entries if not _fits_itself(entry)
+        ):
+            self._check_of_ids(
+                features if any(map(_uses_features, entries)) else None, ("features",)
+            )
         if not entries or not all(map(_fits_itself, entries)):
             return (
                 self.reading.use("loss", ("loss",)),
@@ -52,7 +69,9 @@ class Lineup:
             )
         for key in ("loss", "train"):
             if key in self.reading.root.value:
-                self.reading.problem((key,), "no model of this recipe learns by gradient", on_key=True)
+                self.reading.problem(
+                    (key,), "no model of this recipe learns by gradient", on_key=True
+                )
         return None, None, features
 
     def _features(self, path: tuple[str | int, ...]) -> FeatureChoice | None:
@@ -63,8 +82,14 @@ class Lineup:
         if not isinstance(node.value, dict):
             self.reading.problem(path, f"must be a table of keys, or all; is {shown(node.plain())}")
             return None
-        table = {key: Node((each,), each.place) if each.value == ALL else each for key, each in node.value.items()}
-        return cast("FeatureChoice | None", self.reading.structure(FeatureChoice, path, "features", table=table))
+        table = {
+            key: Node((each,), each.place) if each.value == ALL else each
+            for key, each in node.value.items()
+        }
+        return cast(
+            "FeatureChoice | None",
+            self.reading.structure(FeatureChoice, path, "features", table=table),
+        )
 
     def _check_of_ids(self, features: FeatureChoice | None, path: tuple[str | int, ...]) -> None:
         """Tell what `features`, read at `path`, names of the ratings themselves, for models that fit themselves."""
@@ -94,8 +119,14 @@ class Lineup:
         if "train" in own:
             train = self.reading.structure(TrainSettings, (*path, "train"), "train")
         if "features" in own and entry is not None and not looks:
-            self.reading.problem((*path, "features"), f"{entry.component.name} looks at no features", on_key=True)
-        return ModelUse(use, loss, train, features if looks else None) if use and loss and train else None
+            self.reading.problem(
+                (*path, "features"), f"{entry.component.name} looks at no features", on_key=True
+            )
+        return (
+            ModelUse(use, loss, train, features if looks else None)
+            if use and loss and train
+            else None
+        )
 
     def _by_itself(
         self,
@@ -112,9 +143,13 @@ class Lineup:
                 self._check_of_ids(features, (*path, key))
             else:
                 self.reading.problem(
-                    (*path, key), f"{entry.component.name} fits itself and takes no {key}", on_key=True
+                    (*path, key),
+                    f"{entry.component.name} fits itself and takes no {key}",
+                    on_key=True,
                 )
-        of_ids = attrs.evolve(features, **dict.fromkeys(OF_RATINGS, ())) if features and looks else None
+        of_ids = (
+            attrs.evolve(features, **dict.fromkeys(OF_RATINGS, ())) if features and looks else None
+        )
         return ModelUse(use, None, None, of_ids) if use else None
 
 

@@ -15,11 +15,24 @@ from cfplug.plugin.components import DISTRIBUTION, Analyzer, ColdStart, Metric
 from cfplug.plugin.registry import Registry, load
 from cfplug.recipe.lineup import Lineup
 from cfplug.recipe.reader import DEFAULTS, Reading, a_kind, as_node
-from cfplug.recipe.recipe import DEFAULT_SEED, ERROR, KEYS, AnalyzerUse, Claim, Heading, Looks, ModelUse, Recipe, Use
+from cfplug.recipe.recipe import (
+    DEFAULT_SEED,
+    ERROR,
+    KEYS,
+    AnalyzerUse,
+    Claim,
+    Heading,
+    Looks,
+    ModelUse,
+    Recipe,
+    Use,
+)
 from cfplug.recipe.yaml import Node, override, parse
 
 
-def read_recipe(path: str | Path, *, set: Sequence[str] = (), registry: Registry | None = None) -> Recipe:
+def read_recipe(
+    path: str | Path, *, set: Sequence[str] = (), registry: Registry | None = None
+) -> Recipe:
     """The recipe in the file at `path`; RecipeError with every problem.
 
     `set` holds overrides, `key.path=value`, checked like the file. Relative paths in the file are
@@ -29,7 +42,9 @@ def read_recipe(path: str | Path, *, set: Sequence[str] = (), registry: Registry
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise RecipeError([Problem(Place(str(path)), "", f"not UTF-8 text, at byte {error.start}")]) from error
+        raise RecipeError(
+            [Problem(Place(str(path)), "", f"not UTF-8 text, at byte {error.start}")]
+        ) from error
     except OSError as error:
         near = did_you_mean(path.name, (each.name for each in path.parent.glob("*.y*ml")))
         why = f"cannot be read: {error.strerror or error}{near}"
@@ -37,7 +52,9 @@ def read_recipe(path: str | Path, *, set: Sequence[str] = (), registry: Registry
     return parse_recipe(text, str(path), set=set, registry=registry)
 
 
-def parse_recipe(text: str, source: str, *, set: Sequence[str] = (), registry: Registry | None = None) -> Recipe:
+def parse_recipe(
+    text: str, source: str, *, set: Sequence[str] = (), registry: Registry | None = None
+) -> Recipe:
     """The recipe in `text`; `source` is the file that messages name and whose folder paths start from."""
     root, problems = parse(text, source)
     if not isinstance(root.value, dict):
@@ -52,7 +69,10 @@ def parse_recipe(text: str, source: str, *, set: Sequence[str] = (), registry: R
 
 
 def _overridden(
-    root: Node, arguments: Sequence[str], problems: list[Problem], defaults: Mapping[str, Any] = DEFAULTS
+    root: Node,
+    arguments: Sequence[str],
+    problems: list[Problem],
+    defaults: Mapping[str, Any] = DEFAULTS,
 ) -> Node:
     for number, argument in enumerate(arguments, start=1):
         place = Place(f"--set argument {number}")
@@ -68,7 +88,9 @@ def _with_default(root: Node, argument: str, place: Place, defaults: Mapping[str
     key = re.split(r"[.=[]", argument, maxsplit=1)[0]
     if key not in defaults or key in root.value:
         return root
-    return Node({**root.value, key: as_node(defaults[key], place)}, root.place, {**root.keys, key: place})
+    return Node(
+        {**root.value, key: as_node(defaults[key], place)}, root.place, {**root.keys, key: place}
+    )
 
 
 def _in_order(problems: Iterable[Problem], source: str, overrides: int) -> list[Problem]:
@@ -95,7 +117,10 @@ class _Keys:
         models, metrics = Lineup(self.reading).models(), self.reading.uses("metric", "metrics")
         unknown, analyzers = self._unknown(models), self._analyzers(models)
         cold_starts = self._cold_starts(models)
-        claims = [self._claim(("claims", position), heading) for position in range(len(self.reading.entries("claims")))]
+        claims = [
+            self._claim(("claims", position), heading)
+            for position in range(len(self.reading.entries("claims")))
+        ]
         self._check_metrics(metrics, models, unknown)
         self._check_claims(claims, metrics, models)
         if self.reading.problems or data is None or split is None:
@@ -120,10 +145,16 @@ class _Keys:
     def _unknown_keys(self) -> None:
         for key in self.reading.root.value:
             if key not in KEYS:
-                self.reading.problem((key,), f"unknown key of a recipe{did_you_mean(key, KEYS)}", on_key=True)
+                self.reading.problem(
+                    (key,), f"unknown key of a recipe{did_you_mean(key, KEYS)}", on_key=True
+                )
 
     def _heading(self) -> Any:
-        plain_keys = {key: node for key, node in self.reading.root.value.items() if key in attrs.fields_dict(Heading)}
+        plain_keys = {
+            key: node
+            for key, node in self.reading.root.value.items()
+            if key in attrs.fields_dict(Heading)
+        }
         return self.reading.structure(Heading, (), "a recipe", table=plain_keys)
 
     def _required(self, key: str, kind: str) -> Use | None:
@@ -133,7 +164,9 @@ class _Keys:
 
     def _unknown(self, models: Sequence[ModelUse]) -> Use | None:
         use = self._policy()
-        for lack in (model.lack(cast(ColdStart, use.component).needs) for model in models) if use else ():
+        for lack in (
+            (model.lack(cast(ColdStart, use.component).requires) for model in models) if use else ()
+        ):
             if use and lack:
                 self.reading.problem(("unknown",), f"{use.name} needs {lack}")
         return use
@@ -142,7 +175,7 @@ class _Keys:
         """The strategies that are tried on newcomers; each must fit one of the models."""
         uses = self.reading.uses("cold-start", "cold_starts")
         for position, use in enumerate(uses if not self.reading.problems else ()):
-            lacks = [model.lack(cast(ColdStart, use.component).needs) for model in models]
+            lacks = [model.lack(cast(ColdStart, use.component).requires) for model in models]
             if models and all(lacks):
                 self.reading.problem(("cold_starts", position), f"{use.name} needs {lacks[0]}")
         return uses
@@ -152,8 +185,14 @@ class _Keys:
         if node.plain() in (ERROR, {"use": ERROR}):
             return None
         name = node.value
-        if isinstance(name, str) and nearest(name, [ERROR]) and not self.reading.entry("cold-start", node):
-            self.reading.problem(("unknown",), f"no policy called {shown(name)}; did you mean {ERROR}?")
+        if (
+            isinstance(name, str)
+            and nearest(name, [ERROR])
+            and not self.reading.entry("cold-start", node)
+        ):
+            self.reading.problem(
+                ("unknown",), f"no policy called {shown(name)}; did you mean {ERROR}?"
+            )
             return None
         return self.reading.use("cold-start", ("unknown",))
 
@@ -163,25 +202,37 @@ class _Keys:
         if self.reading.problems:
             return []
         for position, (use, names) in enumerate(zip(uses, named, strict=True)):
-            for lack in (model.lack(cast(Analyzer, use.component).needs) for model in models if model.name in names):
+            for lack in (
+                model.lack(cast(Analyzer, use.component).requires)
+                for model in models
+                if model.name in names
+            ):
                 if lack:
                     self.reading.problem(("analyzers", position), f"{use.name} needs {lack}")
         every = tuple(model.name for model in models)
         return [
-            AnalyzerUse(use, tuple(name for name in every if not names or name in names), bool(names))
+            AnalyzerUse(
+                use, tuple(name for name in every if not names or name in names), bool(names)
+            )
             for use, names in zip(uses, named, strict=True)
         ]
 
     def _looks(self, position: int) -> tuple[str, ...]:
         """The models that an entry of `analyzers` names; none where it leaves that open."""
         path = ("analyzers", position)
-        own = {key: node for key in attrs.fields_dict(Looks) if (node := self.reading.at(path).step(key)) is not None}
+        own = {
+            key: node
+            for key in attrs.fields_dict(Looks)
+            if (node := self.reading.at(path).step(key)) is not None
+        }
         looks = self.reading.structure(Looks, path, "an analyzer", table=own)
         known = self.reading.names("model", "models")
         for index, name in enumerate(looks.models if looks else ()):
             if name not in known and None not in known:
                 guess = did_you_mean(name, filter(None, known))
-                self.reading.problem((*path, "models", index), f"{shown(name)} is none of the recipe's models{guess}")
+                self.reading.problem(
+                    (*path, "models", index), f"{shown(name)} is none of the recipe's models{guess}"
+                )
         return looks.models if looks else ()
 
     def _claim(self, path: tuple[str | int, ...], heading: Any) -> Claim:
@@ -195,16 +246,21 @@ class _Keys:
             claimed = self.reading.at((*path, key)).value
             if isinstance(claimed, str) and claimed and known and not {claimed, None} & set(known):
                 guess = did_you_mean(claimed, filter(None, known))
-                self.reading.problem((*path, key), f"{shown(claimed)} is none of the recipe's {key}s{guess}")
+                self.reading.problem(
+                    (*path, key), f"{shown(claimed)} is none of the recipe's {key}s{guess}"
+                )
         if len(names) > 1 and self._names_no_model(path):
             listed = ", ".join(filter(None, names))
             self.reading.problem(
-                path, f"a claim of a recipe with several models names one of them under `model`: {listed}"
+                path,
+                f"a claim of a recipe with several models names one of them under `model`: {listed}",
             )
         claim = cast(Claim, self.reading.structure(Claim, path, "a claim"))
         if claim and claim.cold_start and heading and claim.revealed not in heading.reveal:
             there = ", ".join(map(str, heading.reveal))
-            self.reading.problem((*path, "revealed"), f"{claim.revealed} is not among what is revealed: {there}")
+            self.reading.problem(
+                (*path, "revealed"), f"{claim.revealed} is not among what is revealed: {there}"
+            )
         return claim
 
     def _names_no_model(self, path: tuple[str | int, ...]) -> bool:
@@ -213,12 +269,20 @@ class _Keys:
             return False
         if "model" in table:
             return bool(table["model"].value == "")
-        return not any(nearest(key, ["model"]) for key in table if key not in attrs.fields_dict(Claim))
+        return not any(
+            nearest(key, ["model"]) for key in table if key not in attrs.fields_dict(Claim)
+        )
 
-    def _check_metrics(self, metrics: Sequence[Use], models: Sequence[ModelUse], unknown: Use | None) -> None:
+    def _check_metrics(
+        self, metrics: Sequence[Use], models: Sequence[ModelUse], unknown: Use | None
+    ) -> None:
         for position, use in enumerate(metrics):
-            needs = cast(Metric, use.component).needs
-            if DISTRIBUTION in needs and unknown and DISTRIBUTION not in cast(ColdStart, unknown.component).gives:
+            needs = cast(Metric, use.component).requires
+            if (
+                DISTRIBUTION in needs
+                and unknown
+                and DISTRIBUTION not in cast(ColdStart, unknown.component).provides
+            ):
                 self.reading.problem(
                     ("metrics", position),
                     f"{use.name} needs a distribution, and {unknown.name}, which answers for unknown ids, gives none",
@@ -228,9 +292,11 @@ class _Keys:
                 for lack in lacks:
                     self.reading.problem(("metrics", position), f"{use.name} needs {lack}")
 
-    def _check_claims(self, claims: Sequence[Claim | None], metrics: Sequence[Use], models: Sequence[ModelUse]) -> None:
+    def _check_claims(
+        self, claims: Sequence[Claim | None], metrics: Sequence[Use], models: Sequence[ModelUse]
+    ) -> None:
         """A claim about a metric that cannot be measured for its model, though it can for another."""
-        needs = {use.name: cast(Metric, use.component).needs for use in metrics}
+        needs = {use.name: cast(Metric, use.component).requires for use in metrics}
         for position, claim in enumerate(claims):
             if claim is None or len(models) == 1 or claim.cold_start:
                 continue
@@ -240,7 +306,9 @@ class _Keys:
                     self.reading.problem(("claims", position), f"{claim.metric} needs {lack}")
 
 
-def read_use(kind: str, name: str, *, set: Sequence[str] = (), registry: Registry | None = None) -> Use:
+def read_use(
+    kind: str, name: str, *, set: Sequence[str] = (), registry: Registry | None = None
+) -> Use:
     """One component with its parameters, as a recipe would name it; RecipeError with every problem."""
     place = Place(name)
     problems: list[Problem] = []

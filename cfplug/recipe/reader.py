@@ -56,7 +56,11 @@ class Reading:
     def entries(self, key: str) -> tuple[Node, ...]:
         node = self.at((key,))
         if not isinstance(node.value, tuple):
-            such = f", such as [{node.value}]" if isinstance(node.value, str) and is_one_line(node.value) else ""
+            such = (
+                f", such as [{node.value}]"
+                if isinstance(node.value, str) and is_one_line(node.value)
+                else ""
+            )
             self.problem((key,), f"must be a list{such}; is {shown(node.plain())}")
         elif key in ("models", "metrics") and not node.value:
             self.problem((key,), "must have at least one entry")
@@ -78,7 +82,9 @@ class Reading:
         name, entry = node.step("name"), self.entry(kind, node)
         if name is not None:
             return name.value if can_name_a_folder(name.value) else None
-        return entry.component.name if entry and not self._misspelt(kind, node.value, "name") else None
+        return (
+            entry.component.name if entry and not self._misspelt(kind, node.value, "name") else None
+        )
 
     def is_misspelt(self, key: str) -> bool:
         return key in {nearest(other, KEYS) for other in self.root.value if other not in KEYS}
@@ -95,9 +101,14 @@ class Reading:
         for position, name in enumerate(self.names(kind, key)):
             if name is None:
                 continue
-            if name.casefold() in seen:  # not every disk tells PMF from pmf, and models have folders
+            if (
+                name.casefold() in seen
+            ):  # not every disk tells PMF from pmf, and models have folders
                 first = seen[name.casefold()]
-                self.problem((key, position), f"{shown(name)} is also {key}[{first}]; give one of them a `name`")
+                self.problem(
+                    (key, position),
+                    f"{shown(name)} is also {key}[{first}]; give one of them a `name`",
+                )
             seen.setdefault(name.casefold(), position)
 
     def use(self, kind: str, path: tuple[str | int, ...], *, named: bool = False) -> Use | None:
@@ -109,22 +120,31 @@ class Reading:
             return None
         title = self._label(path, table.get("name"), entry.component.name, named=named)
         component = entry.component
-        made = self.structure(component.params, path, component.name, table=table, beside=component.reserved)
+        made = self.structure(
+            component.params, path, component.name, table=table, beside=component.reserved
+        )
         if made is None or title is None:
             return None
         return Use(title, entry.full_name, entry.component, made, entry.plugin.title, node.place)
 
     def uses(self, kind: str, key: str) -> list[Use]:
-        uses = [self.use(kind, (key, position), named=True) for position in range(len(self.entries(key)))]
+        uses = [
+            self.use(kind, (key, position), named=True)
+            for position in range(len(self.entries(key)))
+        ]
         self.distinct(kind, key)
         return [use for use in uses if use is not None]
 
-    def _named_entry(self, kind: str, path: tuple[str | int, ...], table: Mapping[str, Node]) -> Entry | None:
+    def _named_entry(
+        self, kind: str, path: tuple[str | int, ...], table: Mapping[str, Node]
+    ) -> Entry | None:
         if "use" not in table:
             self._no_use(kind, path, table)
             return None
         in_table = isinstance(self.at(path).value, dict)
-        where, also = ((*path, "use"), "") if in_table else (path, ", or a table with it under `use`")
+        where, also = (
+            ((*path, "use"), "") if in_table else (path, ", or a table with it under `use`")
+        )
         name = table["use"].plain()
         if not isinstance(name, str) or not is_one_line(name):
             self.problem(where, f"must be the name of {a_kind(kind)}{also}; is {shown(name)}")
@@ -138,7 +158,9 @@ class Reading:
     def _no_use(self, kind: str, path: tuple[str | int, ...], table: Mapping[str, Node]) -> None:
         odd = self._misspelt(kind, table, "use")
         if odd:
-            self.problem((*path, odd), f"unknown key of {a_kind(kind)}; did you mean use?", on_key=True)
+            self.problem(
+                (*path, odd), f"unknown key of {a_kind(kind)}; did you mean use?", on_key=True
+            )
         else:
             self.problem(path, f"{a_kind(kind)} needs use: its name (cfplug list {plural(kind)})")
 
@@ -150,15 +172,21 @@ class Reading:
         keys = table if isinstance(table, dict) else ()
         return next((key for key in keys if key not in known and nearest(key, [meant])), None)
 
-    def _label(self, path: tuple[str | int, ...], node: Node | None, default: str, *, named: bool) -> str | None:
+    def _label(
+        self, path: tuple[str | int, ...], node: Node | None, default: str, *, named: bool
+    ) -> str | None:
         """The `name` of an entry in a list: what tables and folders call it."""
         if node is None:
             return default
         if not named:
-            self.problem((*path, "name"), "only an entry of a list has a name; leave it out", on_key=True)
+            self.problem(
+                (*path, "name"), "only an entry of a list has a name; leave it out", on_key=True
+            )
             return None
         if not can_name_a_folder(node.value):
-            self.problem((*path, "name"), f"must be text that can name a folder; is {shown(node.plain())}")
+            self.problem(
+                (*path, "name"), f"must be text that can name a folder; is {shown(node.plain())}"
+            )
             return None
         return str(node.value)
 
@@ -176,7 +204,11 @@ class Reading:
         if table is None and not isinstance(node.value, dict):
             self.problem(path, f"must be a table of keys; is {shown(node.plain())}")
             return None
-        values = {key: item for key, item in (node.value if table is None else table).items() if key not in beside}
+        values = {
+            key: item
+            for key, item in (node.value if table is None else table).items()
+            if key not in beside
+        }
         outcome = structure(
             cls,
             {key: item.plain() for key, item in values.items()},
@@ -193,7 +225,9 @@ class Reading:
 
     def problem(self, path: tuple[str | int, ...], message: str, *, on_key: bool = False) -> None:
         if on_key or self.root.nearest(path).value is not REFUSED:
-            self.problems.append(Problem(self.root.place_of(path, on_key=on_key), path_text(path), message))
+            self.problems.append(
+                Problem(self.root.place_of(path, on_key=on_key), path_text(path), message)
+            )
 
 
 def a_kind(kind: str) -> str:

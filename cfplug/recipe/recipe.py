@@ -67,8 +67,11 @@ class ModelUse:
         return cast(Model, self.use.component)
 
     def lack(self, needs: Iterable[str]) -> str:
-        """What of `needs` neither the model nor its loss gives, in words; empty if they give all."""
-        gives = (*self.model.gives, *(cast(Loss, self.loss.component).gives if self.loss else ()))
+        """What of `requires` neither the model nor its loss gives, in words; empty if they give all."""
+        gives = (
+            *self.model.provides,
+            *(cast(Loss, self.loss.component).provides if self.loss else ()),
+        )
         missing = [need for need in needs if need not in gives]
         owner = f"with the loss {self.loss.name}" if self.loss else "which fits itself"
         named = [f"a {need}" if need == DISTRIBUTION else need for need in missing]
@@ -87,7 +90,9 @@ class ModelUse:
 class Looks:
     """What an entry of `analyzers` may say beside its component's parameters."""
 
-    models: tuple[str, ...] = param((), help="the names of the models that it looks at; all if none is named")
+    models: tuple[str, ...] = param(
+        (), help="the names of the models that it looks at; all if none is named"
+    )
 
 
 @frozen
@@ -104,7 +109,9 @@ class AnalyzerUse:
 
     def looks_at(self, model: str) -> bool:
         """Whether it has something to say of the model of this name: of its first alone where once is enough."""
-        return model in (self.models[:1] if cast(Analyzer, self.use.component).once else self.models)
+        return model in (
+            self.models[:1] if cast(Analyzer, self.use.component).once else self.models
+        )
 
     def resolved(self) -> dict[str, Any]:
         entry = self.use.resolved(named=True)
@@ -125,9 +132,15 @@ class Claim:
     at_least: float | None = param(None, help="the measured value may not be below this")
     model: str = param("", help="the name of the model, where the recipe has several")
     part: str = param("valid", choices=PARTS, help="the part of the split on which it is measured")
-    fold: str = param("", help="the fold on which it is measured; the mean over all folds if not given")
-    cold_start: str = param("", help="one of the recipe's cold_starts: its rmse on newcomers, over all folds and seeds")
-    revealed: int = param(0, at_least=0, help="with cold_start: after so many revealed ratings, or questions")
+    fold: str = param(
+        "", help="the fold on which it is measured; the mean over all folds if not given"
+    )
+    cold_start: str = param(
+        "", help="one of the recipe's cold_starts: its rmse on newcomers, over all folds and seeds"
+    )
+    revealed: int = param(
+        0, at_least=0, help="with cold_start: after so many revealed ratings, or questions"
+    )
     source: str = param("", help="where the figure was published")
 
     def __attrs_post_init__(self) -> None:
@@ -138,7 +151,9 @@ class Claim:
         if self.at_most is not None and self.at_least is not None:
             raise ValueError("at_least: cannot stand beside at_most; make it a claim of its own")
         if self.cold_start and (self.fold or self.part != "valid"):
-            raise ValueError("cold_start: is measured on the valid part of all folds together; leave out fold and part")
+            raise ValueError(
+                "cold_start: is measured on the valid part of all folds together; leave out fold and part"
+            )
         if self.revealed and not self.cold_start:
             raise ValueError("revealed: needs cold_start, the name of the strategy")
         _check_one_line("source", self.source)
@@ -151,7 +166,9 @@ class Claim:
 
     def bound(self) -> str:
         """The promise in words: `at most 0.8217`."""
-        word, bound = ("at least", self.at_least) if self.at_most is None else ("at most", self.at_most)
+        word, bound = (
+            ("at least", self.at_least) if self.at_most is None else ("at most", self.at_most)
+        )
         return f"{word} {number_words(cast(float, bound))}"
 
 
@@ -162,10 +179,15 @@ class Heading:
     title: str = param("", help="what the report is called; the file's name if not given")
     device: str = param("auto", choices=DEVICES, help="where models train")
     seed: int | None = param(
-        None, at_least=0, at_most=2**32 - 1, help="the one source of randomness; 42 if neither is given"
+        None,
+        at_least=0,
+        at_most=2**32 - 1,
+        help="the one source of randomness; 42 if neither is given",
     )
     reveal: tuple[int, ...] = param(
-        (0, 1, 3, 5, 10), at_least=0, help="after how many revealed ratings of each newcomer cold_starts are measured"
+        (0, 1, 3, 5, 10),
+        at_least=0,
+        help="after how many revealed ratings of each newcomer cold_starts are measured",
     )
     seeds: tuple[int, ...] | None = param(
         None, at_least=0, at_most=2**32 - 1, help="repeat the whole run once for each"
@@ -175,7 +197,9 @@ class Heading:
         if self.seed is not None and self.seeds is not None:
             raise ValueError("seeds: cannot stand beside seed; give one of them")
         if self.seeds is not None and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
-            raise ValueError(f"seeds: must be different numbers, at least one; is {shown(self.seeds)}")
+            raise ValueError(
+                f"seeds: must be different numbers, at least one; is {shown(self.seeds)}"
+            )
         if not self.reveal or list(self.reveal) != sorted(set(self.reveal)):
             raise ValueError(
                 f"reveal: must be different numbers in rising order, at least one; is {shown(self.reveal)}"
@@ -248,4 +272,8 @@ def _escaped(value: Any) -> Any:
         return {_escaped(key): _escaped(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_escaped(item) for item in value]
-    return DoubleQuotedScalarString(value) if isinstance(value, str) and not is_one_line(value) else value
+    return (
+        DoubleQuotedScalarString(value)
+        if isinstance(value, str) and not is_one_line(value)
+        else value
+    )

@@ -22,7 +22,9 @@ DEFAULT_EPOCHS = 5
 NEEDS = {
     **dict.fromkeys(("peak_share", "start_divisor"), ("schedule", ("one-cycle",))),
     "flat_share": ("schedule", ("flat-cosine",)),
-    **dict.fromkeys(("cycles", "cycle_length", "cycle_multiplier", "warm_up"), ("schedule", ("sgdr",))),
+    **dict.fromkeys(
+        ("cycles", "cycle_length", "cycle_multiplier", "warm_up"), ("schedule", ("sgdr",))
+    ),
     **dict.fromkeys(("step_epochs", "step_factor"), ("schedule", ("steps",))),
     "average_decay": ("average", ("ema",)),
     "average_from": ("average", ("ema", "mean")),
@@ -49,33 +51,63 @@ class TrainSettings:
         help="pull of weights towards zero; biases of layers, normalisation and the loss's head have none",
     )
     batch_size: int = param(
-        64, at_least=1, unit="ratings", help="ratings a step; one left over joins the step before it"
+        64,
+        at_least=1,
+        unit="ratings",
+        help="ratings a step; one left over joins the step before it",
     )
     schedule: str = param("one-cycle", choices=SCHEDULES, help="how the learning rate goes")
     optimizer: str = param("adam", choices=OPTIMIZERS, help="the rule of a step")
     momentum: float = param(
-        0.9, at_least=0, below=1, help="of sgd, or adam's beta1; one-cycle has its own course for it: .95, .85, .95"
+        0.9,
+        at_least=0,
+        below=1,
+        help="of sgd, or adam's beta1; one-cycle has its own course for it: .95, .85, .95",
     )
-    beta2: float = param(0.99, at_least=0, below=1, help="decay of adam's mean of squared gradients")
+    beta2: float = param(
+        0.99, at_least=0, below=1, help="decay of adam's mean of squared gradients"
+    )
     epsilon: float = param(1e-5, above=0, help="what adam adds to the root of that mean")
     threads: int = param(
-        1, at_least=1, help="processor threads of a step; more than one helps wide networks, and slows small models"
+        1,
+        at_least=1,
+        help="processor threads of a step; more than one helps wide networks, and slows small models",
     )
-    peak_share: float = param(0.25, above=0, below=1, help="one-cycle: the share of the training before its peak")
-    start_divisor: float = param(25.0, at_least=1, help="one-cycle: how many times lower than its peak the rate begins")
+    peak_share: float = param(
+        0.25, above=0, below=1, help="one-cycle: the share of the training before its peak"
+    )
+    start_divisor: float = param(
+        25.0, at_least=1, help="one-cycle: how many times lower than its peak the rate begins"
+    )
     flat_share: float = param(
-        0.75, at_least=0, below=1, help="flat-cosine: the share of the training before the rate falls"
+        0.75,
+        at_least=0,
+        below=1,
+        help="flat-cosine: the share of the training before the rate falls",
     )
-    cycles: int = param(2, at_least=1, at_most=100, help="sgdr: how often the rate falls from its highest to zero")
-    cycle_length: int = param(1, at_least=1, unit="epochs", help="sgdr: the length of the first cycle")
-    cycle_multiplier: int = param(2, at_least=1, help="sgdr: how many times longer than the last each cycle is")
+    cycles: int = param(
+        2, at_least=1, at_most=100, help="sgdr: how often the rate falls from its highest to zero"
+    )
+    cycle_length: int = param(
+        1, at_least=1, unit="epochs", help="sgdr: the length of the first cycle"
+    )
+    cycle_multiplier: int = param(
+        2, at_least=1, help="sgdr: how many times longer than the last each cycle is"
+    )
     warm_up: float = param(
-        0.0, at_least=0, below=1, help="sgdr: the share of the first cycle that has a hundredth of the rate"
+        0.0,
+        at_least=0,
+        below=1,
+        help="sgdr: the share of the first cycle that has a hundredth of the rate",
     )
-    step_epochs: tuple[int, ...] = param((), at_least=1, help="steps: the epochs after which the rate drops")
+    step_epochs: tuple[int, ...] = param(
+        (), at_least=1, help="steps: the epochs after which the rate drops"
+    )
     step_factor: float = param(0.1, above=0, help="steps: what the rate is multiplied by there")
     decay: str = param(
-        "decoupled", choices=DECAYS, help="weight decay apart from the gradient, or coupled: added to the gradient"
+        "decoupled",
+        choices=DECAYS,
+        help="weight decay apart from the gradient, or coupled: added to the gradient",
     )
     decay_rows: str = param(
         "all",
@@ -88,39 +120,59 @@ class TrainSettings:
         unit="epochs",
         help="stop after so many without improvement and keep the best epoch; null: never",
     )
-    min_improvement: float = param(0.0, at_least=0, help="by how much the best must be beaten to be improved upon")
-    monitor: str = param("valid_loss", choices=MONITORS, help="the validation number that must fall")
-    average: str = param(
-        "none", choices=AVERAGES, help="average the weights over the steps: ema weighs late steps more"
+    min_improvement: float = param(
+        0.0, at_least=0, help="by how much the best must be beaten to be improved upon"
     )
-    average_decay: float = param(0.999, at_least=0, below=1, help="ema: what the average keeps of itself in each step")
-    average_from: float = param(0.0, at_least=0, below=1, help="the share of the training before averaging begins")
+    monitor: str = param(
+        "valid_loss", choices=MONITORS, help="the validation number that must fall"
+    )
+    average: str = param(
+        "none",
+        choices=AVERAGES,
+        help="average the weights over the steps: ema weighs late steps more",
+    )
+    average_decay: float = param(
+        0.999, at_least=0, below=1, help="ema: what the average keeps of itself in each step"
+    )
+    average_from: float = param(
+        0.0, at_least=0, below=1, help="the share of the training before averaging begins"
+    )
 
     def __attrs_post_init__(self) -> None:
         for field in attrs.fields(type(self)):
             if getattr(self, field.name) != field.default:
                 self._check_used(field.name)
         self._check_steps()
-        object.__setattr__(self, "epochs", self._all_epochs())  # a default that hangs on other settings
+        object.__setattr__(
+            self, "epochs", self._all_epochs()
+        )  # a default that hangs on other settings
 
     @property
     def cycle_lengths(self) -> tuple[int, ...]:
         """The epochs of each cycle of sgdr: length times multiplier**position."""
-        return tuple(self.cycle_length * self.cycle_multiplier**position for position in range(self.cycles))
+        return tuple(
+            self.cycle_length * self.cycle_multiplier**position for position in range(self.cycles)
+        )
 
     def _check_used(self, name: str) -> None:
         """Nobody sets what has no effect on purpose."""
         owner, choices = NEEDS.get(name, ("", ()))
         if owner and getattr(self, owner) not in choices:
             needed, found = " or ".join(choices), getattr(self, owner)
-            raise ValueError(f"{name}: has no effect where {owner} is {found}; it needs {owner}: {needed}")
+            raise ValueError(
+                f"{name}: has no effect where {owner} is {found}; it needs {owner}: {needed}"
+            )
         if name in NEED_PATIENCE and self.patience is None:
-            raise ValueError(f"{name}: has no effect without patience, the epochs to wait for an improvement")
+            raise ValueError(
+                f"{name}: has no effect without patience, the epochs to wait for an improvement"
+            )
 
     def _check_steps(self) -> None:
         steps = self.step_epochs
         if self.schedule == "steps" and not steps:
-            raise ValueError("schedule: steps needs step_epochs, the epochs after which the rate drops, such as [3]")
+            raise ValueError(
+                "schedule: steps needs step_epochs, the epochs after which the rate drops, such as [3]"
+            )
         if any(later <= earlier for earlier, later in pairwise(steps)):
             raise ValueError(f"step_epochs: must rise; is {list(steps)}")
 
@@ -151,7 +203,9 @@ class FeatureChoice:
     user: tuple[str, ...] = param((), help="columns of the users table")
     item: tuple[str, ...] = param((), help="columns of the items table")
     time: tuple[str, ...] = param(
-        (), choices=(ALL, *TIME_PARTS), help="parts of the rating's time; elapsed: since the first training rating"
+        (),
+        choices=(ALL, *TIME_PARTS),
+        help="parts of the rating's time; elapsed: since the first training rating",
     )
     context: tuple[str, ...] = param((), help="further columns of the ratings")
 

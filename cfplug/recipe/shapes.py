@@ -45,8 +45,8 @@ def table(cls: type) -> Shape:
 def properties(cls: type) -> dict[str, Shape]:
     """Each parameter of `cls` with its help, the values that it may have, and its default.
 
-    Only the rules of `param()` are told; what `__attrs_post_init__` checks is for the caller to add.
-    """
+    Only the rules of `param()` are told; what `__attrs_post_init__` checks is for the caller to
+    add."""
     return {each.name: _property(each, types_of(cls)[each.name]) for each in parameters(cls)}
 
 
@@ -57,7 +57,11 @@ def shape(kind: Any, rule: Rule) -> Shape:
         options = [shape(option, rule) for option in arguments if option is not type(None)]
         return _nullable(options) if len(options) < len(arguments) else {"anyOf": options}
     if origin is tuple:
-        count = {} if arguments[-1] is Ellipsis else {"minItems": len(arguments), "maxItems": len(arguments)}
+        count = (
+            {}
+            if arguments[-1] is Ellipsis
+            else {"minItems": len(arguments), "maxItems": len(arguments)}
+        )
         return {"type": "array", "items": shape(arguments[0], rule), **count}
     if origin is dict:
         return {"type": "object", "additionalProperties": shape(arguments[1], rule)}
@@ -95,7 +99,11 @@ def _nullable(options: list[Shape]) -> Shape:
     if others or "type" not in first:
         return {"anyOf": [*options, null]}
     choices = {"enum": [*first["enum"], None]} if "enum" in first else {}
-    return {**first, "type": [first["type"], "null"], **choices}  # the other keywords say nothing of null
+    return {
+        **first,
+        "type": [first["type"], "null"],
+        **choices,
+    }  # the other keywords say nothing of null
 
 
 def _ruled(kind: Any, rule: Rule) -> Shape:
@@ -104,13 +112,18 @@ def _ruled(kind: Any, rule: Rule) -> Shape:
     if rule.choices is None or kind not in (int, float, str, bool):
         return bounds
     fitting = Real if kind in (int, float) else kind
-    return {**bounds, "enum": [_plain_number(each) for each in rule.choices if isinstance(each, fitting)]}
+    return {
+        **bounds,
+        "enum": [_plain_number(each) for each in rule.choices if isinstance(each, fitting)],
+    }
 
 
 def _bounds(rule: Rule) -> Iterator[tuple[str, Any]]:
     for name, keyword in _BOUNDS.items():
         bound = getattr(rule, name)
-        if bound is not None and math.isfinite(bound):  # JSON has no infinity, and each number must be finite anyway
+        if bound is not None and math.isfinite(
+            bound
+        ):  # JSON has no infinity, and each number must be finite anyway
             yield keyword, _plain_number(bound)
 
 

@@ -107,11 +107,18 @@ def _events(text: str, source: str) -> Iterator[Any]:
         advice = "; write spaces, not tabs" if "'\\t'" in str(error.problem) else ""
         raise _not_yaml(place, f"{error.problem or error.context}{advice}") from error
     except ReaderError as error:
-        line, column = text.count("\n", 0, error.position), error.position - text.rfind("\n", 0, error.position)
-        raise _not_yaml(Place(source, line + 1, column), f"it may not hold {chr(error.character)!r}") from error
+        line, column = (
+            text.count("\n", 0, error.position),
+            error.position - text.rfind("\n", 0, error.position),
+        )
+        raise _not_yaml(
+            Place(source, line + 1, column), f"it may not hold {chr(error.character)!r}"
+        ) from error
     except (YAMLError, ValueError, AttributeError, TypeError, LookupError) as error:
         # ruamel.yaml lets a few of its own slips through on texts that are no YAML
-        raise _not_yaml(Place(source, 1, 1), str(error).partition("\n")[0] or type(error).__name__) from error
+        raise _not_yaml(
+            Place(source, 1, 1), str(error).partition("\n")[0] or type(error).__name__
+        ) from error
 
 
 def _not_yaml(place: Place, why: str) -> RecipeError:
@@ -160,7 +167,9 @@ class _Reader:
             return self._mapping(place, path)
         if isinstance(event, CollectionStartEvent):
             items = self._until(SequenceEndEvent)
-            return Node(tuple(self.node(item, (*path, number)) for number, item in enumerate(items)), place)
+            return Node(
+                tuple(self.node(item, (*path, number)) for number, item in enumerate(items)), place
+            )
         return Node(self._scalar(event, path), place)
 
     def _mapping(self, place: Place, path: tuple[str | int, ...]) -> Node:
@@ -191,7 +200,9 @@ class _Reader:
         event = next(self.events)
         node = self.node(event, path)
         empty = isinstance(event, ScalarEvent) and event.start_mark.index == event.end_mark.index
-        return evolve(node, place=self._place(key)) if empty else node  # YAML puts it where the next key begins
+        return (
+            evolve(node, place=self._place(key)) if empty else node
+        )  # YAML puts it where the next key begins
 
     def _until(self, end: type) -> Iterator[Any]:
         while not isinstance(event := next(self.events), end):
@@ -270,7 +281,9 @@ def override(root: Node, argument: str, place: Place) -> Node:
     path, equals, text = argument.partition("=")
     words = path.replace("[", ".").replace("]", "").split(".")
     if not equals or "" in words:
-        raise RecipeError([Problem(place, "", f"must look like key.path=value; is {shown(argument)}")])
+        raise RecipeError(
+            [Problem(place, "", f"must look like key.path=value; is {shown(argument)}")]
+        )
     if len(words) > DEEPEST:
         raise RecipeError([Problem(place, "", f"nested too deeply; at most {DEEPEST} levels")])
     steps = [int(word) if _POSITION.fullmatch(word) else word for word in words]
@@ -283,7 +296,9 @@ def _override_value(text: str, steps: Path, place: Place) -> Node:
     except RecipeError as error:
         node, problems = Node(None, place), list(error.problems)
     if problems:
-        raise RecipeError(Problem(place, _joined(path_text(steps), each.path), each.message) for each in problems)
+        raise RecipeError(
+            Problem(place, _joined(path_text(steps), each.path), each.message) for each in problems
+        )
     return _relocate(node, place)
 
 

@@ -24,22 +24,29 @@ Vega's own language stumbles."""
 class Plot:
     """A chart with its rows as records of the fields c0, c1, ...: names that every language takes.
 
-    `rows` are those that have a place. In a line each has its order; where bars stand on an axis of numbers, left and
-    right are their edges.
-    """
+    `rows` are those that have a place. In a line each has its order; where bars stand on an axis of
+    numbers, left and right are their edges."""
 
     chart: Chart
     rows: tuple[dict[str, Any], ...]
 
     @classmethod
     def of(cls, chart: Chart) -> Plot:
-        columns = [_alike([_plain(cell) for cell in column]) for column in zip(*chart.rows, strict=True)]
-        rows = ({f"c{index}": cell for index, cell in enumerate(row)} for row in zip(*columns, strict=True))
+        columns = [
+            _alike([_plain(cell) for cell in column]) for column in zip(*chart.rows, strict=True)
+        ]
+        rows = (
+            {f"c{index}": cell for index, cell in enumerate(row)}
+            for row in zip(*columns, strict=True)
+        )
         plot = cls(_printable(chart), tuple(rows))
         plot = evolve(plot, rows=tuple(row for row in plot.rows if plot._has_place(row)))
         if not plot.rows:
             return evolve(plot, chart=evolve(plot.chart, facet=""))
-        return evolve(plot, rows=tuple(row | plot._beside(number, row) for number, row in enumerate(plot.rows)))
+        return evolve(
+            plot,
+            rows=tuple(row | plot._beside(number, row) for number, row in enumerate(plot.rows)),
+        )
 
     def field(self, role: str) -> str:
         """The field of the column that has a role; empty if none has it."""
@@ -80,7 +87,11 @@ class Plot:
     @property
     def is_crowded(self) -> bool:
         """Whether several colours share one place, so that their marks must stand beside each other."""
-        if self.chart.mark not in ("bar", "interval") or not self.chart.color or self.is_number("color"):
+        if (
+            self.chart.mark not in ("bar", "interval")
+            or not self.chart.color
+            or self.is_number("color")
+        ):
             return False
         fields = [self.field("facet"), self.field("y" if self.lies else "x")]
         places = [tuple(row[field] for field in fields if field) for row in self.rows]
@@ -98,7 +109,11 @@ class Plot:
         """
         if not self.is_number(role) or not (self.has_diagonal or self.tiles):
             return None
-        values = [value for each in (("x", "y") if self.has_diagonal else (role,)) for value in self.given(each)]
+        values = [
+            value
+            for each in (("x", "y") if self.has_diagonal else (role,))
+            for value in self.given(each)
+        ]
         margin = 0.0 if min(values) < max(values) else abs(values[0]) / 2 or 0.5
         if self.tiles:
             margin = max(self.pitches()) if self.has_diagonal else self.pitches()["xy".index(role)]
@@ -114,7 +129,9 @@ class Plot:
     def has_zero(self) -> bool:
         """Whether a line at zero is asked for, and the axis has one: cells stand on no axis of numbers."""
         axis = "x" if self.lies else "y"
-        on_numbers = self.is_number(axis) and axis not in self.chart.log and self.chart.mark != "cell"
+        on_numbers = (
+            self.is_number(axis) and axis not in self.chart.log and self.chart.mark != "cell"
+        )
         return self.chart.reference == "zero" and on_numbers
 
     def _has_place(self, row: Mapping[str, Any]) -> bool:
@@ -125,7 +142,9 @@ class Plot:
         by_tens = [row[self.field(role)] for role in (*self.chart.log, *ends)]
         if None in cells or any(isinstance(cell, int | float) and cell <= 0 for cell in by_tens):
             return False
-        return self.chart.mark != "interval" or not any(isinstance(cell, str) for cell in (cells[0], *cells[2:]))
+        return self.chart.mark != "interval" or not any(
+            isinstance(cell, str) for cell in (cells[0], *cells[2:])
+        )
 
     def _beside(self, number: int, row: Mapping[str, Any]) -> dict[str, float]:
         """What is drawn of a row beside what stands in it: its order in a line, the edges of its bar."""

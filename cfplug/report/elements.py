@@ -29,7 +29,9 @@ def _rows(rows: Iterable[Iterable[Any]]) -> tuple[tuple[Any, ...], ...]:
 def _rows_fit(table: Any, _attribute: object, rows: tuple[tuple[Any, ...], ...]) -> None:
     for number, row in enumerate(rows):
         if len(row) != len(table.columns):
-            raise ValueError(f"rows: row {number} has {len(row)} cells for {len(table.columns)} columns")
+            raise ValueError(
+                f"rows: row {number} has {len(row)} cells for {len(table.columns)} columns"
+            )
 
 
 @frozen
@@ -50,32 +52,44 @@ class Interval:
         """All three with the same decimals, so many as the one with the most needs."""
         numbers = (self.value, self.low, self.high)
         words = [f"{number:.4g}" for number in numbers]
-        decimals = [0 if "e" in word else len(word.partition(".")[2]) for word in words if "e-" not in word]
+        decimals = [
+            0 if "e" in word else len(word.partition(".")[2]) for word in words if "e-" not in word
+        ]
         if decimals:
-            words = [f"{round(number, max(decimals)) + 0.0:.{max(decimals)}f}" for number in numbers]
+            words = [
+                f"{round(number, max(decimals)) + 0.0:.{max(decimals)}f}" for number in numbers
+            ]
         return f"{words[0]} ({words[1]} to {words[2]})"
 
 
 @overload
-def rounded(cell: None, digits: int | None = None, least: float = ..., most: float = ...) -> None: ...
+def rounded(
+    cell: None, digits: int | None = None, least: float = ..., most: float = ...
+) -> None: ...
 
 
 @overload
-def rounded(cell: Interval, digits: int | None = None, least: float = ..., most: float = ...) -> Interval: ...
+def rounded(
+    cell: Interval, digits: int | None = None, least: float = ..., most: float = ...
+) -> Interval: ...
 
 
 @overload
-def rounded(cell: float, digits: int | None = None, least: float = ..., most: float = ...) -> float: ...
+def rounded(
+    cell: float, digits: int | None = None, least: float = ..., most: float = ...
+) -> float: ...
 
 
 def rounded(
-    cell: Interval | float | None, digits: int | None = None, least: float = -math.inf, most: float = math.inf
+    cell: Interval | float | None,
+    digits: int | None = None,
+    least: float = -math.inf,
+    most: float = math.inf,
 ) -> Interval | float | None:
     """A cell with so many decimals; an interval ends at `least` and `most`, beyond which the number cannot be.
 
-    Without `digits` an interval is rounded to two significant digits of half its width, so that it says no more than
-    it knows, and a number alone to four. No zero is negative.
-    """
+    Without `digits` an interval is rounded to two significant digits of half its width, so that it
+    says no more than it knows, and a number alone to four. No zero is negative."""
     if cell is None:
         return None
     if not isinstance(cell, Interval):
@@ -83,7 +97,9 @@ def rounded(
     numbers = cell.value, min(max(cell.low, least), most), min(max(cell.high, least), most)
     if digits is None and cell.high - cell.low < 1e-9:
         return Interval(*(float(f"{number:.4g}") + 0.0 for number in numbers))
-    decimals = digits if digits is not None else 1 - math.floor(math.log10((cell.high - cell.low) / 2))
+    decimals = (
+        digits if digits is not None else 1 - math.floor(math.log10((cell.high - cell.low) / 2))
+    )
     return Interval(*(round(float(number), decimals) + 0.0 for number in numbers))
 
 
@@ -91,9 +107,8 @@ def rounded(
 class Table:
     """Rows for a person to read; every row has as many cells as there are columns. `note` stands below them.
 
-    A cell is text, a number, a truth value, an `Interval`, or None where there is nothing. A column's title tells
-    the unit where there is one.
-    """
+    A cell is text, a number, a truth value, an `Interval`, or None where there is nothing. A
+    column's title tells the unit where there is one."""
 
     title: str
     columns: tuple[str, ...] = field(converter=_texts)
@@ -108,7 +123,9 @@ class Table:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
-        rows = ("".join(f"<td>{html.escape(_word(cell))}</td>" for cell in row) for row in self.rows)
+        rows = (
+            "".join(f"<td>{html.escape(_word(cell))}</td>" for cell in row) for row in self.rows
+        )
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
@@ -132,10 +149,9 @@ class Chart:
     | cell | a rectangle at the words or numbers `x` and `y`, of the colour of `color`, with `label` written in it |
     | interval | a point at `x` with a bar from `low` to `high`, for the words in `y` |
 
-    `facet` draws one small chart for each of its values, `log` names which of "x" and "y" go by powers of ten,
-    `reference` is a line to measure by. All columns stand in what a mouse that hovers shows; a cell is text, a finite
-    number or None. Words stand in the order of the rows.
-    """
+    `facet` draws one small chart for each of its values, `log` names which of "x" and "y" go by
+    powers of ten, `reference` is a line to measure by. All columns stand in what a mouse that
+    hovers shows; a cell is text, a finite number or None. Words stand in the order of the rows."""
 
     title: str
     mark: str

@@ -29,8 +29,12 @@ def picture(plot: Plot) -> alt.LayerChart | alt.FacetChart:
         sized = drawn.properties(width=WIDTH, height=_height(plot), description=describe(plot))
         return sized.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
     header = alt.Header(labelFontWeight=600, labelLimit=FACET, labelAnchor="start", labelPadding=6)
-    facet = alt.Facet(plot.field("facet"), type="nominal", title=None, sort=plot.different("facet"), header=header)
-    small: alt.FacetChart = drawn.properties(width=FACET, height=_height(plot)).facet(facet=facet, columns=2)
+    facet = alt.Facet(
+        plot.field("facet"), type="nominal", title=None, sort=plot.different("facet"), header=header
+    )
+    small: alt.FacetChart = drawn.properties(width=FACET, height=_height(plot)).facet(
+        facet=facet, columns=2
+    )
     small = small.resolve_axis(x="independent", y="independent")
     return small.properties(description=describe(plot))
 
@@ -67,17 +71,24 @@ def _lines(plot: Plot) -> list[Any]:
     few = len(plot.rows) <= 60
     line = _mark("line", strokeWidth=2.2, tooltip=None)
     dots = _mark("point", filled=True, size=36 if few else 90, opacity=1 if few else 0)
-    return [line.encode(**_at(plot), order=alt.Order("order", type="quantitative")), dots.encode(**_at(plot))]
+    return [
+        line.encode(**_at(plot), order=alt.Order("order", type="quantitative")),
+        dots.encode(**_at(plot)),
+    ]
 
 
 def _points(plot: Plot) -> list[Any]:
     """Points, and above them those that bear words: a layer called `labelled`, for the words to be set beside."""
     size = 70 if len(plot.rows) <= 300 else 30
-    points = _mark("point", filled=True, size=size, opacity=0.55 if plot.chart.label else 0.75).encode(**_at(plot))
+    points = _mark(
+        "point", filled=True, size=size, opacity=0.55 if plot.chart.label else 0.75
+    ).encode(**_at(plot))
     if not plot.chart.label or plot.chart.facet:
         return [points]  # a small chart has no room for words
     words = f"datum['{plot.field('label')}']"
-    bold = _mark("point", filled=True, size=size + 24, opacity=1, stroke=expression("paper"), strokeWidth=0.8)
+    bold = _mark(
+        "point", filled=True, size=size + 24, opacity=1, stroke=expression("paper"), strokeWidth=0.8
+    )
     labelled = bold.encode(**_at(plot)).transform_filter(f"isValid({words}) && {words} !== ''")
     return [points, labelled.properties(name="labelled")]
 
@@ -92,9 +103,14 @@ def _cells(plot: Plot) -> list[Any]:
     if not plot.chart.label:
         return [cells]
     place = {role: axis(plot, role) for role in ("x", "y")}
-    text = _mark("text", fontSize=expression("min(11.5, max(7, bandwidth('x') * 0.4))"), tooltip=None)
+    text = _mark(
+        "text", fontSize=expression("min(11.5, max(7, bandwidth('x') * 0.4))"), tooltip=None
+    )
     written = alt.Text(plot.field("label"), type="nominal")
-    return [cells, text.encode(**place, text=written, color=alt.value(expression(ink_on_color(plot))))]
+    return [
+        cells,
+        text.encode(**place, text=written, color=alt.value(expression(ink_on_color(plot)))),
+    ]
 
 
 def _intervals(plot: Plot) -> list[Any]:
@@ -115,7 +131,12 @@ _MARKS: Mapping[str, Callable[[Plot], list[Any]]] = {
 
 
 def _mark(kind: str, **look: Any) -> alt.Chart:
-    usual = {"color": expression("accent"), "tooltip": expression("datum"), "aria": False, "invalid": None}
+    usual = {
+        "color": expression("accent"),
+        "tooltip": expression("datum"),
+        "aria": False,
+        "invalid": None,
+    }
     mark: alt.Chart = getattr(alt.Chart(), f"mark_{kind}")(**(usual | look))
     return mark
 

@@ -24,7 +24,10 @@ class Placed:
 
 
 def place(
-    points: Sequence[tuple[float, float]], words: Sequence[str], size: tuple[float, float], font_size: float
+    points: Sequence[tuple[float, float]],
+    words: Sequence[str],
+    size: tuple[float, float],
+    font_size: float,
 ) -> list[Placed]:
     """The words that find a place within `size`, off all points and off the words before them."""
     taken = np.array([(x - 3, y - 3, x + 3, y + 3) for x, y in points])

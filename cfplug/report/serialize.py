@@ -27,7 +27,9 @@ def section_words(sections: Sequence[Section]) -> list[dict[str, Any]]:
 
 def _plain(_owner: object, _attribute: object, value: Any) -> Any:
     if isinstance(value, str):
-        return str.__str__(value)  # a template must not take text for HTML because its class says that it is safe
+        return str.__str__(
+            value
+        )  # a template must not take text for HTML because its class says that it is safe
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -47,9 +49,19 @@ def check_section(section: object) -> Section:
 
 def read_section(words: Mapping[str, Any]) -> Section:
     """The section that `section_words` made words of; KeyError or TypeError if something is missing."""
-    tables = [Table(**{**table, "rows": [map(_cell, row) for row in table["rows"]]}) for table in words["tables"]]
+    tables = [
+        Table(**{**table, "rows": [map(_cell, row) for row in table["rows"]]})
+        for table in words["tables"]
+    ]
     charts = [Chart(**chart) for chart in words["charts"]]
-    return Section(words["title"], words["text"], tables, charts, analyzer=words["analyzer"], model=words["model"])
+    return Section(
+        words["title"],
+        words["text"],
+        tables,
+        charts,
+        analyzer=words["analyzer"],
+        model=words["model"],
+    )
 
 
 def _cell(cell: Any) -> Any:
@@ -79,14 +91,21 @@ def csv_files(sections: Sequence[Section]) -> Iterator[tuple[str, str]]:
 
 def csv_text(table: Table) -> str:
     """A table as CSV; a column with an interval is followed by two more, with its ends."""
-    wide = [any(isinstance(row[index], Interval) for row in table.rows) for index in range(len(table.columns))]
+    wide = [
+        any(isinstance(row[index], Interval) for row in table.rows)
+        for index in range(len(table.columns))
+    ]
     out = io.StringIO(newline="")
-    writer = csv.writer(out)  # with the line ends of RFC 4180, so that a line break in a cell is always quoted
+    writer = csv.writer(
+        out
+    )  # with the line ends of RFC 4180, so that a line break in a cell is always quoted
     ends = ("", " (low)", " (high)")
     named = zip(table.columns, wide, strict=True)
     writer.writerow([name + end for name, three in named for end in (ends if three else ends[:1])])
     for row in table.rows:
-        writer.writerow([cell for each, three in zip(row, wide, strict=True) for cell in _cells(each, three)])
+        writer.writerow(
+            [cell for each, three in zip(row, wide, strict=True) for cell in _cells(each, three)]
+        )
     return out.getvalue()
 
 

@@ -77,7 +77,9 @@ def _value(cell: Any) -> float:
 def _cell(cell: Any, form: str, whole: str) -> Cell:
     """A cell as text: `form` is for numbers with decimals, `whole` for those without, which may be years."""
     if isinstance(cell, Interval):
-        return Cell(format(cell.value, form), f"{cell.low:{form}} to {cell.high:{form}}", _value(cell))
+        return Cell(
+            format(cell.value, form), f"{cell.low:{form}} to {cell.high:{form}}", _value(cell)
+        )
     if cell is None:
         return Cell("")
     if isinstance(cell, bool):

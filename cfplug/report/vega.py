@@ -1,12 +1,13 @@
 """A chart as data -> a Vega specification for the page, and an SVG for a paper.
 
-Altair says what is to be seen, vl-convert compiles it to Vega, and what only Vega can do is then put in: words that
-do not overlap, hexagons that tile, small charts beside each other as far as there is room.
+Altair says what is to be seen, vl-convert compiles it to Vega, and what only Vega can do is then
+put in: words that do not overlap, hexagons that tile, small charts beside each other as far as
+there is room.
 
-A specification has no colours of its own but asks for `accent`, `ink`, `soft` and `paper`; a theme says what these are,
-so one specification serves light, dark and paper. Whoever shows it sets the signals `width` and `room` to the pixels
-that there are: the height follows from what is drawn, not from the width, but for hexagons, which want a square.
-"""
+A specification has no colours of its own but asks for `accent`, `ink`, `soft` and `paper`; a theme
+says what these are, so one specification serves light, dark and paper. Whoever shows it sets the
+signals `width` and `room` to the pixels that there are: the height follows from what is drawn, not
+from the width, but for hexagons, which want a square."""
 
 from __future__ import annotations
 
@@ -34,9 +35,9 @@ _HEXAGON = "M0,-1L1,-0.5L1,0.5L0,1L-1,0.5L-1,-0.5Z"
 def specification(chart: Chart) -> dict[str, Any]:
     """The chart as a Vega specification without colours: give it one of `THEMES` as its configuration.
 
-    A mark that can be pointed at has its row as its tooltip, with the fields c0, c1, ...; `usermeta` tells what page.js
-    wants to know beside: the titles of the columns, the field of the words in the picture, and the room it wants.
-    """
+    A mark that can be pointed at has its row as its tooltip, with the fields c0, c1, ...;
+    `usermeta` tells what page.js wants to know beside: the titles of the columns, the field of the
+    words in the picture, and the room it wants."""
     import vl_convert
 
     from cfplug.report.picture import WIDTH, picture
@@ -55,7 +56,10 @@ def specification(chart: Chart) -> dict[str, Any]:
     if plot.tiles and not plot.chart.facet:
         vega["signals"].append({"name": "height", "update": f"min({vega.pop('height')}, room)"})
     label = plot.field("label") or None
-    return {**vega, "usermeta": {"columns": list(plot.chart.columns), "label": label, **_room_wanted(plot)}}
+    return {
+        **vega,
+        "usermeta": {"columns": list(plot.chart.columns), "label": label, **_room_wanted(plot)},
+    }
 
 
 def svg(chart: Chart, theme: str = "light") -> str:
@@ -63,8 +67,20 @@ def svg(chart: Chart, theme: str = "light") -> str:
     import vl_convert
 
     plot = Plot.of(chart)
-    title = {"text": plot.chart.title, "anchor": "start", "frame": "group", "fontSize": 14, "offset": 12, "limit": 620}
-    vega = {**specification(chart), "config": THEMES[theme], "title": title, "background": {"signal": "paper"}}
+    title = {
+        "text": plot.chart.title,
+        "anchor": "start",
+        "frame": "group",
+        "fontSize": 14,
+        "offset": 12,
+        "limit": 620,
+    }
+    vega = {
+        **specification(chart),
+        "config": THEMES[theme],
+        "title": title,
+        "background": {"signal": "paper"},
+    }
     drawn: str = vl_convert.vega_to_svg(_with_words_placed(vega, plot))
     return drawn.replace("<text ", '<text paint-order="stroke" ')
 
@@ -75,10 +91,15 @@ def _room_wanted(plot: Plot) -> dict[str, int]:
         return {"least": 0, "height": 0}
     across = 0 if plot.is_number("x") and plot.chart.mark != "cell" else len(plot.different("x"))
     down = len(plot.different("y")) * 24 if plot.lies or plot.chart.mark == "cell" else 300
-    least = {"cell": 130 + 27 * across, "bar": 50 + 14 * across}.get(plot.chart.mark, 0) if across else 0
+    least = (
+        {"cell": 130 + 27 * across, "bar": 50 + 14 * across}.get(plot.chart.mark, 0)
+        if across
+        else 0
+    )
     return {
         "least": least,
-        "height": 80 + down * (1 if not plot.chart.facet else len(plot.different("facet")) // 3 + 1),
+        "height": 80
+        + down * (1 if not plot.chart.facet else len(plot.different("facet")) // 3 + 1),
     }
 
 
@@ -105,18 +126,33 @@ def _finish(marks: list[dict[str, Any]], plot: Plot) -> None:
 def _words_beside(name: str, plot: Plot) -> dict[str, Any]:
     """Words beside the marks of this name; those for which there is no room without overlap are left out.
 
-    The place is searched by Vega's transform "label" whenever the picture changes its size: Kittivorawong et al., Fast
-    and Flexible Overlap Detection for Chart Labeling with Occupancy Bitmap (2020), IEEE VIS. The first rows come first.
-    """
+    The place is searched by Vega's transform "label" whenever the picture changes its size:
+    Kittivorawong et al., Fast and Flexible Overlap Detection for Chart Labeling with Occupancy
+    Bitmap (2020), IEEE VIS. The first rows come first."""
     placed = {
         "type": "label",
         "size": {"signal": "[width, height]"},
-        "anchor": ["right", "left", "top", "bottom", "top-right", "bottom-right", "top-left", "bottom-left"],
+        "anchor": [
+            "right",
+            "left",
+            "top",
+            "bottom",
+            "top-right",
+            "bottom-right",
+            "top-left",
+            "bottom-left",
+        ],
         "offset": [3],
     }
     words = {"signal": f"truncate(datum.datum['{plot.field('label')}'], {LETTERS})"}
     look = {"text": words, "fontSize": {"value": FONT_SIZE}, **_HALO}
-    text = {"name": "words", "type": "text", "from": {"data": name}, "interactive": False, "aria": False}
+    text = {
+        "name": "words",
+        "type": "text",
+        "from": {"data": name},
+        "interactive": False,
+        "aria": False,
+    }
     return {**text, "encode": {"update": look}, "transform": [placed]}
 
 
@@ -128,8 +164,14 @@ def _with_words_placed(vega: dict[str, Any], plot: Plot) -> dict[str, Any]:
     if len(marks) == len(vega["marks"]):
         return vega
     (plane,) = vl_convert.vega_to_scenegraph({**vega, "marks": marks})["scenegraph"]["items"]
-    points = next(mark["items"] for mark in plane["items"] if str(mark.get("name")).startswith("labelled"))
-    words = [str(row[plot.field("label")]) for row in plot.rows if row[plot.field("label")] not in (None, "")]
+    points = next(
+        mark["items"] for mark in plane["items"] if str(mark.get("name")).startswith("labelled")
+    )
+    words = [
+        str(row[plot.field("label")])
+        for row in plot.rows
+        if row[plot.field("label")] not in (None, "")
+    ]
     short = [word if len(word) <= LETTERS else f"{word[: LETTERS - 1]}…" for word in words]
     centres = [(point["x"], point["y"]) for point in points]
     placed = place(centres, short, (plane["width"], plane["height"]), FONT_SIZE)
@@ -139,7 +181,10 @@ def _with_words_placed(vega: dict[str, Any], plot: Plot) -> dict[str, Any]:
 def _word_at(placed: Placed) -> dict[str, Any]:
     look = {"text": placed.text, "x": placed.x, "y": placed.y, "fontSize": FONT_SIZE}
     middle = {"align": {"value": "center"}, "baseline": {"value": "middle"}, **_HALO}
-    return {"type": "text", "encode": {"update": {key: {"value": value} for key, value in look.items()} | middle}}
+    return {
+        "type": "text",
+        "encode": {"update": {key: {"value": value} for key, value in look.items()} | middle},
+    }
 
 
 def _make_hexagons(mark: dict[str, Any], plot: Plot) -> None:

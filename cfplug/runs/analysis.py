@@ -22,7 +22,11 @@ from cfplug.training.schedules import by_step
 
 
 def with_evidence(
-    fitted: Fitted, use: ModelUse, dataset: Dataset, split: Split, answers: Mapping[str, Predictions]
+    fitted: Fitted,
+    use: ModelUse,
+    dataset: Dataset,
+    split: Split,
+    answers: Mapping[str, Predictions],
 ) -> FittedModel:
     """The model with what it was trained and measured on; `answers` are its predictions for each part, by name."""
     part, given = list(answers.items())[-1]
@@ -33,7 +37,9 @@ def with_evidence(
         part,
         held_out.assign(prediction=given.rating, origin=given.origin.astype(str)),
         given.distribution,
-        pd.DataFrame(map(attrs.astuple, fitted.history), columns=[each.name for each in attrs.fields(Epoch)]),
+        pd.DataFrame(
+            map(attrs.astuple, fitted.history), columns=[each.name for each in attrs.fields(Epoch)]
+        ),
         by_step(use.train, len(fitted.history), len(split.train)),
     )
     return attrs.evolve(fitted.model, evidence=evidence)
@@ -41,7 +47,9 @@ def with_evidence(
 
 def not_for(use: Use, model: FittedModel) -> str:
     """Why an analyzer has nothing to say of `model`, in one line; empty if it has."""
-    missing = [need for need in cast(Analyzer, use.component).needs if need not in model.gives]
+    missing = [
+        need for need in cast(Analyzer, use.component).requires if need not in model.provides
+    ]
     return f"{model.name} has no {missing[0]}, which this needs." if missing else ""
 
 

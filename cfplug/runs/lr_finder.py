@@ -1,7 +1,7 @@
 """Which learning rate suits a model: its loss while the rate grows from step to step, and what is read off that curve.
 
-After Smith (WACV 2017), by fastai's `LRFinder`. Nothing is kept of the models that are trained for it.
-"""
+After Smith (WACV 2017), by fastai's `LRFinder`. Nothing is kept of the models that are trained for
+it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ from fastai.callback.schedule import LRFinder, ParamScheduler, minimum, steep, v
 from cfplug.errors import CfplugError, TrainingError, did_you_mean
 from cfplug.files import write_bytes, writing
 from cfplug.plugin.registry import Registry
-from cfplug.progress import Teller
+from cfplug.progress import Reporter
 from cfplug.random import seed_for
 from cfplug.recipe.recipe import Recipe
 from cfplug.runs.runner import tasks
 from cfplug.training.fit import Task, untrained
 from cfplug.training.learner import learner_of, quietly
 
-RULES: Mapping[str, Callable[..., tuple[float, object]]] = {"valley": valley, "steep": steep, "minimum": minimum}
+RULES: Mapping[str, Callable[..., tuple[float, object]]] = {
+    "valley": valley,
+    "steep": steep,
+    "minimum": minimum,
+}
 """fastai's ways to read a rate off the curve: in its longest valley, where it falls fastest, a tenth of the rate at
 its lowest point."""
 
@@ -39,9 +43,8 @@ _AT_ENDS = (STEPS // 10, 5)
 class Sweep:
     """What the sweep of one model gave.
 
-    `curve` has the columns `rate` and `loss`, one row a step; the loss is fastai's, an exponential mean over the
-    steps with factor 0.98. `suggestions` holds a rate by each of RULES.
-    """
+    `curve` has the columns `rate` and `loss`, one row a step; the loss is fastai's, an exponential
+    mean over the steps with factor 0.98. `suggestions` holds a rate by each of RULES."""
 
     model: str
     curve: pd.DataFrame
@@ -59,8 +62,14 @@ class Sweep:
             "y": alt.Y("loss", title="training loss, smoothed").scale(zero=False),
         }
         line = alt.Chart(self.curve).mark_line(color="#555").encode(**axes)
-        points = alt.Chart(marked).mark_point(filled=True, size=90, opacity=1).encode(**axes, color="suggestion")
-        chart = (line + points).properties(title=f"{self.model}: the loss as the rate grows", width=560, height=320)
+        points = (
+            alt.Chart(marked)
+            .mark_point(filled=True, size=90, opacity=1)
+            .encode(**axes, color="suggestion")
+        )
+        chart = (line + points).properties(
+            title=f"{self.model}: the loss as the rate grows", width=560, height=320
+        )
         out = io.StringIO()
         chart.save(out, format="svg")
         return out.getvalue()
@@ -75,16 +84,17 @@ class Sweep:
         return drawing, table
 
 
-def find_rates(recipe: Recipe, registry: Registry, names: Collection[str], *, teller: Teller) -> Iterator[Sweep]:
+def find_rates(
+    recipe: Recipe, registry: Registry, names: Collection[str], *, reporter: Reporter
+) -> Iterator[Sweep]:
     """A sweep of each model of `recipe` that is among `names`, as `models_to_try` gives them.
 
-    The data, split, settings and seed are those of the recipe's first seed and fold; no run folder is written.
-    TrainingError if the loss is no number from the start.
-    """
+    The data, split, settings and seed are those of the recipe's first seed and fold; no run folder
+    is written. TrainingError if the loss is no number from the start."""
     with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
-        for task in tasks(recipe, registry, Path(scratch), teller=teller):
+        for task in tasks(recipe, registry, Path(scratch), reporter=reporter):
             if task.use.name in names:
-                teller.progress(None, f"{task.use.name}: trying learning rates")
+                reporter.progress(None, f"{task.use.name}: trying learning rates")
                 yield sweep(task)
 
 
@@ -92,9 +102,13 @@ def models_to_try(recipe: Recipe, name: str | None) -> list[str]:
     """The model called `name`, or with None every one that learns by gradient; CfplugError if there is none."""
     learns = {use.name: use.train is not None for use in recipe.models}
     if name is None and not any(learns.values()):
-        raise CfplugError(f"{recipe.source}: no model of it learns by gradient, so none has a learning rate")
+        raise CfplugError(
+            f"{recipe.source}: no model of it learns by gradient, so none has a learning rate"
+        )
     if name is not None and name not in learns:
-        raise CfplugError(f"{recipe.source}: no model called {name}{did_you_mean(name, learns)} ({', '.join(learns)})")
+        raise CfplugError(
+            f"{recipe.source}: no model called {name}{did_you_mean(name, learns)} ({', '.join(learns)})"
+        )
     if name is not None and not learns[name]:
         raise CfplugError(f"{recipe.source}: {name} fits itself, so it has no learning rate")
     return [each for each in learns if learns[each] and name in (None, each)]
@@ -103,17 +117,21 @@ def models_to_try(recipe: Recipe, name: str | None) -> list[str]:
 def sweep(task: Task) -> Sweep:
     """Train `task`'s model for STEPS steps at rates that grow from LOWEST to HIGHEST, each by the same factor.
 
-    It ends sooner where the loss is four times its lowest. Optimizer, decay and batch size are the recipe's; the
-    momentum is that of its settings throughout.
-    """
+    It ends sooner where the loss is four times its lowest. Optimizer, decay and batch size are the
+    recipe's; the momentum is that of its settings throughout."""
     name, settings = task.use.name, task.use.train
     assert settings is not None
     parts = (task.train, task.valid)
-    learner = learner_of(untrained(task), parts, settings, seed=task.seed, device=task.context.device)
+    learner = learner_of(
+        untrained(task), parts, settings, seed=task.seed, device=task.context.device
+    )
     torch.manual_seed(seed_for(task.seed, f"rates {name}"))
     with quietly(learner, settings.threads):
         learner.fit(STEPS // len(learner.dls.train) + 1, cbs=_Growing(LOWEST, HIGHEST, STEPS))
-    recorded = {"rate": learner.recorder.lrs, "loss": [float(loss) for loss in learner.recorder.losses]}
+    recorded = {
+        "rate": learner.recorder.lrs,
+        "loss": [float(loss) for loss in learner.recorder.losses],
+    }
     return read_off(name, pd.DataFrame(recorded, dtype=float))
 
 
@@ -138,4 +156,6 @@ def read_off(model: str, curve: pd.DataFrame) -> Sweep:
             f"{model}: the loss is no number after {len(curve)} steps, at a rate of {LOWEST:g} and more"
         )
     rates, losses = (torch.tensor(inner[name].to_numpy()) for name in ("rate", "loss"))
-    return Sweep(model, curve, {name: float(rule(rates, losses, STEPS)[0]) for name, rule in RULES.items()})
+    return Sweep(
+        model, curve, {name: float(rule(rates, losses, STEPS)[0]) for name, rule in RULES.items()}
+    )

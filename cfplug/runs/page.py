@@ -21,18 +21,32 @@ ROWS = 25
 """Rows of a long table that are shown before anyone asks for all of them."""
 
 
-def render(run: Run, environment: Mapping[str, Any], data: str, history: Table, comparison: Table | None = None) -> str:
+def render(
+    run: Run,
+    environment: Mapping[str, Any],
+    data: str,
+    history: Table,
+    comparison: Table | None = None,
+) -> str:
     """The page of a run: its numbers, how its models compare, its sections, how it was trained, its recipe."""
     from jinja2 import Environment, StrictUndefined
 
-    pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pages = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     shown = tuple(_shown(run.sections))
     scripts = _scripts(any(section.charts for section in shown))
     facts = {"environment": environment, "data": data, "history": history, "comparison": comparison}
-    looks: dict[str, Any] = {"style": _text("style.css"), "scripts": scripts, "policy": _policy(scripts)}
+    looks: dict[str, Any] = {
+        "style": _text("style.css"),
+        "scripts": scripts,
+        "policy": _policy(scripts),
+    }
     looks |= {"themes": _themes(), "rows_shown": ROWS}
     what = {"results": _results(run), "sections": shown, "groups": _groups(shown)}
-    page: str = pages.from_string(_text("page.html.j2")).render(run=run, columns=columns, **what, **facts, **looks)
+    page: str = pages.from_string(_text("page.html.j2")).render(
+        run=run, columns=columns, **what, **facts, **looks
+    )
     return page
 
 
@@ -46,9 +60,20 @@ def _results(run: Run) -> Table:
             value, ends = float(row[measured]), row[INTERVAL]
             row[measured] = Interval(value, *map(float, ends.split(" to "))) if ends else value
     parts = {row["part"] for row in rows}
-    wanted = ("model", "fold", *(["part"] if len(parts) > 1 else []), "metric", measured, "met", "claimed", "source")
+    wanted = (
+        "model",
+        "fold",
+        *(["part"] if len(parts) > 1 else []),
+        "metric",
+        measured,
+        "met",
+        "claimed",
+        "source",
+    )
     kept = [name for name in wanted if any(row.get(name, "") != "" for row in rows)]
-    below = "; below a number stands its 95 % interval over users" if INTERVAL in table.columns else ""
+    below = (
+        "; below a number stands its 95 % interval over users" if INTERVAL in table.columns else ""
+    )
     note = f"Measured on the {' and the '.join(sorted(parts))} part{below}."
     return Table(table.title, kept, [[row[name] for name in kept] for row in rows], note)
 
@@ -78,7 +103,8 @@ def _shown(sections: Sequence[Section]) -> Iterator[ShownSection]:
     for number, section in enumerate(sections, start=1):
         titled = {table.title: table for table in reversed(section.tables) if table.title}
         charts = tuple(
-            ShownChart(chart, specification(chart), titled.pop(chart.title, None)) for chart in section.charts
+            ShownChart(chart, specification(chart), titled.pop(chart.title, None))
+            for chart in section.charts
         )
         folded = {id(each.numbers) for each in charts}
         tables = tuple(table for table in section.tables if id(table) not in folded)
@@ -87,7 +113,10 @@ def _shown(sections: Sequence[Section]) -> Iterator[ShownSection]:
 
 def _groups(sections: Sequence[ShownSection]) -> list[tuple[str, list[ShownSection]]]:
     """The sections by the model that they are about, with its name where there are several models."""
-    groups = [(model, list(each)) for model, each in groupby(sections, key=lambda shown: shown.section.model)]
+    groups = [
+        (model, list(each))
+        for model, each in groupby(sections, key=lambda shown: shown.section.model)
+    ]
     return groups if len({model for model, _ in groups}) > 1 else [("", list(sections))]
 
 

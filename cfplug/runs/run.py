@@ -57,11 +57,11 @@ class Measured:
 class Run:
     """A finished run.
 
-    `metrics` is a table with the columns model, seed, fold, part, metric, value, low and high. `model` is the first
-    model of the recipe, `models` are all of them, one for each seed and fold. `predictions()` gives what every model
-    predicted for the ratings on which it was measured: model, seed, fold, part, user, item, rating, prediction, origin.
-    `newcomers` is how the recipe's `cold_starts` did on newcomers; for its columns see `evaluation.standings`.
-    """
+    `metrics` is a table with the columns model, seed, fold, part, metric, value, low and high.
+    `model` is the first model of the recipe, `models` are all of them, one for each seed and fold.
+    `predictions()` gives what every model predicted for the ratings on which it was measured:
+    model, seed, fold, part, user, item, rating, prediction, origin. `newcomers` is how the recipe's
+    `cold_starts` did on newcomers; for its columns see `evaluation.standings`."""
 
     path: Path
     recipe: Recipe
@@ -126,34 +126,48 @@ class Run:
     def claims_met(self) -> bool:
         return all(claim.met for claim in self.claims())
 
-    def values(self, model: str, metric: str, part: str = "valid", fold: str = "") -> pd.Series[float]:
+    def values(
+        self, model: str, metric: str, part: str = "valid", fold: str = ""
+    ) -> pd.Series[float]:
         """The values of one metric, one for each seed and fold, or of one fold alone."""
         rows = self.metrics
         of_fold = rows["fold"].isin([fold]) if fold else True
-        return rows[(rows["model"] == model) & (rows["metric"] == metric) & (rows["part"] == part) & of_fold]["value"]
+        return rows[
+            (rows["model"] == model) & (rows["metric"] == metric) & (rows["part"] == part) & of_fold
+        ]["value"]
 
     def table(self) -> Table:
         """One row for each model, part and metric: measured (mean and deviation over seeds) beside claimed.
 
-        One value stands beside its interval over users, if it is known; the mean of several with their deviation.
-        With folds there is a row for each, and one for all of them: mean and deviation over the folds. Where there are
-        several claims about one row, each has its own.
+        One value stands beside its interval over users, if it is known; the mean of several with
+        their deviation. With folds there is a row for each, and one for all of them: mean and
+        deviation over the folds. Where there are several claims about one row, each has its own.
         """
         claims = [claim for claim in self.claims() if not claim.claim.cold_start]
-        folds, ends = bool(self.metrics["fold"].any()), any(_ends(values) for _, values in self._measured())
+        folds, ends = (
+            bool(self.metrics["fold"].any()),
+            any(_ends(values) for _, values in self._measured()),
+        )
         rows: list[tuple[object, ...]] = []
         for (model, part, metric, fold), values in self._measured():
             key = (model, part, metric, "" if fold == ALL_FOLDS else fold)
             cells = (_number(values["value"].to_numpy()), *([_ends(values)] if ends else []))
             measured = (model, *([fold] if folds else []), part, metric, *cells)
             its_own = [claim for claim in claims if _key(claim) == key]
-            rows += [(*measured, *_claim_cells(claim)) for claim in its_own] or [(*measured, "", "", "")]
+            rows += [(*measured, *_claim_cells(claim)) for claim in its_own] or [
+                (*measured, "", "", "")
+            ]
         for claim in (each for each in self.claims() if each.claim.cold_start):
             value = (
                 _number(np.array([claim.value])),
                 *([_ends(self._tried(claim.claim, claim.model))] if ends else []),
             )
-            named = (claim.model, *([ALL_FOLDS] if folds else []), claim.claim.part, _on_newcomers(claim.claim))
+            named = (
+                claim.model,
+                *([ALL_FOLDS] if folds else []),
+                claim.claim.part,
+                _on_newcomers(claim.claim),
+            )
             rows.append((*named, *value, *_claim_cells(claim)))
         seeds = len(self.recipe.seeds)
         mean = "measured" if seeds == 1 else f"measured, mean of {seeds} seeds"
@@ -163,12 +177,17 @@ class Run:
 
     def _measured(self) -> Iterator[tuple[tuple[str, str, str, str], pd.DataFrame]]:
         """The values of each row of the table: over seeds for a fold, over folds (means of seeds) for all of them."""
-        for (model, part, metric), group in self.metrics.groupby(["model", "part", "metric"], sort=False):
+        for (model, part, metric), group in self.metrics.groupby(
+            ["model", "part", "metric"], sort=False
+        ):
             for fold, values in group.groupby("fold", sort=False):
                 yield (str(model), str(part), str(metric), str(fold)), values
             if group["fold"].any():
                 means = group.groupby("fold", sort=False)[["value"]].mean()
-                yield (str(model), str(part), str(metric), ALL_FOLDS), means.assign(low=np.nan, high=np.nan)
+                yield (
+                    (str(model), str(part), str(metric), ALL_FOLDS),
+                    means.assign(low=np.nan, high=np.nan),
+                )
 
     def compared(self, *, reference: str = "", metric: str = "mse") -> Comparison:
         """The models of the run beside one of them (by default the first), pair by pair on the same ratings."""
@@ -177,8 +196,8 @@ class Run:
     def comparison(self, *, reference: str = "", metric: str = "mse") -> Table:
         """The same as a table for people to read.
 
-        CapabilityError if there is only one model, or none of that name; `metric` is mse, rmse or mae.
-        """
+        CapabilityError if there is only one model, or none of that name; `metric` is mse, rmse or
+        mae."""
         return self.compared(reference=reference, metric=metric).table()
 
     def __repr__(self) -> str:
@@ -191,13 +210,17 @@ class Run:
 def compared(runs: Sequence[Run], *, reference: str = "", metric: str = "mse") -> Comparison:
     """The models of one or several runs beside one of them (by default the first run's first).
 
-    A model bears the name of its run's folder before its own where two runs have one of that name. DataError if the
-    runs were not measured on the same ratings; CapabilityError if there is only one model, or none called `reference`.
-    """
+    A model bears the name of its run's folder before its own where two runs have one of that name.
+    DataError if the runs were not measured on the same ratings; CapabilityError if there is only
+    one model, or none called `reference`."""
     entrants = _entrants(runs)
     kept = {id(run): dict(iter(run.predictions().groupby("model", sort=False))) for run in runs}
     predictions = {label: kept[id(run)][name] for label, (run, name) in entrants.items()}
-    costs = {(label, fold): cost for label, entrant in entrants.items() for fold, cost in _costs(*entrant)}
+    costs = {
+        (label, fold): cost
+        for label, entrant in entrants.items()
+        for fold, cost in _costs(*entrant)
+    }
     return compare(predictions, costs, metric=metric, reference=reference)
 
 

@@ -30,7 +30,7 @@ from cfplug.plugin.registry import Registry, load
 from cfplug.prediction.fitted_model import FittedModel, Policy, unknown_ids
 from cfplug.prediction.policy import policy, policy_of
 from cfplug.prediction.predictions import Predictions
-from cfplug.progress import Lines, Teller
+from cfplug.progress import Lines, Reporter
 from cfplug.random import seed_for
 from cfplug.recipe.parser import read_recipe
 from cfplug.recipe.recipe import DEFAULT_SEED, ModelUse, Recipe, Use
@@ -52,54 +52,60 @@ def run(
     set: Sequence[str] = (),
     out: str | Path = "runs",
     plugins_dir: Iterable[str | Path] = (),
-    teller: Teller | None = None,
+    reporter: Reporter | None = None,
 ) -> Run:
     """Carry out a recipe, given as a file or already read, and leave a run folder under `out`.
 
-    `set` holds overrides, `key.path=value`; `plugins_dir` folders of single-file plugins; `teller`
-    says what happens (by default in plain lines on standard error). RecipeError, before anything is
-    written, if the recipe cannot be run.
-    """
+    `set` holds overrides, `key.path=value`; `plugins_dir` folders of single-file plugins;
+    `reporter` says what happens (by default in plain lines on standard error). RecipeError, before
+    anything is written, if the recipe cannot be run."""
     registry = load(map(Path, plugins_dir))
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe, set=set, registry=registry)
     device = resolve_device(recipe.device)
     files = {"recipe.yaml": recipe.text, "resolved.yaml": recipe.resolved()}
     folder = RunFolder.create(Path(out), Path(recipe.source).stem, files)
-    return _carry_out(_Work(recipe, Steps(registry, folder, device, teller or Lines())), keep=False)
+    return _carry_out(
+        _Work(recipe, Steps(registry, folder, device, reporter or Lines())), keep=False
+    )
 
 
-def resume(path: str | Path, *, plugins_dir: Iterable[str | Path] = (), teller: Teller | None = None) -> Run:
+def resume(
+    path: str | Path, *, plugins_dir: Iterable[str | Path] = (), reporter: Reporter | None = None
+) -> Run:
     """Go on with a run that was stopped, after its last finished epoch.
 
-    The numbers are those of an unbroken run. ArtifactError if there is nothing to resume, or the data
-    is not what it was.
-    """
+    The numbers are those of an unbroken run. ArtifactError if there is nothing to resume, or the
+    data is not what it was."""
     registry = load(map(Path, plugins_dir))
     folder = RunFolder.of_partial(Path(path))
     recipe = storage.read_recipe_of(folder.partial, registry)
-    steps = Steps(registry, folder, resolve_device(recipe.device), teller or Lines())
+    steps = Steps(registry, folder, resolve_device(recipe.device), reporter or Lines())
     work = _Work(recipe, steps, resumed=True)
     return work.name() if storage.lacks_only_its_name(folder) else _carry_out(work, keep=True)
 
 
-def read_data(use: Use, *, teller: Teller | None = None) -> Dataset:
+def read_data(use: Use, *, reporter: Reporter | None = None) -> Dataset:
     """The dataset of a source on its own, without a run."""
-    teller = teller or Lines()
+    reporter = reporter or Lines()
     with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
         rng = np.random.default_rng(seed_for(DEFAULT_SEED, f"read {use.name}"))
-        context = Context(DEFAULT_SEED, rng, "cpu", Path(scratch), teller.progress, teller.say)
+        context = Context(DEFAULT_SEED, rng, "cpu", Path(scratch), reporter.progress, reporter.say)
         return _dataset(use.component.function("read")(use.params, context))
 
 
-def tasks(recipe: Recipe, registry: Registry, scratch: Path, *, teller: Teller) -> Iterator[Task]:
+def tasks(
+    recipe: Recipe, registry: Registry, scratch: Path, *, reporter: Reporter
+) -> Iterator[Task]:
     """What each model that learns by gradient learns from, on the recipe's first seed and fold, without a run.
 
     `scratch` is an empty folder for what a run would write. No observer is told.
     """
     unwatched = attrs.evolve(registry, plugins=())
     folder = RunFolder(scratch / "run")
-    return _Work(recipe, Steps(unwatched, folder, resolve_device(recipe.device), teller, scratch)).first_tasks()
+    return _Work(
+        recipe, Steps(unwatched, folder, resolve_device(recipe.device), reporter, scratch)
+    ).first_tasks()
 
 
 def _dataset(given: object) -> Dataset:
@@ -115,14 +121,16 @@ def _carry_out(work: _Work, *, keep: bool) -> Run:
             steps = attrs.evolve(work.steps, scratch=Path(scratch))
             return attrs.evolve(work, steps=steps).carry_out()
     except KeyboardInterrupt as stop:
-        work.steps.teller.say(f"stopped; go on with: cfplug resume {work.steps.folder.partial}")
+        work.steps.reporter.say(f"stopped; go on with: cfplug resume {work.steps.folder.partial}")
         work.steps.run_failed(stop, kept=True)
         raise
     except Exception as error:
         kept = keep or storage.has_checkpoints(work.steps.folder)
         work.steps.run_failed(error, kept=kept)
         if kept:
-            error.add_note(f"what was finished is kept; go on with: cfplug resume {work.steps.folder.partial}")
+            error.add_note(
+                f"what was finished is kept; go on with: cfplug resume {work.steps.folder.partial}"
+            )
         else:
             work.steps.folder.discard()
         raise
@@ -154,9 +162,11 @@ class _Work:
         for seed in self.recipe.seeds:
             self._one_seed(data, seed, results)
         started = time.perf_counter()
-        self.steps.teller.progress(None, "writing")
+        self.steps.reporter.progress(None, "writing")
         run = write(self.recipe, self.steps, data, results, self.started)
-        self.steps.finished(StepFinished("write", "", self.recipe.seeds[0], time.perf_counter() - started))
+        self.steps.finished(
+            StepFinished("write", "", self.recipe.seeds[0], time.perf_counter() - started)
+        )
         return self.steps.run_finished(run)
 
     def name(self) -> Run:
@@ -172,9 +182,9 @@ class _Work:
         use, seed = self.recipe.data, self.recipe.seeds[0]
         with self.steps.step("read", use, seed) as context:
             dataset = _dataset(use.component.function("read")(use.params, context))
-        self.steps.teller.say(str(dataset))
+        self.steps.reporter.say(str(dataset))
         for word in dataset.words:
-            self.steps.teller.say(f"  {word}")
+            self.steps.reporter.say(f"  {word}")
         self._check_levels(dataset)
         prepared = Prepared(dataset, Catalogue.of(dataset), dataset.hash())
         self._remember_data(prepared.hash)
@@ -196,7 +206,9 @@ class _Work:
         if problems:
             raise RecipeError(problems)
 
-    def _features(self, use: ModelUse, data: Prepared, split: Split, results: Results) -> Features | None:
+    def _features(
+        self, use: ModelUse, data: Prepared, split: Split, results: Results
+    ) -> Features | None:
         """The features that a model looks at, learned from the training rows; what is said of them is said once."""
         if use.features is None:
             return None
@@ -222,20 +234,26 @@ class _Work:
         self._check_claims(folds)
         for occasion in [self._occasion(data, seed, fold, split) for fold, split in folds.items()]:
             if occasion.fold:
-                self.steps.teller.say(f"fold {occasion.fold}")
+                self.steps.reporter.say(f"fold {occasion.fold}")
             self._one_fold(data, occasion, results)
 
     def _occasion(self, data: Prepared, seed: int, fold: str, split: Split) -> _Occasion:
         ratings = data.dataset.ratings
-        parts = {name: data.catalogue.interactions(ratings, rows) for name, rows in split.parts().items()}
+        parts = {
+            name: data.catalogue.interactions(ratings, rows) for name, rows in split.parts().items()
+        }
         occasion = _Occasion(seed, fold, split, parts)
         with in_fold(fold):
             self._check_unknown(ratings, occasion)
         return occasion
 
     def _one_fold(self, data: Prepared, occasion: _Occasion, results: Results) -> None:
-        with in_fold(occasion.fold):  # of all models before any is trained, so that a fault costs no training
-            looked = [self._features(use, data, occasion.split, results) for use in self.recipe.models]
+        with in_fold(
+            occasion.fold
+        ):  # of all models before any is trained, so that a fault costs no training
+            looked = [
+                self._features(use, data, occasion.split, results) for use in self.recipe.models
+            ]
         for use, features in zip(self.recipe.models, looked, strict=True):
             policy = policy_of(self.recipe, self.steps.context("unknown", occasion.seed))
             with self.steps.step("train", use.use, occasion.seed, fold=occasion.fold) as context:
@@ -260,7 +278,17 @@ class _Work:
     ) -> Task:
         parts, rows = occasion.parts, occasion.split.parts()
         seen, held = (_seen(features, parts[part], data, rows[part]) for part in ("train", "valid"))
-        return Task(use, data.catalogue, seen, held, data.dataset.scale, policy, context, features, occasion.fold)
+        return Task(
+            use,
+            data.catalogue,
+            seen,
+            held,
+            data.dataset.scale,
+            policy,
+            context,
+            features,
+            occasion.fold,
+        )
 
     def first_tasks(self) -> Iterator[Task]:
         """What each model that learns by gradient learns from, on the first fold of the first seed."""
@@ -288,9 +316,14 @@ class _Work:
         """No two models may have one folder: not every disk tells U1 from u1."""
         seen: dict[str, str] = {}
         for fold, use in itertools.product(folds, self.recipe.models):
-            place, title = storage.model_folder(self.recipe, use.name, seed, fold), f"{use.name} on fold {fold}"
+            place, title = (
+                storage.model_folder(self.recipe, use.name, seed, fold),
+                f"{use.name} on fold {fold}",
+            )
             if place.casefold() in seen:
-                raise PluginError(f"split gave folds of which {seen[place.casefold()]} and {title} would share {place}")
+                raise PluginError(
+                    f"split gave folds of which {seen[place.casefold()]} and {title} would share {place}"
+                )
             seen[place.casefold()] = title
 
     def _check_claims(self, folds: Mapping[str, Split]) -> None:
@@ -314,7 +347,7 @@ class _Work:
             if cold.any() and self.recipe.unknown is None:
                 raise unknown_ids(support, ratings.iloc[rows], codes)
             if cold.any() and self.recipe.unknown is not None:
-                self.steps.teller.say(
+                self.steps.reporter.say(
                     f"{fold}{int(cold.sum()):,} of {len(rows):,} {part} ratings have a user or item that training "
                     f"never saw; {self.recipe.unknown.name} answers for them"
                 )
@@ -323,15 +356,17 @@ class _Work:
         place = storage.model_folder(self.recipe, task.use.name, task.seed, task.fold)
         done = storage.read_fitted(self.steps.folder, place, task.use, task.catalogue, task.policy)
         if done is not None:
-            self.steps.teller.say(f"{task.use.name}: was finished before")
+            self.steps.reporter.say(f"{task.use.name}: was finished before")
             return done
-        fitted = fit(task, self._watch(task, place), storage.read_checkpoint(self.steps.folder, place))
+        fitted = fit(
+            task, self._watch(task, place), storage.read_checkpoint(self.steps.folder, place)
+        )
         storage.write_model(self.steps.folder, place, fitted, task.scale)
         return fitted
 
     def _watch(self, task: Task, place: str) -> Watch:
         def epoch_finished(epoch: Epoch, epochs: int) -> None:
-            self.steps.teller.say(
+            self.steps.reporter.say(
                 f"{task.use.name}: epoch {epoch.epoch} of {epochs}: train loss {epoch.train_loss:.4f}, "
                 f"valid loss {epoch.valid_loss:.4f}, {epoch.seconds:.1f} s"
             )
@@ -351,10 +386,17 @@ class _Work:
         def checkpoint(state: Checkpoint) -> None:
             storage.write_checkpoint(self.steps.folder, place, state)
 
-        return Watch(self.steps.teller.progress, epoch_finished, checkpoint, self.steps.teller.say)
+        return Watch(
+            self.steps.reporter.progress, epoch_finished, checkpoint, self.steps.reporter.say
+        )
 
     def _score(
-        self, entry: Use, model: FittedModel, dataset: Dataset, occasion: _Occasion, results: Results
+        self,
+        entry: Use,
+        model: FittedModel,
+        dataset: Dataset,
+        occasion: _Occasion,
+        results: Results,
     ) -> dict[str, Predictions]:
         """Measure `model` on each part that it did not learn from; gives its predictions for them."""
         given = {}
@@ -363,12 +405,19 @@ class _Work:
             with noting("predict", entry):
                 answers = with_lists(model, model.answer(pairs), occasion.parts["train"].batch)
             results.predictions.append(prediction_rows(model, part, pairs, answers))
-            results.metrics.extend(self._measures(model, part, pairs["rating"].to_numpy(), answers, results))
+            results.metrics.extend(
+                self._measures(model, part, pairs["rating"].to_numpy(), answers, results)
+            )
             given[part] = answers
         return given
 
     def _measures(
-        self, model: FittedModel, part: str, truth: np.ndarray, answers: Predictions, results: Results
+        self,
+        model: FittedModel,
+        part: str,
+        truth: np.ndarray,
+        answers: Predictions,
+        results: Results,
     ) -> Iterator[dict[str, Any]]:
         """One row for each metric that can measure `model`."""
         for use in self._measurable(model, results):
@@ -381,16 +430,20 @@ class _Work:
         """The metrics that `model` can be measured by; of the others, which some other model can, is said once."""
         able = []
         for use in self.recipe.metrics:
-            missing = [need for need in cast(Metric, use.component).needs if need not in model.gives]
+            missing = [
+                need for need in cast(Metric, use.component).requires if need not in model.provides
+            ]
             if not missing:
                 able.append(use)
                 continue
-            self._say_once(f"{use.name} is not measured for {model.name}, which gives no {missing[0]}", results)
+            self._say_once(
+                f"{use.name} is not measured for {model.name}, which gives no {missing[0]}", results
+            )
         return able
 
     def _say_once(self, word: str, results: Results) -> None:
         if word not in results.said:
-            self.steps.teller.say(word)
+            self.steps.reporter.say(word)
             results.said.append(word)
 
     def _analyze(self, model: FittedModel, results: Results) -> None:
@@ -399,28 +452,39 @@ class _Work:
             if why := not_for(use, model):
                 results.sections.append(in_place_of(use, model, why))
                 continue
-            self.steps.teller.progress(None, f"{model.name}: {use.name}")
+            self.steps.reporter.progress(None, f"{model.name}: {use.name}")
             try:
                 with self.steps.step("analyze", use, model.seed, model.name, model.fold) as context:
                     results.sections.append(analyze(use, model, context))
             except Exception as error:
-                self.steps.teller.say(f"warning: {failure(use, error)}\n{''.join(traceback.format_exception(error))}")
+                self.steps.reporter.say(
+                    f"warning: {failure(use, error)}\n{''.join(traceback.format_exception(error))}"
+                )
                 results.sections.append(in_place_of(use, model, failure(use, error)))
 
     def _try_newcomers(self, bench: Bench, results: Results) -> None:
         """Every cold-start strategy that fits the model, on the newcomers of a fold."""
         model = bench.model
         for use in self.recipe.cold_starts:
-            missing = [need for need in cast(ColdStart, use.component).needs if need not in model.gives]
+            missing = [
+                need
+                for need in cast(ColdStart, use.component).requires
+                if need not in model.provides
+            ]
             if missing:
-                self._say_once(f"{use.name} is not tried with {model.name}, which gives no {missing[0]}", results)
+                self._say_once(
+                    f"{use.name} is not tried with {model.name}, which gives no {missing[0]}",
+                    results,
+                )
                 continue
-            self.steps.teller.progress(None, f"{model.name}: {use.name} on newcomers")
+            self.steps.reporter.progress(None, f"{model.name}: {use.name} on newcomers")
             adapting = policy(use, self.steps.context(f"unknown {use.name}", model.seed))
             with self.steps.step("cold-start", use, model.seed, model.name, model.fold) as context:
                 results.outcomes.append(tried(bench, use, adapting, self.recipe.reveal, context))
 
 
-def _seen(features: Features | None, part: Interactions, data: Prepared, rows: np.ndarray) -> Interactions:
+def _seen(
+    features: Features | None, part: Interactions, data: Prepared, rows: np.ndarray
+) -> Interactions:
     """What a model sees of a part of the ratings."""
     return part if features is None else features.attached(part, data.dataset.ratings, rows)

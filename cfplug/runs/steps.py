@@ -16,7 +16,7 @@ from cfplug.plugin.components import Context
 from cfplug.plugin.discovery import words_of
 from cfplug.plugin.hookspecs import RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug.plugin.registry import Registry
-from cfplug.progress import Teller
+from cfplug.progress import Reporter
 from cfplug.random import seed_for
 from cfplug.recipe.recipe import Recipe, Use
 from cfplug.runs.folder import RunFolder
@@ -30,16 +30,20 @@ class Steps:
     registry: Registry
     folder: RunFolder
     device: str
-    teller: Teller
+    reporter: Reporter
     scratch: Path = Path()
 
     def context(self, step: str, seed: int) -> Context:
         """What a component gets, with a generator spawned for this step alone."""
         rng = np.random.default_rng(seed_for(seed, step))
-        return Context(seed, rng, self.device, self.scratch, self.teller.progress, self.teller.say)
+        return Context(
+            seed, rng, self.device, self.scratch, self.reporter.progress, self.reporter.say
+        )
 
     @contextmanager
-    def step(self, step: str, use: Use, seed: int, model: str = "", fold: str = "") -> Iterator[Context]:
+    def step(
+        self, step: str, use: Use, seed: int, model: str = "", fold: str = ""
+    ) -> Iterator[Context]:
         """Run one step of one component: an exception leaves with notes, observers are told."""
         started = time.perf_counter()
         with noting(step, use):
@@ -53,7 +57,7 @@ class Steps:
     def tell(self, hook: str, event: object) -> None:
         """Tell every observer; one that raises is a warning."""
         for warning in self.registry.notify(hook, event):
-            self.teller.say(f"warning: {warning}")
+            self.reporter.say(f"warning: {warning}")
 
     def run_started(self, recipe: Recipe, *, resumed: bool) -> None:
         partial, final = self.folder.partial, self.folder.final
@@ -84,7 +88,9 @@ def noting(step: str, use: Use) -> Iterator[None]:
     try:
         yield
     except SystemExit as error:  # it would end the program with any exit code, and without a word
-        left = PluginError(f"it left the program (SystemExit: {error}); a component that cannot go on raises an error")
+        left = PluginError(
+            f"it left the program (SystemExit: {error}); a component that cannot go on raises an error"
+        )
         left.add_note(note)
         raise left from error
     except Exception as error:

@@ -45,7 +45,16 @@ from cfplug.data.metadata import Metadata
 from cfplug.data.vocabulary import SIDES, Vocabulary
 from cfplug.errors import ArtifactError, shown
 from cfplug.evaluation.standings import COLUMNS as STANDINGS
-from cfplug.files import arrays_to_bytes, json_text, read_arrays, read_json, read_text, sha256, write_bytes, writing
+from cfplug.files import (
+    arrays_to_bytes,
+    json_text,
+    read_arrays,
+    read_json,
+    read_text,
+    sha256,
+    write_bytes,
+    writing,
+)
 from cfplug.plugin.registry import Registry, load
 from cfplug.prediction.fitted_model import FittedModel, Policy
 from cfplug.prediction.policy import policy_of, quiet_context
@@ -72,7 +81,10 @@ INDEX = "files.json"
 
 def model_folder(recipe: Recipe, name: str, seed: int, fold: str = "") -> str:
     """Where a model lies in the run folder; fold and seed are in the name where there are folds and several seeds."""
-    of_fold, of_seed = f"-fold-{fold}" if fold else "", f"-seed-{seed}" if len(recipe.seeds) > 1 else ""
+    of_fold, of_seed = (
+        f"-fold-{fold}" if fold else "",
+        f"-seed-{seed}" if len(recipe.seeds) > 1 else "",
+    )
     return f"models/{name}{of_fold}{of_seed}"
 
 
@@ -81,7 +93,10 @@ def model_folder(recipe: Recipe, name: str, seed: int, fold: str = "") -> str:
 
 def write_model(folder: RunFolder, place: str, fitted: Fitted, scale: Scale) -> None:
     """The weights first, then the words: a folder with model.json is whole."""
-    folder.write(f"{CHECKPOINTS}/{place}.history.json", json_text([attrs.asdict(epoch) for epoch in fitted.history]))
+    folder.write(
+        f"{CHECKPOINTS}/{place}.history.json",
+        json_text([attrs.asdict(epoch) for epoch in fitted.history]),
+    )
     weights = arrays_to_bytes(arrays_of(fitted.model))
     folder.write(f"{place}/weights.safetensors", weights)
     folder.write(f"{place}/{SECONDS}", json_text({"seconds": fitted.model.seconds}))
@@ -91,9 +106,17 @@ def write_model(folder: RunFolder, place: str, fitted: Fitted, scale: Scale) -> 
 
 def write_catalogue(folder: RunFolder, catalogue: Catalogue) -> None:
     """The vocabularies as JSON, the ratings as arrays of codes and numbers."""
-    folder.write("catalogue.json", json_text({side: catalogue.side(side).to_json() for side in SIDES}))
-    folder.write("metadata.json", json_text({side: catalogue.metadata[side].to_json() for side in SIDES}))
-    rated = {"user": catalogue.rated_user, "item": catalogue.rated_item, "rating": catalogue.rated_rating}
+    folder.write(
+        "catalogue.json", json_text({side: catalogue.side(side).to_json() for side in SIDES})
+    )
+    folder.write(
+        "metadata.json", json_text({side: catalogue.metadata[side].to_json() for side in SIDES})
+    )
+    rated = {
+        "user": catalogue.rated_user,
+        "item": catalogue.rated_item,
+        "rating": catalogue.rated_rating,
+    }
     folder.write("rated.safetensors", arrays_to_bytes(rated))
 
 
@@ -116,7 +139,9 @@ def read_parquet(data: bytes) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(data))
 
 
-def environment(recipe: Recipe, registry: Registry, data_hash: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def environment(
+    recipe: Recipe, registry: Registry, data_hash: str, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """What the numbers depend on beside the recipe: versions, plugins, data, seeds, machine; and further `facts`."""
     import torch
 
@@ -139,7 +164,11 @@ def environment(recipe: Recipe, registry: Registry, data_hash: str, facts: Mappi
 
 def write_index(folder: RunFolder) -> None:
     """The SHA-256 of every file, by which a changed one is refused."""
-    files = (path for path in folder.partial.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = (
+        path
+        for path in folder.partial.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    )
     names = [path.relative_to(folder.partial) for path in files]
     kept = sorted(name.as_posix() for name in names if name.parts[0] != CHECKPOINTS)
     index = {name: sha256((folder.partial / name).read_bytes()) for name in kept}
@@ -209,7 +238,9 @@ class OpenedFolder:
 
 def read_recipe_of(folder: Path, registry: Registry) -> Recipe:
     """The resolved recipe of a run folder, finished or not, with the text as it was written."""
-    resolved = parse_recipe(read_text(folder / "resolved.yaml"), str(folder / "resolved.yaml"), registry=registry)
+    resolved = parse_recipe(
+        read_text(folder / "resolved.yaml"), str(folder / "resolved.yaml"), registry=registry
+    )
     return attrs.evolve(resolved, text=read_text(folder / "recipe.yaml"))
 
 
@@ -253,7 +284,9 @@ def read_fitted(
     with _intact(history_file):
         history = _history(read_json(history_file))
     seconds_file = folder.partial / place / SECONDS
-    model = _timed(restore(use, catalogue, words, arrays, policy), read_json(seconds_file), seconds_file)
+    model = _timed(
+        restore(use, catalogue, words, arrays, policy), read_json(seconds_file), seconds_file
+    )
     return Fitted(model, None, history)
 
 
@@ -297,7 +330,15 @@ def opened(folder: OpenedFolder, registry: Registry) -> Run:
     def predictions() -> pd.DataFrame:
         return read_parquet(folder.check("predictions.parquet").read_bytes())
 
-    return Run(folder.path, recipe, models, metrics, sections, predictions=predictions, newcomers=_standings(folder))
+    return Run(
+        folder.path,
+        recipe,
+        models,
+        metrics,
+        sections,
+        predictions=predictions,
+        newcomers=_standings(folder),
+    )
 
 
 def _standings(folder: OpenedFolder) -> pd.DataFrame:
@@ -324,7 +365,10 @@ def _opened_model(
     folder: OpenedFolder, recipe: Recipe, catalogue: Catalogue, use: ModelUse, seed: int, fold: str
 ) -> FittedModel:
     place = model_folder(recipe, use.name, seed, fold)
-    words, arrays = folder.json(f"{place}/model.json"), folder.arrays(f"{place}/weights.safetensors")
+    words, arrays = (
+        folder.json(f"{place}/model.json"),
+        folder.arrays(f"{place}/weights.safetensors"),
+    )
     model = restore(use, catalogue, words, arrays, policy_of(recipe, quiet_context(seed)))
     return _timed(model, folder.json(f"{place}/{SECONDS}"), folder.path / place / SECONDS)
 
@@ -335,6 +379,9 @@ def read_catalogue(folder: OpenedFolder) -> Catalogue:
         user, item = (Vocabulary.from_json(side, vocabularies[side]) for side in SIDES)
     about = folder.json("metadata.json")
     with _intact(folder.path / "metadata.json"):
-        metadata = {side.side: Metadata.from_json(side.side, about[side.side], len(side)) for side in (user, item)}
+        metadata = {
+            side.side: Metadata.from_json(side.side, about[side.side], len(side))
+            for side in (user, item)
+        }
     with _intact(folder.path / "rated.safetensors"):
         return Catalogue(user, item, rated["user"], rated["item"], rated["rating"], metadata)

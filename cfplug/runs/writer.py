@@ -68,17 +68,33 @@ def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, starte
     for name, text in csv_files(results.sections):
         folder.write(name, text)
     seconds = time.time() - started
-    facts = {"data": str(data.dataset), "device": steps.device, "started": started, "seconds": seconds}
-    _write_page(run, folder, _history(results.fitted), storage.environment(recipe, steps.registry, data.hash, facts))
+    facts = {
+        "data": str(data.dataset),
+        "device": steps.device,
+        "started": started,
+        "seconds": seconds,
+    }
+    _write_page(
+        run,
+        folder,
+        _history(results.fitted),
+        storage.environment(recipe, steps.registry, data.hash, facts),
+    )
     storage.write_index(folder)
     folder.finish(storage.CHECKPOINTS)
     return run
 
 
-def _run(recipe: Recipe, folder: RunFolder, results: Results, kept: bytes, newcomers: pd.DataFrame) -> Run:
+def _run(
+    recipe: Recipe, folder: RunFolder, results: Results, kept: bytes, newcomers: pd.DataFrame
+) -> Run:
     """The run as its folder will tell it; `kept` are the predictions as they are written there."""
-    predictions = storage.read_parquet(kept)  # as they will be read: ids of several types are one type in a file
-    learners = {(each.model.name, each.model.seed, each.model.fold): each.learner for each in results.fitted}
+    predictions = storage.read_parquet(
+        kept
+    )  # as they will be read: ids of several types are one type in a file
+    learners = {
+        (each.model.name, each.model.seed, each.model.fold): each.learner for each in results.fitted
+    }
     return Run(
         folder.final,
         recipe,
@@ -104,10 +120,14 @@ def _write_newcomers(folder: RunFolder, results: Results) -> pd.DataFrame:
 
 def _asking(recipe: Recipe) -> frozenset[str]:
     """The names of the strategies that interview newcomers."""
-    return frozenset(use.name for use in recipe.cold_starts if cast(ColdStart, use.component).ask is not None)
+    return frozenset(
+        use.name for use in recipe.cold_starts if cast(ColdStart, use.component).ask is not None
+    )
 
 
-def _write_page(run: Run, folder: RunFolder, history: pd.DataFrame, environment: dict[str, Any]) -> None:
+def _write_page(
+    run: Run, folder: RunFolder, history: pd.DataFrame, environment: dict[str, Any]
+) -> None:
     comparison = run.compared() if len(run.recipe.models) > 1 else None
     if comparison is not None:
         folder.write("comparison.csv", comparison.frame().to_csv(index=False))
@@ -119,7 +139,10 @@ def _write_page(run: Run, folder: RunFolder, history: pd.DataFrame, environment:
 def _history(fitted: Sequence[Fitted]) -> pd.DataFrame:
     columns = ["model", "seed", "fold", *(each.name for each in attrs.fields(Epoch))]
     named = [((each.model.name, each.model.seed, each.model.fold), each.history) for each in fitted]
-    return pd.DataFrame([(*name, *attrs.astuple(epoch)) for name, epochs in named for epoch in epochs], columns=columns)
+    return pd.DataFrame(
+        [(*name, *attrs.astuple(epoch)) for name, epochs in named for epoch in epochs],
+        columns=columns,
+    )
 
 
 def _claim_row(measured: Any) -> dict[str, Any]:
@@ -129,7 +152,9 @@ def _claim_row(measured: Any) -> dict[str, Any]:
         "fold": claim.fold,
         "part": claim.part,
         "metric": claim.metric,
-        **({"cold_start": claim.cold_start, "revealed": claim.revealed} if claim.cold_start else {}),
+        **(
+            {"cold_start": claim.cold_start, "revealed": claim.revealed} if claim.cold_start else {}
+        ),
         "claimed": claim.bound(),
         "measured": measured.value,
         "met": bool(measured.met),

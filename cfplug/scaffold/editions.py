@@ -1,8 +1,8 @@
 """The editions of the plugin template that this machine has seen: a git repository with a tag for each.
 
-copier brings a project up to date by comparing the template as it was with the template as it is; a package holds only
-the latter. So each version of cfplug that makes or updates a plugin leaves its edition here.
-"""
+copier brings a project up to date by comparing the template as it was with the template as it is; a
+package holds only the latter. So each version of cfplug that makes or updates a plugin leaves its
+edition here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ _ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 _IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "cfplug"), ("EMAIL", "cfplug@localhost"), ("DATE", "2000-01-01T00:00:00+0000"))
+    for what, value in (
+        ("NAME", "cfplug"),
+        ("EMAIL", "cfplug@localhost"),
+        ("DATE", "2000-01-01T00:00:00+0000"),
+    )
 }
 """Everybody's commit of an edition is the same one: it depends on nothing but the template and its tag."""
 
@@ -62,9 +66,8 @@ class Editions:
     def keep(self, template: Path, version: str) -> str:
         """The tag of the edition in the folder `template`, which `version` of cfplug has: `v0.1.0`.
 
-        It is added if it is new. Where one version has shown several, as a checkout does, the others are `v0.1.0.post1`
-        and so on. EditionError if git is missing or fails.
-        """
+        It is added if it is new. Where one version has shown several, as a checkout does, the
+        others are `v0.1.0.post1` and so on. EditionError if git is missing or fails."""
         if not self._repository.is_dir():
             self._begin()
         tree = self._tree(template)
@@ -89,7 +92,12 @@ class Editions:
         """The tree of each edition, by tag; the oldest first."""
         if not self._repository.is_dir():
             return {}
-        lines = self._git("for-each-ref", "--sort=version:refname", "--format=%(refname:lstrip=2) %(tree)", "refs/tags")
+        lines = self._git(
+            "for-each-ref",
+            "--sort=version:refname",
+            "--format=%(refname:lstrip=2) %(tree)",
+            "refs/tags",
+        )
         return dict(line.split() for line in lines.splitlines())
 
     def _tree(self, template: Path) -> str:
@@ -97,7 +105,9 @@ class Editions:
 
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            self._git("--work-tree", ".", "add", "--all", "--force", ".", variables=index, cwd=template)
+            self._git(
+                "--work-tree", ".", "add", "--all", "--force", ".", variables=index, cwd=template
+            )
             return self._git("write-tree", variables=index)
 
     def _of_version(self, version: str) -> dict[str, str]:
@@ -117,10 +127,18 @@ class Editions:
                 raise
         return tag
 
-    def _git(self, *arguments: str, variables: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+    def _git(
+        self, *arguments: str, variables: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> str:
         settings = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
         place = ["--git-dir", str(self._repository)]
-        return git(*settings, *place, *arguments, cwd=cwd, variables={**_ALONE, **_IDENTITY, **(variables or {})})
+        return git(
+            *settings,
+            *place,
+            *arguments,
+            cwd=cwd,
+            variables={**_ALONE, **_IDENTITY, **(variables or {})},
+        )
 
 
 def _tag_of(tree: str, known: Mapping[str, str]) -> str:
@@ -128,7 +146,9 @@ def _tag_of(tree: str, known: Mapping[str, str]) -> str:
     return next((tag for tag, its in reversed(list(known.items())) if its == tree), "")
 
 
-def git(*arguments: str, cwd: Path | None = None, variables: Mapping[str, str] | None = None) -> str:
+def git(
+    *arguments: str, cwd: Path | None = None, variables: Mapping[str, str] | None = None
+) -> str:
     """What git answers, without the last line's end; EditionError with its own words if it fails or is missing.
 
     It knows nothing of the variables of a git that may have called us, such as GIT_DIR in a hook.
@@ -140,9 +160,13 @@ def git(*arguments: str, cwd: Path | None = None, variables: Mapping[str, str] |
         raise EditionError("there is no git on this machine")
     try:
         call = [program, *arguments]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("GIT_")
+        }
         environment |= variables or {}
-        done = subprocess.run(call, cwd=cwd, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            call, cwd=cwd, env=environment, capture_output=True, text=True, check=True
+        )
     except subprocess.CalledProcessError as error:
         raise EditionError(f"git says: {error.stderr.strip() or error}") from error
     except OSError as error:
@@ -156,7 +180,11 @@ def undisturbed() -> Iterator[None]:
     from plumbum import local
 
     hidden = {name: value for name, value in os.environ.items() if name.startswith("GIT_")}
-    calm = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": os.devnull}
+    calm = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "core.hooksPath",
+        "GIT_CONFIG_VALUE_0": os.devnull,
+    }
     with local.env():
         _change((os.environ, local.env), hidden, calm)
         try:

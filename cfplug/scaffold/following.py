@@ -26,9 +26,9 @@ class Updated:
 def update_plugin(folder: Path, *, editions: Editions | None = None) -> Updated:
     """Bring the plugin in `folder` to the template that cfplug has now; its author's own changes stay.
 
-    Where both changed the same lines, the file has both, between marks, and is among the conflicts. CfplugError if the
-    plugin was made without git, has changes that are not committed, or is of a template that is not here.
-    """
+    Where both changed the same lines, the file has both, between marks, and is among the conflicts.
+    CfplugError if the plugin was made without git, has changes that are not committed, or is of a
+    template that is not here."""
     editions = editions or Editions.of_user()
     answers = _answers(folder)
     after = editions.keep(new.TEMPLATE, new.version())
@@ -39,7 +39,9 @@ def update_plugin(folder: Path, *, editions: Editions | None = None) -> Updated:
     _check_committed(folder)
     data = {"cfplug": new.oldest()}
     with new.copying("update the plugin") as copier:
-        copier.run_update(folder, data=data, vcs_ref=after, defaults=True, overwrite=True, quiet=True)
+        copier.run_update(
+            folder, data=data, vcs_ref=after, defaults=True, overwrite=True, quiet=True
+        )
     return Updated(before, after, *_touched(folder))
 
 
@@ -53,11 +55,15 @@ def _answers(folder: Path) -> Mapping[str, Any]:
         answers = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         left_by = "cfplug new plugin leaves one where there is git"
-        raise CfplugError(f"{folder} has no {new.ANSWERS}, so it follows no template ({left_by})") from error
+        raise CfplugError(
+            f"{folder} has no {new.ANSWERS}, so it follows no template ({left_by})"
+        ) from error
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise CfplugError(f"{file} cannot be read: {error}") from error
     if not isinstance(answers, dict) or not {"_src_path", "_commit"} <= set(answers):
-        raise CfplugError(f"{file} does not say which template the plugin follows (_src_path and _commit)")
+        raise CfplugError(
+            f"{file} does not say which template the plugin follows (_src_path and _commit)"
+        )
     return answers
 
 
@@ -94,14 +100,27 @@ def _check_committed(folder: Path) -> None:
         left = git("status", "--porcelain", "--", ".", cwd=folder)
     except EditionError as error:
         advice = 'git init && git add --all && git commit -m "A new plugin"'
-        raise CfplugError(f"{folder} is in no git repository, which an update needs: {advice}") from error
+        raise CfplugError(
+            f"{folder} is in no git repository, which an update needs: {advice}"
+        ) from error
     if left:
-        raise CfplugError(f"{folder} has changes that are not committed; commit or stash them first\n{left}")
+        raise CfplugError(
+            f"{folder} has changes that are not committed; commit or stash them first\n{left}"
+        )
 
 
 def _touched(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The files that are not as they were committed: those that are whole, and those with conflicts."""
-    told = git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", ".", cwd=folder)
+    told = git(
+        "status",
+        "--porcelain",
+        "-z",
+        "--no-renames",
+        "--untracked-files=all",
+        "--",
+        ".",
+        cwd=folder,
+    )
     states = {entry[3:]: entry[:2] for entry in told.split("\0") if entry}
     conflicts = [name for name, state in states.items() if "U" in state or state in ("AA", "DD")]
     return tuple(name for name in states if name not in conflicts), tuple(conflicts)

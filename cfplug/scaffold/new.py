@@ -22,7 +22,9 @@ from cfplug.scaffold.editions import EditionError, Editions, undisturbed
 SELF_FITTING = "self-fitting-model"
 """A model that fits itself; the kind `model` begins with one that learns by gradient."""
 
-CHOICES = tuple(choice for kind in KINDS for choice in ((kind, SELF_FITTING) if kind == "model" else (kind,)))
+CHOICES = tuple(
+    choice for kind in KINDS for choice in ((kind, SELF_FITTING) if kind == "model" else (kind,))
+)
 """What a plugin may begin with."""
 
 DEFAULT = ("model", "metric")
@@ -63,22 +65,35 @@ class Made:
 
 
 def make_plugin(
-    name: str, kinds: Sequence[str], out: Path, *, title: str = "", author: str = "", editions: Editions | None = None
+    name: str,
+    kinds: Sequence[str],
+    out: Path,
+    *,
+    title: str = "",
+    author: str = "",
+    editions: Editions | None = None,
 ) -> Made:
     """A package for the plugin called `name` in a new folder under `out`, whole or not at all.
 
-    CfplugError if the name will not do, something of that name is there, or copier is missing. Without git it is made
-    all the same, but follows no template.
-    """
+    CfplugError if the name will not do, something of that name is there, or copier is missing.
+    Without git it is made all the same, but follows no template."""
     names = named(name)
     folder = out / names.distribution
     _check_free(names, names.package, folder)
-    answers = {"name": names.plugin, "kinds": [kind for kind in CHOICES if kind in kinds], "cfplug": oldest()}
-    answers |= {key: _line(key, text) for key, text in (("title", title), ("author", author)) if text}
+    answers = {
+        "name": names.plugin,
+        "kinds": [kind for kind in CHOICES if kind in kinds],
+        "cfplug": oldest(),
+    }
+    answers |= {
+        key: _line(key, text) for key, text in (("title", title), ("author", author)) if text
+    }
     source, tag, why = _template(editions or Editions.of_user())
     with copying("make the plugin") as copier, _whole(folder) as draft:
         leave_out = [] if tag else [ANSWERS]
-        copier.run_copy(source, draft, data=answers, vcs_ref=tag, exclude=leave_out, defaults=True, quiet=True)
+        copier.run_copy(
+            source, draft, data=answers, vcs_ref=tag, exclude=leave_out, defaults=True, quiet=True
+        )
     return Made(names, folder, why)
 
 
@@ -116,7 +131,9 @@ def named(name: str) -> Names:
     if not _NAME.fullmatch(plugin):
         guess = re.sub(r"[^a-z0-9]+", "-", plugin.lower()).strip("-0123456789")
         advice = f"; did you mean {guess}?" if _NAME.fullmatch(guess) else ""
-        raise CfplugError(f"a plugin's name is a kebab-case noun such as item-mean; is {name!r}{advice}")
+        raise CfplugError(
+            f"a plugin's name is a kebab-case noun such as item-mean; is {name!r}{advice}"
+        )
     if keyword.iskeyword(plugin):
         raise CfplugError(f"{plugin} is a word of Python; a plugin needs another name")
     return Names(plugin)
@@ -126,12 +143,16 @@ def _check_free(names: Names, module: str, target: Path) -> None:
     for candidate in installed():
         if candidate.name == names.plugin:
             owner = f"{candidate.distribution} {candidate.version}".strip()
-            raise CfplugError(f"there is a plugin called {names.plugin} already, from {owner}; two cannot share a name")
+            raise CfplugError(
+                f"there is a plugin called {names.plugin} already, from {owner}; two cannot share a name"
+            )
     if target.exists() or target.is_symlink():
         raise CfplugError(f"{target} is there already; nothing is overwritten")
     found = importlib.util.find_spec(module)
     if found is not None and found.origin is not None:
-        raise CfplugError(f"there is a module called {module} already ({found.origin}); a plugin needs another name")
+        raise CfplugError(
+            f"there is a module called {module} already ({found.origin}); a plugin needs another name"
+        )
 
 
 def _line(key: str, text: str) -> str:
@@ -165,7 +186,9 @@ def copying(what: str) -> Iterator[Any]:
         from copier.errors import CopierError
         from plumbum import ProcessExecutionError
     except ModuleNotFoundError as error:
-        raise CfplugError(f'this needs {error.name}: python -m pip install "cfplug[author]"') from error
+        raise CfplugError(
+            f'this needs {error.name}: python -m pip install "cfplug[author]"'
+        ) from error
     try:
         with undisturbed():
             yield copier

@@ -4,9 +4,9 @@
 
     test_contract = plugin_checks("my-plugin")
 
-is a whole test file: pytest shows one item for each law and component. `cfplug check-plugin my-plugin` does the same
-on the command line. It needs hypothesis (`python -m pip install "cfplug[author]"`) and loads neither torch nor pandas.
-"""
+is a whole test file: pytest shows one item for each law and component. `cfplug check-plugin
+my-plugin` does the same on the command line. It needs hypothesis (`python -m pip install
+"cfplug[author]"`) and loads neither torch nor pandas."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ _TRYING = ("context", "fitted", "interactions")
 def __getattr__(name: str) -> Any:
     if name in _TRYING:
         return getattr(importlib.import_module("cfplug.testing.try_component"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __all__)}")
+    raise AttributeError(
+        f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __all__)}"
+    )
 
 
 __all__ = [

@@ -41,9 +41,9 @@ class BrokenLawError(AssertionError):
 class Subject:
     """What a check looks at: a plugin, and one of its components with the parameters that it is tried with.
 
-    `entry` is None where the law is about the plugin as a whole. `examples` is how often a property is tried. `oracle`
-    is a naive version of the component's function, with the same arguments, that its author gives; None without one.
-    """
+    `entry` is None where the law is about the plugin as a whole. `examples` is how often a property
+    is tried. `oracle` is a naive version of the component's function, with the same arguments, that
+    its author gives; None without one."""
 
     registry: Registry
     plugin: Plugin
@@ -61,7 +61,9 @@ class Subject:
         """The component's function for `verb`, imported now."""
         return self.component.function(verb)
 
-    def hold(self, law: Callable[..., None], *cases: SearchStrategy[Any], examples: int | None = None) -> None:
+    def hold(
+        self, law: Callable[..., None], *cases: SearchStrategy[Any], examples: int | None = None
+    ) -> None:
         """Try `law` on examples of `cases`, drawn without luck: what failed once fails again."""
         given(*cases)(law_settings(examples or self.examples)(law))()
 
@@ -89,8 +91,8 @@ def always(_subject: Subject) -> bool:
 class Check:
     """One law. `test` raises if the subject breaks it; its docstring's first line is the law in words.
 
-    `applies` says for which components it is a law at all, such as those that declare a distribution.
-    """
+    `applies` says for which components it is a law at all, such as those that declare a
+    distribution."""
 
     name: str
     test: Callable[[Subject], None]
@@ -140,7 +142,9 @@ def outcome(item: Item) -> Outcome:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin under test may raise anything, SystemExit too
-        words = str(error) if isinstance(error, BrokenLawError) else f"{type(error).__name__}: {error}"
+        words = (
+            str(error) if isinstance(error, BrokenLawError) else f"{type(error).__name__}: {error}"
+        )
         if item.known:
             return Outcome(item, "known", item.known)
         return Outcome(item, "failed", words, "".join(traceback.format_exception(error)))
@@ -160,11 +164,11 @@ def items(
 ) -> list[Item]:
     """Every check of the plugin called `name`.
 
-    `params` has the values of parameters with which a component is tried, by `kind/name`, where its defaults will not
-    do; `known_failures` the reason why a check fails, by the check's id, such as `model/mean/learns-planted-ratings`;
-    `oracles` a naive version of a component's function, by `kind/name`, with which it is compared.
-    PluginError if no such plugin is there, or if one of the names in these tables is of nothing.
-    """
+    `params` has the values of parameters with which a component is tried, by `kind/name`, where its
+    defaults will not do; `known_failures` the reason why a check fails, by the check's id, such as
+    `model/mean/learns-planted-ratings`; `oracles` a naive version of a component's function, by
+    `kind/name`, with which it is compared. PluginError if no such plugin is there, or if one of the
+    names in these tables is of nothing."""
     registry = registry or load()
     plugin = _plugin(registry, name)
     subjects = dict(_subjects(registry, plugin, dict(params or {}), examples, dict(oracles or {})))
@@ -220,4 +224,6 @@ def _checks(room: str) -> tuple[Check, ...]:
 def _check_names(what: str, names: Mapping[str, Any], there: list[str]) -> None:
     for name in names:
         if name not in there:
-            raise PluginError(f"{what} names {name!r}, which is nothing here{did_you_mean(name, there)}")
+            raise PluginError(
+                f"{what} names {name!r}, which is nothing here{did_you_mean(name, there)}"
+            )

@@ -73,7 +73,11 @@ def of_splits(before: Mapping[str, Split], after: Mapping[str, Split]) -> str:
                 return f"there is a {part} part{of} only once"
             if one is not None and not np.array_equal(one, two):
                 told = sorted(set(np.asarray(one).tolist()) ^ set(np.asarray(two).tolist()))
-                which = f"rows such as {', '.join(map(str, told[:3]))}" if told else "the order of its rows"
+                which = (
+                    f"rows such as {', '.join(map(str, told[:3]))}"
+                    if told
+                    else "the order of its rows"
+                )
                 return f"the {part} part{of} differs in {which}"
     return ""
 
@@ -86,7 +90,9 @@ def of_datasets(before: Dataset, after: Dataset) -> str:
     for name in ("name", "scale"):
         if getattr(before, name) != getattr(after, name):
             return f"its {name} was {getattr(before, name)!r} and is {getattr(after, name)!r}"
-    roles = [{table: dict(columns) for table, columns in each.roles.items()} for each in (before, after)]
+    roles = [
+        {table: dict(columns) for table, columns in each.roles.items()} for each in (before, after)
+    ]
     if roles[0] != roles[1]:
         return f"the roles were {roles[0]} and are {roles[1]}"
     return of_splits(before.folds, after.folds)

@@ -23,13 +23,13 @@ def plugin_checks(
 
         test_contract = plugin_checks("my-plugin")
 
-    `params` gives values of parameters to components that cannot be tried with their defaults, by `kind/name`:
-    `{"source/shop": {"path": "tests/shop.csv"}}`. `known_failures` gives the reason for each check that is known to
-    fail, by its id: `{"model/mean/learns-planted-ratings": "it learns no tastes"}`; such an item must fail.
-    `examples` is how often each property is tried, `plugins_dir` folders of single-file plugins. `oracles` gives a
-    naive version of a component's function, by `kind/name`, to compare it with: `{"metric/mse": naive_mse}`, which
-    takes (params, truth, prediction) as the metric does.
-    """
+    `params` gives values of parameters to components that cannot be tried with their defaults, by
+    `kind/name`: `{"source/shop": {"path": "tests/shop.csv"}}`. `known_failures` gives the reason
+    for each check that is known to fail, by its id: `{"model/mean/learns-planted-ratings": "it
+    learns no tastes"}`; such an item must fail. `examples` is how often each property is tried,
+    `plugins_dir` folders of single-file plugins. `oracles` gives a naive version of a component's
+    function, by `kind/name`, to compare it with: `{"metric/mse": naive_mse}`, which takes (params,
+    truth, prediction) as the metric does."""
     import pytest
 
     found = items(
@@ -41,7 +41,11 @@ def plugin_checks(
         oracles=oracles,
     )
     cases = [
-        pytest.param(item, id=item.id, marks=[pytest.mark.xfail(reason=item.known, strict=True)] if item.known else [])
+        pytest.param(
+            item,
+            id=item.id,
+            marks=[pytest.mark.xfail(reason=item.known, strict=True)] if item.known else [],
+        )
         for item in found
     ]
 

@@ -20,7 +20,9 @@ from cfplug.testing.fixtures.train import Workbench, quiet
 
 def interactions(dataset: Dataset, rows: np.ndarray | None = None) -> Interactions:
     """The ratings of `dataset` in codes, as `fit` of a model gets them; of `rows` alone, positions of shape (n,)."""
-    return Catalogue.of(dataset).interactions(dataset.ratings, _rows(dataset) if rows is None else rows)
+    return Catalogue.of(dataset).interactions(
+        dataset.ratings, _rows(dataset) if rows is None else rows
+    )
 
 
 def context(seed: int = 0) -> Context:
@@ -40,16 +42,20 @@ def fitted(
 ) -> FittedModel:
     """The model called `model` after training on `dataset`, or on the train part of `split`.
 
-    `params` are its parameters, `train` the settings of one that learns by gradient: two epochs, 16 ratings a step,
-    where nothing is said. `unknown` names the strategy that answers for ids that training never saw; None stands for
-    `error`. PluginError for a name that nobody has, RecipeError for a parameter that it does not take.
-    """
+    `params` are its parameters, `train` the settings of one that learns by gradient: two epochs, 16
+    ratings a step, where nothing is said. `unknown` names the strategy that answers for ids that
+    training never saw; None stands for `error`. PluginError for a name that nobody has, RecipeError
+    for a parameter that it does not take."""
     registry = registry or load()
-    assignments = [f"{name}={json.dumps(value, default=str)}" for name, value in (params or {}).items()]
+    assignments = [
+        f"{name}={json.dumps(value, default=str)}" for name, value in (params or {}).items()
+    ]
     use = read_use("model", model, set=assignments, registry=registry)
     rows, entry = _rows(dataset), registry.find("model", use.full_name)
     bench = Workbench(registry, train=train or {}, unknown=unknown)
-    return bench.fitted(bench.model_use(entry, use.params), dataset, split or Split(train=rows, valid=rows[:1]))
+    return bench.fitted(
+        bench.model_use(entry, use.params), dataset, split or Split(train=rows, valid=rows[:1])
+    )
 
 
 def _rows(dataset: Dataset) -> np.ndarray:

@@ -17,15 +17,15 @@ from cfplug.training.optimizers import NORMS
 class Averager(Callback):  # type: ignore[misc]
     """Keeps a, the average of the weights w, and puts it in their place for the validation of each epoch.
 
-    After the first step of all at or after `average_from` of the training, a = w. After the k-th step since
-    that one,
+    After the first step of all at or after `average_from` of the training, a = w. After the k-th
+    step since that one,
 
         ema:   a = average_decay * a + (1 - average_decay) * w
         mean:  a = a + (w - a) / (k + 1), the plain mean (Polyak and Juditsky, 1992; of single steps, as SWA of epochs)
 
-    The running means and variances of normalisation layers are averaged in the same way; every other buffer is
-    the model's own. What was averaged depends on nothing but the weights and a step's number in the training.
-    """
+    The running means and variances of normalisation layers are averaged in the same way; every
+    other buffer is the model's own. What was averaged depends on nothing but the weights and a
+    step's number in the training."""
 
     order, run_valid = 70, False  # before the keeper of checkpoints
 
@@ -84,7 +84,11 @@ class Averager(Callback):  # type: ignore[misc]
 
 def _averaged(model: nn.Module) -> dict[str, Tensor]:
     """The live weights that are averaged, each once, whatever number of names it has."""
-    found = {name: parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
+    found = {
+        name: parameter.detach()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
     for place, module in model.named_modules():
         if isinstance(module, NORMS):
             buffers = module.named_buffers(prefix=place, recurse=False)

@@ -24,8 +24,16 @@ class _Keeper(Callback):  # type: ignore[misc]
 
     order = 75  # after fastai's SkipToEpoch, so that a skipped epoch never begins here
 
-    def __init__(self, seed: int, name: str, watch: Watch, settings: TrainSettings, averager: Averager) -> None:
-        self.seed, self.label, self.watch, self.settings, self.averager = seed, name, watch, settings, averager
+    def __init__(
+        self, seed: int, name: str, watch: Watch, settings: TrainSettings, averager: Averager
+    ) -> None:
+        self.seed, self.label, self.watch, self.settings, self.averager = (
+            seed,
+            name,
+            watch,
+            settings,
+            averager,
+        )
         self.history: list[Epoch] = []
         self.best: Best | None = None
         self.told = 0.0
@@ -82,7 +90,9 @@ class _Keeper(Callback):  # type: ignore[misc]
         """Add up the errors of the ratings that the head makes of the outputs, if they are monitored."""
         if self.settings.monitor != "valid_loss":
             error = self.model.head.decode(self.learn.pred) - self.yb[0]
-            self.error += (error.abs() if self.settings.monitor == "mae" else error.square()).sum().item()
+            self.error += (
+                (error.abs() if self.settings.monitor == "mae" else error.square()).sum().item()
+            )
 
     def after_epoch(self) -> None:
         if len(self.history) > self.epoch:  # skipped: it was done before the run was stopped
@@ -112,7 +122,9 @@ class _Keeper(Callback):  # type: ignore[misc]
 
     def _state(self) -> dict[str, np.ndarray]:
         """What the next epoch depends on. The weights are those of training, not their average."""
-        average = {f"average.{name}": _array(tensor) for name, tensor in self.averager.average.items()}
+        average = {
+            f"average.{name}": _array(tensor) for name, tensor in self.averager.average.items()
+        }
         return {**_state(self.learn), **average, **(self.best.arrays() if self.best else {})}
 
     def restore(self, learner: Learner, checkpoint: Checkpoint) -> None:
@@ -120,7 +132,9 @@ class _Keeper(Callback):  # type: ignore[misc]
         arrays = checkpoint.arrays
         self.history, self.best = list(checkpoint.history), Best.of(arrays)
         _restore(learner, arrays)
-        average = {name: torch.as_tensor(array) for name, array in _part(arrays, "average.").items()}
+        average = {
+            name: torch.as_tensor(array) for name, array in _part(arrays, "average.").items()
+        }
         self.averager.restore(average, len(self.history) * len(learner.dls.train))
 
     def finish(self, model: nn.Module) -> None:

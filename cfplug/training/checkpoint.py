@@ -58,7 +58,9 @@ class Best:
     def of(cls, arrays: Mapping[str, np.ndarray]) -> Best | None:
         if "best.epoch" not in arrays:
             return None
-        return cls(int(arrays["best.epoch"]), float(arrays["best.value"]), _part(arrays, "best.model."))
+        return cls(
+            int(arrays["best.epoch"]), float(arrays["best.value"]), _part(arrays, "best.model.")
+        )
 
 
 def _parameters(learner: Learner) -> list[Tensor]:
@@ -66,7 +68,9 @@ def _parameters(learner: Learner) -> list[Tensor]:
 
 
 def _state(learner: Learner) -> dict[str, np.ndarray]:
-    arrays = {f"model.{name}": _array(tensor) for name, tensor in learner.model.state_dict().items()}
+    arrays = {
+        f"model.{name}": _array(tensor) for name, tensor in learner.model.state_dict().items()
+    }
     for index, parameter in enumerate(_parameters(learner)):
         for key, value in learner.opt.opt.state[parameter].items():
             if isinstance(value, Tensor):
@@ -85,4 +89,8 @@ def _restore(learner: Learner, arrays: Mapping[str, np.ndarray]) -> None:
 
 def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """The arrays whose names begin with `prefix`, by the rest of their names."""
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }

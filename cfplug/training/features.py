@@ -10,7 +10,17 @@ import numpy as np
 import pandas as pd
 from attrs import field, frozen
 
-from cfplug.data.columns import CALENDAR, DAY, YEAR, floats, is_time, members, seconds, time_part, words
+from cfplug.data.columns import (
+    CALENDAR,
+    DAY,
+    YEAR,
+    floats,
+    is_time,
+    members,
+    seconds,
+    time_part,
+    words,
+)
 from cfplug.data.dataset import Dataset
 from cfplug.data.features import CONTEXT, Feature, Features
 from cfplug.data.metadata import USABLE, Metadata
@@ -36,31 +46,49 @@ class _Learning:
         for name in self._chosen(side, names):
             column = frame[name]
             learned = column.iloc[self.rows] if side == CONTEXT else column
-            feature = self._feature(f"{side}.{name}", side, self.dataset.roles[table][name], learned, ALL in names)
+            feature = self._feature(
+                f"{side}.{name}", side, self.dataset.roles[table][name], learned, ALL in names
+            )
             if feature is not None:
-                yield feature if side == CONTEXT else attrs.evolve(feature, table=feature.encode(column))
+                yield (
+                    feature
+                    if side == CONTEXT
+                    else attrs.evolve(feature, table=feature.encode(column))
+                )
 
     def _chosen(self, side: Side, names: tuple[str, ...]) -> list[str]:
         """The columns that `names` mean; DataError for one that is not there or that no model can look at."""
         table = TABLES[side]
-        roles = {name: role for name, role in self.dataset.roles[table].items() if role not in ("id", "target")}
+        roles = {
+            name: role
+            for name, role in self.dataset.roles[table].items()
+            if role not in ("id", "target")
+        }
         if side == CONTEXT:
             roles.pop("time", None)
         if ALL in names:
             left = [f"{name} ({role})" for name, role in roles.items() if role not in USABLE]
             if left:
-                self.said.append(f"features.{side}: left out {', '.join(left)}: models do not look at text")
+                self.said.append(
+                    f"features.{side}: left out {', '.join(left)}: models do not look at text"
+                )
             return [name for name, role in roles.items() if role in USABLE]
         for name in names:
             if name not in roles:
                 there = ", ".join(roles) or "none beside the ids"
                 guess = did_you_mean(name, roles)
-                raise DataError(f"features.{side}: {table} has no column called {name}{guess} (it has {there})")
+                raise DataError(
+                    f"features.{side}: {table} has no column called {name}{guess} (it has {there})"
+                )
             if roles[name] not in USABLE:
-                raise DataError(f"features.{side}: {name} has the role {roles[name]}, which no model looks at")
+                raise DataError(
+                    f"features.{side}: {name} has the role {roles[name]}, which no model looks at"
+                )
         return list(names)
 
-    def _feature(self, name: str, side: str, role: str, column: pd.Series[Any], quietly: bool) -> Feature | None:
+    def _feature(
+        self, name: str, side: str, role: str, column: pd.Series[Any], quietly: bool
+    ) -> Feature | None:
         """The feature of a column, or None where it can tell nothing apart, which is said."""
         feature = _learned(name, side, role, column)
         why = _useless(feature, column)
@@ -71,7 +99,9 @@ class _Learning:
         self.said.append(f"features.{name}: left out: {why}")
         return None
 
-    def time(self, parts: tuple[str, ...]) -> tuple[list[Feature], float | None, float | None, np.ndarray | None]:
+    def time(
+        self, parts: tuple[str, ...]
+    ) -> tuple[list[Feature], float | None, float | None, np.ndarray | None]:
         """The features of the rating's time, its first and last training time, and when each item came out."""
         time = self._times(ALL in parts) if parts else None
         if time is None:
@@ -106,7 +136,9 @@ class _Learning:
             column = column.dropna()
             if column.nunique() > 1:
                 return Feature(name, CONTEXT, "category", tuple(map(str, CALENDAR[part][0])))
-        return self._feature(name, CONTEXT, "category" if part in ("year", *CALENDAR) else "number", column, True)
+        return self._feature(
+            name, CONTEXT, "category" if part in ("year", *CALENDAR) else "number", column, True
+        )
 
     def _items(self) -> np.ndarray:
         """The position of each training rating's item in the items table, which is its code."""
@@ -128,32 +160,39 @@ class _Learning:
         return None
 
 
-def learn(choice: FeatureChoice, dataset: Dataset, rows: np.ndarray) -> tuple[Features, tuple[str, ...]]:
+def learn(
+    choice: FeatureChoice, dataset: Dataset, rows: np.ndarray
+) -> tuple[Features, tuple[str, ...]]:
     """The features that a recipe asks for, and what a person should be told of them.
 
-    What is learned of the rating's own columns is learned from the training `rows` alone. DataError, with the key
-    of the recipe, for a column that is not there, is text, or is empty.
-    """
+    What is learned of the rating's own columns is learned from the training `rows` alone.
+    DataError, with the key of the recipe, for a column that is not there, is text, or is empty."""
     learning = _Learning(dataset, rows)
     sides = [feature for side in TABLES for feature in learning.side(side, getattr(choice, side))]
     of_time, start, now, born = learning.time(choice.time)
     return Features((*sides, *of_time), start, now, born), tuple(learning.said)
 
 
-def described(metadata: Metadata, rows: np.ndarray, names: Sequence[str] = (ALL,)) -> tuple[Feature, ...]:
+def described(
+    metadata: Metadata, rows: np.ndarray, names: Sequence[str] = (ALL,)
+) -> tuple[Feature, ...]:
     """The columns `names` of users or items as features, learned from the ids of `rows` alone, with a table for all.
 
-    A column that can tell nothing apart among `rows` is left out. DataError for one that is not there.
-    """
+    A column that can tell nothing apart among `rows` is left out. DataError for one that is not
+    there."""
     for name in names:
         if name != ALL and name not in metadata.roles:
             there = ", ".join(metadata.roles) or "none"
             guess = did_you_mean(name, metadata.roles)
-            raise DataError(f"nothing called {name} is known of {metadata.side}s{guess} (known are: {there})")
+            raise DataError(
+                f"nothing called {name} is known of {metadata.side}s{guess} (known are: {there})"
+            )
     features = []
     for name in metadata.roles if ALL in names else names:
         column = metadata.table[name]
-        feature = _learned(f"{metadata.side}.{name}", metadata.side, metadata.roles[name], column.iloc[rows])
+        feature = _learned(
+            f"{metadata.side}.{name}", metadata.side, metadata.roles[name], column.iloc[rows]
+        )
         if _useless(feature, column.iloc[rows]) is None:
             features.append(attrs.evolve(feature, table=feature.encode(column)))
     return tuple(features)
@@ -186,13 +225,27 @@ def _number(name: str, side: str, column: pd.Series[Any]) -> Feature:
     numbers = seconds(column) / DAY if is_time(column) else floats(column)
     known = numbers[~np.isnan(numbers)]
     mean = float(known.mean()) if len(known) else 0.0
-    apart = len(known) > 0 and known.min() < known.max()  # the deviation of equal numbers may be a rounding error
-    return Feature(name, side, "number", (), mean, float(known.std()) if apart else 1.0, len(known) < len(numbers))
+    apart = (
+        len(known) > 0 and known.min() < known.max()
+    )  # the deviation of equal numbers may be a rounding error
+    return Feature(
+        name,
+        side,
+        "number",
+        (),
+        mean,
+        float(known.std()) if apart else 1.0,
+        len(known) < len(numbers),
+    )
 
 
 def _category(name: str, side: str, column: pd.Series[Any]) -> Feature:
-    return Feature(name, side, "category", tuple(sorted({word for word in words(column) if word is not None})))
+    return Feature(
+        name, side, "category", tuple(sorted({word for word in words(column) if word is not None}))
+    )
 
 
 def _set(name: str, side: str, column: pd.Series[Any]) -> Feature:
-    return Feature(name, side, "set", tuple(sorted({member for each in members(column) for member in each})))
+    return Feature(
+        name, side, "set", tuple(sorted({member for each in members(column) for member in each}))
+    )

@@ -62,8 +62,8 @@ class Fitted:
 def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
     """Build and train, or let the model fit itself; the model knows its fold and the seconds that this took.
 
-    The seconds are those of the epochs, also of epochs before the run was stopped, or of the model's own fit.
-    """
+    The seconds are those of the epochs, also of epochs before the run was stopped, or of the
+    model's own fit."""
     started = time.perf_counter()
     fitted = _fitted(task, watch, resume)
     wall = time.perf_counter() - started
@@ -72,10 +72,12 @@ def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
 
 
 def _fitted(task: Task, watch: Watch, resume: Checkpoint | None) -> Fitted:
-    support = attrs.evolve(Support.of(task.train, task.scale.levels), rated=task.catalogue.which(task.train.batch))
+    support = attrs.evolve(
+        Support.of(task.train, task.scale.levels), rated=task.catalogue.which(task.train.batch)
+    )
     if not task.use.model.learns_by_gradient:
         predictor = task.use.model.function("fit")(task.use.use.params, task.train, task.context)
-        _check_has(predictor, ("predict", "state", *task.use.model.gives), "fit")
+        _check_has(predictor, ("predict", "state", *task.use.model.provides), "fit")
         return Fitted(_model(task, support, predictor), None, ())
     scored = untrained(task)
     assert task.use.train is not None
@@ -89,7 +91,9 @@ def _fitted(task: Task, watch: Watch, resume: Checkpoint | None) -> Fitted:
         watch=watch,
         resume=resume,
     )
-    return Fitted(_model(task, support, NetworkPredictor(scored, task.context.device)), learner, history)
+    return Fitted(
+        _model(task, support, NetworkPredictor(scored, task.context.device)), learner, history
+    )
 
 
 def untrained(task: Task) -> Scored:
@@ -104,22 +108,32 @@ def _check_has(given: object, verbs: Iterable[str], what: str) -> None:
             raise PluginError(f"{what} gave {type(given).__name__}, which has no {verb}")
 
 
-def _build(use: ModelUse, catalogue: Catalogue, scale: Scale, seed: int, features: Features | None) -> Scored:
+def _build(
+    use: ModelUse, catalogue: Catalogue, scale: Scale, seed: int, features: Features | None
+) -> Scored:
     assert use.loss is not None
     torch.manual_seed(seed_for(seed, f"build {use.name}"))
     loss = cast(Loss, use.loss.component)
-    head = _module(use.loss, loss.function("build")(use.loss.params, scale), ("loss", "decode", *loss.gives))
+    head = _module(
+        use.loss, loss.function("build")(use.loss.params, scale), ("loss", "decode", *loss.provides)
+    )
     n_outputs = getattr(head, "n_outputs", None)
     if type(n_outputs) is not int or n_outputs < 1:
-        raise PluginError(f"{use.loss.full_name}: n_outputs must be a whole number above 0; is {n_outputs!r}")
-    spec = Spec(len(catalogue.user), len(catalogue.item), n_outputs, features.each if features else ())
-    module = _module(use.use, use.model.function("build")(use.use.params, spec), use.model.gives)
+        raise PluginError(
+            f"{use.loss.full_name}: n_outputs must be a whole number above 0; is {n_outputs!r}"
+        )
+    spec = Spec(
+        len(catalogue.user), len(catalogue.item), n_outputs, features.each if features else ()
+    )
+    module = _module(use.use, use.model.function("build")(use.use.params, spec), use.model.provides)
     return Scored(module, head, use.loss.full_name, spec.n_users)
 
 
 def _module(use: Use, built: object, verbs: Iterable[str]) -> nn.Module:
     if not isinstance(built, nn.Module):
-        raise PluginError(f"{use.full_name}: build gave {type(built).__name__}, not a torch.nn.Module")
+        raise PluginError(
+            f"{use.full_name}: build gave {type(built).__name__}, not a torch.nn.Module"
+        )
     _check_has(built, verbs, f"{use.full_name}: build")
     return built
 
@@ -142,9 +156,12 @@ def _model(task: Task, support: Support, predictor: Any) -> FittedModel:
 
 def _gives(use: ModelUse, predictor: Any) -> tuple[str, ...]:
     """What the model and its loss declare; with a head of several outputs a bias or a term is no single number."""
-    loss = getattr(use.loss.component, "gives", ()) if use.loss else ()
+    loss = getattr(use.loss.component, "provides", ()) if use.loss else ()
     several = isinstance(predictor, NetworkPredictor) and predictor.n_outputs > 1
-    return (*(each for each in use.model.gives if not (several and each in ("biases", "terms"))), *loss)
+    return (
+        *(each for each in use.model.provides if not (several and each in ("biases", "terms"))),
+        *loss,
+    )
 
 
 # To the artifact and back
@@ -159,7 +176,9 @@ def arrays_of(model: FittedModel) -> dict[str, np.ndarray]:
         if side in model.support.levels:
             arrays[f"{SUPPORT}{side}.levels"] = model.support.levels[side]
     if model.support.rated is not None:
-        arrays[f"{SUPPORT}rated"] = np.packbits(model.support.rated)  # a bit for each of the catalogue's ratings
+        arrays[f"{SUPPORT}rated"] = np.packbits(
+            model.support.rated
+        )  # a bit for each of the catalogue's ratings
     if model.features is not None:
         arrays |= {f"{FEATURES}{name}": array for name, array in model.features.arrays().items()}
     return arrays
@@ -171,12 +190,18 @@ def _state(model: FittedModel) -> Mapping[str, np.ndarray]:
     state = model.predictor.state()
     if not isinstance(state, Mapping):
         given = type(state).__name__
-        raise PluginError(f"{model.component}: state() gives arrays of numbers by name; it gave a {given}")
+        raise PluginError(
+            f"{model.component}: state() gives arrays of numbers by name; it gave a {given}"
+        )
     wrong = [
-        name for name, array in state.items() if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf"
+        name
+        for name, array in state.items()
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf"
     ]
     if wrong:
-        raise PluginError(f"{model.component}: state() gives arrays of numbers by name; {wrong[0]} is none")
+        raise PluginError(
+            f"{model.component}: state() gives arrays of numbers by name; {wrong[0]} is none"
+        )
     return dict(state)
 
 
@@ -193,7 +218,7 @@ def words_of(model: FittedModel, scale: Scale) -> dict[str, Any]:
         "component": model.component,
         "seed": model.seed,
         "fold": model.fold,
-        "gives": list(model.gives),
+        "provides": list(model.provides),
         "scale": {"low": scale.low, "high": scale.high, "levels": list(scale.levels)},
         "parameters": parameters_of(model),
         "shapes": sizes,
@@ -218,7 +243,9 @@ def restore(
             {side: arrays[f"{SUPPORT}{side}.levels"] for side in SIDES} if scale.levels else {},
             np.unpackbits(arrays[f"{SUPPORT}rated"], count=len(catalogue.rated_user)).astype(bool),
         )
-        features = read(words["features"], _named(arrays, FEATURES)) if use.features is not None else None
+        features = (
+            read(words["features"], _named(arrays, FEATURES)) if use.features is not None else None
+        )
         predictor = _restored(use, catalogue, scale, seed, state, features)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"the weights of {use.name} do not fit its recipe: {error}") from error
@@ -239,7 +266,11 @@ def restore(
 
 
 def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def _facts(name: str, words: Mapping[str, Any]) -> tuple[int, str, Scale]:
@@ -248,7 +279,9 @@ def _facts(name: str, words: Mapping[str, Any]) -> tuple[int, str, Scale]:
         levels = Scale(scale["low"], scale["high"], tuple(scale["levels"]))
         return int(words["seed"]), str(words["fold"]), levels
     except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"model.json of {name} is damaged: {type(error).__name__}: {error}") from error
+        raise ArtifactError(
+            f"model.json of {name} is damaged: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _restored(

@@ -1,9 +1,8 @@
 """A module, a head and ratings in codes -> a fastai Learner, fitted.
 
 Batches are slices of tensors that already lie on the device. What an epoch does depends on the seed
-and the epoch's number alone, so a run that goes on from a checkpoint gives the same bits as one that
-was never stopped.
-"""
+and the epoch's number alone, so a run that goes on from a checkpoint gives the same bits as one
+that was never stopped."""
 
 from __future__ import annotations
 
@@ -12,7 +11,10 @@ from contextlib import contextmanager
 
 import torch
 from fastai.callback.core import Callback
-from fastai.callback.schedule import Learner, ParamScheduler  # the schedules are patched into Learner there
+from fastai.callback.schedule import (
+    Learner,
+    ParamScheduler,
+)  # the schedules are patched into Learner there
 
 from cfplug.data.batch import Interactions
 from cfplug.errors import TrainingError
@@ -30,20 +32,25 @@ VALID_BATCH = 4_096
 
 def resolve_device(name: str) -> str:
     """`auto` as the best device that there is; TrainingError for one that there is not."""
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     if name == "auto":
         return next(device for device in ("cuda", "mps", "cpu") if there[device])
     if not there[name]:
-        raise TrainingError(f"device: this machine has no {name}; say `device: auto` or `device: cpu`")
+        raise TrainingError(
+            f"device: this machine has no {name}; say `device: auto` or `device: cpu`"
+        )
     return name
 
 
 class DirectLearner(Learner):  # type: ignore[misc]
     """fastai's Learner, which asks only those callbacks about an event that define it.
 
-    fastai asks every callback about every event, and each that does not define it looks for it in the
-    learner and the model first: a quarter of the time of a small model's step.
-    """
+    fastai asks every callback about every event, and each that does not define it looks for it in
+    the learner and the model first: a quarter of the time of a small model's step."""
 
     def _call_one(self, event_name: str) -> None:
         for callback in self.cbs.sorted("order"):
@@ -65,10 +72,9 @@ def train(
 ) -> tuple[Learner, tuple[Epoch, ...]]:
     """Fit `scored` on `data` (train, valid); gives the Learner and what each epoch gave.
 
-    The weights are those of the last step, or their average where one is asked for, and with `patience` those of
-    the best epoch, measured with the average. With `resume` it goes on after the last epoch of that checkpoint.
-    TrainingError if a loss is no number.
-    """
+    The weights are those of the last step, or their average where one is asked for, and with
+    `patience` those of the best epoch, measured with the average. With `resume` it goes on after
+    the last epoch of that checkpoint. TrainingError if a loss is no number."""
     learner = learner_of(scored, data, settings, seed=seed, device=device)
     averager = Averager(scored, settings, _epochs(settings) * len(learner.dls.train))
     keeper = _Keeper(seed, name, watch, settings, averager)
@@ -82,7 +88,12 @@ def train(
 
 
 def learner_of(
-    scored: Scored, data: tuple[Interactions, Interactions], settings: TrainSettings, *, seed: int, device: str
+    scored: Scored,
+    data: tuple[Interactions, Interactions],
+    settings: TrainSettings,
+    *,
+    seed: int,
+    device: str,
 ) -> DirectLearner:
     """A Learner for `data` (train, valid) with its optimizer, not fitted; `scored` is moved to `device`."""
     loaders = Loaders(

@@ -15,11 +15,12 @@ from cfplug.errors import PluginError
 class Scored(nn.Module):
     """A model's module and the loss's head as one, so that both are trained and saved.
 
-    A head with an attribute `per_user` above 0 gets so many numbers of each user beside the outputs: rows of an
-    embedding of shape (n_users, per_user) that starts at zero.
-    """
+    A head with an attribute `per_user` above 0 gets so many numbers of each user beside the
+    outputs: rows of an embedding of shape (n_users, per_user) that starts at zero."""
 
-    def __init__(self, module: nn.Module, head: nn.Module, loss: str = "the loss", n_users: int = 0) -> None:
+    def __init__(
+        self, module: nn.Module, head: nn.Module, loss: str = "the loss", n_users: int = 0
+    ) -> None:
         super().__init__()
         self.module, self.head, self.loss = module, head, loss
         per_user = getattr(head, "per_user", 0)
@@ -38,7 +39,9 @@ class Scored(nn.Module):
         outputs: Tensor = self.module(batch)
         expected = (len(batch), self.head.n_outputs)
         if outputs.shape != expected:
-            raise PluginError(f"forward gave outputs of shape {tuple(outputs.shape)}; expected {expected}")
+            raise PluginError(
+                f"forward gave outputs of shape {tuple(outputs.shape)}; expected {expected}"
+            )
         return outputs if own is None else torch.cat([outputs, own], dim=1)
 
     def vectors(self, side: str) -> Tensor:

@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from cfplug.recipe.settings import TrainSettings
 
 NORMS = (
-    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm),
+    *(
+        nn.BatchNorm1d,
+        nn.BatchNorm2d,
+        nn.BatchNorm3d,
+        nn.SyncBatchNorm,
+        nn.GroupNorm,
+        nn.LayerNorm,
+        nn.RMSNorm,
+    ),
     *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
 )
 
@@ -22,21 +30,25 @@ _OWN = "own_decay"
 """The weight decay of a group where this module decays it; torch's own `weight_decay` is 0 there."""
 
 
-def optimizer_of(scored: nn.Module, settings: TrainSettings, device: str) -> Callable[..., OptimWrapper]:
+def optimizer_of(
+    scored: nn.Module, settings: TrainSettings, device: str
+) -> Callable[..., OptimWrapper]:
     """The maker of the optimizer of `settings` for `scored`, for the groups that `parameter_groups` gives.
 
-    Each step with gradient g and learning rate `rate` is, for a weight that decays by d = weight_decay * share,
+    Each step with gradient g and learning rate `rate` is, for a weight that decays by d =
+    weight_decay * share,
 
         coupled (L2):  g += d * value, then the optimizer's step
         decoupled (Loshchilov and Hutter, ICLR 2019):  value -= rate * d * value, then the optimizer's step
 
-    adam's step is value -= rate * m / (sqrt(v) + epsilon) with the bias-corrected moments m (momentum) and
-    v (beta2) of g; sgd's is velocity = momentum * velocity + g, value -= rate * velocity.
+    adam's step is value -= rate * m / (sqrt(v) + epsilon) with the bias-corrected moments m
+    (momentum) and v (beta2) of g; sgd's is velocity = momentum * velocity + g, value -= rate *
+    velocity.
 
-    `share` is 1, but with decay_rows `occurring` it is c_r * R / n for row r of an embedding of R rows that the step's
-    batch looks up n times, c_r of them for r. So the mean of the shares over the rows is 1, and a row that a step does
-    not look up does not decay in it. This holds for every nn.Embedding and nn.EmbeddingBag, of metadata too.
-    """
+    `share` is 1, but with decay_rows `occurring` it is c_r * R / n for row r of an embedding of R
+    rows that the step's batch looks up n times, c_r of them for r. So the mean of the shares over
+    the rows is 1, and a row that a step does not look up does not decay in it. This holds for every
+    nn.Embedding and nn.EmbeddingBag, of metadata too."""
     coupled = settings.decay == "coupled"
     torchs: Callable[..., torch.optim.Optimizer]
     if settings.optimizer == "sgd":
@@ -49,15 +61,17 @@ def optimizer_of(scored: nn.Module, settings: TrainSettings, device: str) -> Cal
         return partial(OptimWrapper, opt=torchs)
     lookups = Lookups.of(scored) if settings.decay_rows == "occurring" else Lookups()
     words = {name: word for name, word in pytorch_hp_map.items() if word != "wd"} | {_OWN: "wd"}
-    return partial(OptimWrapper, opt=partial(_decaying, torchs, _Decay(coupled, lookups)), hp_map=words)
+    return partial(
+        OptimWrapper, opt=partial(_decaying, torchs, _Decay(coupled, lookups)), hp_map=words
+    )
 
 
 def parameter_groups(scored: nn.Module) -> list[list[nn.Parameter]]:
     """The trained parameters of `scored` that decay, and those that never do, but no empty group.
 
-    What never decays: the part `head`, which is the loss's, the layers of normalisation, and the `bias` of a layer that
-    has a `weight` beside it, such as nn.Linear. An embedding of biases decays.
-    """
+    What never decays: the part `head`, which is the loss's, the layers of normalisation, and the
+    `bias` of a layer that has a `weight` beside it, such as nn.Linear. An embedding of biases
+    decays."""
     exempt = _exempt(scored)
     groups: tuple[list[nn.Parameter], ...] = ([], [])
     for parameter in scored.parameters():
@@ -69,7 +83,10 @@ def parameter_groups(scored: nn.Module) -> list[list[nn.Parameter]]:
 def decays(scored: nn.Module, weight_decay: float) -> list[float]:
     """The weight decay of each group of `parameter_groups`."""
     exempt = _exempt(scored)
-    return [0.0 if group and id(group[0]) in exempt else weight_decay for group in parameter_groups(scored)]
+    return [
+        0.0 if group and id(group[0]) in exempt else weight_decay
+        for group in parameter_groups(scored)
+    ]
 
 
 def _exempt(scored: nn.Module) -> set[int]:
@@ -84,7 +101,9 @@ def _exempt(scored: nn.Module) -> set[int]:
     return found
 
 
-def _decaying(torchs: Callable[..., torch.optim.Optimizer], decay: _Decay, groups: Any, **more: Any) -> Any:
+def _decaying(
+    torchs: Callable[..., torch.optim.Optimizer], decay: _Decay, groups: Any, **more: Any
+) -> Any:
     """torch's optimizer, which decays nothing itself, with `decay` before each of its steps."""
     optimizer = torchs(groups, weight_decay=0.0, **more)
     for group in optimizer.param_groups:
@@ -109,7 +128,9 @@ class Lookups:
                 part.register_forward_hook(lookups._note, with_kwargs=True)
         return lookups
 
-    def _note(self, embedding: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], _output: object) -> None:
+    def _note(
+        self, embedding: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], _output: object
+    ) -> None:
         if embedding.training and torch.is_grad_enabled():
             codes = inputs[0] if inputs else named["input"]
             self.codes[embedding.weight].append(codes.detach().flatten())  # type: ignore[index]
@@ -122,7 +143,11 @@ class Lookups:
         if not noted:
             return torch.zeros(rows, 1, device=weight.device)
         codes = torch.cat(noted)
-        return (torch.bincount(codes, minlength=rows) * (rows / len(codes))).to(weight.dtype).unsqueeze(1)
+        return (
+            (torch.bincount(codes, minlength=rows) * (rows / len(codes)))
+            .to(weight.dtype)
+            .unsqueeze(1)
+        )
 
     def forget(self) -> None:
         for noted in self.codes.values():

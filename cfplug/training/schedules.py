@@ -25,12 +25,11 @@ MOST_STEPS = 2_000
 def courses(settings: TrainSettings, epochs: int) -> dict[str, Course]:
     """The courses of `lr` and, for one-cycle, of `mom` (fastai's names); none for a constant rate.
 
-    one-cycle (Smith, 2018, with fastai's cosines): rate / start_divisor up to the rate, then down to rate / 1e5, while
-    the momentum goes down and up. flat-cosine: the rate, then a cosine down to rate / 1e5. sgdr (Loshchilov and
-    Hutter, ICLR 2017): in each cycle rate * (1 + cos(pi * part of the cycle that is done)) / 2, but rate / 100 in the
-    part `warm_up` of the first, as in fastai 0.7 with a twentieth. steps: the rate
-    times step_factor**(how many of step_epochs are done).
-    """
+    one-cycle (Smith, 2018, with fastai's cosines): rate / start_divisor up to the rate, then down
+    to rate / 1e5, while the momentum goes down and up. flat-cosine: the rate, then a cosine down to
+    rate / 1e5. sgdr (Loshchilov and Hutter, ICLR 2017): in each cycle rate * (1 + cos(pi * part of
+    the cycle that is done)) / 2, but rate / 100 in the part `warm_up` of the first, as in fastai
+    0.7 with a twentieth. steps: the rate times step_factor**(how many of step_epochs are done)."""
     rate = settings.learning_rate
     if settings.schedule == "one-cycle":
         share = settings.peak_share
@@ -41,27 +40,39 @@ def courses(settings: TrainSettings, epochs: int) -> dict[str, Course]:
     if settings.schedule == "sgdr":
         return {"lr": _cycles(rate, settings.cycle_lengths, settings.warm_up)}
     if settings.schedule == "steps":
-        return {"lr": _steps(rate, settings.step_factor, [epoch / epochs for epoch in settings.step_epochs])}
+        return {
+            "lr": _steps(
+                rate, settings.step_factor, [epoch / epochs for epoch in settings.step_epochs]
+            )
+        }
     return {}
 
 
 def by_step(settings: TrainSettings | None, epochs: int, rows: int) -> pd.DataFrame:
     """The learning rate and momentum of the steps of `epochs` epochs on `rows` rows: step, epoch and both, from 1.
 
-    At most 2,000 steps, the first and the last among them. Empty without settings, for a model that fits itself.
-    """
+    At most 2,000 steps, the first and the last among them. Empty without settings, for a model that
+    fits itself."""
     columns = ("step", "epoch", "learning_rate", "momentum")
     if settings is None or not epochs:
         return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
     an_epoch = steps_of(rows, settings.batch_size)
     planned = an_epoch * (settings.epochs or epochs)
-    steps = np.unique(np.linspace(0, an_epoch * epochs - 1, min(an_epoch * epochs, MOST_STEPS)).round().astype(int))
+    steps = np.unique(
+        np.linspace(0, an_epoch * epochs - 1, min(an_epoch * epochs, MOST_STEPS))
+        .round()
+        .astype(int)
+    )
     course = courses(settings, settings.epochs or epochs)
     rate, momentum = (
-        [course[name](step / planned) for step in steps] if name in course else [constant] * len(steps)
+        [course[name](step / planned) for step in steps]
+        if name in course
+        else [constant] * len(steps)
         for name, constant in (("lr", settings.learning_rate), ("mom", settings.momentum))
     )
-    return pd.DataFrame(dict(zip(columns, (steps + 1, steps // an_epoch + 1, rate, momentum), strict=True)))
+    return pd.DataFrame(
+        dict(zip(columns, (steps + 1, steps // an_epoch + 1, rate, momentum), strict=True))
+    )
 
 
 def steps_of(rows: int, batch_size: int) -> int:
@@ -73,8 +84,8 @@ def steps_of(rows: int, batch_size: int) -> int:
 def _cycles(rate: float, lengths: Sequence[int], warm_up: float) -> Course:
     """Cosines from `rate` to 0, the first after a share of it at a hundredth of the rate.
 
-    The ends are divided as fastai divides an epoch's number, so an epoch that begins a cycle falls into it to the bit.
-    """
+    The ends are divided as fastai divides an epoch's number, so an epoch that begins a cycle falls
+    into it to the bit."""
     ends = [end / sum(lengths) for end in accumulate(lengths)]
     starts = [0.0, *ends]
 

@@ -7,7 +7,9 @@ import cfplug
 class Distance:
     """rating = bias of user + bias of item - squared distance of their points; after Hsieh et al., WWW 2017."""
 
-    factors: int = cfplug.param(16, at_least=1, help="dimensions of the space in which users and items lie")
+    factors: int = cfplug.param(
+        16, at_least=1, help="dimensions of the space in which users and items lie"
+    )
 
 
 def build(params, spec):
@@ -18,8 +20,12 @@ def build(params, spec):
         def __init__(self):
             super().__init__()
             sizes = {"user": spec.n_users, "item": spec.n_items}
-            self.points = nn.ModuleDict({side: nn.Embedding(n, params.factors) for side, n in sizes.items()})
-            self.heights = nn.ModuleDict({side: nn.Embedding(n, spec.n_outputs) for side, n in sizes.items()})
+            self.points = nn.ModuleDict(
+                {side: nn.Embedding(n, params.factors) for side, n in sizes.items()}
+            )
+            self.heights = nn.ModuleDict(
+                {side: nn.Embedding(n, spec.n_outputs) for side, n in sizes.items()}
+            )
             for table in self.points.values():
                 nn.init.normal_(table.weight, std=0.1)
             for table in self.heights.values():
@@ -38,4 +44,4 @@ def build(params, spec):
 
 @cfplug.hookimpl
 def cfplug_models():
-    return [cfplug.Model("distance", Distance, build=build, gives=["embeddings"])]
+    return [cfplug.Model("distance", Distance, build=build, provides=["embeddings"])]

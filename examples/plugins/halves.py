@@ -13,4 +13,6 @@ def split(dataset, params, context):
 
 @cfplug.hookimpl
 def cfplug_splits():
-    return [cfplug.Splitter("halves", split=split, help="Half of the ratings train, half validate.")]
+    return [
+        cfplug.SplitMethod("halves", split=split, help="Half of the ratings train, half validate.")
+    ]

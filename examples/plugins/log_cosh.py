@@ -23,4 +23,10 @@ def build(params, scale):
 
 @cfplug.hookimpl
 def cfplug_losses():
-    return [cfplug.Loss("log-cosh", build=build, help="Mean of log cosh(error): square near zero, absolute far away.")]
+    return [
+        cfplug.Loss(
+            "log-cosh",
+            build=build,
+            help="Mean of log cosh(error): square near zero, absolute far away.",
+        )
+    ]

@@ -17,4 +17,8 @@ def adapt(params, fitted, newcomers, context):
 
 @cfplug.hookimpl
 def cfplug_cold_starts():
-    return [cfplug.ColdStart("middle", adapt=adapt, origin="median", help="The median of all training ratings.")]
+    return [
+        cfplug.ColdStart(
+            "middle", adapt=adapt, origin="median", help="The median of all training ratings."
+        )
+    ]

@@ -10,8 +10,12 @@ class Shop:
     """Stars from the shop's export: a table of customer, product and stars, and a table of products."""
 
     orders: Path = cfplug.param(help="a CSV file with the columns customer, product and stars")
-    products: Path | None = cfplug.param(None, help="a CSV file with the columns product, name and price")
-    repeats: str = cfplug.param("last", choices=cfplug.REPEATS, help="what to do with a pair that was rated twice")
+    products: Path | None = cfplug.param(
+        None, help="a CSV file with the columns product, name and price"
+    )
+    repeats: str = cfplug.param(
+        "last", choices=cfplug.REPEATS, help="what to do with a pair that was rated twice"
+    )
 
 
 def read(params, context):
@@ -19,7 +23,9 @@ def read(params, context):
 
     columns = {"customer": "user", "product": "item", "stars": "rating"}
     ratings = pd.read_csv(params.orders).rename(columns=columns)
-    items = None if params.products is None else pd.read_csv(params.products).rename(columns=columns)
+    items = (
+        None if params.products is None else pd.read_csv(params.products).rename(columns=columns)
+    )
     ratings, merged = cfplug.merge_repeats(ratings, params.repeats)
     return cfplug.Dataset.build(
         "shop",

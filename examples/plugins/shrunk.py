@@ -8,7 +8,9 @@ import cfplug
 class Shrunk:
     """The mean of an item's ratings, pulled towards the mean of all: sum of (r - m) / (n + damping)."""
 
-    damping: float = cfplug.param(5.0, at_least=0, unit="ratings", help="how many ratings the mean of all is worth")
+    damping: float = cfplug.param(
+        5.0, at_least=0, unit="ratings", help="how many ratings the mean of all is worth"
+    )
 
 
 class Levels:

@@ -8,7 +8,9 @@ import cfplug
 class Within:
     """Share of the ratings that are predicted to within a tolerance."""
 
-    tolerance: float = cfplug.param(0.5, above=0, unit="ratings", help="how far off still counts as right")
+    tolerance: float = cfplug.param(
+        0.5, above=0, unit="ratings", help="how far off still counts as right"
+    )
 
 
 def score(params, truth, prediction):
@@ -18,5 +20,11 @@ def score(params, truth, prediction):
 @cfplug.hookimpl
 def cfplug_metrics():
     return [
-        cfplug.Metric("within", Within, score=score, lower_is_better=False, formula="share of |r - p| <= tolerance")
+        cfplug.Metric(
+            "within",
+            Within,
+            score=score,
+            lower_is_better=False,
+            formula="share of |r - p| <= tolerance",
+        )
     ]

@@ -25,7 +25,10 @@ class Representation:
     k: int = _k()
     users: int = _users()
     enthusiasts: float = cfplug.param(
-        0.1, above=0, below=1, help="the share of a genre's raters, the most active ones, without whom it is looked at"
+        0.1,
+        above=0,
+        below=1,
+        help="the share of a genre's raters, the most active ones, without whom it is looked at",
     )
 
 
@@ -35,12 +38,20 @@ class RecommendationLists:
 
     k: int = _k()
     users: int = _users()
-    tail: float = cfplug.param(0.2, above=0, below=1, help="the share of ratings that the long tail of items has")
+    tail: float = cfplug.param(
+        0.2, above=0, below=1, help="the share of ratings that the long tail of items has"
+    )
 
 
 @cfplug.hookimpl
 def cfplug_analyzers() -> Sequence[cfplug.Analyzer]:
     return [
-        cfplug.Analyzer("representation", Representation, analyze="cfplug_audit.representation:representation"),
-        cfplug.Analyzer("recommendation-lists", RecommendationLists, analyze="cfplug_audit.lists:recommendation_lists"),
+        cfplug.Analyzer(
+            "representation", Representation, analyze="cfplug_audit.representation:representation"
+        ),
+        cfplug.Analyzer(
+            "recommendation-lists",
+            RecommendationLists,
+            analyze="cfplug_audit.lists:recommendation_lists",
+        ),
     ]

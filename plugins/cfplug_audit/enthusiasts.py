@@ -1,8 +1,7 @@
 """What a few enthusiasts do to a genre: its mean rating, and that of its items, with and without its keenest raters.
 
-The anime effect of the fast.ai book, chapter 8: few people who watch and rate much of one kind may set what is
-recommended to all.
-"""
+The anime effect of the fast.ai book, chapter 8: few people who watch and rate much of one kind may
+set what is recommended to all."""
 
 from __future__ import annotations
 
@@ -41,7 +40,9 @@ class Rated:
     words: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, fitted: FittedModel, seen: Batch, lot: np.ndarray, rng: np.random.Generator) -> Rated:
+    def of(
+        cls, fitted: FittedModel, seen: Batch, lot: np.ndarray, rng: np.random.Generator
+    ) -> Rated:
         rating, count = fitted.evidence.train["rating"].to_numpy(), fitted.support.count["user"]
         if len(rating) <= MOST:
             return cls(seen.user, seen.item, rating, lot)
@@ -60,7 +61,8 @@ class Rated:
         cells = self.lot[self.user[rows]] * size + key[rows]
         shape = (LOTS, size)
         total, count = (
-            np.bincount(cells, weights, LOTS * size).reshape(shape) for weights in (self.rating[rows], None)
+            np.bincount(cells, weights, LOTS * size).reshape(shape)
+            for weights in (self.rating[rows], None)
         )
         total, count = whole_and_rest(total), whole_and_rest(count)
         return ratio(total, count), count
@@ -83,8 +85,8 @@ class Effect:
 def enthusiasts(counts: np.ndarray, share: float) -> np.ndarray:
     """Who are the most active of a genre's raters: the ceil(share n) of those n with a rating who have most.
 
-    `counts`, shape (n_users,), are each user's ratings in the genre; bool of the same shape. Ties go to the first.
-    """
+    `counts`, shape (n_users,), are each user's ratings in the genre; bool of the same shape. Ties
+    go to the first."""
     raters = int((counts > 0).sum())
     most = np.argsort(-counts, kind="stable")[: math.ceil(round(share * raters, 9))]
     found = np.zeros(len(counts), dtype=bool)
@@ -126,7 +128,16 @@ def effect_table(found: Sequence[Effect], share: float) -> Table:
     """The effects, the genre that is lifted most first."""
     order = sorted(found, key=lambda each: -Interval.of(each.change).value)
     rows = [
-        (each.column, each.name, each.raters, each.ratings, each.share, each.with_them, each.without, each.change)
+        (
+            each.column,
+            each.name,
+            each.raters,
+            each.ratings,
+            each.share,
+            each.with_them,
+            each.without,
+            each.change,
+        )
         for each in order
     ]
     columns = (
@@ -144,13 +155,19 @@ def effect_table(found: Sequence[Effect], share: float) -> Table:
 def effect_chart(found: Sequence[Effect]) -> Chart:
     order = sorted(found, key=lambda each: -Interval.of(each.change).value)
     x = "lift by enthusiasts, rating points"
-    rows = [(each.name, *astuple(Interval.of(each.change)), each.ratings, each.column) for each in order]
+    rows = [
+        (each.name, *astuple(Interval.of(each.change)), each.ratings, each.column) for each in order
+    ]
     columns = ("group", x, "low", "high", "ratings", "items by")
     title = "What the most active raters add to the mean rating"
-    return Chart(title, "interval", columns, rows, x=x, y="group", low="low", high="high", reference="zero")
+    return Chart(
+        title, "interval", columns, rows, x=x, y="group", low="low", high="high", reference="zero"
+    )
 
 
-def item_table(fitted: FittedModel, data: Rated, column: str, theirs: np.ndarray) -> Iterator[Table]:
+def item_table(
+    fitted: FittedModel, data: Rated, column: str, theirs: np.ndarray
+) -> Iterator[Table]:
     """The items whose mean falls most without the enthusiasts of their groups; none where no item has the ratings."""
     size = len(fitted.catalogue.item)
     mean, count = data.means(data.item, size, np.ones(len(theirs), dtype=bool))
@@ -169,12 +186,24 @@ def item_table(fitted: FittedModel, data: Rated, column: str, theirs: np.ndarray
         if lift[0, item] > 0
     ]
     if rows:
-        columns = ("item", "ratings", "from enthusiasts", "mean rating", "mean without them", "lift, rating points")
+        columns = (
+            "item",
+            "ratings",
+            "from enthusiasts",
+            "mean rating",
+            "mean without them",
+            "lift, rating points",
+        )
         note = (
             f"Of the {len(enough):,} items with at least {RATINGS} ratings, {LEFT} of them from others. Being the "
             "greatest of so many, these differences owe a part to chance."
         )
-        yield Table(f"Items whose mean falls most without the enthusiasts of their {column}", columns, rows, note)
+        yield Table(
+            f"Items whose mean falls most without the enthusiasts of their {column}",
+            columns,
+            rows,
+            note,
+        )
 
 
 def told(found: Sequence[Effect], share: float) -> str:

@@ -10,9 +10,8 @@ import numpy as np
 def gini(amounts: np.ndarray) -> float:
     """The Gini coefficient of n amounts of at least 0: 0 if all have the same, (n - 1) / n if one has all (Gini, 1912).
 
-    sum_ij |x_i - x_j| / (2 n^2 mean), which over the sorted amounts is (2 sum_i i x_i) / (n sum x) - (n + 1) / n,
-    with i from 1 to n. NaN where there is nothing to share.
-    """
+    sum_ij |x_i - x_j| / (2 n^2 mean), which over the sorted amounts is (2 sum_i i x_i) / (n sum x)
+    - (n + 1) / n, with i from 1 to n. NaN where there is nothing to share."""
     n, total = len(amounts), amounts.sum()
     if total <= 0:
         return math.nan

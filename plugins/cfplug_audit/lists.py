@@ -47,18 +47,37 @@ class Measure:
         return cell(figures, self.digits, 0, self.most)
 
 
-COVERAGE = Measure("catalogue coverage, % of items", "how much of the catalogue stands in anybody's list", 1, 100)
+COVERAGE = Measure(
+    "catalogue coverage, % of items", "how much of the catalogue stands in anybody's list", 1, 100
+)
 EXPOSURE = Measure(
-    "Gini of exposure, 0 to 1", "how unevenly items get places: 0 all alike, near 1 a few have all", 2, 1
+    "Gini of exposure, 0 to 1",
+    "how unevenly items get places: 0 all alike, near 1 a few have all",
+    2,
+    1,
 )
-POPULARITY = Measure("popularity, training ratings", "how many ratings the listed items have, on average", 1)
-PERCENTILE = Measure("popularity, percentile", "the same as a rank: 50 is the middle of all items, 100 the top", 1, 100)
-TAIL = Measure("long tail, % of places", "how many places go to the long tail, the seldom rated items", 1, 100)
-NOVELTY = Measure("novelty, bits", "how unknown the items are: one bit more is half as many users who rated them")
+POPULARITY = Measure(
+    "popularity, training ratings", "how many ratings the listed items have, on average", 1
+)
+PERCENTILE = Measure(
+    "popularity, percentile",
+    "the same as a rank: 50 is the middle of all items, 100 the top",
+    1,
+    100,
+)
+TAIL = Measure(
+    "long tail, % of places", "how many places go to the long tail, the seldom rated items", 1, 100
+)
+NOVELTY = Measure(
+    "novelty, bits", "how unknown the items are: one bit more is half as many users who rated them"
+)
 GENRES = Measure(
-    "distance of {0}, nats", "how far the mix of {0} is from the user's ratings: 0 the same, 4.6 all other"
+    "distance of {0}, nats",
+    "how far the mix of {0} is from the user's ratings: 0 the same, 4.6 all other",
 )
-VARIETY = Measure("diversity, 0 to 1", "how unlike the items of one list are in their {0}: 0 all alike")
+VARIETY = Measure(
+    "diversity, 0 to 1", "how unlike the items of one list are in their {0}: 0 all alike"
+)
 
 
 @frozen(eq=False)
@@ -107,7 +126,9 @@ class Facts:
         }
 
 
-def recommendation_lists(params: RecommendationLists, fitted: FittedModel, context: Context) -> Section:
+def recommendation_lists(
+    params: RecommendationLists, fitted: FittedModel, context: Context
+) -> Section:
     """Each measure of the model's lists, beside lists by popularity, by chance and of the users' own ratings."""
     title = f"What {fitted.name} recommends"
     shown = recommended(fitted, params.k, params.users, context)
@@ -127,7 +148,11 @@ def recommendation_lists(params: RecommendationLists, fitted: FittedModel, conte
     return Section(
         title,
         (shown.words, *_text(found, facts)),
-        [_measures(found, facts, params), *_group_tables(by_group, facts), _most_recommended(fitted, lists, lot)],
+        [
+            _measures(found, facts, params),
+            *_group_tables(by_group, facts),
+            _most_recommended(fitted, lists, lot),
+        ],
         [*_group_charts(by_group, facts), _curves(compared, facts)],
     )
 
@@ -143,7 +168,7 @@ def _kinds(fitted: FittedModel) -> Kinds:
     for role in ("set", "category"):
         for column in columns(fitted.evidence.dataset, "items", (role,)):
             return Kinds(column.name, column.groups.member)
-    if "embeddings" in fitted.gives:
+    if "embeddings" in fitted.provides:
         return Kinds("factors", factors=fitted.embeddings("item").to_numpy(dtype=np.float64))
     return Kinds()
 
@@ -161,7 +186,9 @@ def _mean(values: np.ndarray, lot: np.ndarray, who: np.ndarray | None = None) ->
     return ratio(sums[:, 0], sums[:, 1])
 
 
-def _measures(found: dict[str, dict[Measure, np.ndarray]], facts: Facts, params: RecommendationLists) -> Table:
+def _measures(
+    found: dict[str, dict[Measure, np.ndarray]], facts: Facts, params: RecommendationLists
+) -> Table:
     rows = [
         (
             measure.name.format(facts.kinds.name),
@@ -192,7 +219,9 @@ class GroupFigures:
     cells: dict[Measure, Interval | float | None]
 
 
-def _by_group(fitted: FittedModel, lists: Lists, facts: Facts, lot: np.ndarray) -> Iterator[GroupFigures]:
+def _by_group(
+    fitted: FittedModel, lists: Lists, facts: Facts, lot: np.ndarray
+) -> Iterator[GroupFigures]:
     values = facts.each_user(lists)
     for column in columns_of_users(fitted):
         member = column.groups.member[lists.users]
@@ -208,7 +237,9 @@ def _group_tables(found: list[GroupFigures], facts: Facts) -> Iterator[Table]:
         names = [each.name.format(facts.kinds.name) for each in found[0].cells]
         rows = [(each.column, each.name, each.users, *each.cells.values()) for each in found]
         note = f"Groups of fewer than {FEW} users with a list are left out."
-        yield Table("The lists by group of users", ("users by", "group", "users", *names), rows, note)
+        yield Table(
+            "The lists by group of users", ("users by", "group", "users", *names), rows, note
+        )
 
 
 def _group_charts(found: list[GroupFigures], facts: Facts) -> Iterator[Chart]:
@@ -217,7 +248,8 @@ def _group_charts(found: list[GroupFigures], facts: Facts) -> Iterator[Chart]:
         told = [each for each in found if each.cells.get(measure) is not None]
         x = measure.name.format(facts.kinds.name)
         rows = [
-            (f"{each.column}: {each.name}", *astuple(Interval.of(each.cells[measure])), each.users) for each in told
+            (f"{each.column}: {each.name}", *astuple(Interval.of(each.cells[measure])), each.users)
+            for each in told
         ]
         if rows:
             columns = ("group", x, "low", "high", "users")
@@ -253,7 +285,9 @@ def _most_recommended(fitted: FittedModel, lists: Lists, lot: np.ndarray) -> Tab
 def _curves(compared: dict[str, Lists], facts: Facts) -> Chart:
     """The Lorenz curve of how often each item is recommended, for each kind of list, and of the training ratings."""
     known = facts.count > 0
-    amounts = {name: lists.exposure(len(facts.count)) for name, lists in compared.items() if name != OWN}
+    amounts = {
+        name: lists.exposure(len(facts.count)) for name, lists in compared.items() if name != OWN
+    }
     amounts["training ratings"] = facts.count
     rows = [
         (round(100 * x, 1), round(100 * y, 2), name)
@@ -264,7 +298,17 @@ def _curves(compared: dict[str, Lists], facts: Facts) -> Chart:
     x, y = "items, % (the least favoured first)", "places in lists, or ratings, %"
     note = "On the diagonal every item would have as many. The further below it, the more the few at the right have."
     title = "How evenly items are recommended"
-    return Chart(title, "line", (x, y, "lists"), rows, x=x, y=y, color="lists", reference="diagonal", note=note)
+    return Chart(
+        title,
+        "line",
+        (x, y, "lists"),
+        rows,
+        x=x,
+        y=y,
+        color="lists",
+        reference="diagonal",
+        note=note,
+    )
 
 
 # The words

@@ -1,7 +1,7 @@
 """How far would a figure move if other users of the same kind had rated: figures of all, and without each lot of users.
 
-Figures have the shape (1 + 20, ...): that of all users first, then those without each lot, which tell the interval.
-"""
+Figures have the shape (1 + 20, ...): that of all users first, then those without each lot, which
+tell the interval."""
 
 from __future__ import annotations
 
@@ -33,16 +33,19 @@ def whole_and_rest(parts: np.ndarray) -> np.ndarray:
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """above / below, and NaN where nothing is below; what is left of sums of whole numbers is no rounding error."""
     above, below = np.broadcast_arrays(above, below)
-    ratios: np.ndarray = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 1e-9)
+    ratios: np.ndarray = np.divide(
+        above, below, out=np.full(above.shape, np.nan), where=below > 1e-9
+    )
     return ratios
 
 
-def cell(figures: np.ndarray, digits: int = 2, least: float = -np.inf, most: float = np.inf) -> Interval | float | None:
+def cell(
+    figures: np.ndarray, digits: int = 2, least: float = -np.inf, most: float = np.inf
+) -> Interval | float | None:
     """A figure as a cell of a table, of figures of shape (1 + 20,); None where there is none.
 
-    It stands without an interval where a lot left out leaves no figure, or none that differs. An interval ends at
-    `least` and `most`, beyond which the figure cannot be.
-    """
+    It stands without an interval where a lot left out leaves no figure, or none that differs. An
+    interval ends at `least` and `most`, beyond which the figure cannot be."""
     value = float(figures[0])
     if not np.isfinite(value):
         return None

@@ -1,8 +1,7 @@
 """What lists of recommendations are like: every measure is a number for each user, or one for all lists together.
 
-Lists are codes of items of shape (m, k), with -1 where a list is short. A measure of a user leaves out the empty
-places, and is NaN for a list without any item.
-"""
+Lists are codes of items of shape (m, k), with -1 where a list is short. A measure of a user leaves
+out the empty places, and is NaN for a list without any item."""
 
 from __future__ import annotations
 
@@ -22,15 +21,17 @@ def mean_of(values: np.ndarray, lists: Lists) -> np.ndarray:
 
 def _mean(values: np.ndarray, there: np.ndarray) -> np.ndarray:
     n = there.sum(axis=1)
-    means: np.ndarray = np.divide(np.where(there, values, 0).sum(axis=1), n, out=np.full(len(n), np.nan), where=n > 0)
+    means: np.ndarray = np.divide(
+        np.where(there, values, 0).sum(axis=1), n, out=np.full(len(n), np.nan), where=n > 0
+    )
     return means
 
 
 def percentile(count: np.ndarray) -> np.ndarray:
     """The popularity of each item as a percentile: 100 ((items with fewer ratings) + (items with as many) / 2) / items.
 
-    Among the items with a rating; shape (n_items,) as `count`, the training ratings. So the mean over all is 50.
-    """
+    Among the items with a rating; shape (n_items,) as `count`, the training ratings. So the mean
+    over all is 50."""
     known = np.sort(count[count > 0])
     below, up_to = (np.searchsorted(known, count, side=side) for side in ("left", "right"))
     return np.asarray(50 * (below + up_to) / max(len(known), 1))
@@ -65,15 +66,25 @@ def exposure_gini(exposure: np.ndarray, count: np.ndarray) -> np.ndarray:
 def miscalibration(profile: list[np.ndarray], lists: Lists, member: np.ndarray) -> np.ndarray:
     """How far the genres of each list lie from those of the user's profile, in nats, shape (m,).
 
-    KL(p || q') = sum_g p_g ln(p_g / q'_g) with q' = (1 - a) q + a p and a = 0.01 (Steck, RecSys 2018), where p and q
-    are the means over the profile's and the list's items of their genres, each genre of an item having an equal part.
-    0: the same mix; the most that it can be is ln(100) = 4.6. `member` is bool of shape (n_items, n_genres).
-    """
+    KL(p || q') = sum_g p_g ln(p_g / q'_g) with q' = (1 - a) q + a p and a = 0.01 (Steck, RecSys
+    2018), where p and q are the means over the profile's and the list's items of their genres, each
+    genre of an item having an equal part. 0: the same mix; the most that it can be is ln(100) =
+    4.6. `member` is bool of shape (n_items, n_genres)."""
     parts = member / np.maximum(member.sum(axis=1, keepdims=True), 1)
-    p = np.array([parts[items].mean(axis=0) if len(items) else np.full(member.shape[1], np.nan) for items in profile])
+    p = np.array(
+        [
+            parts[items].mean(axis=0) if len(items) else np.full(member.shape[1], np.nan)
+            for items in profile
+        ]
+    )
     there = lists.items != NONE
     n = there.sum(axis=1, keepdims=True)
-    q = np.divide((parts[lists.items] * there[..., None]).sum(axis=1), n, out=np.full(p.shape, np.nan), where=n > 0)
+    q = np.divide(
+        (parts[lists.items] * there[..., None]).sum(axis=1),
+        n,
+        out=np.full(p.shape, np.nan),
+        where=n > 0,
+    )
     mixed = (1 - ALPHA) * q + ALPHA * p
     ratio = np.divide(p, mixed, out=np.ones_like(p), where=p > 0)
     return np.asarray(np.where(np.isnan(p + q), np.nan, p * np.log(ratio)).sum(axis=1))

@@ -34,7 +34,9 @@ class Lists:
 
     def without_each(self, lot: np.ndarray, n_items: int) -> np.ndarray:
         """How often each item is recommended, to all users and to those without each lot: shape (1 + 20, n_items)."""
-        return whole_and_rest(np.array([self.exposure(n_items, lot == each) for each in range(LOTS)]))
+        return whole_and_rest(
+            np.array([self.exposure(n_items, lot == each) for each in range(LOTS)])
+        )
 
 
 @frozen(eq=False)
@@ -57,9 +59,19 @@ def recommended(fitted: FittedModel, k: int, users: int, context: Context) -> Sh
     try:
         items = fitted.top(drawn, rated(fitted), k)
     except DataError as error:
-        return Shown(None, f"{fitted.name} makes no lists, since it looks at more than user, item and time: {error}")
-    who = f"all {most:,} users" if most == len(known) else f"{most:,} of the {len(known):,} users, drawn at random"
-    return Shown(Lists(drawn, items), f"Lists of {k} items for {who}; each without the items that the user has rated.")
+        return Shown(
+            None,
+            f"{fitted.name} makes no lists, since it looks at more than user, item and time: {error}",
+        )
+    who = (
+        f"all {most:,} users"
+        if most == len(known)
+        else f"{most:,} of the {len(known):,} users, drawn at random"
+    )
+    return Shown(
+        Lists(drawn, items),
+        f"Lists of {k} items for {who}; each without the items that the user has rated.",
+    )
 
 
 def rated(fitted: FittedModel) -> Batch:
@@ -80,7 +92,9 @@ def at_random(fitted: FittedModel, lists: Lists, seen: Batch, rng: np.random.Gen
     width, items = lists.items.shape[1], np.full(lists.items.shape, NONE, dtype=np.int64)
     mine = profiles(lists.users, seen)
     for row, profile in enumerate(mine):
-        left = np.setdiff1d(rng.choice(trained, min(len(trained), width + len(profile)), replace=False), profile)
+        left = np.setdiff1d(
+            rng.choice(trained, min(len(trained), width + len(profile)), replace=False), profile
+        )
         picked = rng.permutation(left)[:width]
         items[row, : len(picked)] = picked
     return Lists(lists.users, items)
@@ -89,7 +103,9 @@ def at_random(fitted: FittedModel, lists: Lists, seen: Batch, rng: np.random.Gen
 def _first_left(order: np.ndarray, lists: Lists, seen: Batch) -> Lists:
     width, items = lists.items.shape[1], np.full(lists.items.shape, NONE, dtype=np.int64)
     for row, profile in enumerate(profiles(lists.users, seen)):
-        front = order[: width + len(profile)]  # even if the user rated all of the profile's, enough are left
+        front = order[
+            : width + len(profile)
+        ]  # even if the user rated all of the profile's, enough are left
         left = front[~np.isin(front, profile)][:width]
         items[row, : len(left)] = left
     return Lists(lists.users, items)

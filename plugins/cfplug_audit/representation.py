@@ -56,18 +56,39 @@ def representation(params: Representation, fitted: FittedModel, context: Context
     dataset, seen = fitted.evidence.dataset, rated(fitted)
     lot = lots(len(fitted.catalogue.user), context.rng)
     shown = recommended(fitted, params.k, params.users, context)
-    served = None if shown.lists is None else Served.of(shown.lists, len(fitted.catalogue.item), lot)
-    users, items = list(columns_of_users(fitted)), list(columns(dataset, "items", ("set", "category")))
+    served = (
+        None if shown.lists is None else Served.of(shown.lists, len(fitted.catalogue.item), lot)
+    )
+    users, items = (
+        list(columns_of_users(fitted)),
+        list(columns(dataset, "items", ("set", "category"))),
+    )
     shares = [_item_shares(fitted, column, served) for column in items]
-    text, tables, charts = _enthusiasm(fitted, items, Rated.of(fitted, seen, lot, context.rng), params.enthusiasts)
+    text, tables, charts = _enthusiasm(
+        fitted, items, Rated.of(fitted, seen, lot, context.rng), params.enthusiasts
+    )
     return Section(
         "Whom the data speaks for",
-        [*_text(fitted, bool(items)), shown.words, *(_extremes(each) for each in shares[:1] if served), *text],
-        [_concentration(fitted), *(_user_shares(fitted, each, seen, served) for each in users), *shares, *tables],
+        [
+            *_text(fitted, bool(items)),
+            shown.words,
+            *(_extremes(each) for each in shares[:1] if served),
+            *text,
+        ],
+        [
+            _concentration(fitted),
+            *(_user_shares(fitted, each, seen, served) for each in users),
+            *shares,
+            *tables,
+        ],
         [
             _curves(fitted),
             *_user_chart(fitted, users, lot),
-            *(_amplification(table, column) for column, table in zip(items, shares, strict=True) if served),
+            *(
+                _amplification(table, column)
+                for column, table in zip(items, shares, strict=True)
+                if served
+            ),
             *charts,
         ],
     )
@@ -87,7 +108,11 @@ def _enthusiasm(
     if not found:
         return [], [], []
     told = [*data.words, enthusiasts.told(found, share)]
-    return told, [enthusiasts.effect_table(found, share), *tables], [enthusiasts.effect_chart(found)]
+    return (
+        told,
+        [enthusiasts.effect_table(found, share), *tables],
+        [enthusiasts.effect_chart(found)],
+    )
 
 
 def _amounts(fitted: FittedModel) -> dict[str, np.ndarray]:
@@ -99,10 +124,16 @@ def _concentration(fitted: FittedModel) -> Table:
     """How many of the ratings come from the most active users, and go to the most rated items."""
     amounts = _amounts(fitted)
     tops = [
-        (f"the top {100 * top:g} %", *(round(100 * top_share(each, top), 1) for each in amounts.values()))
+        (
+            f"the top {100 * top:g} %",
+            *(round(100 * top_share(each, top), 1) for each in amounts.values()),
+        )
         for top in TOPS
     ]
-    rows = [*tops, ("Gini coefficient, 0 to 1", *(round(gini(each), 3) for each in amounts.values()))]
+    rows = [
+        *tops,
+        ("Gini coefficient, 0 to 1", *(round(gini(each), 3) for each in amounts.values())),
+    ]
     columns = ("who or what", *(f"share of ratings of the {side}, %" for side in amounts))
     note = (
         "The top users have given, the top items have received, so many of the training ratings. Gini coefficient: 0 "
@@ -119,19 +150,28 @@ def _curves(fitted: FittedModel) -> Chart:
         for side, each in _amounts(fitted).items()
         for at, owned in zip(*map(np.ndarray.tolist, lorenz(each)), strict=True)
     ]
-    note = "On the diagonal all would have as many ratings; the further below it, the more a few have."
+    note = (
+        "On the diagonal all would have as many ratings; the further below it, the more a few have."
+    )
     title = "How unevenly ratings are spread"
     return Chart(
-        title, "line", (x, y, "ratings of"), rows, x=x, y=y, color="ratings of", reference="diagonal", note=note
+        title,
+        "line",
+        (x, y, "ratings of"),
+        rows,
+        x=x,
+        y=y,
+        color="ratings of",
+        reference="diagonal",
+        note=note,
     )
 
 
 def _user_shares(fitted: FittedModel, column: Column, seen: Batch, served: Served | None) -> Table:
     """Groups of users: their share of users, of ratings, and of the ratings from which recommendations come.
 
-    The last one is, over all places in lists, the mean share that the group has of the training ratings of the item
-    that stands there.
-    """
+    The last one is, over all places in lists, the mean share that the group has of the training
+    ratings of the item that stands there."""
     groups, count = column.groups, fitted.support.count["user"]
     members, ratings = groups.sums(count > 0), groups.sums(count)
     behind = None if served is None else 100 * served.share(_parts(fitted, groups, seen))
@@ -149,7 +189,11 @@ def _user_shares(fitted: FittedModel, column: Column, seen: Batch, served: Serve
     ]
     columns = ("group", "users", "share of users, %", "share of ratings, %", "ratings per user")
     overlap = "A user counts in every group to which they belong. " * groups.overlap
-    why = "" if served is None else "Behind recommendations: the part of the recommended items' ratings from the group."
+    why = (
+        ""
+        if served is None
+        else "Behind recommendations: the part of the recommended items' ratings from the group."
+    )
     title = f"Users by {column.name}: who speaks, and who decides what is recommended"
     return Table(title, columns if behind is None else (*columns, BEHIND), rows, overlap + why)
 
@@ -165,11 +209,22 @@ def _user_chart(fitted: FittedModel, users: Sequence[Column], lot: np.ndarray) -
     if rows:
         x, columns = "more ratings per user than the average, %", ("group", "low", "high", "users")
         note = f"Left of zero a group speaks less than its number. Groups of fewer than {FEW} users are left out."
-        roles = {"x": x, "y": "group", "low": "low", "high": "high", "reference": "zero", "note": note}
-        yield Chart("Which users speak for others", "interval", ("group", x, *columns[1:]), rows, **roles)
+        roles = {
+            "x": x,
+            "y": "group",
+            "low": "low",
+            "high": "high",
+            "reference": "zero",
+            "note": note,
+        }
+        yield Chart(
+            "Which users speak for others", "interval", ("group", x, *columns[1:]), rows, **roles
+        )
 
 
-def _more_active(fitted: FittedModel, groups: Groups, lot: np.ndarray) -> Iterator[tuple[str, int, Interval | float]]:
+def _more_active(
+    fitted: FittedModel, groups: Groups, lot: np.ndarray
+) -> Iterator[tuple[str, int, Interval | float]]:
     """Name, users, and 100 ((ratings per user of the group) / (those of all users) - 1) of each group."""
     count = fitted.support.count["user"]
     users = without_each(np.column_stack([count > 0, count]).astype(np.float64), lot)
@@ -185,7 +240,10 @@ def _parts(fitted: FittedModel, groups: Groups, seen: Batch) -> np.ndarray:
     """Which part of each item's training ratings comes from each group of users, shape (n_items, n_groups)."""
     size = len(fitted.catalogue.item)
     if groups.overlap:
-        given = np.stack([np.bincount(seen.item[who[seen.user]], minlength=size) for who in groups.member.T], axis=1)
+        given = np.stack(
+            [np.bincount(seen.item[who[seen.user]], minlength=size) for who in groups.member.T],
+            axis=1,
+        )
     else:
         width = len(groups.names)
         cells = seen.item * width + groups.member.argmax(axis=1)[seen.user]
@@ -201,18 +259,30 @@ def _item_shares(fitted: FittedModel, column: Column, served: Served | None) -> 
     rows = []
     for at in np.argsort(-ratings, kind="stable"):
         if known[at]:
-            row = (groups.names[at], int(known[at]), _percent(known[at] / (count > 0).sum()), _percent(ratings[at]))
+            row = (
+                groups.names[at],
+                int(known[at]),
+                _percent(known[at] / (count > 0).sum()),
+                _percent(ratings[at]),
+            )
             more = [] if places is None else [100 * places[:, at], places[:, at] / ratings[at]]
-            rows.append((*row, *(cell(each, 2 - one, 0) for each, one in zip(more, (1, 0), strict=False))))
+            rows.append(
+                (*row, *(cell(each, 2 - one, 0) for each, one in zip(more, (1, 0), strict=False)))
+            )
     columns = ("group", "items", "share of items, %", "share of ratings, %")
     further = () if places is None else ("share of recommendations, %", AMPLIFIED)
-    overlap = "An item counts in every group to which it belongs, so shares sum to over 100 %. " * groups.overlap
+    overlap = (
+        "An item counts in every group to which it belongs, so shares sum to over 100 %. "
+        * groups.overlap
+    )
     why = (
         ""
         if places is None
         else "Recommendations / ratings: over 1 lists amplify what the data has, under 1 they damp."
     )
-    return Table(f"Items by {column.name}: what is recommended", (*columns, *further), rows, overlap + why)
+    return Table(
+        f"Items by {column.name}: what is recommended", (*columns, *further), rows, overlap + why
+    )
 
 
 def _extremes(table: Table) -> str:
@@ -234,13 +304,20 @@ def _percent(share: float) -> float:
 def _amplification(table: Table, column: Column) -> Chart:
     """Every group of items: its share of ratings and of recommendations."""
     x, y = "share of ratings, %", "share of recommendations, %"
-    told = [row for row in table.rows if row[4] is not None]  # of lists without a place nobody has a share
+    told = [
+        row for row in table.rows if row[4] is not None
+    ]  # of lists without a place nobody has a share
     places = [Interval.of(row[4]) for row in told]
-    rows = [(row[3], each.value, row[0], each.low, each.high, row[1]) for row, each in zip(told, places, strict=True)]
+    rows = [
+        (row[3], each.value, row[0], each.low, each.high, row[1])
+        for row, each in zip(told, places, strict=True)
+    ]
     note = "Above the diagonal a group has more of the recommendations than of the ratings."
     columns = (x, y, "group", "low", "high", "items")
     title = f"Items by {column.name}: amplified or damped"
-    return Chart(title, "point", columns, rows, x=x, y=y, label="group", reference="diagonal", note=note)
+    return Chart(
+        title, "point", columns, rows, x=x, y=y, label="group", reference="diagonal", note=note
+    )
 
 
 def _text(fitted: FittedModel, has_groups: int) -> Iterator[str]:

@@ -1,14 +1,14 @@
 """What do answers to questions say of a user, "not seen" among them?
 
-A user is z = (v, s): the vector v (width,) and, for each of m candidate questions, s_c = 1 if he can answer it. Both
-are taken as jointly normal over the warm users. Each answer observes z: s_c = 0 for "not seen", else s_c = 1 and
+A user is z = (v, s): the vector v (width,) and, for each of m candidate questions, s_c = 1 if he
+can answer it. Both are taken as jointly normal over the warm users. Each answer observes z: s_c = 0
+for "not seen", else s_c = 1 and
 
     r_c = f(prior, c) + J_c (v - prior) + e,    e ~ N(0, noise_c).
 
-The posterior is the closed form of linear regression, Kalman's filter (1960) in one step. Ratings are missing not at
-random (Marlin and Zemel, RecSys 2009): who has seen a film differs in taste from who has not, before either says
-anything of it.
-"""
+The posterior is the closed form of linear regression, Kalman's filter (1960) in one step. Ratings
+are missing not at random (Marlin and Zemel, RecSys 2009): who has seen a film differs in taste from
+who has not, before either says anything of it."""
 
 from __future__ import annotations
 
@@ -37,11 +37,10 @@ SURE = 1e-6
 class Joint:
     """The normal distribution of a user's vector and of what he can answer.
 
-    `items` (m,) are the codes of the candidates, `shift` (width,) how far those who rate much lie from their prior
-    means, `rate` (m,) the chance that a user can answer, `cov` (width + m, width + m) the covariance of both. `slopes`
-    (n_items, width) and `noise` (n_items,) of ratings are those of the population. Without `evidence`, what was seen
-    says nothing of the vector.
-    """
+    `items` (m,) are the codes of the candidates, `shift` (width,) how far those who rate much lie
+    from their prior means, `rate` (m,) the chance that a user can answer, `cov` (width + m, width +
+    m) the covariance of both. `slopes` (n_items, width) and `noise` (n_items,) of ratings are those
+    of the population. Without `evidence`, what was seen says nothing of the vector."""
 
     items: np.ndarray
     shift: np.ndarray
@@ -60,8 +59,8 @@ class Joint:
 class Answers:
     """What one user said: `seen` (a,) of which candidates, as `places` (a,) among them; and the ratings that he gave.
 
-    `items` (b,) are their codes, `residual` (b,) how far each is from what the model says at the user's prior mean.
-    """
+    `items` (b,) are their codes, `residual` (b,) how far each is from what the model says at the
+    user's prior mean."""
 
     places: np.ndarray
     seen: np.ndarray
@@ -73,8 +72,8 @@ class Answers:
 class Belief:
     """What is known of (v, s) after some answers: how far its mean `moved` (width + m,) from the prior, and `cov`.
 
-    `cov` has the columns of v alone, shape (width + m, width); `variance` (m,) is that of each of s.
-    """
+    `cov` has the columns of v alone, shape (width + m, width); `variance` (m,) is that of each of
+    s."""
 
     moved: np.ndarray
     cov: np.ndarray
@@ -100,7 +99,9 @@ def most_rated(fitted: FittedModel, n: int) -> np.ndarray:
     return np.argsort(-count, kind="stable")[: min(n, int((count > 0).sum()))]
 
 
-def joint(fitted: FittedModel, known: Population, items: np.ndarray, answerable: float, *, evidence: bool) -> Joint:
+def joint(
+    fitted: FittedModel, known: Population, items: np.ndarray, answerable: float, *, evidence: bool
+) -> Joint:
     """From the warm users: their vectors as far as these are known, and which of `items` they rated.
 
     A newcomer can answer a share `answerable` of what he has seen, by chance.
@@ -117,7 +118,11 @@ def joint(fitted: FittedModel, known: Population, items: np.ndarray, answerable:
         own = _cov(weight, apart, apart) + _doubt(fitted, known, warm, weight)
         cross, shift = np.sqrt(KEPT) * answerable * _cov(weight, apart, seen), weight @ apart
     else:
-        own, cross, shift = known.cov, np.zeros((apart.shape[1], len(items))), np.zeros(apart.shape[1])
+        own, cross, shift = (
+            known.cov,
+            np.zeros((apart.shape[1], len(items))),
+            np.zeros(apart.shape[1]),
+        )
     cov = np.block([[own, cross], [cross.T, both]])
     return Joint(items, shift, answerable * share, cov, known.slopes, known.noise, evidence)
 
@@ -137,12 +142,18 @@ def _seen(fitted: FittedModel, items: np.ndarray) -> np.ndarray:
     return seen
 
 
-def _doubt(fitted: FittedModel, known: Population, warm: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _doubt(
+    fitted: FittedModel, known: Population, warm: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
     """The weighted mean of the posterior covariances of the warm users' vectors, shape (width, width)."""
     train, scale = fitted.train, np.sqrt(known.noise)
     of, total = np.zeros(len(fitted.catalogue.user)), np.zeros(known.cov.shape)
     of[warm] = weight
     residual = np.zeros(len(train.rating))
-    for block in blocks(train.batch.user, train.batch.item, residual, known.slopes / scale[:, None], scale):
-        total += np.tensordot(of[block.rows], block.posterior_cov(block.gain(known.cov), known.cov), axes=1)
+    for block in blocks(
+        train.batch.user, train.batch.item, residual, known.slopes / scale[:, None], scale
+    ):
+        total += np.tensordot(
+            of[block.rows], block.posterior_cov(block.gain(known.cov), known.cov), axes=1
+        )
     return total

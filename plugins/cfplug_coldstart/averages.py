@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from cfplug_coldstart import Representative
 
 
-def mean_embedding(params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context) -> cfplug.ByVectors:
+def mean_embedding(
+    params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context
+) -> cfplug.ByVectors:
     """Every newcomer has the mean of the vectors of all warm ids."""
     mean = means(fitted)
     return cfplug.ByVectors(
-        fitted, newcomers, {side: np.tile(mean[side], (len(newcomers.table(side)), 1)) for side in SIDES}
+        fitted,
+        newcomers,
+        {side: np.tile(mean[side], (len(newcomers.table(side)), 1)) for side in SIDES},
     )
 
 
@@ -37,9 +41,13 @@ class StandIns(Told):
         return self.by.fitted.catalogue.side(side).decode(self.codes[side])
 
 
-def representative(params: Representative, fitted: FittedModel, newcomers: Newcomers, context: Context) -> StandIns:
+def representative(
+    params: Representative, fitted: FittedModel, newcomers: Newcomers, context: Context
+) -> StandIns:
     """Every newcomer has the vector of the id that stands for all warm ones, or for those of its group."""
-    grouped = columns_of(fitted, () if params.group is None else (params.group,), "group", roles=("category",))
+    grouped = columns_of(
+        fitted, () if params.group is None else (params.group,), "group", roles=("category",)
+    )
     codes, known = {}, {}
     for side in SIDES:
         column = next(iter(grouped[side]), None)
@@ -49,7 +57,11 @@ def representative(params: Representative, fitted: FittedModel, newcomers: Newco
 
 
 def _of_groups(
-    params: Representative, fitted: FittedModel, side: str, column: str | None, newcomers: pd.DataFrame
+    params: Representative,
+    fitted: FittedModel,
+    side: str,
+    column: str | None,
+    newcomers: pd.DataFrame,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The code of each newcomer's representative, and whether it is that of a group, each of shape (n_newcomers,)."""
     key = ("cfplug-coldstart representatives", side, column, params.least)
@@ -60,7 +72,9 @@ def _of_groups(
     return np.array(codes, dtype=np.int64), np.array(known, dtype=bool)
 
 
-def _representatives(fitted: FittedModel, side: str, column: str | None, least: int) -> dict[Any, int]:
+def _representatives(
+    fitted: FittedModel, side: str, column: str | None, least: int
+) -> dict[Any, int]:
     """The code of the id that stands for each group with at least `least` warm ids; under None that of all."""
     warm = Warm.of(fitted, side)
     places = warm.vectors @ in_ratings(fitted, side)

@@ -1,11 +1,11 @@
 """How unsure are the trained vectors of one side, and what does that mean for vectors that are judged by them?
 
-A user's taste is read off items whose own vectors were learned from a few ratings. Taken as certain, these make users
-seem more different than they are: the spread of users then grows with every round of EM, and ratings are believed too
-much. With the vector t of the other id ~ N(., C), a rating linear in t with slope K(v) = K + B (v - m) varies by
-K(v)' C K(v): the second moment that variational Bayes adds (Lim and Teh, KDD Cup 2007), here from the posterior
-covariance of t given the vectors of this side.
-"""
+A user's taste is read off items whose own vectors were learned from a few ratings. Taken as
+certain, these make users seem more different than they are: the spread of users then grows with
+every round of EM, and ratings are believed too much. With the vector t of the other id ~ N(., C), a
+rating linear in t with slope K(v) = K + B (v - m) varies by K(v)' C K(v): the second moment that
+variational Bayes adds (Lim and Teh, KDD Cup 2007), here from the posterior covariance of t given
+the vectors of this side."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Doubt:
     @classmethod
     def none(cls, n_others: int, width: int) -> Doubt:
         """The other side is certain."""
-        return cls(np.zeros(n_others), np.zeros((n_others, width)), np.zeros((n_others, width, width)))
+        return cls(
+            np.zeros(n_others), np.zeros((n_others, width)), np.zeros((n_others, width, width))
+        )
 
     @classmethod
     def of(cls, fitted: FittedModel, side: str, mean: np.ndarray, covs: np.ndarray) -> Doubt:
@@ -53,7 +55,9 @@ class Doubt:
         bend = np.stack(steps, axis=2)  # (n_others, w, width)
         spread = covs @ slope[:, :, None]
         turned = bend.swapaxes(1, 2)
-        return cls((slope * spread[:, :, 0]).sum(axis=1), (turned @ spread)[:, :, 0], turned @ covs @ bend)
+        return cls(
+            (slope * spread[:, :, 0]).sum(axis=1), (turned @ spread)[:, :, 0], turned @ covs @ bend
+        )
 
 
 def affordable(n_others: int, width: int, width_of_others: int) -> bool:

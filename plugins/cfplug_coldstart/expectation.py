@@ -2,9 +2,9 @@
 
     r = J_other d + e,    d ~ N(shift, S),    e ~ N(0, s2_other)
 
-for the distance d of a vector from what is expected of it. Each round takes the posterior of every d, then the shift, S
-and s2 that fit these best. Where the other side is in doubt, its variance is part of the expected squared error.
-"""
+for the distance d of a vector from what is expected of it. Each round takes the posterior of every
+d, then the shift, S and s2 that fit these best. Where the other side is in doubt, its variance is
+part of the expected squared error."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ def expectation(ratings: Ratings, state: State) -> Moments:
         met += ratings.seen[rows].T @ second.reshape(len(mean), -1)
     errors = (ratings.values * ratings.values).sum(axis=0) + (met * ratings.moments).sum(axis=1)
     errors -= 2 * ((ratings.values.T @ means) * ratings.slopes).sum(axis=1)
-    errors += 2 * ((ratings.seen.T @ means) * doubt.across).sum(axis=1) + doubt.along * ratings.seen.sum(axis=0)
+    errors += 2 * ((ratings.seen.T @ means) * doubt.across).sum(
+        axis=1
+    ) + doubt.along * ratings.seen.sum(axis=0)
     return Moments(means, covs, np.maximum(errors, 0))
 
 
@@ -125,6 +127,8 @@ def _posteriors(ratings: Ratings, state: State) -> Iterator[tuple[slice, np.ndar
         rows = slice(start, start + step)
         seen = ratings.seen[rows]
         precision = (seen @ (ratings.moments * weight)).reshape(-1, width, width) + inverse
-        pull = ratings.values[rows] @ (ratings.slopes * weight) - seen @ (ratings.doubt.across * weight)
+        pull = ratings.values[rows] @ (ratings.slopes * weight) - seen @ (
+            ratings.doubt.across * weight
+        )
         cov = np.linalg.inv(precision)
         yield rows, (cov @ (pull + inverse @ state.shift)[:, :, None])[:, :, 0], cov

@@ -51,8 +51,8 @@ class Learned:
 class Side:
     """The newcomers of one side: what is expected of them, what their ratings say, and who has told or rated what.
 
-    `told` and `rated`, bool of shape (n,): whether metadata, and whether ratings, say anything of each.
-    """
+    `told` and `rated`, bool of shape (n,): whether metadata, and whether ratings, say anything of
+    each."""
 
     learned: Learned
     posterior: Normals
@@ -64,8 +64,8 @@ class Side:
 class Folded:
     """What a model says of newcomers by the posterior means of their vectors, and how sure that is.
 
-    `alone` gives how far to move the vectors of new users who meet new items, shape (width,), or None.
-    """
+    `alone` gives how far to move the vectors of new users who meet new items, shape (width,), or
+    None."""
 
     fitted: FittedModel
     newcomers: Newcomers
@@ -79,7 +79,7 @@ class Folded:
 
     def distribution(self, pairs: pd.DataFrame) -> np.ndarray | None:
         """Probabilities of the levels, shape (n, n_levels); None where the model gives none."""
-        if "distribution" not in self.fitted.gives:
+        if "distribution" not in self.fitted.provides:
             return None
         share: np.ndarray = self.fitted.predictor.distribution(self.batch(pairs))
         return share
@@ -105,12 +105,19 @@ class Folded:
     def batch(self, pairs: pd.DataFrame) -> Batch:
         """The pairs as the model sees them, newcomers with their vectors."""
         vectors = {side: found.posterior.mean for side, found in self.sides.items()}
-        batch, new = cfplug.ByVectors(self.fitted, self.newcomers, vectors).batch(pairs), self._new(pairs)
+        batch, new = (
+            cfplug.ByVectors(self.fitted, self.newcomers, vectors).batch(pairs),
+            self._new(pairs),
+        )
         for side, found in self.sides.items():
             batch = self._tilted(side, found, batch, new)
         both = np.all([new.get(side, np.full(len(pairs), -1)) >= 0 for side in SIDES], axis=0)
         alone = self.alone() if both.any() else None
-        return batch if alone is None else batch.with_vectors("user", batch.vector("user") + both[:, None] * alone)
+        return (
+            batch
+            if alone is None
+            else batch.with_vectors("user", batch.vector("user") + both[:, None] * alone)
+        )
 
     def _tilted(self, side: str, found: Side, batch: Batch, new: Mapping[str, np.ndarray]) -> Batch:
         """Vectors of newcomers as those are expected who meet the other id of the pair, one that training saw."""
@@ -138,7 +145,9 @@ class Folded:
             count = self.fitted.support.count[partner]
             mean = float(np.average(found.learned.population.noise, weights=count))
             met = getattr(codes, partner)
-            own = np.where(self.fitted.support.trained(partner, met), found.learned.population.noise[met], mean)
+            own = np.where(
+                self.fitted.support.trained(partner, met), found.learned.population.noise[met], mean
+            )
             noise = np.where(new, own, noise)
         return noise
 
@@ -155,47 +164,74 @@ def _folded(learned: Learned, fitted: FittedModel, newcomers: Newcomers) -> Side
     prior, told = learned.prior(newcomers.table(side))
     ratings, places = newcomers.ratings, newcomers.places(side, newcomers.ratings[side])
     met = fitted.catalogue.side(other(side)).encode(ratings[other(side)])
-    said = (places >= 0) & fitted.support.trained(other(side), met) & ratings["rating"].notna().to_numpy()
+    said = (
+        (places >= 0)
+        & fitted.support.trained(other(side), met)
+        & ratings["rating"].notna().to_numpy()
+    )
     given, residual = ratings[said], np.zeros(0)
     if len(given):
         batch = cfplug.ByVectors(fitted, newcomers, {side: prior}).batch(given)
         residual = given["rating"].to_numpy(dtype=np.float64) - fitted.predictor.predict(batch)
     rated = np.bincount(places[said], minlength=len(prior)) > 0
-    return Side(learned, posterior(learned.population, prior, places[said], met[said], residual), told, rated)
+    return Side(
+        learned,
+        posterior(learned.population, prior, places[said], met[said], residual),
+        told,
+        rated,
+    )
 
 
 def learned_of(params: FoldIn, fitted: FittedModel, side: str) -> Learned:
-    found: Learned = fitted.once(("cfplug-coldstart fold-in", params, side), lambda: _learn(params, fitted, side))
+    found: Learned = fitted.once(
+        ("cfplug-coldstart fold-in", params, side), lambda: _learn(params, fitted, side)
+    )
     return found
 
 
 def _learn(params: FoldIn, fitted: FittedModel, side: str) -> Learned:
-    plain: Population = fitted.once(("cfplug-coldstart population", side), lambda: population(fitted, side))
-    names = columns_of(fitted, params.columns, "columns")[side] if params.prior == "metadata" else ()
+    plain: Population = fitted.once(
+        ("cfplug-coldstart population", side), lambda: population(fitted, side)
+    )
+    names = (
+        columns_of(fitted, params.columns, "columns")[side] if params.prior == "metadata" else ()
+    )
     traits = Traits.of(fitted, side, names) if names else None
-    told = _regression(params, fitted, plain, traits) if traits is not None and traits.each else None
-    known = plain if told is None or traits is None else population(fitted, side, prior=told.vectors(traits))
+    told = (
+        _regression(params, fitted, plain, traits) if traits is not None and traits.each else None
+    )
+    known = (
+        plain
+        if told is None or traits is None
+        else population(fitted, side, prior=told.vectors(traits))
+    )
     return Learned(known, traits, told, tilts(fitted, known) if params.raters else None)
 
 
-def _regression(params: FoldIn, fitted: FittedModel, plain: Population, traits: Traits) -> Regression | None:
+def _regression(
+    params: FoldIn, fitted: FittedModel, plain: Population, traits: Traits
+) -> Regression | None:
     """Of what is known of vectors on metadata; None where metadata says nothing."""
     warm = Warm.of(fitted, plain.side)
     count = fitted.support.count[other(plain.side)]
     metric = (plain.slopes.T * count) @ plain.slopes / count.sum()
-    found = regression(traits, attrs.evolve(warm, vectors=plain.vectors[warm.codes]), metric, params.damping)
+    found = regression(
+        traits, attrs.evolve(warm, vectors=plain.vectors[warm.codes]), metric, params.damping
+    )
     return found if found.says else None
 
 
 def _alone(params: FoldIn, fitted: FittedModel) -> np.ndarray | None:
     """How far the mean user moves beside what metadata says of items, shape (width,); None where it says nothing.
 
-    Beside the trained vectors of items it leaves out that users pick items which they like more than metadata tells.
-    """
+    Beside the trained vectors of items it leaves out that users pick items which they like more
+    than metadata tells."""
     items = learned_of(params, fitted, "item")
     if items.regression is None:
         return None
     work = functools.partial(population, fitted, "user", others=items.population.prior)
     beside: Population = fitted.once(("cfplug-coldstart fold-in alone", params), work)
-    plain: Population = fitted.once(("cfplug-coldstart population", "user"), lambda: population(fitted, "user"))
+    plain: Population = fitted.once(
+        ("cfplug-coldstart population", "user"), lambda: population(fitted, "user")
+    )
     return np.asarray(beside.mean - plain.mean)

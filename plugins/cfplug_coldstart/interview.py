@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 class Guide:
     """What an interviewer learned from training: whom to expect, what to ask.
 
-    `order` (m,) are the places of the candidates in the order in which they are asked; None where that depends on the
-    answers. `weight` (width, width) is how much an error in the vector matters. `base` (n_items,) are the ratings of a
-    user of whom nothing is known.
-    """
+    `order` (m,) are the places of the candidates in the order in which they are asked; None where
+    that depends on the answers. `weight` (width, width) is how much an error in the vector matters.
+    `base` (n_items,) are the ratings of a user of whom nothing is known."""
 
     learned: Learned
     joint: Joint
@@ -51,7 +50,11 @@ class Interviewer:
         `answers` has the rating of each item asked about so far, None for one that was not seen.
         """
         place = self._next(answers)
-        return None if place is None else self.fitted.catalogue.item.decode(self.guide.joint.items[[place]])[0]
+        return (
+            None
+            if place is None
+            else self.fitted.catalogue.item.decode(self.guide.joint.items[[place]])[0]
+        )
 
     def _next(self, answers: Mapping[Any, float | None]) -> int | None:
         items = self.fitted.catalogue.item.encode(list(answers))
@@ -60,11 +63,17 @@ class Interviewer:
             return None
         if self.guide.order is not None:
             return int(self.guide.order[left[self.guide.order]][0])
-        ratings = np.array([math.nan if each is None else each for each in answers.values()], dtype=np.float64)
+        ratings = np.array(
+            [math.nan if each is None else each for each in answers.values()], dtype=np.float64
+        )
         known = self.fitted.support.trained("item", items)
         items, ratings = items[known], ratings[known]
-        belief = believed(self.guide.joint, _answers(self.guide.joint, items, ratings - self.guide.base[items]))
-        return int(np.argmax(np.where(left, gains(self.guide.joint, belief, self.guide.weight), -np.inf)))
+        belief = believed(
+            self.guide.joint, _answers(self.guide.joint, items, ratings - self.guide.base[items])
+        )
+        return int(
+            np.argmax(np.where(left, gains(self.guide.joint, belief, self.guide.weight), -np.inf))
+        )
 
 
 @frozen(eq=False)
@@ -89,12 +98,17 @@ def ask(params: Interview, fitted: FittedModel, context: Context) -> Interviewer
     return Interviewer(fitted, _guide(params, fitted))
 
 
-def interview(params: Interview, fitted: FittedModel, newcomers: Newcomers, context: Context) -> Folded:
+def interview(
+    params: Interview, fitted: FittedModel, newcomers: Newcomers, context: Context
+) -> Folded:
     """As fold-in, but a new user's rating of a candidate, and "not seen", tell by what they have seen too."""
     folded = fold_in(_as_fold_in(params), fitted, newcomers, context)
     if "user" not in folded.sides:
         return folded
-    return attrs.evolve(folded, sides={**folded.sides, "user": _interviewed(_guide(params, fitted), fitted, newcomers)})
+    return attrs.evolve(
+        folded,
+        sides={**folded.sides, "user": _interviewed(_guide(params, fitted), fitted, newcomers)},
+    )
 
 
 def _interviewed(guide: Guide, fitted: FittedModel, newcomers: Newcomers) -> Side:
@@ -114,7 +128,9 @@ def _interviewed(guide: Guide, fitted: FittedModel, newcomers: Newcomers) -> Sid
     return Side(guide.learned, Interviewed(mean, cov), told, answered)
 
 
-def _given(fitted: FittedModel, newcomers: Newcomers, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _given(
+    fitted: FittedModel, newcomers: Newcomers, mean: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each answer about an item that training saw: which newcomer, the item's code, the rating less what the model
     says at the newcomer's `mean`; NaN where it was not seen. Shapes (n,)."""
     rows = newcomers.places("user", newcomers.ratings["user"])
@@ -131,7 +147,9 @@ def _answers(joint: Joint, items: np.ndarray, residual: np.ndarray) -> Answers:
     """Answers about `items`, codes of shape (a,); `residual` (a,) is NaN for what was not seen."""
     here, seen = items[:, None] == joint.items, ~np.isnan(residual)
     asked = here.any(axis=1)
-    return Answers(here.argmax(axis=1)[asked], seen[asked].astype(np.float64), items[seen], residual[seen])
+    return Answers(
+        here.argmax(axis=1)[asked], seen[asked].astype(np.float64), items[seen], residual[seen]
+    )
 
 
 def _as_fold_in(params: Interview) -> FoldIn:
@@ -139,7 +157,9 @@ def _as_fold_in(params: Interview) -> FoldIn:
 
 
 def _guide(params: Interview, fitted: FittedModel) -> Guide:
-    found: Guide = fitted.once(("cfplug-coldstart interview", params), lambda: _learn(params, fitted))
+    found: Guide = fitted.once(
+        ("cfplug-coldstart interview", params), lambda: _learn(params, fitted)
+    )
     return found
 
 

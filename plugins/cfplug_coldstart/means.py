@@ -30,7 +30,10 @@ class Means:
         rating = np.full(len(pairs), support.mean)
         if np.isinf(self.damping):
             return rating
-        for side, asked in (("user", codes.user), ("item", codes.item)):  # the item has the last word
+        for side, asked in (
+            ("user", codes.user),
+            ("item", codes.item),
+        ):  # the item has the last word
             known = support.trained(side, asked)
             count, total = support.count[side][asked[known]], support.sum[side][asked[known]]
             rating[known] = (total + self.damping * support.mean) / (count + self.damping)
@@ -44,16 +47,23 @@ class Means:
             return share
         for side, asked in (("user", codes.user), ("item", codes.item)):
             known = support.trained(side, asked)
-            count, levels = support.count[side][asked[known], None], support.levels[side][asked[known]]
+            count, levels = (
+                support.count[side][asked[known], None],
+                support.levels[side][asked[known]],
+            )
             share[known] = (levels + self.damping * support.frequency) / (count + self.damping)
         return share
 
 
-def global_mean(params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context) -> Means:
+def global_mean(
+    params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context
+) -> Means:
     """The mean of the training ratings, for every pair."""
     return Means(fitted, np.inf)
 
 
-def item_mean(params: ItemMean, fitted: FittedModel, newcomers: Newcomers, context: Context) -> Means:
+def item_mean(
+    params: ItemMean, fitted: FittedModel, newcomers: Newcomers, context: Context
+) -> Means:
     """Damped means of the side that is known."""
     return Means(fitted, params.damping)

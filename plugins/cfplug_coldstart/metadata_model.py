@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from cfplug_coldstart import MetadataModel
 
 
-def metadata_model(params: MetadataModel, fitted: FittedModel, newcomers: Newcomers, context: Context) -> Told:
+def metadata_model(
+    params: MetadataModel, fitted: FittedModel, newcomers: Newcomers, context: Context
+) -> Told:
     """vector = mean + share x what a network says of metadata and answers; the weighted mean for whom nothing is known.
 
-    For newcomers of a side in `refold`, the other side's vectors are learned again on their training ratings against
-    what the networks say of this side's warm ids.
-    """
+    For newcomers of a side in `refold`, the other side's vectors are learned again on their
+    training ratings against what the networks say of this side's warm ids."""
     columns = columns_of(fitted, params.columns, "columns")
     new = [side for side in SIDES if len(newcomers.table(side))]
     learned = {side: _learned(params, fitted, side, columns[side], context.seed) for side in new}
@@ -31,7 +32,9 @@ def metadata_model(params: MetadataModel, fitted: FittedModel, newcomers: Newcom
     vectors, known = ({side: each[place] for side, each in told.items()} for place in (0, 1))
     again = {other(side): others for side, (_, others) in learned.items() if others is not None}
     by = cfplug.ByVectors(fitted, newcomers, vectors, again)
-    return Told(by, known, cfplug.ByVectors(fitted, newcomers, _for_each_other(fitted, vectors, again)))
+    return Told(
+        by, known, cfplug.ByVectors(fitted, newcomers, _for_each_other(fitted, vectors, again))
+    )
 
 
 def _learned(
@@ -46,7 +49,9 @@ def _learned(
         again = side in params.refold and not looks_at_ratings(fitted)
         return teller, refold(fitted, side, teller.table) if again else None
 
-    found: tuple[Teller, np.ndarray | None] = fitted.once(("cfplug-coldstart metadata-model", side, params, seed), work)
+    found: tuple[Teller, np.ndarray | None] = fitted.once(
+        ("cfplug-coldstart metadata-model", side, params, seed), work
+    )
     return found
 
 

@@ -25,7 +25,9 @@ CHUNK = 500
 """Ids that are compared with all warm ones at once."""
 
 
-def nearest_metadata(params: NearestMetadata, fitted: FittedModel, newcomers: Newcomers, context: Context) -> Told:
+def nearest_metadata(
+    params: NearestMetadata, fitted: FittedModel, newcomers: Newcomers, context: Context
+) -> Told:
     """vector = mean + share x (mean vector of the k most similar warm ids - mean), all means weighted.
 
     That mean itself for whom nothing is known.
@@ -33,15 +35,23 @@ def nearest_metadata(params: NearestMetadata, fitted: FittedModel, newcomers: Ne
     columns = columns_of(fitted, params.columns, "columns")
     vectors, known = {}, {}
     for side in SIDES:
-        vectors[side], known[side] = _of_side(params, fitted, side, columns[side], newcomers.table(side))
+        vectors[side], known[side] = _of_side(
+            params, fitted, side, columns[side], newcomers.table(side)
+        )
     return Told(cfplug.ByVectors(fitted, newcomers, vectors), known)
 
 
 def _of_side(
-    params: NearestMetadata, fitted: FittedModel, side: str, names: Sequence[str], newcomers: pd.DataFrame
+    params: NearestMetadata,
+    fitted: FittedModel,
+    side: str,
+    names: Sequence[str],
+    newcomers: pd.DataFrame,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The newcomers' vectors, shape (n_newcomers, width), and to whom metadata told theirs."""
-    crowd, share = fitted.once(("cfplug-coldstart nearest", side, params), lambda: _crowd(params, fitted, side, names))
+    crowd, share = fitted.once(
+        ("cfplug-coldstart nearest", side, params), lambda: _crowd(params, fitted, side, names)
+    )
     vectors = np.tile(crowd.mean, (len(newcomers), 1))
     known = np.zeros(len(newcomers), dtype=bool)
     asked = crowd.traits.read(newcomers)
@@ -51,7 +61,9 @@ def _of_side(
     return vectors, known
 
 
-def _crowd(params: NearestMetadata, fitted: FittedModel, side: str, names: Sequence[str]) -> tuple[Crowd, float]:
+def _crowd(
+    params: NearestMetadata, fitted: FittedModel, side: str, names: Sequence[str]
+) -> tuple[Crowd, float]:
     """The warm ids of `side`, and how far to follow those who are near."""
     warm, traits = Warm.of(fitted, side), Traits.of(fitted, side, names)
     crowd = Crowd(traits.take(warm.codes), warm.vectors, warm.weight(params.damping), params.k)
@@ -79,16 +91,17 @@ class Crowd:
     def vectors_of(self, asked: Traits, without: np.ndarray | None = None) -> np.ndarray:
         """The weighted mean vector of the k most similar ids to each of m, shape (m, width).
 
-        `without`, shape (m,), is one id for each that is not compared with it. Ids that are as similar as the k-th
-        share the places that are left.
-        """
+        `without`, shape (m,), is one id for each that is not compared with it. Ids that are as
+        similar as the k-th share the places that are left."""
         found = [np.zeros((0, self.vectors.shape[1]))]
         for start in range(0, asked.n, CHUNK):
             rows = np.arange(start, min(start + CHUNK, asked.n))
             alike = similarity(asked.take(rows), self.traits)
             if without is not None:
                 alike[np.arange(len(rows)), without[rows]] = -1.0
-            weight = self.weight * nearness(alike, min(self.k, self.traits.n - (without is not None)))
+            weight = self.weight * nearness(
+                alike, min(self.k, self.traits.n - (without is not None))
+            )
             found.append(weight @ self.vectors / weight.sum(axis=1, keepdims=True))
         return np.concatenate(found)
 
@@ -118,9 +131,9 @@ def nearness(alike: np.ndarray, k: int) -> np.ndarray:
 def similarity(asked: Traits, others: Traits) -> np.ndarray:
     """How similar each of m ids is to each of n by metadata, shape (m, n), from 0 to 1: Gower's coefficient (1971).
 
-    The mean over the columns of: 1 for the same category, else 0; 1 - |x - y| / range, at least 0, for numbers and
-    times; shared members / all members of both for sets (Jaccard). A column that either of the two lacks counts 0.
-    """
+    The mean over the columns of: 1 for the same category, else 0; 1 - |x - y| / range, at least 0,
+    for numbers and times; shared members / all members of both for sets (Jaccard). A column that
+    either of the two lacks counts 0."""
     alike = [_alike(mine, theirs) for mine, theirs in zip(asked.each, others.each, strict=True)]
     mean: np.ndarray = np.mean(alike, axis=0).round(9)  # so that equal ones are
     return mean

@@ -31,8 +31,8 @@ FARTHEST = 4.0
 @frozen(eq=False)
 class Inputs:
     """What a network sees of n ids: `codes` of categories, int64 (n, n_categories), `numbers`, float32 (n, n_numbers),
-    and `answers` to questions, float32 (n, questions, 2): the rating, centred, and 1 for what was not seen; both are 0
-    for what was not asked."""
+    and `answers` to questions, float32 (n, questions, 2): the rating, centred, and 1 for what was
+    not seen; both are 0 for what was not asked."""
 
     codes: Tensor
     numbers: Tensor
@@ -43,7 +43,10 @@ class Inputs:
     @classmethod
     def of(cls, traits: Traits, answers: np.ndarray) -> Inputs:
         """Numbers, a flag for a missing one where some warm ones are, and a column for each member of each set."""
-        columns: dict[str, list[np.ndarray]] = {"codes": [np.zeros((len(answers), 0))], "numbers": []}
+        columns: dict[str, list[np.ndarray]] = {
+            "codes": [np.zeros((len(answers), 0))],
+            "numbers": [],
+        }
         for trait in traits.each:
             if trait.feature.kind == "category":
                 columns["codes"].append(trait.values)
@@ -82,9 +85,9 @@ def cross_fitted(
 ) -> tuple[tuple[TabularModel, ...], tuple[np.ndarray, np.ndarray]]:
     """Networks from `inputs` to `points` (n, width), and what each says of the ids that it did not see.
 
-    There are FOLDS of them, each trained without one part of the ids. What they say is (n, width) twice: of ids that
-    were asked nothing, and of ids that were asked some questions. `weight`, shape (n,), is what each id is worth.
-    """
+    There are FOLDS of them, each trained without one part of the ids. What they say is (n, width)
+    twice: of ids that were asked nothing, and of ids that were asked some questions. `weight`,
+    shape (n,), is what each id is worth."""
     unasked, asked = np.zeros(points.shape), np.zeros(points.shape)
     networks = []
     with torch.random.fork_rng(devices=[]):
@@ -93,9 +96,17 @@ def cross_fitted(
         for number in range(FOLDS):
             train, test = torch.nonzero(fold != number)[:, 0], torch.nonzero(fold == number)[:, 0]
             net = network(params, inputs, points.shape[1])
-            learn(params, net, inputs.take(train), *(torch.as_tensor(each)[train].float() for each in (points, weight)))
+            learn(
+                params,
+                net,
+                inputs.take(train),
+                *(torch.as_tensor(each)[train].float() for each in (points, weight)),
+            )
             left = inputs.take(test)
-            unasked[test], asked[test] = points_of(net, left.unasked()), points_of(net, left.asked())
+            unasked[test], asked[test] = (
+                points_of(net, left.unasked()),
+                points_of(net, left.asked()),
+            )
             networks.append(net)
     return tuple(networks), (unasked, asked)
 
@@ -119,7 +130,9 @@ def network(params: MetadataModel, inputs: Inputs, width: int) -> TabularModel:
 
 def said(net: TabularModel, inputs: Inputs) -> Tensor:
     """The points that `net` gives, shape (n, width)."""
-    points: Tensor = net(inputs.codes, torch.cat([inputs.numbers, inputs.answers.flatten(1)], dim=1))
+    points: Tensor = net(
+        inputs.codes, torch.cat([inputs.numbers, inputs.answers.flatten(1)], dim=1)
+    )
     return points
 
 
@@ -130,12 +143,18 @@ def points_of(net: TabularModel, inputs: Inputs) -> np.ndarray:
     return points
 
 
-def learn(params: MetadataModel, net: TabularModel, inputs: Inputs, points: Tensor, weight: Tensor) -> None:
+def learn(
+    params: MetadataModel, net: TabularModel, inputs: Inputs, points: Tensor, weight: Tensor
+) -> None:
     """Least squares of the `points`, shape (n, width), each weighted, by AdamW with a rate that falls to zero."""
     batch_size = max(FEWEST, len(inputs) // BATCHES)
     steps = params.epochs * -(-len(inputs) // batch_size)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=params.learning_rate, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, params.learning_rate, total_steps=steps)
+    optimizer = torch.optim.AdamW(
+        net.parameters(), lr=params.learning_rate, weight_decay=WEIGHT_DECAY
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, params.learning_rate, total_steps=steps
+    )
     net.train()
     for _ in range(params.epochs):
         for rows in torch.split(torch.randperm(len(inputs)), batch_size):

@@ -1,8 +1,8 @@
 """What do ratings say of a vector that comes from a normal distribution? In closed form, for many vectors at once.
 
-With slopes X of the ratings at the prior mean, residuals y, and both in units of the noise, a prior N(m, S) becomes
-N(m + G y, (I - G X) S) with the gain G = S X' (X S X' + I)^-1: ridge regression, or one step of Kalman's filter (1960).
-"""
+With slopes X of the ratings at the prior mean, residuals y, and both in units of the noise, a prior
+N(m, S) becomes N(m + G y, (I - G X) S) with the gain G = S X' (X S X' + I)^-1: ridge regression, or
+one step of Kalman's filter (1960)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CELLS = 2_000_000
 class Block:
     """Ids with about as many ratings each, as arrays filled up with zeros: slopes and residuals in units of noise.
 
-    `rows` (b,) are the ids, `others` (b, k) the other side's codes, `slopes` (b, k, width), `residual` (b, k).
-    """
+    `rows` (b,) are the ids, `others` (b, k) the other side's codes, `slopes` (b, k, width),
+    `residual` (b, k)."""
 
     rows: np.ndarray
     others: np.ndarray
@@ -40,9 +40,13 @@ class Block:
         k, width = self.slopes.shape[1:]
         spread = self.slopes @ cov
         if k < width:
-            gain = np.linalg.solve(spread @ self.slopes.swapaxes(1, 2) + np.eye(k), spread).swapaxes(1, 2)
+            gain = np.linalg.solve(
+                spread @ self.slopes.swapaxes(1, 2) + np.eye(k), spread
+            ).swapaxes(1, 2)
         else:
-            gain = np.linalg.inv(spread.swapaxes(1, 2) @ self.slopes + np.eye(width)) @ spread.swapaxes(1, 2)
+            gain = np.linalg.inv(
+                spread.swapaxes(1, 2) @ self.slopes + np.eye(width)
+            ) @ spread.swapaxes(1, 2)
         return np.asarray(gain)
 
     def moved(self, cov: np.ndarray) -> np.ndarray:
@@ -51,7 +55,9 @@ class Block:
             return moved(self.gain(cov), self.residual)
         spread = self.slopes @ cov
         system = spread @ self.slopes.swapaxes(1, 2) + np.eye(self.slopes.shape[1])
-        return moved(spread.swapaxes(1, 2), np.linalg.solve(system, self.residual[:, :, None])[:, :, 0])
+        return moved(
+            spread.swapaxes(1, 2), np.linalg.solve(system, self.residual[:, :, None])[:, :, 0]
+        )
 
     def posterior_cov(self, gain: np.ndarray, cov: np.ndarray) -> np.ndarray:
         """(I - gain X) S, shape (b, width, width)."""
@@ -101,13 +107,16 @@ class Posterior:
 
 
 def posterior(
-    population: Population, prior: np.ndarray, rows: np.ndarray, others: np.ndarray, residual: np.ndarray
+    population: Population,
+    prior: np.ndarray,
+    rows: np.ndarray,
+    others: np.ndarray,
+    residual: np.ndarray,
 ) -> Posterior:
     """What ratings say of n newcomers whose prior means are `prior` (n, width).
 
-    Of m ratings, `rows` (m,) are the newcomers, `others` (m,) the other side's codes, `residual` (m,) how far each is
-    from what the model says at the newcomer's prior mean.
-    """
+    Of m ratings, `rows` (m,) are the newcomers, `others` (m,) the other side's codes, `residual`
+    (m,) how far each is from what the model says at the newcomer's prior mean."""
     scale = np.sqrt(population.noise)
     parts = tuple(blocks(rows, others, residual, population.slopes / scale[:, None], scale))
     mean = np.array(prior, dtype=np.float64)
@@ -122,7 +131,11 @@ def moved(gain: np.ndarray, residual: np.ndarray) -> np.ndarray:
 
 
 def blocks(
-    rows: np.ndarray, others: np.ndarray, residual: np.ndarray, slopes: np.ndarray, scale: np.ndarray
+    rows: np.ndarray,
+    others: np.ndarray,
+    residual: np.ndarray,
+    slopes: np.ndarray,
+    scale: np.ndarray,
 ) -> Iterator[Block]:
     """The ratings of all ids that have some, those with few first; `slopes` are in units of the noise, `scale`."""
     order = np.argsort(rows, kind="stable")
@@ -139,11 +152,13 @@ def blocks(
         yield Block(ids[chosen], codes, slopes[codes] * given[:, :, None], residual[taken] * weight)
 
 
-def _next(counts: np.ndarray, by_count: np.ndarray, place: int, width: int) -> tuple[int, np.ndarray]:
+def _next(
+    counts: np.ndarray, by_count: np.ndarray, place: int, width: int
+) -> tuple[int, np.ndarray]:
     """Where the block after the one that starts at `place` starts, and which ids are in it.
 
-    The most ratings of an id are at most twice the fewest, so that no block is filled up by more than half.
-    """
+    The most ratings of an id are at most twice the fewest, so that no block is filled up by more
+    than half."""
     rising = counts[by_count[place:]]
     n = int(np.searchsorted(rising, 2 * rising[0], side="right"))
     n = max(1, min(n, CELLS // (int(rising[n - 1]) * width)))

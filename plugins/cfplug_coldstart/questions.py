@@ -28,25 +28,35 @@ class Questions:
     def of_known(self, fitted: FittedModel) -> np.ndarray:
         """What all users of the catalogue would have answered, as `answers`: what one did not rate was not seen."""
         train = fitted.train
-        answers = self.answers(len(fitted.catalogue.user), train.batch.user, train.batch.item, train.rating)
+        answers = self.answers(
+            len(fitted.catalogue.user), train.batch.user, train.batch.item, train.rating
+        )
         answers[:, :, 1] = ~self._rated(answers.shape[0], train.batch.user, train.batch.item)
         return answers
 
-    def of_newcomers(self, fitted: FittedModel, newcomers: Newcomers) -> tuple[np.ndarray, np.ndarray]:
+    def of_newcomers(
+        self, fitted: FittedModel, newcomers: Newcomers
+    ) -> tuple[np.ndarray, np.ndarray]:
         """What new users answered, as `answers`, and who answered anything, bool of shape (n_newcomers,)."""
         given = newcomers.ratings
-        users, items = newcomers.places("user", given["user"]), fitted.catalogue.item.encode(given["item"])
+        users, items = (
+            newcomers.places("user", given["user"]),
+            fitted.catalogue.item.encode(given["item"]),
+        )
         rating = given["rating"].to_numpy(dtype=np.float64)
         mine = (users >= 0) & (items >= 0)
         n, users, items, rating = len(newcomers.users), users[mine], items[mine], rating[mine]
-        return self.answers(n, users, items, rating), np.asarray(self._rated(n, users, items).any(axis=1))
+        return self.answers(n, users, items, rating), np.asarray(
+            self._rated(n, users, items).any(axis=1)
+        )
 
-    def answers(self, n: int, users: np.ndarray, items: np.ndarray, ratings: np.ndarray) -> np.ndarray:
+    def answers(
+        self, n: int, users: np.ndarray, items: np.ndarray, ratings: np.ndarray
+    ) -> np.ndarray:
         """Answers of shape (n, questions, 2): the rating less the item's mean, and 1 for what was not seen.
 
-        `users`, `items` and `ratings`, each of shape (m,), are rows, codes and ratings, NaN for what was not seen. Both
-        numbers are 0 where there is no answer.
-        """
+        `users`, `items` and `ratings`, each of shape (m,), are rows, codes and ratings, NaN for
+        what was not seen. Both numbers are 0 where there is no answer."""
         answers = np.zeros((n, len(self.codes), 2))
         users, places, ratings = self._asked(users, items, ratings)
         seen = ~np.isnan(ratings)
@@ -61,7 +71,9 @@ class Questions:
         rated[users, places] = True
         return rated
 
-    def _asked(self, users: np.ndarray, items: np.ndarray, ratings: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _asked(
+        self, users: np.ndarray, items: np.ndarray, ratings: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
         """Those of m ratings that answer a question: users, the number of the question, ratings."""
         order = np.argsort(self.codes)
         there = np.isin(items, self.codes)

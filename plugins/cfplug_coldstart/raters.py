@@ -1,9 +1,9 @@
 """Who rates is no chance sample: that somebody rated an item says something of him before he says how.
 
-Ratings are missing not at random (Marlin and Zemel, RecSys 2009). With an exponential tilt exp(g_o' v) of the
-distribution of vectors of those who meet o, a vector with mean m and covariance C is m + C g_o on average, to first
-order. Without ratings C is the population's S, and S g_o is how far o's raters lie from their prior means; as ratings
-pin a vector down, C and with it the tilt vanishes.
+Ratings are missing not at random (Marlin and Zemel, RecSys 2009). With an exponential tilt exp(g_o'
+v) of the distribution of vectors of those who meet o, a vector with mean m and covariance C is m +
+C g_o on average, to first order. Without ratings C is the population's S, and S g_o is how far o's
+raters lie from their prior means; as ratings pin a vector down, C and with it the tilt vanishes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ SHRINKAGE = 20.0
 def tilts(fitted: FittedModel, known: Population) -> np.ndarray:
     """g of each id of the other side, (n_others, width): strength x S^-1 x (shrunk mean of its raters' distances).
 
-    The strength, from 0 to 1, is the least-squares one for the training ratings, each predicted from its id's prior
-    mean and the other raters' distances: zero where who rates says nothing.
-    """
+    The strength, from 0 to 1, is the least-squares one for the training ratings, each predicted
+    from its id's prior mean and the other raters' distances: zero where who rates says nothing."""
     train = fitted.train
     rows, others = (getattr(train.batch, side) for side in (known.side, other(known.side)))
     apart = known.vectors - known.prior

@@ -51,8 +51,8 @@ class Regression:
 
     A newcomer of whom nothing is known gets the intercept, the mean of the warm ids' vectors.
 
-    `weights` (columns, width) are zero where metadata says nothing that holds for ids that were left out.
-    """
+    `weights` (columns, width) are zero where metadata says nothing that holds for ids that were
+    left out."""
 
     columns: tuple[Column, ...]
     centre: np.ndarray
@@ -66,7 +66,9 @@ class Regression:
 
     def vectors(self, traits: Traits) -> np.ndarray:
         """What is expected of ids with these traits, shape (n, width)."""
-        return np.asarray(self.intercept + _centred(_design(self.columns, traits), self.centre) @ self.weights)
+        return np.asarray(
+            self.intercept + _centred(_design(self.columns, traits), self.centre) @ self.weights
+        )
 
 
 def _centred(design: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -75,14 +77,16 @@ def _centred(design: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 
 def _design(columns: tuple[Column, ...], traits: Traits) -> np.ndarray:
-    return np.column_stack([column.table(trait) for column, trait in zip(columns, traits.each, strict=True)])
+    return np.column_stack(
+        [column.table(trait) for column, trait in zip(columns, traits.each, strict=True)]
+    )
 
 
 def regression(traits: Traits, warm: Warm, metric: np.ndarray, damping: float) -> Regression:
     """Of the vectors of warm ids on their traits, an id with n ratings weighing n / (n + damping).
 
-    `metric` (width, width) makes a squared distance of two vectors that of their ratings; by it the penalty is chosen.
-    """
+    `metric` (width, width) makes a squared distance of two vectors that of their ratings; by it the
+    penalty is chosen."""
     columns = tuple(Column.of(trait, warm.codes) for trait in traits.each)
     design = _design(columns, traits.take(warm.codes))
     weight = warm.count / (warm.count + damping)
@@ -108,12 +112,16 @@ class _Ridge:
             return np.zeros((self.design.shape[1], self.vectors.shape[1]))
         weighted = self.design.T * self.weight
         return np.asarray(
-            np.linalg.solve(weighted @ self.design + penalty * np.eye(len(weighted)), weighted @ self.vectors)
+            np.linalg.solve(
+                weighted @ self.design + penalty * np.eye(len(weighted)), weighted @ self.vectors
+            )
         )
 
     def penalty(self, metric: np.ndarray) -> float:
         """The penalty that is best for ids that were left out, a fifth of them at a time."""
-        fold = np.empty(len(self.design), dtype=np.int64)  # by rank, so that the order of ids does not matter
+        fold = np.empty(
+            len(self.design), dtype=np.int64
+        )  # by rank, so that the order of ids does not matter
         fold[np.lexsort(self.vectors.T)] = np.arange(len(fold)) % FOLDS
         errors = np.zeros(len(PENALTIES))
         for part in range(min(FOLDS, len(self.design))):

@@ -24,9 +24,9 @@ FEWEST = 20
 class Teller:
     """What networks say of the vectors of one side: vector = mean + share x mean over networks of point x `back`.
 
-    `share` is (for whom nothing was asked, for whom something was). `table` has a row for each code of the catalogue:
-    what was said of each warm id by the network that did not see it, and the mean for all others.
-    """
+    `share` is (for whom nothing was asked, for whom something was). `table` has a row for each code
+    of the catalogue: what was said of each warm id by the network that did not see it, and the mean
+    for all others."""
 
     fitted: FittedModel
     side: str
@@ -61,7 +61,9 @@ class Teller:
         return np.zeros((n, 0, 2)), np.zeros(n, dtype=bool)
 
 
-def taught(params: MetadataModel, fitted: FittedModel, side: str, names: Sequence[str], seed: int) -> Teller:
+def taught(
+    params: MetadataModel, fitted: FittedModel, side: str, names: Sequence[str], seed: int
+) -> Teller:
     """Networks for one side, trained on its warm ids, whose `names` are the columns to look at."""
     warm, traits = Warm.of(fitted, side).sorted(), Traits.of(fitted, side, names)
     questions = Questions.of(fitted, params.questions if side == "user" else 0)
@@ -71,11 +73,17 @@ def taught(params: MetadataModel, fitted: FittedModel, side: str, names: Sequenc
     points = (warm.vectors - mean) @ root
     scale = float(np.sqrt(np.average((points**2).sum(axis=1), weights=weight)))
     if len(warm.codes) < FEWEST or scale == 0 or not (traits or len(questions.codes)):
-        return Teller(fitted, side, traits, questions, (), mean, np.zeros(root.shape), (0.0, 0.0), table)
+        return Teller(
+            fitted, side, traits, questions, (), mean, np.zeros(root.shape), (0.0, 0.0), table
+        )
 
     from cfplug_coldstart.network import Inputs, cross_fitted
 
-    answers = questions.of_known(fitted)[warm.codes] if len(questions.codes) else np.zeros((len(warm.codes), 0, 2))
+    answers = (
+        questions.of_known(fitted)[warm.codes]
+        if len(questions.codes)
+        else np.zeros((len(warm.codes), 0, 2))
+    )
     inputs = Inputs.of(traits.take(warm.codes), answers)
     networks, (unasked, asked) = cross_fitted(params, inputs, points / scale, weight, seed)
     shares = (trust(points / scale, unasked, weight), trust(points / scale, asked, weight))

@@ -15,9 +15,8 @@ import cfplug
 class Told:
     """What a model says of newcomers `by` their vectors; of pairs of two newcomers, `by_both` if that is not None.
 
-    `known` has for each side of which newcomers metadata told anything, bool of shape (n_newcomers,), in the order of
-    `newcomers.table(side)`.
-    """
+    `known` has for each side of which newcomers metadata told anything, bool of shape
+    (n_newcomers,), in the order of `newcomers.table(side)`."""
 
     by: cfplug.ByVectors
     known: Mapping[str, np.ndarray]

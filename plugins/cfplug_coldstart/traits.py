@@ -22,9 +22,8 @@ ALL = "all"
 class Trait:
     """One column of n ids: `known`, bool of shape (n,), and `values`, float64 of shape (n, width), 0 where missing.
 
-    A category is one column of its code; a set has a column for each member, 1 for those that the id has; a number is
-    one column, in standard deviations from the mean of the warm ids.
-    """
+    A category is one column of its code; a set has a column for each member, 1 for those that the
+    id has; a number is one column, in standard deviations from the mean of the warm ids."""
 
     feature: Feature
     values: np.ndarray
@@ -60,7 +59,9 @@ class Traits:
         """`names` of the columns of `side`, of all its codes; one that tells no warm ids apart is left out."""
         metadata = fitted.catalogue.metadata[side]
         features = cfplug.described(metadata, Warm.of(fitted, side).codes, names)
-        return cls(tuple(Trait.of(feature, metadata.table) for feature in features), len(metadata.table))
+        return cls(
+            tuple(Trait.of(feature, metadata.table) for feature in features), len(metadata.table)
+        )
 
     def __bool__(self) -> bool:
         return bool(self.each)
@@ -76,7 +77,9 @@ class Traits:
     @property
     def known(self) -> np.ndarray:
         """Of whom anything is known, bool of shape (n,)."""
-        known: np.ndarray = np.any([np.zeros(self.n, dtype=bool), *(trait.known for trait in self.each)], axis=0)
+        known: np.ndarray = np.any(
+            [np.zeros(self.n, dtype=bool), *(trait.known for trait in self.each)], axis=0
+        )
         return known
 
 
@@ -97,7 +100,12 @@ def columns_of(
     }
 
 
-def _check(roles_of: Mapping[str, Mapping[str, str]], name: str, parameter: str, wanted: Sequence[str] | None) -> None:
+def _check(
+    roles_of: Mapping[str, Mapping[str, str]],
+    name: str,
+    parameter: str,
+    wanted: Sequence[str] | None,
+) -> None:
     there = [column for roles in roles_of.values() for column in roles]
     if name not in there:
         guess, known = cfplug.did_you_mean(name, there), ", ".join(there) or "none"
@@ -106,4 +114,6 @@ def _check(roles_of: Mapping[str, Mapping[str, str]], name: str, parameter: str,
         )
     for side, roles in roles_of.items():
         if wanted is not None and roles.get(name, wanted[0]) not in wanted:
-            raise cfplug.DataError(f"{parameter}: {name} of {side}s is a {roles[name]}; it must be a {wanted[0]}")
+            raise cfplug.DataError(
+                f"{parameter}: {name} of {side}s is a {roles[name]}; it must be a {wanted[0]}"
+            )

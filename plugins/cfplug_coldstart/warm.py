@@ -20,8 +20,8 @@ SIDES = ("user", "item")
 class Warm:
     """The ids of one side that training saw.
 
-    `codes` has the shape (n,), `vectors` (n, width), `count`, the number of their training ratings, (n,).
-    """
+    `codes` has the shape (n,), `vectors` (n, width), `count`, the number of their training ratings,
+    (n,)."""
 
     side: str
     codes: np.ndarray
@@ -31,7 +31,9 @@ class Warm:
     @classmethod
     def of(cls, fitted: FittedModel, side: str) -> Warm:
         """Those of `side`, worked out once for each model."""
-        found: Warm = fitted.once(("cfplug-coldstart warm", side), lambda: cls._learned(fitted, side))
+        found: Warm = fitted.once(
+            ("cfplug-coldstart warm", side), lambda: cls._learned(fitted, side)
+        )
         return found
 
     @classmethod
@@ -78,9 +80,8 @@ def means(fitted: FittedModel) -> dict[str, np.ndarray]:
 def ratings_at(fitted: FittedModel, side: str, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What an id of `side` with `vector` would give to every warm id of the other side, and the slopes there.
 
-    Shapes (n_others,) and (n_others, width), in the order of their codes; rows of ids that training never saw mean
-    nothing.
-    """
+    Shapes (n_others,) and (n_others, width), in the order of their codes; rows of ids that training
+    never saw mean nothing."""
     n = len(fitted.catalogue.side(other(side)))
     codes = {other(side): np.arange(n), side: np.zeros(n, dtype=np.int64)}
     batch = cfplug.Batch(codes["user"], codes["item"]).with_vectors(side, np.tile(vector, (n, 1)))
@@ -90,11 +91,13 @@ def ratings_at(fitted: FittedModel, side: str, vector: np.ndarray) -> tuple[np.n
 def in_ratings(fitted: FittedModel, side: str) -> np.ndarray:
     """R of shape (width, width): the distance of two vectors v and w of `side` in ratings is |(v - w) R|.
 
-    It is the root of the mean squared difference of their predicted ratings over the warm ids of the other side, to
-    first order about the mean vector: R R' = mean of J J', where J is the slope of a rating. For a model that looks at
-    more of a rating than its user and item R is the identity: nobody knows what else ratings to come will have.
-    """
-    root: np.ndarray = fitted.once(("cfplug-coldstart in ratings", side), lambda: _root(fitted, side))
+    It is the root of the mean squared difference of their predicted ratings over the warm ids of
+    the other side, to first order about the mean vector: R R' = mean of J J', where J is the slope
+    of a rating. For a model that looks at more of a rating than its user and item R is the
+    identity: nobody knows what else ratings to come will have."""
+    root: np.ndarray = fitted.once(
+        ("cfplug-coldstart in ratings", side), lambda: _root(fitted, side)
+    )
     return root
 
 
@@ -109,18 +112,19 @@ def _root(fitted: FittedModel, side: str) -> np.ndarray:
     _, slopes = ratings_at(fitted, side, Warm.of(fitted, side).mean)
     slopes = slopes[Warm.of(fitted, other(side)).codes]
     values, axes = np.linalg.eigh(slopes.T @ slopes / len(slopes))
-    root: np.ndarray = axes * np.sqrt(values.clip(min=0.0)) @ axes.T  # the one root that is symmetric
+    root: np.ndarray = (
+        axes * np.sqrt(values.clip(min=0.0)) @ axes.T
+    )  # the one root that is symmetric
     return root
 
 
 def trust(gaps: np.ndarray, told: np.ndarray, weight: np.ndarray) -> float:
     """How far to follow predictions away from the mean: 0 (not at all) to 1.
 
-    `gaps`, shape (n, width), is how far the vectors of n warm ids lie from the mean in ratings, `told` what was
-    predicted of that without looking at them, `weight`, shape (n,), what each is worth. It is the slope of least
-    squares, sum w <gap, told> / sum w |told|^2, less its standard error: where metadata says nothing, half of all
-    slopes would be above zero by chance.
-    """
+    `gaps`, shape (n, width), is how far the vectors of n warm ids lie from the mean in ratings,
+    `told` what was predicted of that without looking at them, `weight`, shape (n,), what each is
+    worth. It is the slope of least squares, sum w <gap, told> / sum w |told|^2, less its standard
+    error: where metadata says nothing, half of all slopes would be above zero by chance."""
     products, squares = weight * (gaps * told).sum(axis=1), weight * (told**2).sum(axis=1)
     total = squares.sum()
     if total <= 0:

@@ -39,7 +39,9 @@ class Pmf:
 
     factors: int = cfplug.param(50, at_least=1, help="length of each embedding")
     init_deviation: float = cfplug.param(
-        0.01, above=0, help="deviation of the truncated normal from which embeddings and biases start"
+        0.01,
+        above=0,
+        help="deviation of the truncated normal from which embeddings and biases start",
     )
     init_range: tuple[float, float] | None = _init_range()
 
@@ -51,8 +53,12 @@ class Pmf:
 class Bias:
     """Mean rating plus damped user and item offsets, in closed form by alternation."""
 
-    user_damping: float = cfplug.param(5.0, at_least=0, unit="ratings", help="pull of user offsets towards zero")
-    item_damping: float = cfplug.param(5.0, at_least=0, unit="ratings", help="pull of item offsets towards zero")
+    user_damping: float = cfplug.param(
+        5.0, at_least=0, unit="ratings", help="pull of user offsets towards zero"
+    )
+    item_damping: float = cfplug.param(
+        5.0, at_least=0, unit="ratings", help="pull of item offsets towards zero"
+    )
     rounds: int = cfplug.param(10, at_least=1, help="alternations between items and users")
 
 
@@ -63,15 +69,23 @@ class Rlfm:
     factors: int = cfplug.param(12, at_least=1, help="length of each embedding")
     rounds: int = cfplug.param(20, at_least=1, help="alternations between users and items")
     user_ridge: float = cfplug.param(
-        30.0, at_least=0, unit="users", help="pull of what is learned of user features towards nothing"
+        30.0,
+        at_least=0,
+        unit="users",
+        help="pull of what is learned of user features towards nothing",
     )
     item_ridge: float = cfplug.param(
-        10.0, at_least=0, unit="items", help="pull of what is learned of item features towards nothing"
+        10.0,
+        at_least=0,
+        unit="items",
+        help="pull of what is learned of item features towards nothing",
     )
     noise_pooling: float = cfplug.param(
         50.0, above=0, unit="ratings", help="pull of each item's noise towards that of all ratings"
     )
-    item_count: bool = cfplug.param(True, help="whether how often an item was rated is one of its features")
+    item_count: bool = cfplug.param(
+        True, help="whether how often an item was rated is one of its features"
+    )
 
 
 @cfplug.hookimpl
@@ -81,16 +95,19 @@ def cfplug_models() -> Sequence[cfplug.Model]:
             "dot-product",
             DotProduct,
             build="cfplug_factors.modules:dot_product",
-            gives=["embeddings", "terms", "vectors"],
+            provides=["embeddings", "terms", "vectors"],
         ),
         cfplug.Model(
-            "pmf", Pmf, build="cfplug_factors.modules:pmf", gives=["embeddings", "biases", "terms", "vectors"]
+            "pmf",
+            Pmf,
+            build="cfplug_factors.modules:pmf",
+            provides=["embeddings", "biases", "terms", "vectors"],
         ),
         cfplug.Model(
             "mean",
             fit="cfplug_factors.baselines:fit_mean",
             restore="cfplug_factors.baselines:restore_mean",
-            gives=["terms"],
+            provides=["terms"],
             help="The mean of the training ratings, for every pair.",
         ),
         cfplug.Model(
@@ -98,14 +115,14 @@ def cfplug_models() -> Sequence[cfplug.Model]:
             Bias,
             fit="cfplug_factors.baselines:fit_bias",
             restore="cfplug_factors.baselines:restore_bias",
-            gives=["biases", "terms", "vectors"],
+            provides=["biases", "terms", "vectors"],
         ),
         cfplug.Model(
             "rlfm",
             Rlfm,
             fit="cfplug_factors.rlfm:fit",
             restore="cfplug_factors.rlfm:restore",
-            gives=["embeddings", "biases", "terms", "vectors"],
+            provides=["embeddings", "biases", "terms", "vectors"],
             uses_features=True,
         ),
     ]

@@ -30,7 +30,9 @@ class Offsets:
     def _offset(self, side: str, batch: Batch) -> np.ndarray:
         """The offsets of the ids of `side`, shape (n,): those that the batch brings, else those that were learned."""
         vector = batch.vector(side)
-        offset: np.ndarray = self.biases(side)[getattr(batch, side)] if vector is None else vector[:, 0]
+        offset: np.ndarray = (
+            self.biases(side)[getattr(batch, side)] if vector is None else vector[:, 0]
+        )
         return offset
 
     def vectors(self, side: str) -> np.ndarray:
@@ -44,7 +46,11 @@ class Offsets:
     def terms(self, batch: Batch) -> dict[str, np.ndarray]:
         """The three terms of each rating, each of shape (n,)."""
         mean = np.full(len(batch), self.mean)
-        return {"mean": mean, "user bias": self.user[batch.user], "item bias": self.item[batch.item]}
+        return {
+            "mean": mean,
+            "user bias": self.user[batch.user],
+            "item bias": self.item[batch.item],
+        }
 
     def state(self) -> dict[str, np.ndarray]:
         return {"mean": np.array([self.mean]), "user": self.user, "item": self.item}
@@ -62,14 +68,18 @@ def restore_mean(params: NoParams, state: Mapping[str, np.ndarray]) -> Offsets:
 def fit_bias(params: Bias, train: Interactions, context: Context) -> Offsets:
     """Minimise sum (r - mean - b_u - b_i)^2 + d_u sum b_u^2 + d_i sum b_i^2 over one side at a time.
 
-    Each step has the closed form b_i = sum_u (r - mean - b_u) / (n_i + d_i), after Koren (KDD 2008).
-    """
+    Each step has the closed form b_i = sum_u (r - mean - b_u) / (n_i + d_i), after Koren (KDD
+    2008)."""
     mean = float(train.rating.mean())
     residual = train.rating - mean
     user, item = np.zeros(train.n_users), np.zeros(train.n_items)
     for done in range(params.rounds):
-        item = _offsets(train.batch.item, residual - user[train.batch.user], train.n_items, params.item_damping)
-        user = _offsets(train.batch.user, residual - item[train.batch.item], train.n_users, params.user_damping)
+        item = _offsets(
+            train.batch.item, residual - user[train.batch.user], train.n_items, params.item_damping
+        )
+        user = _offsets(
+            train.batch.user, residual - item[train.batch.item], train.n_users, params.user_damping
+        )
         context.progress((done + 1) / params.rounds, f"round {done + 1} of {params.rounds}")
     return Offsets(mean, user, item)
 

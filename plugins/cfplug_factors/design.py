@@ -17,8 +17,8 @@ FARTHEST = 3.0
 def design(features: Iterable[Feature], count: np.ndarray, *, with_count: bool) -> np.ndarray:
     """A column of ones, then the features and, `with_count`, the logarithm of the count; shape (n_ids, columns).
 
-    `count` is how many training ratings each id has, (n_ids,). Columns have the mean 0 over the ids that have any. An
-    id without ratings has the mean count: it is not known how popular it will be.
+    `count` is how many training ratings each id has, (n_ids,). Columns have the mean 0 over the ids
+    that have any. An id without ratings has the mean count: it is not known how popular it will be.
     """
     known = count > 0
     columns = [_columns(feature, len(count)) for feature in features]

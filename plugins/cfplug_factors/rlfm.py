@@ -1,9 +1,8 @@
 """The regression-based latent factor model: a factorization that starts from what metadata says.
 
-rating = mean + b_u + b_i + <p_u, q_i>, where (p_u, b_u) and (q_i, b_i) are drawn about linear functions of the user's
-and the item's features: Agarwal and Chen, "Regression-based latent factor models" (KDD 2009), by the closed-form rounds
-of `variational` in place of their sampling.
-"""
+rating = mean + b_u + b_i + <p_u, q_i>, where (p_u, b_u) and (q_i, b_i) are drawn about linear
+functions of the user's and the item's features: Agarwal and Chen, "Regression-based latent factor
+models" (KDD 2009), by the closed-form rounds of `variational` in place of their sampling."""
 
 from __future__ import annotations
 
@@ -30,9 +29,8 @@ FIXED_ROUNDS = 2
 class Factors:
     """rating = mean + b_u + b_i + <p_u, q_i>; `user` and `item` hold factors, then the bias: (n_ids, factors + 1).
 
-    Factors have the mean 0 over the ids of either side that training saw, so that a bias is all that an id has with the
-    average one; they are orthogonal, those that matter most first.
-    """
+    Factors have the mean 0 over the ids of either side that training saw, so that a bias is all
+    that an id has with the average one; they are orthogonal, those that matter most first."""
 
     mean: float
     user: np.ndarray
@@ -41,13 +39,17 @@ class Factors:
     def predict(self, batch: Batch) -> np.ndarray:
         """Ratings of shape (n,)."""
         user, item = (self._own(side, batch) for side in SIDES)
-        rating: np.ndarray = self.mean + user[:, -1] + item[:, -1] + (user[:, :-1] * item[:, :-1]).sum(axis=1)
+        rating: np.ndarray = (
+            self.mean + user[:, -1] + item[:, -1] + (user[:, :-1] * item[:, :-1]).sum(axis=1)
+        )
         return rating
 
     def _own(self, side: str, batch: Batch) -> np.ndarray:
         """The vectors of the ids of `side`, (n, factors + 1): those that the batch brings, else those learned."""
         vector = batch.vector(side)
-        own: np.ndarray = self.vectors(side)[getattr(batch, side)] if vector is None else np.asarray(vector)
+        own: np.ndarray = (
+            self.vectors(side)[getattr(batch, side)] if vector is None else np.asarray(vector)
+        )
         return own
 
     def slopes(self, side: str, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +93,9 @@ def fit(params: Rlfm, train: Interactions, context: Context) -> Factors:
         belief = _round(params, belief, ratings, features, learning=done >= FIXED_ROUNDS)
         context.progress((done + 1) / params.rounds, f"round {done + 1} of {params.rounds}")
     seen = {side: ratings.count(side) > 0 for side in SIDES}
-    scale = np.append(np.full(params.factors, ratings.deviation**0.5), ratings.deviation)  # of factors, and of the bias
+    scale = np.append(
+        np.full(params.factors, ratings.deviation**0.5), ratings.deviation
+    )  # of factors, and of the bias
     user, item = readable({side: belief.vectors[side].mean * scale for side in SIDES}, seen)
     return Factors(ratings.mean, user, item)
 
@@ -108,7 +112,12 @@ def _designs(params: Rlfm, train: Interactions, ratings: Ratings) -> dict[str, n
 
 
 def _round(
-    params: Rlfm, belief: Belief, ratings: Ratings, features: Mapping[str, np.ndarray], *, learning: bool
+    params: Rlfm,
+    belief: Belief,
+    ratings: Ratings,
+    features: Mapping[str, np.ndarray],
+    *,
+    learning: bool,
 ) -> Belief:
     """Users given items, items given users, then the noise; `learning` priors too."""
     for side, ridge in (("user", params.user_ridge), ("item", params.item_ridge)):
@@ -118,14 +127,16 @@ def _round(
     return variational.with_noise(belief, ratings, params.noise_pooling)
 
 
-def readable(vectors: Mapping[str, np.ndarray], seen: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def readable(
+    vectors: Mapping[str, np.ndarray], seen: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of users and items that give the same ratings: centred, orthogonal and of one scale.
 
-    `vectors` has (n_ids, factors + 1), the bias last, `seen` (n_ids,) of each side. What the mean item adds to each
-    user goes to the user's bias and the other way round; the users' mean bias goes to the items. The factors are then
-    those of the singular value decomposition of all products, its singular values shared by both sides; the item that
-    has the most of a factor has it above 0.
-    """
+    `vectors` has (n_ids, factors + 1), the bias last, `seen` (n_ids,) of each side. What the mean
+    item adds to each user goes to the user's bias and the other way round; the users' mean bias
+    goes to the items. The factors are then those of the singular value decomposition of all
+    products, its singular values shared by both sides; the item that has the most of a factor has
+    it above 0."""
     user, item = vectors["user"].copy(), vectors["item"].copy()
     for one, other, known in ((user, item, seen["item"]), (item, user, seen["user"])):
         middle = other[known, :-1].mean(axis=0)
@@ -145,7 +156,9 @@ def _rotation(user: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarra
     left, values, _ = np.linalg.svd(root @ _root(item)[0])
     turn, back = inverse @ left * np.sqrt(values), root @ left / np.sqrt(values)
     turned = item @ back
-    sign = np.where(turned[np.abs(turned).argmax(axis=0), np.arange(turned.shape[1])] < 0, -1.0, 1.0)
+    sign = np.where(
+        turned[np.abs(turned).argmax(axis=0), np.arange(turned.shape[1])] < 0, -1.0, 1.0
+    )
     return turn * sign, back * sign
 
 

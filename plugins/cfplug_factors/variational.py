@@ -1,13 +1,14 @@
 """Vectors of users and items as normal distributions: their posteriors, their priors, the noise of ratings.
 
-r_ui = <p_u, q_i> + b_u + b_i + e,   (p_u, b_u) ~ N(A' x_u, S),   (q_i, b_i) ~ N(B' x_i, T),   e ~ N(0, s2_i)
+r_ui = <p_u, q_i> + b_u + b_i + e,   (p_u, b_u) ~ N(A' x_u, S),   (q_i, b_i) ~ N(B' x_i, T),   e ~
+N(0, s2_i)
 
-where r is the rating less the mean of all, in deviations, so that nothing depends on the scale. With a 1 beside each
-vector the rating is one product, <(p_u, b_u, 1), (q_i, 1, b_i)>, and users and items follow from each other by the same
-rule. The posterior is taken to factorize into one of users and one of items, as in Lim and Teh, "Variational Bayesian
-approach to movie rating prediction" (KDD Cup 2007). Sums over ratings are products of one sparse matrix, (n_users,
-n_items), with second moments.
-"""
+where r is the rating less the mean of all, in deviations, so that nothing depends on the scale.
+With a 1 beside each vector the rating is one product, <(p_u, b_u, 1), (q_i, 1, b_i)>, and users and
+items follow from each other by the same rule. The posterior is taken to factorize into one of users
+and one of items, as in Lim and Teh, "Variational Bayesian approach to movie rating prediction" (KDD
+Cup 2007). Sums over ratings are products of one sparse matrix, (n_users, n_items), with second
+moments."""
 
 from __future__ import annotations
 
@@ -75,8 +76,8 @@ def prior_of(vectors: Normals, features: np.ndarray, ridge: float) -> Prior:
 class Ratings:
     """Ratings less their `mean` over their `deviation`, in two sparse matrices: where there is one, and which.
 
-    Both have the shape (n_users, n_items). `squares`, shape (n_items,), is the sum of the squares for each item.
-    """
+    Both have the shape (n_users, n_items). `squares`, shape (n_items,), is the sum of the squares
+    for each item."""
 
     seen: Any
     values: Any
@@ -93,7 +94,8 @@ class Ratings:
         mean, deviation = float(train.rating.mean()), float(train.rating.std()) or 1.0
         rest = (train.rating - mean) / deviation
         seen, values = (
-            sparse.csr_array(sparse.coo_array((numbers, codes), shape=shape)) for numbers in (np.ones(len(rest)), rest)
+            sparse.csr_array(sparse.coo_array((numbers, codes), shape=shape))
+            for numbers in (np.ones(len(rest)), rest)
         )
         return cls(seen, values, np.bincount(codes[1], rest**2, train.n_items), mean, deviation)
 
@@ -106,7 +108,9 @@ class Ratings:
         """Both matrices with each item's ratings multiplied by its `weight`, the ids of `side` in rows."""
         from scipy import sparse
 
-        both = [(matrix @ sparse.diags_array(weight)).tocsr() for matrix in (self.seen, self.values)]
+        both = [
+            (matrix @ sparse.diags_array(weight)).tocsr() for matrix in (self.seen, self.values)
+        ]
         seen, values = both if side == "user" else [matrix.T.tocsr() for matrix in both]
         return seen, values
 
@@ -118,12 +122,14 @@ def _sums(seen: Any, moments: np.ndarray) -> np.ndarray:
     return sums
 
 
-def posterior(weighted: tuple[Any, Any], others: Normals, one: int, mean: np.ndarray, cov: np.ndarray) -> Normals:
+def posterior(
+    weighted: tuple[Any, Any], others: Normals, one: int, mean: np.ndarray, cov: np.ndarray
+) -> Normals:
     """Of n vectors with priors N(mean, cov), given ratings of `others`, which have their 1 already.
 
-    `weighted` holds 1 / s2 and r / s2 of each rating, (n, n_others); `one` is the place of the rows' own 1.
-    Precision: cov^-1 + sum E[z z'] / s2, over the others z that the row has rated, without the row and column `one`.
-    """
+    `weighted` holds 1 / s2 and r / s2 of each rating, (n, n_others); `one` is the place of the
+    rows' own 1. Precision: cov^-1 + sum E[z z'] / s2, over the others z that the row has rated,
+    without the row and column `one`."""
     seen, values = weighted
     sums = _sums(seen, others.second())
     free = np.delete(np.arange(sums.shape[1]), one)
@@ -159,7 +165,9 @@ class Belief:
         return self.vectors[side].with_one(self.ones[side])
 
 
-def started(ratings: Ratings, features: Mapping[str, np.ndarray], factors: int, rng: np.random.Generator) -> Belief:
+def started(
+    ratings: Ratings, features: Mapping[str, np.ndarray], factors: int, rng: np.random.Generator
+) -> Belief:
     """Users unknown; items with damped means as biases and small factors by chance."""
     n_users, n_items = ratings.seen.shape
     bias = ratings.values.sum(axis=0) / (ratings.count("item") + 5)
@@ -178,11 +186,15 @@ def updated(belief: Belief, side: str, ratings: Ratings, features: np.ndarray) -
     """With the posterior of the vectors of `side`, given all the rest."""
     prior, other = belief.priors[side], "item" if side == "user" else "user"
     weighted = ratings.weighted(side, 1 / belief.noise)
-    vectors = posterior(weighted, belief.with_one(other), belief.ones[side], prior.mean(features), prior.cov)
+    vectors = posterior(
+        weighted, belief.with_one(other), belief.ones[side], prior.mean(features), prior.cov
+    )
     return evolve(belief, vectors={**belief.vectors, side: vectors})
 
 
-def with_prior(belief: Belief, side: str, ratings: Ratings, features: np.ndarray, ridge: float) -> Belief:
+def with_prior(
+    belief: Belief, side: str, ratings: Ratings, features: np.ndarray, ridge: float
+) -> Belief:
     """With the prior of `side` learned from the ids that have ratings."""
     known, vectors = ratings.count(side) > 0, belief.vectors[side]
     prior = prior_of(Normals(vectors.mean[known], vectors.cov[known]), features[known], ridge)
@@ -191,6 +203,9 @@ def with_prior(belief: Belief, side: str, ratings: Ratings, features: np.ndarray
 
 def with_noise(belief: Belief, ratings: Ratings, pooling: float) -> Belief:
     """With each item's noise as its mean expected squared error, among `pooling` further ratings with that of all."""
-    errors, count = squared_errors(ratings, belief.with_one("user"), belief.with_one("item")), ratings.count("item")
+    errors, count = (
+        squared_errors(ratings, belief.with_one("user"), belief.with_one("item")),
+        ratings.count("item"),
+    )
     noise = (errors + pooling * errors.sum() / count.sum()) / (count + pooling)
     return evolve(belief, noise=noise.clip(min=LEAST_NOISE))

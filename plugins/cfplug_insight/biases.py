@@ -43,8 +43,8 @@ MOST_POINTS = 2000
 class Ranked:
     """The most rated ids of one side, most rated first: name, bias, mean training rating, ratings, each of shape (n,).
 
-    `reach` is half the 95 % interval of the mean, by Student's t over the id's ratings; NaN where it has one rating, or
-    ratings have no levels. The ranks are 1 for the highest; equals share one.
+    `reach` is half the 95 % interval of the mean, by Student's t over the id's ratings; NaN where
+    it has one rating, or ratings have no levels. The ranks are 1 for the highest; equals share one.
     """
 
     side: str
@@ -64,12 +64,14 @@ def rank(params: BiasRanking, fitted: FittedModel, context: Context) -> Section:
     """The lowest and highest biases of the most rated ids of one side, and where mean ratings tell another story."""
     side = params.side
     ids = ranked(fitted, side, params.most_rated)
-    lowest, highest = (np.argsort(sign * ids.bias, kind="stable")[: params.show] for sign in (1, -1))
+    lowest, highest = (
+        np.argsort(sign * ids.bias, kind="stable")[: params.show] for sign in (1, -1)
+    )
     gap = np.abs(ids.bias_rank - ids.mean_rank)
     apart = np.argsort(-gap, kind="stable")[: params.show]
     apart = apart[gap[apart] > 0]
     among = f"Among the {len(ids):,} {MOST[side]} of {len(fitted.catalogue.side(side)):,} {side}s."
-    why = (WHY if "embeddings" in fitted.gives else WHY_WITHOUT_FACTORS)[side]
+    why = (WHY if "embeddings" in fitted.provides else WHY_WITHOUT_FACTORS)[side]
     tables = [_end("Lowest bias", ids, lowest), _end("Highest bias", ids, highest)]
     return Section(
         f"{side.capitalize()} biases of {fitted.name}",
@@ -87,7 +89,9 @@ def ranked(fitted: FittedModel, side: str, most_rated: int) -> Ranked:
     names = tuple(map(fitted.catalogue.side(side).label, most.tolist()))
     bias = fitted.biases(side).to_numpy()[most]
     mean = fitted.support.sum[side][most] / count[most]
-    return Ranked(side, names, bias, mean, _reach(fitted, side, most), count[most], _ranks(bias), _ranks(mean))
+    return Ranked(
+        side, names, bias, mean, _reach(fitted, side, most), count[most], _ranks(bias), _ranks(mean)
+    )
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
@@ -116,7 +120,9 @@ def _agreement(ids: Ranked, apart: np.ndarray) -> str:
     if not len(apart):
         return told
     most = apart[0]
-    places = f"number {ids.bias_rank[most]:,} by bias, number {ids.mean_rank[most]:,} by mean rating"
+    places = (
+        f"number {ids.bias_rank[most]:,} by bias, number {ids.mean_rank[most]:,} by mean rating"
+    )
     return f"{told} They differ most on {ids.side} {ids.name[most]}: {places}."
 
 
@@ -126,7 +132,10 @@ def _mean(ids: Ranked, at: int) -> Interval | float:
 
 
 def _end(title: str, ids: Ranked, order: np.ndarray) -> Table:
-    rows = [(ids.name[at], round(float(ids.bias[at]), 3), _mean(ids, at), int(ids.count[at])) for at in order]
+    rows = [
+        (ids.name[at], round(float(ids.bias[at]), 3), _mean(ids, at), int(ids.count[at]))
+        for at in order
+    ]
     return Table(title, (ids.side, "bias", "mean rating", "ratings"), rows)
 
 
@@ -135,22 +144,42 @@ def _disagreement(ids: Ranked, apart: np.ndarray) -> Table:
     ranks = [(int(ids.bias_rank[at]), int(ids.mean_rank[at])) for at in apart]
     rows = [
         (name, bias, by_bias, mean, by_mean, count)
-        for (name, bias, mean, count), (by_bias, by_mean) in zip(_end("", ids, apart).rows, ranks, strict=True)
+        for (name, bias, mean, count), (by_bias, by_mean) in zip(
+            _end("", ids, apart).rows, ranks, strict=True
+        )
     ]
-    return Table("Where bias and mean rating disagree most", columns, rows, f"Rank 1 is the highest of {len(ids):,}.")
+    return Table(
+        "Where bias and mean rating disagree most",
+        columns,
+        rows,
+        f"Rank 1 is the highest of {len(ids):,}.",
+    )
 
 
 def _picture(ids: Ranked, named: np.ndarray) -> Chart:
     """A point for each id; those at the positions `named` bear their name, and come first so that there is room."""
     rest = np.setdiff1d(np.arange(len(ids)), named)[: max(0, MOST_POINTS - len(named))]
     rows = [
-        (ids.name[at], round(float(ids.mean[at]), 3), round(float(ids.bias[at]), 4), int(ids.count[at]), shown)
+        (
+            ids.name[at],
+            round(float(ids.mean[at]), 3),
+            round(float(ids.bias[at]), 4),
+            int(ids.count[at]),
+            shown,
+        )
         for order, bears in ((named, True), (rest, False))
         for at in order
         for shown in [ids.name[at] if bears else ""]
     ]
-    note = (
-        f"Named are the {ids.side}s at both ends of the order by bias, and those on which the two orders differ most."
-    )
+    note = f"Named are the {ids.side}s at both ends of the order by bias, and those on which the two orders differ most."
     columns = (ids.side, "mean rating", "bias", "ratings", "name")
-    return Chart("Bias beside mean rating", "point", columns, rows, x="mean rating", y="bias", label="name", note=note)
+    return Chart(
+        "Bias beside mean rating",
+        "point",
+        columns,
+        rows,
+        x="mean rating",
+        y="bias",
+        label="name",
+        note=note,
+    )

@@ -40,9 +40,7 @@ LINES = 10
 
 SAID, TRUE = "said probability, %", "came true, % of ratings"
 
-WHAT = (
-    "A point on the diagonal is right: of all that was said to have 30 %, 30 % came true. Below it, too much was said."
-)
+WHAT = "A point on the diagonal is right: of all that was said to have 30 %, 30 % came true. Below it, too much was said."
 
 
 @frozen(eq=False)
@@ -125,7 +123,12 @@ def _summary(seen: Forecast, bins: int, rng: np.random.Generator) -> Table:
         error = 100 * _mean_error(claims(seen, seen.truth), bins, sample)
         by_chance = np.mean([_mean_error(claims(seen, truth), bins)[0] for truth in chance])
         rows.append((name, _around(error), round(100 * float(by_chance), 2), what))
-    columns = ("claims about", "calibration error, percentage points", "of a perfect model, by chance", "what it tells")
+    columns = (
+        "claims about",
+        "calibration error, percentage points",
+        "of a perfect model, by chance",
+        "what it tells",
+    )
     note = (
         "Expected calibration error (ECE): how far the share that came true lies from the probability that was said, "
         f"on average, in {bins} bins of equal width. Chance alone makes it greater than 0 even where all that is said "
@@ -137,14 +140,16 @@ def _summary(seen: Forecast, bins: int, rng: np.random.Generator) -> Table:
 def _around(figures: np.ndarray) -> Interval:
     """The error of the data, -+ 1.96 standard deviations of the draws' errors, and at least 0.
 
-    Not the draws' own percentiles: a draw adds chance to chance, and an error is a sum of distances, so the draws' lie
-    higher than that of the data (Efron and Tibshirani, 1993, section 14.2, on such bias).
-    """
+    Not the draws' own percentiles: a draw adds chance to chance, and an error is a sum of
+    distances, so the draws' lie higher than that of the data (Efron and Tibshirani, 1993, section
+    14.2, on such bias)."""
     error, reach = float(figures[0]), 1.96 * float(figures[1:].std())
     return rounded(Interval(error, error - reach, error + reach), 2, 0)
 
 
-def _mean_error(claims: Sequence[Claims], bins: int, sample: Resampling | None = None) -> np.ndarray:
+def _mean_error(
+    claims: Sequence[Claims], bins: int, sample: Resampling | None = None
+) -> np.ndarray:
     """The mean ECE over several kinds of claim (classwise: Kull et al., NeurIPS 2019)."""
     return np.asarray(np.mean([expected_error(each, bins, sample) for each in claims], axis=0))
 
@@ -153,11 +158,26 @@ def _shares(seen: Forecast) -> Table:
     """How often each level was said and given over all ratings."""
     n = len(seen.truth)
     rows = []
-    for level, claims in zip(seen.levels, each_level(seen.distribution, seen.truth, seen.levels), strict=True):
-        said, given, spread = claims.probability.mean(), float(claims.happened.mean()), claims.probability.std()
-        rows.append((f"{level:g}", _percent(said), _share(given, wilson(given, n)), _percent(spread)))
-    columns = ("rating", "said on average, %", "given, % of ratings", "spread of what is said, percentage points")
-    note = "The spread is the standard deviation: 0 would be a model that says the same of every pair."
+    for level, claims in zip(
+        seen.levels, each_level(seen.distribution, seen.truth, seen.levels), strict=True
+    ):
+        said, given, spread = (
+            claims.probability.mean(),
+            float(claims.happened.mean()),
+            claims.probability.std(),
+        )
+        rows.append(
+            (f"{level:g}", _percent(said), _share(given, wilson(given, n)), _percent(spread))
+        )
+    columns = (
+        "rating",
+        "said on average, %",
+        "given, % of ratings",
+        "spread of what is said, percentage points",
+    )
+    note = (
+        "The spread is the standard deviation: 0 would be a model that says the same of every pair."
+    )
     return Table("How often each rating is said and given", columns, rows, note)
 
 
@@ -166,7 +186,12 @@ def _shares(seen: Forecast) -> Table:
 
 def _bins(claims: Claims, bins: int) -> Table:
     rows = [
-        (f"{_percent(b.low):g} to {_percent(b.high):g}", b.count, _percent(b.said), _share(b.happened, b.wilson()))
+        (
+            f"{_percent(b.low):g} to {_percent(b.high):g}",
+            b.count,
+            _percent(b.said),
+            _share(b.happened, b.wilson()),
+        )
         for b in binned(claims, bins)
     ]
     note = "Intervals by Wilson (1927), as if each rating came from a user of its own."
@@ -176,7 +201,10 @@ def _bins(claims: Claims, bins: int) -> Table:
 def _reliability(title: str, claims: Sequence[Claims], bins: int) -> Chart:
     """A line for each kind of claim: what was said in a bin, and how often it came true."""
     shown = [
-        claims[at] for at in np.unique(np.linspace(0, len(claims) - 1, min(LINES, len(claims))).round().astype(int))
+        claims[at]
+        for at in np.unique(
+            np.linspace(0, len(claims) - 1, min(LINES, len(claims))).round().astype(int)
+        )
     ]
     rows = [
         (_percent(b.said), _percent(b.happened), each.name, b.count, *map(_percent, b.wilson()))
@@ -188,7 +216,9 @@ def _reliability(title: str, claims: Sequence[Claims], bins: int) -> Chart:
     note = f"{WHAT} Bins with fewer than {FEW} ratings are left out.{few}"
     columns = (SAID, TRUE, "claim", "ratings", "low", "high")
     color = "claim" if len(claims) > 1 else ""
-    return Chart(title, "line", columns, rows, x=SAID, y=TRUE, color=color, reference="diagonal", note=note)
+    return Chart(
+        title, "line", columns, rows, x=SAID, y=TRUE, color=color, reference="diagonal", note=note
+    )
 
 
 def _spread(n: int, many: int) -> np.ndarray:
@@ -223,7 +253,10 @@ class Pair:
 
 def _pair(seen: Forecast, fitted: FittedModel, number: int, row: int) -> Pair:
     codes = fitted.catalogue.encode(seen.held_out.iloc[[row]])
-    user, item = fitted.catalogue.user.label(int(codes.user[0])), fitted.catalogue.item.label(int(codes.item[0]))
+    user, item = (
+        fitted.catalogue.user.label(int(codes.user[0])),
+        fitted.catalogue.item.label(int(codes.item[0])),
+    )
     return Pair(number, user, item, seen.distribution[row], int(seen.truth[row]))
 
 
@@ -232,16 +265,34 @@ def _example_table(pairs: Sequence[Pair], levels: np.ndarray) -> Table:
     for pair in pairs:
         best = int(pair.said.argmax())
         got = f"{levels[pair.truth]:g}"
-        told = (f"{levels[best]:g}", _percent(pair.said[best]), got, _percent(pair.said[pair.truth]))
+        told = (
+            f"{levels[best]:g}",
+            _percent(pair.said[best]),
+            got,
+            _percent(pair.said[pair.truth]),
+        )
         rows.append((pair.number, pair.user, pair.item, *told))
-    columns = ("pair", "user", "item", "most probable rating", "its probability, %", "given", "probability of it, %")
+    columns = (
+        "pair",
+        "user",
+        "item",
+        "most probable rating",
+        "its probability, %",
+        "given",
+        "probability of it, %",
+    )
     note = "By entropy: the first is the held-out rating of which the model was surest, the last of which it was least."
     return Table("Examples, from very sure to very unsure", columns, rows, note)
 
 
 def _example_chart(pairs: Sequence[Pair], levels: np.ndarray) -> Chart:
     rows = [
-        (f"{level:g}", _percent(pair.said[k]), "given" if k == pair.truth else "not given", _facet(pair))
+        (
+            f"{level:g}",
+            _percent(pair.said[k]),
+            "given" if k == pair.truth else "not given",
+            _facet(pair),
+        )
         for pair in pairs
         for k, level in enumerate(levels)
     ]
@@ -260,7 +311,13 @@ def _facet(pair: Pair) -> str:
 def _text(seen: Forecast, confidence: Claims, summary: Table) -> Iterator[str]:
     said, true = float(confidence.probability.mean()), float(confidence.happened.mean())
     low, high = wilson(true, len(seen.truth))
-    word = "is as sure as it should be" if low <= said <= high else "is too sure" if said > high else "is too modest"
+    word = (
+        "is as sure as it should be"
+        if low <= said <= high
+        else "is too sure"
+        if said > high
+        else "is too modest"
+    )
     yield (
         f"The model gives the rating that it thinks most probable {_percent(said)} % on average; it came in "
         f"{_percent(true)} % ({_percent(low)} to {_percent(high)} %) of {len(seen.truth):,} held-out ratings. "

@@ -41,15 +41,24 @@ def colour(fitted: FittedModel, side: str, name: str) -> Colour:
     """The column `name` of users or items, or the first that serves; DataError for one that cannot be a colour."""
     table = f"{side}s"
     roles, frame = fitted.evidence.dataset.roles[table], fitted.evidence.dataset.tables()[table]
-    named = [column for role in SERVES for column in roles if roles[column] == role and frame[column].notna().any()]
+    named = [
+        column
+        for role in SERVES
+        for column in roles
+        if roles[column] == role and frame[column].notna().any()
+    ]
     if name == MEAN or not (name or named):
         return Colour(MEAN, _means(fitted, side))
     name = name or named[0]
     if name not in roles:
         there = ", ".join((*named, MEAN))
-        raise DataError(f"embedding-map: color: {table} has no column called {name!r}{_guess(name, named)} ({there})")
+        raise DataError(
+            f"embedding-map: color: {table} has no column called {name!r}{_guess(name, named)} ({there})"
+        )
     if roles[name] not in SERVES:
-        raise DataError(f"embedding-map: color: {name} has the role {roles[name]}, which is no colour")
+        raise DataError(
+            f"embedding-map: color: {name} has the role {roles[name]}, which is no colour"
+        )
     return _of_column(side, name, roles[name], frame[name])
 
 
@@ -82,7 +91,10 @@ def _of_column(side: str, name: str, role: str, column: pd.Series[Any]) -> Colou
         note = f"The colour is the first of the {name} of each {side} that is among the {MOST} most frequent."
         return Colour(name, _words(values), note)
     missing = column.isna().tolist()
-    return Colour(name, _words([() if gone else (str(word),) for word, gone in zip(column, missing, strict=True)]))
+    return Colour(
+        name,
+        _words([() if gone else (str(word),) for word, gone in zip(column, missing, strict=True)]),
+    )
 
 
 def _means(fitted: FittedModel, side: str) -> tuple[float | None, ...]:
@@ -106,4 +118,7 @@ def _words(values: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """The first word of each that is among the most frequent; ties of frequency go by the alphabet."""
     count = Counter(word for each in values for word in each)
     frequent = {word for word, _ in sorted(count.items(), key=lambda one: (-one[1], one[0]))[:MOST]}
-    return tuple(next((word for word in each if word in frequent), OTHER if each else MISSING) for each in values)
+    return tuple(
+        next((word for word in each if word in frequent), OTHER if each else MISSING)
+        for each in values
+    )

@@ -36,15 +36,25 @@ def crosstab(n: int, fitted: FittedModel, counts: Mapping[str, np.ndarray]) -> t
         for user, item, rating, prediction in cells.itertuples(index=False)
     ]
     note = f"* predicted by {fitted.name}; all other numbers are ratings that users gave."
-    chart = Chart(TITLE, "cell", COLUMNS, marks, x="user", y="item", color="rating", label="in the cell", note=note)
+    chart = Chart(
+        TITLE,
+        "cell",
+        COLUMNS,
+        marks,
+        x="user",
+        y="item",
+        color="rating",
+        label="in the cell",
+        note=note,
+    )
     return chart, _in_words(cells, fitted, why_empty)
 
 
 def filled(fitted: FittedModel, users: np.ndarray, items: np.ndarray) -> tuple[pd.DataFrame, str]:
     """A row for each pair of the codes with user, item, rating and prediction; and why some have neither of the two.
 
-    NaN stands where there is none. The model is asked only for pairs that nobody rated and that it can answer.
-    """
+    NaN stands where there is none. The model is asked only for pairs that nobody rated and that it
+    can answer."""
     cells = pd.DataFrame({"user": users.repeat(len(items)), "item": np.tile(items, len(users))})
     given = {
         (user, item): float(rating)
@@ -53,7 +63,9 @@ def filled(fitted: FittedModel, users: np.ndarray, items: np.ndarray) -> tuple[p
             fitted.catalogue.rated_by(user).tolist(), fitted.catalogue.ratings_by(user), strict=True
         )
     }
-    rating = np.array([given.get(pair, np.nan) for pair in cells.itertuples(index=False, name=None)])
+    rating = np.array(
+        [given.get(pair, np.nan) for pair in cells.itertuples(index=False, name=None)]
+    )
     cells = cells.assign(rating=rating, prediction=np.nan)
     known = np.ones(len(cells), dtype=bool)
     if fitted.policy is None:
@@ -62,7 +74,10 @@ def filled(fitted: FittedModel, users: np.ndarray, items: np.ndarray) -> tuple[p
     context, why = _context(fitted)
     asked = np.isnan(rating) & known & (not why)
     if asked.any():
-        pairs = {side: fitted.catalogue.side(side).decode(cells.loc[asked, side]) for side in ("user", "item")}
+        pairs = {
+            side: fitted.catalogue.side(side).decode(cells.loc[asked, side])
+            for side in ("user", "item")
+        }
         answers = fitted.predict(pd.DataFrame(pairs).assign(**context))
         cells.loc[asked, "prediction"] = answers["prediction"].to_numpy()
     return cells, why or UNSEEN
@@ -73,7 +88,10 @@ def _context(fitted: FittedModel) -> tuple[dict[str, Any], str]:
     needs = fitted.features.needs() if fitted.features is not None else ()
     other = [name for name in needs if name != "time"]
     if other:
-        return {}, f"the model also looks at {' and '.join(other)} of a rating, which they do not have"
+        return (
+            {},
+            f"the model also looks at {' and '.join(other)} of a rating, which they do not have",
+        )
     return {name: fitted.evidence.dataset.ratings[name].median() for name in needs}, ""
 
 
@@ -89,7 +107,8 @@ def _names(fitted: FittedModel, side: str, codes: np.ndarray) -> dict[int, str]:
     labels = {int(code): vocabulary.label(int(code)) for code in codes}
     often = Counter(labels.values())
     return {
-        code: label if often[label] == 1 else f"{label} ({vocabulary.ids[code]!r})" for code, label in labels.items()
+        code: label if often[label] == 1 else f"{label} ({vocabulary.ids[code]!r})"
+        for code, label in labels.items()
     }
 
 
@@ -111,5 +130,9 @@ def _in_words(cells: pd.DataFrame, fitted: FittedModel, why_empty: str) -> str:
         f"The {users:,} most active users and the {items:,} most rated items make {len(cells):,} pairs. "
         f"{int(cells['rating'].notna().sum()):,} of them have a rating"
     )
-    told += f"; in {predicted:,} stands the prediction of {fitted.name}, marked with *." if predicted else "."
+    told += (
+        f"; in {predicted:,} stands the prediction of {fitted.name}, marked with *."
+        if predicted
+        else "."
+    )
     return f"{told} {empty:,} stay empty, since {why_empty}." if empty else told

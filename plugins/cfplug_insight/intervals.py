@@ -1,10 +1,10 @@
 """How sure is a mean over ratings, where a user's ratings hang together?
 
-The intervals are normal ones over users: for the mean m of n values x, of which user u has those in R_u, the standard
-error is sqrt(g / (g - 1) sum_u (sum_{i in R_u} (x_i - m))^2) / n with g users, and the 95 % interval goes by Student's
-t with g - 1 degrees of freedom (Liang and Zeger, Biometrika 73, 1986; Cameron and Miller, Journal of Human Resources
-50, 2015). A correlation is treated alike, by its influence function on Fisher's scale (Fisher, Metron 1, 1921).
-"""
+The intervals are normal ones over users: for the mean m of n values x, of which user u has those in
+R_u, the standard error is sqrt(g / (g - 1) sum_u (sum_{i in R_u} (x_i - m))^2) / n with g users,
+and the 95 % interval goes by Student's t with g - 1 degrees of freedom (Liang and Zeger, Biometrika
+73, 1986; Cameron and Miller, Journal of Human Resources 50, 2015). A correlation is treated alike,
+by its influence function on Fisher's scale (Fisher, Metron 1, 1921)."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def clustered(values: np.ndarray, users: np.ndarray) -> Cell:
 def correlation(x: np.ndarray, y: np.ndarray, users: np.ndarray) -> Cell | None:
     """Pearson's correlation r of x and y, both of shape (n,), with its interval; None where one of them is constant.
 
-    For standardised x and y the influence of a pair on atanh(r) is (x y - r (x^2 + y^2) / 2) / (1 - r^2).
-    """
+    For standardised x and y the influence of a pair on atanh(r) is (x y - r (x^2 + y^2) / 2) / (1 -
+    r^2)."""
     if min(np.ptp(x), np.ptp(y)) == 0:
         return None
     x, y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
@@ -54,8 +54,8 @@ def correlation(x: np.ndarray, y: np.ndarray, users: np.ndarray) -> Cell | None:
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> Interval | None:
     """Spearman's correlation r of x and y, both of shape (n,), with its interval; None if n < 4 or one is constant.
 
-    The standard error on Fisher's scale is sqrt((1 + r^2 / 2) / (n - 3)) (Bonett and Wright, Psychometrika 65, 2000).
-    """
+    The standard error on Fisher's scale is sqrt((1 + r^2 / 2) / (n - 3)) (Bonett and Wright,
+    Psychometrika 65, 2000)."""
     if len(x) < 4 or min(np.ptp(x), np.ptp(y)) == 0:
         return None
     r = float(np.corrcoef(pd.Series(x).rank(), pd.Series(y).rank())[0, 1])

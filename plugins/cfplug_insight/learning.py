@@ -30,8 +30,12 @@ def learning_curve(params: NoParams, fitted: FittedModel, context: Context) -> S
     history, schedule = fitted.evidence.history, fitted.evidence.schedule
     title = f"How {fitted.name} learned"
     if len(history) == 0:
-        return Section(title, f"{fitted.name} was not trained in epochs, so there is no curve to show.")
-    steps = [(name.replace("_", " "), *_finite(schedule, name)) for name in ("learning_rate", "momentum")]
+        return Section(
+            title, f"{fitted.name} was not trained in epochs, so there is no curve to show."
+        )
+    steps = [
+        (name.replace("_", " "), *_finite(schedule, name)) for name in ("learning_rate", "momentum")
+    ]
     curves = [_curve(word, step, value) for word, step, value in steps if _moves(value)]
     losses = [_losses(history)] if len(history) > 1 else []
     told = [_in_words(word, step, value) for word, step, value in steps if len(value)]
@@ -86,7 +90,9 @@ def _losses(history: pd.DataFrame) -> Chart:
         for name, which in (("train_loss", "training"), ("valid_loss", "validation"))
         for epoch, loss in zip(history["epoch"], history[name], strict=True)
     ]
-    return Chart("Loss by epoch", "line", ("epoch", "loss", "part"), rows, x="epoch", y="loss", color="part")
+    return Chart(
+        "Loss by epoch", "line", ("epoch", "loss", "part"), rows, x="epoch", y="loss", color="part"
+    )
 
 
 def _finite(schedule: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +109,9 @@ def _in_words(word: str, step: np.ndarray, value: np.ndarray) -> str:
     """Where a course by step starts and ends, and its peak or trough between."""
     if not _moves(value):
         return f"The {word} was {value[0]:.4g} at every step."
-    between = [at for at in (value.argmax(), value.argmin()) if value[at] not in (value[0], value[-1])]
+    between = [
+        at for at in (value.argmax(), value.argmin()) if value[at] not in (value[0], value[-1])
+    ]
     through = "".join(f" through {value[at]:.4g} at step {step[at]:,}" for at in sorted(between))
     return f"The {word} went from {value[0]:.4g}{through} to {value[-1]:.4g} at step {step[-1]:,}, the last."
 

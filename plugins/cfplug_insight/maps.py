@@ -43,22 +43,26 @@ def embedding_map(params: EmbeddingMap, fitted: FittedModel, context: Context) -
     """The map of two components, the ids at both ends of the first three, and how much each component holds."""
     first, second = params.components
     if first == second:
-        raise DataError(f"embedding-map: components: a map needs two different ones; is [{first}, {second}]")
+        raise DataError(
+            f"embedding-map: components: a map needs two different ones; is [{first}, {second}]"
+        )
     chosen = colour(fitted, params.side, params.color)
     found = principal(fitted, params.side, params.most_rated)
     title = f"Map of the {params.side}s by what {fitted.name} learned"
     if max(params.components) > len(found.share):
         return Section(title, _too_few(params, found))
     tables = [_ends(params, fitted, found, number) for number in range(min(ENDS, len(found.share)))]
-    return Section(title, _text(params, found), tables, [_map(params, fitted, found, chosen), _shares(found)])
+    return Section(
+        title, _text(params, found), tables, [_map(params, fitted, found, chosen), _shares(found)]
+    )
 
 
 def principal(fitted: FittedModel, side: str, most_rated: int) -> Components:
     """The components of the factors, centred, of the most rated ids that training saw, the widest first.
 
-    The sign of a component is no part of what was found. It is set so that the largest of its loadings is above zero:
-    so the map does not flip when the rows of the data, or the ids, come in another order.
-    """
+    The sign of a component is no part of what was found. It is set so that the largest of its
+    loadings is above zero: so the map does not flip when the rows of the data, or the ids, come in
+    another order."""
     from sklearn.decomposition import PCA
 
     count = fitted.support.count[side]
@@ -71,7 +75,9 @@ def principal(fitted: FittedModel, side: str, most_rated: int) -> Components:
     pca = PCA(k, svd_solver="full").fit(factors)
     largest = np.abs(pca.components_).argmax(axis=1)
     sign = np.sign(pca.components_[np.arange(k), largest])
-    return Components(codes, pca.transform(factors) * sign, pca.explained_variance_ratio_, factors.shape[1])
+    return Components(
+        codes, pca.transform(factors) * sign, pca.explained_variance_ratio_, factors.shape[1]
+    )
 
 
 def _too_few(params: EmbeddingMap, found: Components) -> str:
@@ -99,11 +105,21 @@ def _ends(params: EmbeddingMap, fitted: FittedModel, found: Components, number: 
     place = found.place[:, number]
     n = min(params.ends, max(len(place) // 2, 1))
     ends = [np.argsort(sign * place, kind="stable")[:n] for sign in (1, -1)]
-    cells = [[(called(fitted, params.side, int(found.codes[at])), _tidy(place[at])) for at in end] for end in ends]
+    cells = [
+        [(called(fitted, params.side, int(found.codes[at])), _tidy(place[at])) for at in end]
+        for end in ends
+    ]
     rows = [(*low, *high) for low, high in zip(*cells, strict=True)]
-    columns = (f"{params.side}s at the low end", "low place", f"{params.side}s at the high end", "high place")
+    columns = (
+        f"{params.side}s at the low end",
+        "low place",
+        f"{params.side}s at the high end",
+        "high place",
+    )
     return Table(
-        f"Both ends of component {number + 1} ({100 * found.share[number]:.1f} % of the variance)", columns, rows
+        f"Both ends of component {number + 1} ({100 * found.share[number]:.1f} % of the variance)",
+        columns,
+        rows,
     )
 
 
@@ -119,7 +135,9 @@ def _map(params: EmbeddingMap, fitted: FittedModel, found: Components, chosen: C
     order = [*named, *np.setdiff1d(np.arange(len(place)), named)]
     labels = [points[at][0] if rank < len(named) else "" for rank, at in enumerate(order)]
     colors = [(chosen.values[found.codes[at]],) if own else () for at in order]
-    rows = [(*points[at], label, *color) for at, label, color in zip(order, labels, colors, strict=True)]
+    rows = [
+        (*points[at], label, *color) for at, label, color in zip(order, labels, colors, strict=True)
+    ]
     note = f"The {POINTS:,} most rated are drawn. " if len(found.codes) > POINTS else ""
     return Chart(
         f"The {side}s on components {params.components[0]} and {params.components[1]}",
@@ -137,20 +155,28 @@ def _map(params: EmbeddingMap, fitted: FittedModel, found: Components, chosen: C
 def _point(fitted: FittedModel, side: str, code: int, place: np.ndarray) -> tuple[Any, ...]:
     """What is known of one point: who it is, both places, how many ratings, their mean."""
     count, total = fitted.support.count[side][code], fitted.support.sum[side][code]
-    return (called(fitted, side, code), *map(_tidy, place), int(count), round(float(total / count), 2))
+    return (
+        called(fitted, side, code),
+        *map(_tidy, place),
+        int(count),
+        round(float(total / count), 2),
+    )
 
 
 def spread(place: np.ndarray, n: int) -> list[int]:
     """Up to `n` rows of `place`, shape (rows, 2), spread over the map: of each field of a grid the first row.
 
-    Rows stand in the order of their weight, and so do those that are chosen; what is left of `n` goes to the first
-    rows that have no field of their own.
-    """
+    Rows stand in the order of their weight, and so do those that are chosen; what is left of `n`
+    goes to the first rows that have no field of their own."""
     if n < 1 or len(place) == 0:
         return []
     side = int(np.ceil(np.sqrt(n)))
     low, width = place.min(axis=0), np.ptp(place, axis=0)
-    fields = np.floor((place - low) / np.where(width > 0, width, 1) * side).clip(max=side - 1).astype(int)
+    fields = (
+        np.floor((place - low) / np.where(width > 0, width, 1) * side)
+        .clip(max=side - 1)
+        .astype(int)
+    )
     _, firsts = np.unique(fields @ [side, 1], return_index=True)
     rest = np.setdiff1d(np.arange(len(place)), firsts)
     chosen: list[int] = [*np.sort(firsts)[:n].tolist(), *rest.tolist()][:n]
@@ -158,7 +184,10 @@ def spread(place: np.ndarray, n: int) -> list[int]:
 
 
 def _shares(found: Components) -> Chart:
-    rows = [(number, round(100 * float(share), 2)) for number, share in enumerate(found.share[:BARS], start=1)]
+    rows = [
+        (number, round(100 * float(share), 2))
+        for number, share in enumerate(found.share[:BARS], start=1)
+    ]
     columns = ("component", "share of the variance, %")
     return Chart("How much each component holds", "bar", columns, rows, x=columns[0], y=columns[1])
 

@@ -29,7 +29,12 @@ ROLES = {
 def columns(dataset: Dataset) -> Table | None:
     """A row for each column that is no id and no rating; None where there is none."""
     rows = [
-        (each.table, each.name, each.role, *_summary(dataset.tables()[each.table][each.name], each.role))
+        (
+            each.table,
+            each.name,
+            each.role,
+            *_summary(dataset.tables()[each.table][each.name], each.role),
+        )
         for each in dataset.columns()
         if each.role in ROLES
     ]
@@ -49,8 +54,17 @@ def _summary(column: pd.Series[Any], role: str) -> tuple[float, int, str]:
     else:
         filled = values = column.dropna()
     share = round(100 * len(filled) / max(len(column), 1), 1)
-    words = {"number": _span_of_numbers, "time": _span_of_times, "category": _frequent, "set": _frequent}
-    return share, int(values.nunique()), words.get(role, _example)(values, len(filled)) if len(filled) else "nothing"
+    words = {
+        "number": _span_of_numbers,
+        "time": _span_of_times,
+        "category": _frequent,
+        "set": _frequent,
+    }
+    return (
+        share,
+        int(values.nunique()),
+        words.get(role, _example)(values, len(filled)) if len(filled) else "nothing",
+    )
 
 
 def _span_of_numbers(values: pd.Series[Any], _n: int) -> str:
@@ -68,7 +82,9 @@ def _span_of_times(values: pd.Series[Any], _n: int) -> str:
 def _frequent(values: pd.Series[Any], n: int) -> str:
     """The most frequent values, each with the share of the `n` filled rows that have it; ties as they come."""
     counts = values.map(_short).value_counts(sort=False).sort_values(ascending=False, kind="stable")
-    return ", ".join(f"{value} {100 * count / n:.3g} %" for value, count in counts.head(MOST_FREQUENT).items())
+    return ", ".join(
+        f"{value} {100 * count / n:.3g} %" for value, count in counts.head(MOST_FREQUENT).items()
+    )
 
 
 def _example(values: pd.Series[Any], _n: int) -> str:

@@ -30,7 +30,10 @@ RATED = " Neither genre nor title went into it, only who rated what and how."
 def nearest(params: NearestItems, fitted: FittedModel, context: Context) -> Section:
     """A table of neighbours for each named item, or for a few of the most rated."""
     vocabulary, count = fitted.catalogue.item, fitted.support.count["item"]
-    codes = list(dict.fromkeys(map(vocabulary.find, params.items))) or np.argsort(-count, kind="stable")[:UNNAMED]
+    codes = (
+        list(dict.fromkeys(map(vocabulary.find, params.items)))
+        or np.argsort(-count, kind="stable")[:UNNAMED]
+    )
     known = [int(code) for code in codes if count[code] > 0]
     lost = [vocabulary.label(code) for code in codes if count[code] == 0]
     told = [f"Of {title} training saw no rating, so nothing was learned of it." for title in lost]
@@ -40,7 +43,9 @@ def nearest(params: NearestItems, fitted: FittedModel, context: Context) -> Sect
     found = [(title, others) for title, others in found if not others.empty]
     what = WHAT[params.measure] + (RATED if fitted.features is None else "")
     text = [what, *(_said(params, title, others) for title, others in found), *told]
-    return Section(f"Nearest items of {fitted.name}", text, [_table(params, *each) for each in found])
+    return Section(
+        f"Nearest items of {fitted.name}", text, [_table(params, *each) for each in found]
+    )
 
 
 def _others(params: NearestItems, fitted: FittedModel, code: int) -> pd.DataFrame:

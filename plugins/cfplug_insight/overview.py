@@ -63,7 +63,9 @@ def _size(dataset: Dataset, counts: Mapping[str, np.ndarray]) -> str:
 
 
 def _tail(counts: Mapping[str, np.ndarray]) -> str:
-    half = int(np.searchsorted(np.cumsum(np.sort(counts["item"])[::-1]), counts["item"].sum() / 2)) + 1
+    half = (
+        int(np.searchsorted(np.cumsum(np.sort(counts["item"])[::-1]), counts["item"].sum() / 2)) + 1
+    )
     few = int(((counts["item"] > 0) & (counts["item"] < FEW)).sum())
     return (
         f"The most active {100 * TOP:g} % of users gave {100 * share_of_top(counts['user']):.3g} % of the ratings; the "
@@ -119,7 +121,12 @@ def histogram(dataset: Dataset) -> Chart:
     shares = (100 * numbers / len(rating)).round(2)
     rows = zip(names, numbers.tolist(), shares.tolist(), strict=True)
     return Chart(
-        "How often each rating was given", "bar", ("rating", "ratings", "share, %"), rows, x="rating", y="ratings"
+        "How often each rating was given",
+        "bar",
+        ("rating", "ratings", "share, %"),
+        rows,
+        x="rating",
+        y="ratings",
     )
 
 
@@ -131,5 +138,8 @@ def long_tail(counts: Mapping[str, np.ndarray]) -> Chart:
         ranks = np.unique(np.geomspace(1, len(rated), MOST_RANKS).round().astype(int))
         rows += [(rank, int(rated[rank - 1]), f"{side}s") for rank in ranks.tolist()]
     x, y, color = columns = ("rank, 1 = most ratings", "ratings", "ratings of")
-    title, note = "The long tail: ratings of each item and each user", "Both axes go by powers of ten."
+    title, note = (
+        "The long tail: ratings of each item and each user",
+        "Both axes go by powers of ten.",
+    )
     return Chart(title, "line", columns, rows, x=x, y=y, color=color, log=("x", "y"), note=note)

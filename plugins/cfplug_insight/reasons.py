@@ -37,25 +37,41 @@ def explain(params: Explain, fitted: FittedModel, context: Context) -> Section:
     """The parts of one prediction as a chart and a table, and the user's ratings of the items most like this one."""
     title = f"One prediction of {fitted.name}, taken apart"
     users, items = fitted.catalogue.user, fitted.catalogue.item
-    user = users.find(params.user) if params.user is not None else int(fitted.support.count["user"].argmax())
+    user = (
+        users.find(params.user)
+        if params.user is not None
+        else int(fitted.support.count["user"].argmax())
+    )
     given = _circumstances(fitted, users.ids[user])
     item = items.find(params.item) if params.item is not None else _recommended(fitted, user, given)
     for side, vocabulary, code in (("user", users, user), ("item", items, item)):
         if fitted.support.count[side][code] == 0:
             name = vocabulary.label(code)
-            return Section(title, f"Training saw no rating of the {side} {name}, so there is nothing to take apart.")
+            return Section(
+                title,
+                f"Training saw no rating of the {side} {name}, so there is nothing to take apart.",
+            )
     found = fitted.explain(users.ids[user], items.ids[item], context=given, seed=context.seed)
     rated = _rated_like(fitted, users.ids[user], items.ids[item])
     text = [_in_words(fitted.name, found), _way(found), *_said(rated, found, params.show)]
     if given:
         asked = ", ".join(f"{name} is {value}" for name, value in given.items())
-        text.append(f"The model also looks at how a rating came about; here {asked}, as in the user's last one.")
-    return Section(title, text, [found.table(params.show), *_ratings(rated, found, params.show)], _chart(found, params))
+        text.append(
+            f"The model also looks at how a rating came about; here {asked}, as in the user's last one."
+        )
+    return Section(
+        title,
+        text,
+        [found.table(params.show), *_ratings(rated, found, params.show)],
+        _chart(found, params),
+    )
 
 
 def _circumstances(fitted: FittedModel, user: int | str) -> dict[str, Any]:
     """What the model looks at beside the time of a rating, as it was in the user's last training rating."""
-    needs = [name for name in (fitted.features.needs() if fitted.features else ()) if name != "time"]
+    needs = [
+        name for name in (fitted.features.needs() if fitted.features else ()) if name != "time"
+    ]
     if not needs:
         return {}
     train = fitted.evidence.train
@@ -70,7 +86,9 @@ def _recommended(fitted: FittedModel, user: int, given: dict[str, Any]) -> int:
     left[fitted.catalogue.rated_by(user)] = False
     if (left & (count > 0)).any():
         best = fitted.recommend(fitted.catalogue.user.ids[user], int(left.sum()), context=given)
-        return int(fitted.catalogue.item.encode(best.loc[best["origin"] == "warm", "item"].head(1))[0])
+        return int(
+            fitted.catalogue.item.encode(best.loc[best["origin"] == "warm", "item"].head(1))[0]
+        )
     return int(count.argmax())
 
 
@@ -89,7 +107,9 @@ def _in_words(model: str, found: Explanation) -> str:
     if not parts:
         return f"{said}, {found.reasons.start}; nothing else plays a part."
     moves = _hundredths([move for _, _, move in parts], prediction - base)
-    told = ", ".join(_move(name, value, move) for (name, value, _), move in zip(parts, moves, strict=True))
+    told = ", ".join(
+        _move(name, value, move) for (name, value, _), move in zip(parts, moves, strict=True)
+    )
     signed = "".join(f" {'+' if move >= 0 else '-'} {abs(move):.2f}" for move in moves)
     return f"{said}. It starts from {base:.2f}, {found.reasons.start}; {told}: {base:.2f}{signed} = {prediction:.2f}."
 
@@ -99,7 +119,11 @@ def _few(found: Explanation) -> list[tuple[str, str, float]]:
     factors = [part.contribution for part in found.parts if part.name.startswith(FACTOR)]
     if len(factors) < 2:
         return [(part.name, part.value, part.contribution) for part in found.shortened(IN_WORDS)]
-    named = [(part.name, part.value, part.contribution) for part in found.parts if not part.name.startswith(FACTOR)]
+    named = [
+        (part.name, part.value, part.contribution)
+        for part in found.parts
+        if not part.name.startswith(FACTOR)
+    ]
     return [*named, (f"the {len(factors)} factors together", "", sum(factors))]
 
 
@@ -141,7 +165,7 @@ def _rated_like(fitted: FittedModel, user: int | str, item: int | str) -> pd.Dat
 
     The columns are label, rating and similarity.
     """
-    if "embeddings" not in fitted.gives:
+    if "embeddings" not in fitted.provides:
         return None
     train = fitted.evidence.train
     rated = fitted.rated(user, like=item)
@@ -167,5 +191,13 @@ def _ratings(rated: pd.DataFrame | None, found: Explanation, show: int) -> list[
         return []
     user, item = found.labels
     shown = rated.head(show).itertuples(index=False)
-    rows = [(str(label), float(rating), round(float(alike), 3) + 0.0) for label, rating, alike in shown]
-    return [Table(f"Ratings of {user} for items like {item}", ("item", "rating", "cosine similarity"), rows)]
+    rows = [
+        (str(label), float(rating), round(float(alike), 3) + 0.0) for label, rating, alike in shown
+    ]
+    return [
+        Table(
+            f"Ratings of {user} for items like {item}",
+            ("item", "rating", "cosine similarity"),
+            rows,
+        )
+    ]

@@ -40,7 +40,10 @@ def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
 
     (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
     """
-    middle, reach = share + z**2 / (2 * n), z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    middle, reach = (
+        share + z**2 / (2 * n),
+        z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)),
+    )
     low, high = (middle - reach) / (1 + z**2 / n), (middle + reach) / (1 + z**2 / n)
     return max(low, 0.0), min(high, 1.0)
 
@@ -53,7 +56,9 @@ def place(probability: np.ndarray, bins: int) -> np.ndarray:
 def binned(claims: Claims, bins: int) -> Iterator[Bin]:
     """The parts of 0 to 1 in which a probability lies, in rising order."""
     where = place(claims.probability, bins)
-    count, said, happened = (np.bincount(where, w, bins) for w in (None, claims.probability, claims.happened))
+    count, said, happened = (
+        np.bincount(where, w, bins) for w in (None, claims.probability, claims.happened)
+    )
     for b in np.flatnonzero(count):
         share, mean = float(happened[b] / count[b]), float(said[b] / count[b])
         yield Bin(b / bins, (b + 1) / bins, int(count[b]), mean, share)
@@ -75,7 +80,9 @@ def expected_error(claims: Claims, bins: int, sample: Resampling | None = None) 
 def most_probable(distribution: np.ndarray, truth: np.ndarray) -> Claims:
     """That the most probable level is the rating: `distribution` (n, n_levels), `truth` (n,) places of the levels."""
     best = distribution.argmax(axis=1)
-    return Claims("the most probable rating", distribution.max(axis=1), (best == truth).astype(np.float64))
+    return Claims(
+        "the most probable rating", distribution.max(axis=1), (best == truth).astype(np.float64)
+    )
 
 
 def each_level(distribution: np.ndarray, truth: np.ndarray, levels: np.ndarray) -> list[Claims]:

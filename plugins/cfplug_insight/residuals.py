@@ -52,23 +52,38 @@ class Subject:
 
 SUPPORT = "Groups with about as many training ratings each, by how many the {0} of a rating has."
 RATING = Subject("Error by actual rating", "actual rating", "An error is prediction - rating.")
-POPULARITY = Subject("Error by popularity of the item", "training ratings of the item", SUPPORT.format("item"))
-ACTIVITY = Subject("Error by activity of the user", "training ratings of the user", SUPPORT.format("user"))
+POPULARITY = Subject(
+    "Error by popularity of the item", "training ratings of the item", SUPPORT.format("item")
+)
+ACTIVITY = Subject(
+    "Error by activity of the user", "training ratings of the user", SUPPORT.format("user")
+)
 
 
 def against_actual(params: PredictionVsActual, fitted: FittedModel, context: Context) -> Section:
     """How far predictions are off, in numbers and pictures, by rating, by popularity and by activity."""
     evidence = fitted.evidence
-    rating, prediction = (evidence.held_out[name].to_numpy(dtype=float) for name in ("rating", "prediction"))
+    rating, prediction = (
+        evidence.held_out[name].to_numpy(dtype=float) for name in ("rating", "prediction")
+    )
     users = pd.factorize(evidence.held_out["user"])[0]
     scale = evidence.dataset.scale
     levels = by_rating(rating, scale)
-    groups = {RATING: levels, POPULARITY: by_support(fitted, "item"), ACTIVITY: by_support(fitted, "user")}
-    found = [residuals(subject, each, prediction - rating, users) for subject, each in groups.items()]
+    groups = {
+        RATING: levels,
+        POPULARITY: by_support(fitted, "item"),
+        ACTIVITY: by_support(fitted, "user"),
+    }
+    found = [
+        residuals(subject, each, prediction - rating, users) for subject, each in groups.items()
+    ]
     numbers = measured(rating, prediction, users)
     pictures: tuple[Chart, ...] = ()
     if np.ptp(prediction):
-        pictures = hexagons(rating, prediction, scale, params.bins), histograms(levels, prediction, params.bins)
+        pictures = (
+            hexagons(rating, prediction, scale, params.bins),
+            histograms(levels, prediction, params.bins),
+        )
     return Section(
         f"Predictions of {fitted.name} beside the actual ratings",
         tuple(_texts(fitted, numbers, prediction, [table for table, _ in found])),
@@ -77,7 +92,9 @@ def against_actual(params: PredictionVsActual, fitted: FittedModel, context: Con
     )
 
 
-def measured(rating: np.ndarray, prediction: np.ndarray, users: np.ndarray) -> Mapping[str, Cell | None]:
+def measured(
+    rating: np.ndarray, prediction: np.ndarray, users: np.ndarray
+) -> Mapping[str, Cell | None]:
     """What a person asks first of the n predictions, each with its interval over users."""
     error = prediction - rating
     near = clustered(100.0 * (np.abs(error) <= NEAR + 1e-9), users)
@@ -91,20 +108,38 @@ def measured(rating: np.ndarray, prediction: np.ndarray, users: np.ndarray) -> M
 
 def _in_numbers(numbers: Mapping[str, Cell | None]) -> Table:
     rows = [
-        (SQUARE, numbers["square"], "0 is best; one large error weighs more than two of half its size"),
-        (ERROR, numbers["error"], "prediction - rating: above 0 the model flatters, below 0 it is too strict"),
+        (
+            SQUARE,
+            numbers["square"],
+            "0 is best; one large error weighs more than two of half its size",
+        ),
+        (
+            ERROR,
+            numbers["error"],
+            "prediction - rating: above 0 the model flatters, below 0 it is too strict",
+        ),
         (f"predictions within {NEAR:g} points, %", numbers["near"], "100 is best"),
-        ("correlation", numbers["correlation"], "1: predictions and ratings rise together; 0: they have no relation"),
+        (
+            "correlation",
+            numbers["correlation"],
+            "1: predictions and ratings rise together; 0: they have no relation",
+        ),
     ]
     note = "With 95 % intervals: how far a number might move if other users of the same kind had been asked."
     return Table("In numbers", ("what", "measured", "how to read it"), rows, note)
 
 
 def _texts(
-    fitted: FittedModel, numbers: Mapping[str, Cell | None], prediction: np.ndarray, tables: Sequence[Table]
+    fitted: FittedModel,
+    numbers: Mapping[str, Cell | None],
+    prediction: np.ndarray,
+    tables: Sequence[Table],
 ) -> tuple[str, ...]:
     error = Interval.of(numbers["error"]).value
-    chance = isinstance(numbers["error"], Interval) and numbers["error"].low <= 0 <= numbers["error"].high
+    chance = (
+        isinstance(numbers["error"], Interval)
+        and numbers["error"].low <= 0 <= numbers["error"].high
+    )
     many = f"{len(prediction):,} ratings" if len(prediction) > 1 else "one rating"
     whole = (
         f"{fitted.name} was asked for {many} that it had not learned from (the {fitted.evidence.part} "
@@ -143,7 +178,9 @@ def _unseen(fitted: FittedModel) -> str:
 
 
 def _share(cell: Cell | None) -> str:
-    value, _, ends = str(cell).partition(" ") if isinstance(cell, Interval) else (f"{cell:g}", "", "")
+    value, _, ends = (
+        str(cell).partition(" ") if isinstance(cell, Interval) else (f"{cell:g}", "", "")
+    )
     return f"{value} % {ends}".rstrip()
 
 
@@ -166,22 +203,34 @@ def by_support(fitted: FittedModel, side: str) -> Groups:
     return groups_by_count(fitted.support.count[side], BANDS).at(codes)
 
 
-def residuals(subject: Subject, groups: Groups, error: np.ndarray, users: np.ndarray) -> tuple[Table, Chart]:
+def residuals(
+    subject: Subject, groups: Groups, error: np.ndarray, users: np.ndarray
+) -> tuple[Table, Chart]:
     """The mean error and the mean squared error of each group; `error` is prediction - rating, shape (n,)."""
     rows = [(name, len(at), *_errors(error[at], users[at])) for name, at in groups.each()]
     marks = [(name, n, *astuple(mean)) for name, n, mean, _ in rows if isinstance(mean, Interval)]
     few = [name for name, _, mean, _ in rows if not isinstance(mean, Interval)]
-    no_interval = f" Fewer than {LEAST_USERS} users, so no interval: {', '.join(few)}." if few else ""
+    no_interval = (
+        f" Fewer than {LEAST_USERS} users, so no interval: {', '.join(few)}." if few else ""
+    )
     note = f"{subject.note}{no_interval}"
     columns = (subject.by, "held-out ratings", ERROR, "lower end", "upper end")
-    roles = {"x": ERROR, "y": subject.by, "low": columns[3], "high": columns[4], "reference": "zero"}
+    roles = {
+        "x": ERROR,
+        "y": subject.by,
+        "low": columns[3],
+        "high": columns[4],
+        "reference": "zero",
+    }
     chart = Chart(subject.title, "interval", columns, marks, note=note, **roles)
     return Table(subject.title, (*columns[:3], SQUARE), rows, note), chart
 
 
 def _errors(error: np.ndarray, users: np.ndarray) -> tuple[Cell | None, Cell | None]:
     enough = len(np.unique(users)) >= LEAST_USERS
-    means = (clustered(values, users) if enough else float(values.mean()) for values in (error, error**2))
+    means = (
+        clustered(values, users) if enough else float(values.mean()) for values in (error, error**2)
+    )
     mean, square = (rounded(each) for each in means)
     return mean, square
 
@@ -198,18 +247,24 @@ def hexagons(rating: np.ndarray, prediction: np.ndarray, scale: Scale, bins: int
     x, y, color = columns = ("actual rating", "prediction", "ratings")
     rows = zip(*(counts[name].tolist() for name in ("x", "y", "count")), strict=True)
     title = "Predictions beside actual ratings"
-    return Chart(title, "hexagon", columns, rows, x=x, y=y, color=color, reference="diagonal", note=note)
+    return Chart(
+        title, "hexagon", columns, rows, x=x, y=y, color=color, reference="diagonal", note=note
+    )
 
 
 def _counted(rating: np.ndarray, prediction: np.ndarray, scale: Scale, bins: int) -> pd.DataFrame:
     """The centres x and y of the hexagons with ratings in them, and the count of these.
 
-    The grid is laid so that every level of the ratings falls halfway between two columns of hexagons, so each level is
-    one even strip. With pitch p, rows lie sqrt(3) / 2 p apart and every other one is moved by p / 2.
-    """
+    The grid is laid so that every level of the ratings falls halfway between two columns of
+    hexagons, so each level is one even strip. With pitch p, rows lie sqrt(3) / 2 p apart and every
+    other one is moved by p / 2."""
     pitch, start = _grid(prediction, scale, bins)
     x, y = nearest_centres(rating - start, prediction, pitch)
-    return pd.DataFrame({"x": (x + start).round(6), "y": y.round(6)}).value_counts(sort=False).reset_index()
+    return (
+        pd.DataFrame({"x": (x + start).round(6), "y": y.round(6)})
+        .value_counts(sort=False)
+        .reset_index()
+    )
 
 
 def _grid(prediction: np.ndarray, scale: Scale, bins: int) -> tuple[float, float]:
@@ -217,7 +272,9 @@ def _grid(prediction: np.ndarray, scale: Scale, bins: int) -> tuple[float, float
     low, high = min(scale.low, prediction.min()), max(scale.high, prediction.max())
     pitch = float(high - low) / bins
     step = min((after - before for before, after in pairwise(scale.levels)), default=0.0)
-    if 0 < len(scale.levels) <= MOST_LEVELS and pitch < 4 * step:  # else predictions lie far off the scale
+    if (
+        0 < len(scale.levels) <= MOST_LEVELS and pitch < 4 * step
+    ):  # else predictions lie far off the scale
         pitch = step / max(1, round(step / pitch))
     return pitch, scale.low - pitch / 4
 
@@ -240,5 +297,12 @@ def histograms(groups: Groups, prediction: np.ndarray, bins: int) -> Chart:
         for name, at in groups.each()
         for middle, n in zip(middles, np.histogram(prediction[at], edges)[0], strict=True)
     ]
-    x, y, _, facet = columns = ("prediction", "share of these ratings, %", "ratings", "actual rating")
-    return Chart("What was predicted for each actual rating", "bar", columns, rows, x=x, y=y, facet=facet)
+    x, y, _, facet = columns = (
+        "prediction",
+        "share of these ratings, %",
+        "ratings",
+        "actual rating",
+    )
+    return Chart(
+        "What was predicted for each actual rating", "bar", columns, rows, x=x, y=y, facet=facet
+    )

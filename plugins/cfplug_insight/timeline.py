@@ -41,7 +41,15 @@ PERIODS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 """What a period is called, and its first day for each of some days, shape (n,)."""
 
-SHOWN = {"day": "D", "week": "D", "month": "M", "quarter": "M", "year": "Y", "decade": "Y", "century": "Y"}
+SHOWN = {
+    "day": "D",
+    "week": "D",
+    "month": "M",
+    "quarter": "M",
+    "year": "Y",
+    "decade": "Y",
+    "century": "Y",
+}
 """As far as what the first day of a period is written."""
 
 LONGER = ("week", "quarter", "decade", "century")
@@ -61,7 +69,9 @@ def timeline(dataset: Dataset) -> tuple[tuple[Chart, ...], str]:
     word, names, totals = by_period(days.min(), np.bincount((days - days.min()).astype(int)))
     rows = list(zip(names, totals.tolist(), strict=True))
     note = f"Each {word} is named by its beginning." if word in LONGER else ""
-    chart = Chart(f"Ratings by {word}", "bar", (word, "ratings"), rows, x=word, y="ratings", note=note)
+    chart = Chart(
+        f"Ratings by {word}", "bar", (word, "ratings"), rows, x=word, y="ratings", note=note
+    )
     most = int(totals.argmax())
     told = f"The ratings were given from {days.min()} to {days.max()}"
     if len(rows) > 1:

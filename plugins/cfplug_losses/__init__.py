@@ -24,7 +24,10 @@ def _range() -> Any:
 
 def _label_smoothing() -> Any:
     return cfplug.param(
-        0.0, at_least=0, below=1, help="the part of each rating's weight that goes to other levels, as smooth_over says"
+        0.0,
+        at_least=0,
+        below=1,
+        help="the part of each rating's weight that goes to other levels, as smooth_over says",
     )
 
 
@@ -69,10 +72,12 @@ class Mae:
 class Huber:
     """Huber's loss, with an optional sigmoid range: squared for small errors, absolute for large ones.
 
-    For an error e it is e^2 / 2 where |e| <= delta, and delta (|e| - delta / 2) beyond (Huber, 1964).
-    """
+    For an error e it is e^2 / 2 where |e| <= delta, and delta (|e| - delta / 2) beyond (Huber,
+    1964)."""
 
-    delta: float = cfplug.param(1.0, above=0, unit="rating points", help="the error from which on the loss is a line")
+    delta: float = cfplug.param(
+        1.0, above=0, unit="rating points", help="the error from which on the loss is a line"
+    )
     range: tuple[float, float] | None = _range()
 
     def __attrs_post_init__(self) -> None:
@@ -115,10 +120,14 @@ def cfplug_losses() -> Sequence[cfplug.Loss]:
             "cross-entropy",
             CrossEntropy,
             build="cfplug_losses.categories:cross_entropy",
-            gives="distribution",
+            provides="distribution",
             needs_levels=True,
         ),
         cfplug.Loss(
-            "ordinal", Ordinal, build="cfplug_losses.cumulative:ordinal", gives="distribution", needs_levels=True
+            "ordinal",
+            Ordinal,
+            build="cfplug_losses.cumulative:ordinal",
+            provides="distribution",
+            needs_levels=True,
         ),
     ]

@@ -26,10 +26,11 @@ def ordinal(params: Ordinal, scale: Scale) -> Cumulative:
 class Cumulative(nn.Module):
     """P(rating <= v_k) = sigmoid(c_k - x) for an output x and cut points c_1 < ... < c_(K-1) (McCullagh, 1980).
 
-    c_1 = first and c_(k+1) = c_k + g_k, with gaps g_k = LEAST_GAP + softplus(spread_k) above zero. With cut points
-    per user, K - 1 numbers t of each user follow the output: first + t_1 and spread_k + t_(k+1) take the place of
-    first and spread_k (Koren and Sill, RecSys 2011), so that all zeros are the shared cut points. Outputs have the
-    shape (n, 1), or (n, K) per user. The rating is sum_k v_k p_k.
+    c_1 = first and c_(k+1) = c_k + g_k, with gaps g_k = LEAST_GAP + softplus(spread_k) above zero.
+    With cut points per user, K - 1 numbers t of each user follow the output: first + t_1 and
+    spread_k + t_(k+1) take the place of first and spread_k (Koren and Sill, RecSys 2011), so that
+    all zeros are the shared cut points. Outputs have the shape (n, 1), or (n, K) per user. The
+    rating is sum_k v_k p_k.
 
     At the start the levels are equally likely where x = 0: c_k = log(k / (K - k)).
     """
@@ -46,8 +47,8 @@ class Cumulative(nn.Module):
     def cut_points(self, personal: Tensor | None = None) -> Tensor:
         """The cut points of m users with the numbers `personal`, shape (m, K - 1); the shared ones, shape (1, K - 1).
 
-        They never fall from left to right, and rise where single precision can tell two from each other.
-        """
+        They never fall from left to right, and rise where single precision can tell two from each
+        other."""
         return self._cuts(personal)[0]
 
     def _cuts(self, personal: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -59,13 +60,15 @@ class Cumulative(nn.Module):
     def log_probability(self, outputs: Tensor) -> Tensor:
         """The logarithm of each level's probability, shape (n, K); finite for any finite outputs.
 
-        For a gap g from a to b: sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(-g)), in which nothing
-        cancels, so its logarithm is finite where the difference itself would round to zero.
-        """
+        For a gap g from a to b: sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(-g)), in
+        which nothing cancels, so its logarithm is finite where the difference itself would round to
+        zero."""
         cuts, gaps = self._cuts(outputs[:, 1:] if self.per_user else None)
         above = cuts - outputs[:, :1]
         within = torch.log(-torch.expm1(-gaps)).expand(len(outputs), -1)
-        return pad(logsigmoid(above), (0, 1)) + pad(logsigmoid(-above), (1, 0)) + pad(within, (1, 1))
+        return (
+            pad(logsigmoid(above), (0, 1)) + pad(logsigmoid(-above), (1, 0)) + pad(within, (1, 1))
+        )
 
     def loss(self, outputs: Tensor, rating: Tensor) -> Tensor:
         """The mean over n rows, shape (); `rating` has the shape (n,)."""
@@ -73,7 +76,9 @@ class Cumulative(nn.Module):
 
     def distribution(self, outputs: Tensor) -> Tensor:
         """The probability of each level, shape (n, K)."""
-        return torch.softmax(self.log_probability(outputs), dim=1)  # they sum to one but for rounding, which this mends
+        return torch.softmax(
+            self.log_probability(outputs), dim=1
+        )  # they sum to one but for rounding, which this mends
 
     def decode(self, outputs: Tensor) -> Tensor:
         """The expectation of the rating, shape (n,), within the scale."""

@@ -37,7 +37,9 @@ class RatingError(nn.Module):
 
     n_outputs = 1
 
-    def __init__(self, error: Callable[[Tensor, Tensor], Tensor], span: tuple[float, float] | None) -> None:
+    def __init__(
+        self, error: Callable[[Tensor, Tensor], Tensor], span: tuple[float, float] | None
+    ) -> None:
         super().__init__()
         self.error, self.span = error, span
 

@@ -56,7 +56,9 @@ class GradedTopK:
     relevant: float = _relevant()
     candidates: str = _candidates()
     gains: str = cfplug.param(
-        "binary", choices=["binary", "rating"], help="a relevant item gains 1, or its rating; any other gains 0"
+        "binary",
+        choices=["binary", "rating"],
+        help="a relevant item gains 1, or its rating; any other gains 0",
     )
 
 
@@ -91,7 +93,7 @@ def _of_distributions() -> list[cfplug.Metric]:
         cfplug.Metric(
             "nll",
             score="cfplug_metrics.distributions:nll",
-            needs="distribution",
+            requires="distribution",
             help="Mean negative log-likelihood of the ratings, in nats.",
             formula="-1/n · Σ ln p(r)",
             unit="nats",
@@ -99,7 +101,7 @@ def _of_distributions() -> list[cfplug.Metric]:
         cfplug.Metric(
             "accuracy",
             score="cfplug_metrics.distributions:accuracy",
-            needs="distribution",
+            requires="distribution",
             lower_is_better=False,
             help="How often the most probable level is the rating.",
             formula="1/n · Σ [argmaxₖ pₖ = r]",
@@ -109,14 +111,14 @@ def _of_distributions() -> list[cfplug.Metric]:
             "ece",
             Calibration,
             score="cfplug_metrics.distributions:ece",
-            needs="distribution",
+            requires="distribution",
             formula="Σ over bins b: n_b/n · |accuracy(b) - confidence(b)|",
             unit="a share, from 0 to 1",
         ),
         cfplug.Metric(
             "rps",
             score="cfplug_metrics.distributions:rps",
-            needs="distribution",
+            requires="distribution",
             help="Ranked probability score: mean squared error of the cumulative probabilities, from 0 to 1.",
             formula="1/n · Σ 1/(K-1) · Σₖ (P(r ≤ vₖ) - [r ≤ vₖ])²",
             unit="a number from 0 to 1",
@@ -126,7 +128,11 @@ def _of_distributions() -> list[cfplug.Metric]:
 
 def _of_lists() -> list[cfplug.Metric]:
     listed = {
-        "precision": (TopK, "Part of a list of k items that is relevant, mean over users.", "relevant in the list / k"),
+        "precision": (
+            TopK,
+            "Part of a list of k items that is relevant, mean over users.",
+            "relevant in the list / k",
+        ),
         "recall": (
             TopK,
             "Part of a user's relevant items that a list of k items holds, mean over users.",

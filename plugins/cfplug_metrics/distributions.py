@@ -22,9 +22,8 @@ LEAST = float(np.finfo(np.float32).tiny)
 def nll(params: NoParams, truth: np.ndarray, prediction: Predictions) -> float:
     """mean(-log p_y) in nats, with y the level of the rating.
 
-    A probability below 1.2e-38 counts as that, so one rating that a model held impossible costs 87.3 nats, not
-    infinitely many.
-    """
+    A probability below 1.2e-38 counts as that, so one rating that a model held impossible costs
+    87.3 nats, not infinitely many."""
     probability, codes = _checked(truth, prediction)
     own = probability[np.arange(len(codes)), codes]
     return float(-np.log(np.maximum(own, LEAST)).mean())
@@ -39,9 +38,9 @@ def accuracy(params: NoParams, truth: np.ndarray, prediction: Predictions) -> fl
 def ece(params: Calibration, truth: np.ndarray, prediction: Predictions) -> float:
     """sum_b n_b / n |accuracy of bin b - mean confidence of bin b|, with the confidence max_k p_k.
 
-    Naeini, Cooper and Hauskrecht (AAAI 2015); Guo et al. (ICML 2017) with 15 bins. A bin (low, high] holds what lies
-    above low and not above high. Bins of equal mass end at the quantiles b / bins of the confidence.
-    """
+    Naeini, Cooper and Hauskrecht (AAAI 2015); Guo et al. (ICML 2017) with 15 bins. A bin (low,
+    high] holds what lies above low and not above high. Bins of equal mass end at the quantiles b /
+    bins of the confidence."""
     probability, codes = _checked(truth, prediction)
     confidence, right = probability.max(axis=1), probability.argmax(axis=1) == codes
     inner = np.arange(1, params.bins) / params.bins
@@ -53,9 +52,8 @@ def ece(params: Calibration, truth: np.ndarray, prediction: Predictions) -> floa
 def rps(params: NoParams, truth: np.ndarray, prediction: Predictions) -> float:
     """mean(1 / (K - 1) sum_{k<K} (P(rating <= v_k) - [y <= k])^2), in units of levels, not of rating points.
 
-    Epstein (J. Appl. Meteor. 1969), in the form of Murphy (1971), over K - 1 so that it goes from 0 to 1 on any scale.
-    With a single level it is 0.
-    """
+    Epstein (J. Appl. Meteor. 1969), in the form of Murphy (1971), over K - 1 so that it goes from 0
+    to 1 on any scale. With a single level it is 0."""
     probability, codes = _checked(truth, prediction)
     reached = codes[:, None] <= np.arange(probability.shape[1] - 1)
     squares = (probability.cumsum(axis=1)[:, :-1] - reached) ** 2
@@ -66,7 +64,11 @@ def _checked(truth: np.ndarray, prediction: Predictions) -> tuple[np.ndarray, np
     """The probabilities, shape (n, K), and the position of each rating among the levels, shape (n,)."""
     if prediction.distribution is None or prediction.levels is None:
         cold = int((prediction.origin != "warm").sum())
-        why = f": {cold:,} of {len(truth):,} were answered for ids that training never saw" if cold else ""
+        why = (
+            f": {cold:,} of {len(truth):,} were answered for ids that training never saw"
+            if cold
+            else ""
+        )
         raise DataError(f"this metric needs a distribution for every rating{why}")
     return prediction.distribution, _codes(truth, prediction.levels)
 
@@ -78,5 +80,7 @@ def _codes(truth: np.ndarray, levels: np.ndarray) -> np.ndarray:
     if off.any():
         row = int(off.argmax())
         listed = ", ".join(f"{level:g}" for level in levels)
-        raise DataError(f"a rating of {truth[row]:g} is none of the predicted levels: {listed}", row=row)
+        raise DataError(
+            f"a rating of {truth[row]:g} is none of the predicted levels: {listed}", row=row
+        )
     return codes

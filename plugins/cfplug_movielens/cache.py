@@ -40,7 +40,9 @@ def find(file: str, known: str, say: Callable[[str], None]) -> Path | None:
     except OSError as error:
         say(f"{path} cannot be read ({error.strerror or error})")
         return None
-    with contextlib.suppress(OSError):  # in a folder that cannot be written it stays, and is never used
+    with contextlib.suppress(
+        OSError
+    ):  # in a folder that cannot be written it stays, and is never used
         path.unlink()
     say(f"{path} is not what was published (its hash is another), so it was thrown away")
     return None
@@ -53,7 +55,9 @@ def keep(file: Path, known: str) -> Path:
     try:
         shutil.copyfile(file, growing)
         if not is_known(growing, known):
-            raise DownloadError(f"{file.name} has another hash than the one that is known; it was thrown away")
+            raise DownloadError(
+                f"{file.name} has another hash than the one that is known; it was thrown away"
+            )
         os.replace(growing, target)
     finally:
         growing.unlink(missing_ok=True)

@@ -57,7 +57,10 @@ def _parsed(body: memoryview, form: Format) -> pa.Table:
     types = {column: _type(column, form) for column in form.columns}
     if form.separator == "::":
         gaps = {f"gap {column}": pa.null() for column in form.columns[1:]}
-        names = [form.columns[0], *(name for column in form.columns[1:] for name in (f"gap {column}", column))]
+        names = [
+            form.columns[0],
+            *(name for column in form.columns[1:] for name in (f"gap {column}", column)),
+        ]
         types |= gaps
     else:
         names = list(form.columns)
@@ -65,10 +68,14 @@ def _parsed(body: memoryview, form: Format) -> pa.Table:
         pa.BufferReader(pa.py_buffer(body)),
         csv.ReadOptions(column_names=names),
         csv.ParseOptions(
-            delimiter=form.separator[0], quote_char='"' if form.quoted else False, ignore_empty_lines=False
+            delimiter=form.separator[0],
+            quote_char='"' if form.quoted else False,
+            ignore_empty_lines=False,
         ),
         csv.ConvertOptions(
-            column_types=types, null_values=[""] if form.separator == "::" else [], strings_can_be_null=False
+            column_types=types,
+            null_values=[""] if form.separator == "::" else [],
+            strings_can_be_null=False,
         ),
     )
     return found.select(list(form.columns))

@@ -41,9 +41,19 @@ def tags(archive: Archive, relevance: float, items: Iterable[int]) -> list[tuple
     scores = table(member, _SCORES)
     names = table(archive.read(TAGS), _TAGS).set_index("tag")["name"]
     check_column(
-        scores["relevance"], scores["relevance"].between(0, 1).to_numpy(), "must be from 0 to 1", member, _SCORES
+        scores["relevance"],
+        scores["relevance"].between(0, 1).to_numpy(),
+        "must be from 0 to 1",
+        member,
+        _SCORES,
     )
-    check_column(scores["tag"], scores["tag"].isin(names.index).to_numpy(), f"must be in {TAGS}", member, _SCORES)
+    check_column(
+        scores["tag"],
+        scores["tag"].isin(names.index).to_numpy(),
+        f"must be in {TAGS}",
+        member,
+        _SCORES,
+    )
     relevant = scores[scores["relevance"] >= relevance]
     named = pd.DataFrame({"item": relevant["item"], "tag": relevant["tag"].map(names)})
     return tag_sets(named, items)

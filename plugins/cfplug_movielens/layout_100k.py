@@ -32,7 +32,11 @@ def read(archive: Archive, name: str) -> Dataset:
     whole = [fold for fold in FOLDS if archive.has(f"{fold}.base") and archive.has(f"{fold}.test")]
     folds = {fold: _fold(archive, fold, ratings) for fold in whole}
     lost = [fold for fold in FOLDS if fold not in whole]
-    words = [f"without the published splits {', '.join(lost)}, whose files are not there"] if lost else []
+    words = (
+        [f"without the published splits {', '.join(lost)}, whose files are not there"]
+        if lost
+        else []
+    )
     return dataset(name, tables, WHOLE_STARS, folds=folds, words=words)
 
 
@@ -78,11 +82,16 @@ def _genres(row: Row, genres: Sequence[str]) -> tuple[str, ...]:
 def _fold(archive: Archive, fold: str, ratings: pd.DataFrame) -> Split:
     """A published split: the rows of u.data that stand in its .base and its .test file."""
     pairs = pd.MultiIndex.from_frame(ratings[["user", "item"]])
-    split = Split(train=_positions(archive, f"{fold}.base", pairs), valid=_positions(archive, f"{fold}.test", pairs))
+    split = Split(
+        train=_positions(archive, f"{fold}.base", pairs),
+        valid=_positions(archive, f"{fold}.test", pairs),
+    )
     try:
         split.check(len(ratings))
     except DataError as error:
-        raise DataError(f"{archive.path}: {archive.root}{fold}.base and {fold}.test: {error.message}") from error
+        raise DataError(
+            f"{archive.path}: {archive.root}{fold}.base and {fold}.test: {error.message}"
+        ) from error
     return split
 
 

@@ -21,7 +21,13 @@ _RATINGS = Format(
     whole=("user", "item", "time"),
     decimals=("rating",),
 )
-_MOVIES = Format(("item", "title", "genres"), ",", header=("movieId", "title", "genres"), whole=("item",), quoted=True)
+_MOVIES = Format(
+    ("item", "title", "genres"),
+    ",",
+    header=("movieId", "title", "genres"),
+    whole=("item",),
+    quoted=True,
+)
 _TAGS = Format(
     ("user", "item", "tag", "time"),
     ",",
@@ -29,7 +35,9 @@ _TAGS = Format(
     whole=("user", "item", "time"),
     quoted=True,
 )
-_LINKS = Format(("item", "imdb", "tmdb"), ",", header=("movieId", "imdbId", "tmdbId"), whole=("item",))
+_LINKS = Format(
+    ("item", "imdb", "tmdb"), ",", header=("movieId", "imdbId", "tmdbId"), whole=("item",)
+)
 
 
 def read(archive: Archive, name: str) -> Dataset:

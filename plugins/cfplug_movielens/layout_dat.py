@@ -15,13 +15,42 @@ from cfplug_movielens.tables import HALF_STARS, RATINGS, USERS, WHOLE_STARS, dat
 
 MARKER = "movies.dat"
 
-AGES = {1: "under 18", 18: "18-24", 25: "25-34", 35: "35-44", 45: "45-49", 50: "50-55", 56: "56 or more"}
+AGES = {
+    1: "under 18",
+    18: "18-24",
+    25: "25-34",
+    35: "35-44",
+    45: "45-49",
+    50: "50-55",
+    56: "56 or more",
+}
 """The bands of MovieLens 1M, which has the least age of a band in place of somebody's own."""
 
 OCCUPATIONS = (
-    *("other", "academic/educator", "artist", "clerical/admin", "college/grad student", "customer service"),
-    *("doctor/health care", "executive/managerial", "farmer", "homemaker", "K-12 student", "lawyer"),
-    *("programmer", "retired", "sales/marketing", "scientist", "self-employed", "technician/engineer"),
+    *(
+        "other",
+        "academic/educator",
+        "artist",
+        "clerical/admin",
+        "college/grad student",
+        "customer service",
+    ),
+    *(
+        "doctor/health care",
+        "executive/managerial",
+        "farmer",
+        "homemaker",
+        "K-12 student",
+        "lawyer",
+    ),
+    *(
+        "programmer",
+        "retired",
+        "sales/marketing",
+        "scientist",
+        "self-employed",
+        "technician/engineer",
+    ),
     *("tradesman/craftsman", "unemployed", "writer"),
 )
 """In the order of their codes, from 0; `other` is `other or not specified`."""
@@ -43,7 +72,11 @@ def read_1m(archive: Archive, name: str) -> Dataset:
     if not archive.has(file) and archive.has("ratings_no_time.csv"):
         file, form = "ratings_no_time.csv", _NO_TIME
     ratings = ratings_table(archive.read(file), form, WHOLE_STARS)
-    tables = {"ratings": ratings, "users": _users(archive.read("users.dat")), "items": _films(archive, "latin-1")}
+    tables = {
+        "ratings": ratings,
+        "users": _users(archive.read("users.dat")),
+        "items": _films(archive, "latin-1"),
+    }
     return dataset(name, tables, WHOLE_STARS, roles={"age": "category"})
 
 

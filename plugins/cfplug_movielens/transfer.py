@@ -26,9 +26,8 @@ _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.Chunk
 def download(release: Release, target: Path, context: Context) -> None:
     """Bring the archive of `release` to `target`, whole and with its hash, or not at all.
 
-    What has come when a transfer breaks lies beside `target` as `.part` and is taken up the next time.
-    DownloadError says why there is no archive; OSError if it cannot be written.
-    """
+    What has come when a transfer breaks lies beside `target` as `.part` and is taken up the next
+    time. DownloadError says why there is no archive; OSError if it cannot be written."""
     part = target.with_name(f"{target.name}.part")
     taken_up = part.exists()
     try:
@@ -39,7 +38,9 @@ def download(release: Release, target: Path, context: Context) -> None:
     except requests.RequestException as error:
         raise DownloadError(_reason(error) + _kept(part, release.size)) from error
     if not right:
-        raise DownloadError("what came is not the published archive: its hash is another, so it was thrown away")
+        raise DownloadError(
+            "what came is not the published archive: its hash is another, so it was thrown away"
+        )
 
 
 def _retrieve(release: Release, target: Path, part: Path, context: Context) -> bool:
@@ -47,7 +48,9 @@ def _retrieve(release: Release, target: Path, part: Path, context: Context) -> b
     downloader = functools.partial(_transfer, release.size, part, context)
     with _quiet(pooch.get_logger()):
         try:
-            pooch.retrieve(release.url, release.hash, target.name, target.parent, downloader=downloader)
+            pooch.retrieve(
+                release.url, release.hash, target.name, target.parent, downloader=downloader
+            )
         except requests.RequestException:  # some of these are ValueErrors too
             raise
         except ValueError:
@@ -66,7 +69,9 @@ def _quiet(log: logging.Logger) -> Iterator[None]:
         log.setLevel(level)
 
 
-def _transfer(size: int, part: Path, context: Context, url: str, output: str, _pooch: object) -> None:
+def _transfer(
+    size: int, part: Path, context: Context, url: str, output: str, _pooch: object
+) -> None:
     """A downloader as pooch wants it, which goes on as long as every attempt brings something."""
     for left in reversed(range(ATTEMPTS)):
         before = _size_of(part)
@@ -76,7 +81,9 @@ def _transfer(size: int, part: Path, context: Context, url: str, output: str, _p
         except _BROKEN:
             if left == 0 or _size_of(part) <= before:
                 raise
-            context.say(f"the transfer broke off at {_size_of(part):,} of {size:,} bytes; going on from there")
+            context.say(
+                f"the transfer broke off at {_size_of(part):,} of {size:,} bytes; going on from there"
+            )
     os.replace(part, output)
 
 
@@ -105,16 +112,22 @@ def _check_length(answer: requests.Response, start: int, size: int, part: Path) 
     length = answer.headers.get("Content-Length", "")
     if length.isdecimal() and start + int(length) != size:
         part.unlink(missing_ok=True)
-        raise DownloadError(f"the address gives {start + int(length):,} bytes where the published archive has {size:,}")
+        raise DownloadError(
+            f"the address gives {start + int(length):,} bytes where the published archive has {size:,}"
+        )
 
 
-def _write(answer: requests.Response, part: Path, resumed: bool, size: int, context: Context) -> None:
+def _write(
+    answer: requests.Response, part: Path, resumed: bool, size: int, context: Context
+) -> None:
     with part.open("ab" if resumed else "wb") as file:
         for chunk in answer.iter_content(CHUNK_BYTES):
             file.write(chunk)
             if file.tell() > size:
                 part.unlink()
-                raise DownloadError(f"the address gives more than the {size:,} bytes of the published archive")
+                raise DownloadError(
+                    f"the address gives more than the {size:,} bytes of the published archive"
+                )
             context.progress(file.tell() / size, f"{file.tell():,} of {size:,} bytes")
 
 
@@ -138,4 +151,8 @@ def _reason(error: requests.RequestException) -> str:
 
 def _kept(part: Path, size: int) -> str:
     came = _size_of(part)
-    return f"; {came:,} of {size:,} bytes are kept, and the next download goes on from there" if came else ""
+    return (
+        f"; {came:,} of {size:,} bytes are kept, and the next download goes on from there"
+        if came
+        else ""
+    )

@@ -33,8 +33,23 @@ def fetch(wheel: Wheel, context: Context) -> Path:
 
 def _download(requirements: Path, options: tuple[str, ...]) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
-    command += ["--only-binary", ":all:", "--retries", "2", "--no-input", "--disable-pip-version-check"]
-    command += ["--progress-bar", "off", "--requirement", requirements.name, "--dest", ".", *options]
+    command += [
+        "--only-binary",
+        ":all:",
+        "--retries",
+        "2",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
+    command += [
+        "--progress-bar",
+        "off",
+        "--requirement",
+        requirements.name,
+        "--dest",
+        ".",
+        *options,
+    ]
     try:
         done = subprocess.run(
             command,

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 class Inputs(nn.Module):
     """From the codes of n pairs to codes of categories, shape (n, n_categories), and numbers, shape (n, n_numbers).
 
-    A user's or item's features are gathered from tables that lie on the device, unless the batch brings others in
-    their place; those of the rating come in the batch. A set such as genres becomes the mean of its members'
-    embeddings, zero where it is empty.
-    """
+    A user's or item's features are gathered from tables that lie on the device, unless the batch
+    brings others in their place; those of the rating come in the batch. A set such as genres
+    becomes the mean of its members' embeddings, zero where it is empty."""
 
     def __init__(self, features: Sequence[Feature], deviation: float) -> None:
         super().__init__()
@@ -27,9 +26,15 @@ class Inputs(nn.Module):
         self.numbers = [feature for feature in features if feature.kind == "number"]
         self.sets = [feature for feature in features if feature.kind == "set"]
         for feature in features:
-            if feature.table is not None:  # the artifact keeps the table; in the weights it would lie there twice
-                self.register_buffer(_key(feature.name), torch.as_tensor(feature.table), persistent=False)
-        self.members = nn.ModuleDict({_key(each.name): _members(each.size, deviation) for each in self.sets})
+            if (
+                feature.table is not None
+            ):  # the artifact keeps the table; in the weights it would lie there twice
+                self.register_buffer(
+                    _key(feature.name), torch.as_tensor(feature.table), persistent=False
+                )
+        self.members = nn.ModuleDict(
+            {_key(each.name): _members(each.size, deviation) for each in self.sets}
+        )
         pooled = sum(self.members_of(each.name).embedding_dim for each in self.sets)
         self.n_numbers = sum(each.width for each in self.numbers) + pooled
 

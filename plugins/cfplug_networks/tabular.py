@@ -66,13 +66,20 @@ class Network(nn.Module):
         categories = torch.stack([batch.user, batch.item, *codes], dim=1)
         cells = torch.cat(numbers, dim=1) * self.scale if numbers else None
         given = {place: batch.vector(side) for place, side in enumerate(SIDES)}
-        outputs: Tensor = self.net(categories, cells) if _none(given) else self._with(given, categories, cells)
+        outputs: Tensor = (
+            self.net(categories, cells) if _none(given) else self._with(given, categories, cells)
+        )
         return outputs
 
-    def _with(self, given: Mapping[int, Tensor | None], categories: Tensor, cells: Tensor | None) -> Tensor:
+    def _with(
+        self, given: Mapping[int, Tensor | None], categories: Tensor, cells: Tensor | None
+    ) -> Tensor:
         """What TabularModel's forward gives with the embeddings `given` in the place of its own, by position."""
         learned = [net(codes) for net, codes in zip(self.net.embeds, categories.T, strict=True)]
-        used = [mine if (other := given.get(place)) is None else other for place, mine in enumerate(learned)]
+        used = [
+            mine if (other := given.get(place)) is None else other
+            for place, mine in enumerate(learned)
+        ]
         inputs = self.net.emb_drop(torch.cat(used, dim=1))
         if cells is not None:
             cells = cells if self.net.bn_cont is None else self.net.bn_cont(cells)

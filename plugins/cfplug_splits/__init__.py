@@ -15,10 +15,12 @@ class RandomParams:
     """Rows drawn at random, by a rule that stays the same across versions and machines.
 
     For n ratings in the source's order and the recipe's seed s, the first round(valid n) of
-    `numpy.random.RandomState(s).permutation(n)` validate, the next round(test n) test, the others train.
-    """
+    `numpy.random.RandomState(s).permutation(n)` validate, the next round(test n) test, the others
+    train."""
 
-    valid: float = cfplug.param(0.2, above=0, below=1, help="the part of the ratings that validates")
+    valid: float = cfplug.param(
+        0.2, above=0, below=1, help="the part of the ratings that validates"
+    )
     test: float = cfplug.param(0.0, at_least=0, below=1, help="the part of the ratings that tests")
 
     def __attrs_post_init__(self) -> None:
@@ -32,14 +34,18 @@ _COLUMN = "the column of the ratings to go by, whose role is time; null takes `t
 class ByTimeParams:
     """The newest ratings validate, whoever gave them: one cut in time for all users.
 
-    Ratings of one time are never torn apart. Of n ratings the newest round(test n) test, the round(valid n)
-    before them validate, the others train; each cut lies between two different times, where the part
-    that it begins comes nearest to that size, and is rather larger than smaller where two are equally near.
-    No part is empty. The seed changes nothing, nor does the order of the rows.
-    """
+    Ratings of one time are never torn apart. Of n ratings the newest round(test n) test, the
+    round(valid n) before them validate, the others train; each cut lies between two different
+    times, where the part that it begins comes nearest to that size, and is rather larger than
+    smaller where two are equally near. No part is empty. The seed changes nothing, nor does the
+    order of the rows."""
 
-    valid: float = cfplug.param(0.2, above=0, below=1, help="the part of the ratings that validates")
-    test: float = cfplug.param(0.0, at_least=0, below=1, help="the part of the ratings that tests, the very newest")
+    valid: float = cfplug.param(
+        0.2, above=0, below=1, help="the part of the ratings that validates"
+    )
+    test: float = cfplug.param(
+        0.0, at_least=0, below=1, help="the part of the ratings that tests, the very newest"
+    )
     column: str | None = cfplug.param(None, help=_COLUMN)
 
     def __attrs_post_init__(self) -> None:
@@ -50,16 +56,23 @@ class ByTimeParams:
 class LeaveLastParams:
     """The last ratings of each user validate; all that the user gave before train.
 
-    A user's ratings go by their time, those of one time by their order in the table. The last `test` of them
-    test, the `valid` before these validate. A user with fewer than valid + test + keep ratings
-    stays wholly in training. One user's last rating may be older than what others train with, so training may
-    know what came later; by-time rules that out. The seed changes nothing.
-    """
+    A user's ratings go by their time, those of one time by their order in the table. The last
+    `test` of them test, the `valid` before these validate. A user with fewer than valid + test +
+    keep ratings stays wholly in training. One user's last rating may be older than what others
+    train with, so training may know what came later; by-time rules that out. The seed changes
+    nothing."""
 
-    valid: int = cfplug.param(1, at_least=1, unit="ratings", help="how many of each user's ratings validate")
-    test: int = cfplug.param(0, at_least=0, unit="ratings", help="how many of each user's ratings test, the very last")
+    valid: int = cfplug.param(
+        1, at_least=1, unit="ratings", help="how many of each user's ratings validate"
+    )
+    test: int = cfplug.param(
+        0, at_least=0, unit="ratings", help="how many of each user's ratings test, the very last"
+    )
     keep: int = cfplug.param(
-        1, at_least=0, unit="ratings", help="how many must be left to train; a user with fewer is not split"
+        1,
+        at_least=0,
+        unit="ratings",
+        help="how many must be left to train; a user with fewer is not split",
     )
     column: str | None = cfplug.param(None, help=_COLUMN)
 
@@ -73,13 +86,15 @@ class KFoldParams:
     """Several splits, each carried out and reported by itself: drawn at random, or the data's own folds.
 
     A number k draws: for n ratings in the source's order and the recipe's seed s,
-    `numpy.random.RandomState(s).permutation(n)` is cut into k runs, the first n mod k of them longer by one. Fold 1
-    validates on the first run and trains on all others, fold 2 on the second, so each rating validates once.
-    Names, such as [u1, u2, u3, u4, u5], take the folds that the data source has, as they are.
-    """
+    `numpy.random.RandomState(s).permutation(n)` is cut into k runs, the first n mod k of them
+    longer by one. Fold 1 validates on the first run and trains on all others, fold 2 on the second,
+    so each rating validates once. Names, such as [u1, u2, u3, u4, u5], take the folds that the data
+    source has, as they are."""
 
     folds: int | tuple[str, ...] = cfplug.param(
-        5, at_least=2, help="how many folds are drawn, or the names of folds that the data source has"
+        5,
+        at_least=2,
+        help="how many folds are drawn, or the names of folds that the data source has",
     )
 
     def __attrs_post_init__(self) -> None:
@@ -92,7 +107,9 @@ class KFoldParams:
             )
         for name in self.folds:
             if self.folds.count(name) > 1:
-                raise ValueError(f"folds: must differ; {name} stands there {self.folds.count(name)} times")
+                raise ValueError(
+                    f"folds: must differ; {name} stands there {self.folds.count(name)} times"
+                )
 
 
 @frozen
@@ -100,16 +117,18 @@ class ColdUsersParams:
     """Each user is a newcomer in one of k folds: some of the user's ratings may be revealed, the rest validate.
 
     For the n users with ratings in the order of their table and the recipe's seed s, `rng` is
-    `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives the cold users of fold 1, 2 to k.
-    Then `rng.permutation(number of ratings)` is the order in which ratings are revealed: in it the first `support`
-    of each cold user are the support, the others validate. A number below 1 is a share of m ratings, round(share m).
-    All ratings of warm users train. So each user is cold once, and what validates is the same for every strategy and
-    number of revealed ratings. A user of whom nothing is left counts as support alone.
-    """
+    `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives the cold users
+    of fold 1, 2 to k. Then `rng.permutation(number of ratings)` is the order in which ratings are
+    revealed: in it the first `support` of each cold user are the support, the others validate. A
+    number below 1 is a share of m ratings, round(share m). All ratings of warm users train. So each
+    user is cold once, and what validates is the same for every strategy and number of revealed
+    ratings. A user of whom nothing is left counts as support alone."""
 
     folds: int = cfplug.param(5, at_least=2, help="how many folds the users are drawn into")
     support: int | float = cfplug.param(
-        10, at_least=0, help="how many ratings of each cold user may be revealed; below 1 it is a share of them"
+        10,
+        at_least=0,
+        help="how many ratings of each cold user may be revealed; below 1 it is a share of them",
     )
 
     def __attrs_post_init__(self) -> None:
@@ -121,15 +140,16 @@ class ColdItemsParams:
     """Each item is a newcomer in one of k folds: the rule of cold-users with the two sides swapped.
 
     For the n items with ratings in the order of their table and the recipe's seed s, `rng` is
-    `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives the cold items of fold 1, 2 to k.
-    Then `rng.permutation(number of ratings)` is the order in which ratings are revealed: in it the first `support`
-    of each cold item are the support, the others validate. A number below 1 is a share of m ratings, round(share m).
-    All ratings of warm items train.
-    """
+    `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives the cold items
+    of fold 1, 2 to k. Then `rng.permutation(number of ratings)` is the order in which ratings are
+    revealed: in it the first `support` of each cold item are the support, the others validate. A
+    number below 1 is a share of m ratings, round(share m). All ratings of warm items train."""
 
     folds: int = cfplug.param(5, at_least=2, help="how many folds the items are drawn into")
     support: int | float = cfplug.param(
-        0, at_least=0, help="how many ratings of each cold item may be revealed; below 1 it is a share of them"
+        0,
+        at_least=0,
+        help="how many ratings of each cold item may be revealed; below 1 it is a share of them",
     )
 
     def __attrs_post_init__(self) -> None:
@@ -140,27 +160,32 @@ class ColdItemsParams:
 class ColdBothParams:
     """Each user and each item is a newcomer in one of k folds; ratings between two newcomers validate.
 
-    For the recipe's seed s, `rng` is `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives
-    the cold users of fold 1, 2 to k, of the n with ratings in the order of their table; the same done again gives
-    the cold items. Then `rng.permutation(number of ratings)` is the order in which ratings are revealed. In each fold
-    warm users' ratings of warm items train, cold users' of cold items validate, and those with one cold side
-    are the support. So each id is cold once, but only about one rating in k validates at all.
-    """
+    For the recipe's seed s, `rng` is `numpy.random.RandomState(s)`;
+    `numpy.array_split(rng.permutation(n), k)` gives the cold users of fold 1, 2 to k, of the n with
+    ratings in the order of their table; the same done again gives the cold items. Then
+    `rng.permutation(number of ratings)` is the order in which ratings are revealed. In each fold
+    warm users' ratings of warm items train, cold users' of cold items validate, and those with one
+    cold side are the support. So each id is cold once, but only about one rating in k validates at
+    all."""
 
-    folds: int = cfplug.param(5, at_least=2, help="how many folds the users, and the items, are drawn into")
+    folds: int = cfplug.param(
+        5, at_least=2, help="how many folds the users, and the items, are drawn into"
+    )
 
 
 @frozen
 class PredefinedParams:
     """A split that comes with the data, such as a fold, or files such as u1.base and u1.test.
 
-    Each row of such a file begins with a user and an item; further cells, such as the rating, are not
-    looked at. Ids are matched by value: the text 17 is the number 17.
-    """
+    Each row of such a file begins with a user and an item; further cells, such as the rating, are
+    not looked at. Ids are matched by value: the text 17 is the number 17."""
 
-    fold: str | None = cfplug.param(None, help="the name of a split that the data source has, such as u1")
+    fold: str | None = cfplug.param(
+        None, help="the name of a split that the data source has, such as u1"
+    )
     train: Path | None = cfplug.param(
-        None, help="the file of training pairs; null trains on every rating that no other file names"
+        None,
+        help="the file of training pairs; null trains on every rating that no other file names",
     )
     valid: Path | None = cfplug.param(None, help="the file of validation pairs")
     test: Path | None = cfplug.param(None, help="the file of test pairs")
@@ -171,15 +196,21 @@ class PredefinedParams:
     def __attrs_post_init__(self) -> None:
         files = [name for name in ("train", "valid", "test") if getattr(self, name) is not None]
         if self.fold is not None and files:
-            raise ValueError(f"give fold or files, not both; there are fold and {' and '.join(files)}")
+            raise ValueError(
+                f"give fold or files, not both; there are fold and {' and '.join(files)}"
+            )
         if self.fold is None and self.valid is None:
-            raise ValueError("give the name of a fold (fold: u1) or a file of validation pairs (valid: u1.test)")
+            raise ValueError(
+                "give the name of a fold (fold: u1) or a file of validation pairs (valid: u1.test)"
+            )
         if self.separator in ("", "\n", "\r"):
             raise ValueError(f"separator: must be text within a line; is {self.separator!r}")
         try:
             codecs.lookup(self.encoding)
         except LookupError:
-            raise ValueError(f"encoding: Python knows no encoding called {self.encoding!r}") from None
+            raise ValueError(
+                f"encoding: Python knows no encoding called {self.encoding!r}"
+            ) from None
 
     def files(self) -> dict[str, Path]:
         """The files that are given, by the part of the split that they name."""
@@ -189,7 +220,9 @@ class PredefinedParams:
 
 def _check_left(valid: float, test: float) -> None:
     if valid + test >= 1:
-        raise ValueError(f"valid and test: must leave something to train; are {valid:g} and {test:g}")
+        raise ValueError(
+            f"valid and test: must leave something to train; are {valid:g} and {test:g}"
+        )
 
 
 def _check_support(support: float) -> None:
@@ -198,14 +231,14 @@ def _check_support(support: float) -> None:
 
 
 @cfplug.hookimpl
-def cfplug_splits() -> list[cfplug.Splitter]:
+def cfplug_splits() -> list[cfplug.SplitMethod]:
     return [
-        cfplug.Splitter("random", RandomParams, split="cfplug_splits.chance:split"),
-        cfplug.Splitter("by-time", ByTimeParams, split="cfplug_splits.by_time:split"),
-        cfplug.Splitter("leave-last", LeaveLastParams, split="cfplug_splits.leave_last:split"),
-        cfplug.Splitter("k-fold", KFoldParams, split="cfplug_splits.k_fold:split"),
-        cfplug.Splitter("cold-users", ColdUsersParams, split="cfplug_splits.cold:users"),
-        cfplug.Splitter("cold-items", ColdItemsParams, split="cfplug_splits.cold:items"),
-        cfplug.Splitter("cold-both", ColdBothParams, split="cfplug_splits.cold:both"),
-        cfplug.Splitter("predefined", PredefinedParams, split="cfplug_splits.predefined:split"),
+        cfplug.SplitMethod("random", RandomParams, split="cfplug_splits.chance:split"),
+        cfplug.SplitMethod("by-time", ByTimeParams, split="cfplug_splits.by_time:split"),
+        cfplug.SplitMethod("leave-last", LeaveLastParams, split="cfplug_splits.leave_last:split"),
+        cfplug.SplitMethod("k-fold", KFoldParams, split="cfplug_splits.k_fold:split"),
+        cfplug.SplitMethod("cold-users", ColdUsersParams, split="cfplug_splits.cold:users"),
+        cfplug.SplitMethod("cold-items", ColdItemsParams, split="cfplug_splits.cold:items"),
+        cfplug.SplitMethod("cold-both", ColdBothParams, split="cfplug_splits.cold:both"),
+        cfplug.SplitMethod("predefined", PredefinedParams, split="cfplug_splits.predefined:split"),
     ]

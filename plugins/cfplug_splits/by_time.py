@@ -22,7 +22,10 @@ def split(dataset: Dataset, params: ByTimeParams, context: Context) -> Split:
     for part, rank in until.items():
         parts[part] = np.flatnonzero((newest < found.ranks) & (found.ranks <= rank))
         newest = rank
-    told = [f"{part} {len(rows):,} ratings until {found.times[until[part]]}" for part, rows in parts.items()]
+    told = [
+        f"{part} {len(rows):,} ratings until {found.times[until[part]]}"
+        for part, rows in parts.items()
+    ]
     context.say(f"by-time: {'; '.join(told)}")
     return Split(parts["train"], parts["valid"], parts.get("test"))
 
@@ -32,7 +35,9 @@ def _last_ranks(n_until: np.ndarray, params: ByTimeParams) -> dict[str, int]:
     n, last = int(n_until[-1]), len(n_until) - 1
     if not params.test:
         return {"train": _nearest(n_until[:last], n - round(params.valid * n)), "valid": last}
-    valid = 1 + _nearest(n_until[1:last], n - round(params.test * n))  # the oldest time is left to train
+    valid = 1 + _nearest(
+        n_until[1:last], n - round(params.test * n)
+    )  # the oldest time is left to train
     train = _nearest(n_until[:valid], int(n_until[valid]) - round(params.valid * n))
     return {"train": train, "valid": valid, "test": last}
 

@@ -29,9 +29,8 @@ _ITEMS = _Side("cold-items", "items", "item")
 def users(dataset: Dataset, params: ColdUsersParams, context: Context) -> dict[str, Split]:
     """Folds "1" to "k"; train and valid in rising order of rows, support in the order in which ratings are revealed.
 
-    Says how many users have all their ratings in the support. DataError if there are more folds than users
-    with ratings, or support leaves a fold nothing to measure.
-    """
+    Says how many users have all their ratings in the support. DataError if there are more folds
+    than users with ratings, or support leaves a fold nothing to measure."""
     return _one_side(_USERS, dataset, params, context)
 
 
@@ -43,8 +42,8 @@ def items(dataset: Dataset, params: ColdItemsParams, context: Context) -> dict[s
 def both(dataset: Dataset, params: ColdBothParams, context: Context) -> dict[str, Split]:
     """Folds "1" to "k", the rows in the same order as in `users`; says how many ratings validate.
 
-    DataError if there are more folds than users or items with ratings, or a fold trains or validates on nothing.
-    """
+    DataError if there are more folds than users or items with ratings, or a fold trains or
+    validates on nothing."""
     import numpy as np
 
     rng = np.random.RandomState(context.seed)
@@ -52,10 +51,13 @@ def both(dataset: Dataset, params: ColdBothParams, context: Context) -> dict[str
     item_folds = _folds_of(_codes(dataset, _ITEMS), params.folds, _ITEMS, rng)
     order = rng.permutation(len(dataset.ratings))
     folds = {
-        str(fold + 1): _crossed(user_folds == fold, item_folds == fold, order, fold + 1) for fold in range(params.folds)
+        str(fold + 1): _crossed(user_folds == fold, item_folds == fold, order, fold + 1)
+        for fold in range(params.folds)
     }
     valid = sum(len(each.valid) for each in folds.values())
-    context.say(f"cold-both: {valid:,} of {len(order):,} ratings validate, those of a user and an item cold together")
+    context.say(
+        f"cold-both: {valid:,} of {len(order):,} ratings validate, those of a user and an item cold together"
+    )
     return folds
 
 
@@ -74,7 +76,9 @@ def _one_side(
     _check_measured(side, counts[codes], folds, revealed, params.support)
     if (pools == counts).any():
         few = int((pools == counts).sum())
-        context.say(f"{side.split}: support takes all ratings of {few:,} of {len(counts):,} {side.table}")
+        context.say(
+            f"{side.split}: support takes all ratings of {few:,} of {len(counts):,} {side.table}"
+        )
     return {str(fold + 1): _parted(folds == fold, revealed, order) for fold in range(params.folds)}
 
 
@@ -95,7 +99,9 @@ def _folds_of(codes: np.ndarray, folds: int, side: _Side, rng: np.random.RandomS
     n = int(codes.max()) + 1
     if folds > n:
         advice = f"; ask for fewer (folds: {n})" if n > 1 else ""
-        raise DataError(f"{folds:,} folds need at least as many {side.table} with ratings; there are {n:,}{advice}")
+        raise DataError(
+            f"{folds:,} folds need at least as many {side.table} with ratings; there are {n:,}{advice}"
+        )
     fold_of = np.empty(n, dtype=np.int64)
     for fold, drawn in enumerate(np.array_split(rng.permutation(n), folds)):
         fold_of[drawn] = fold
@@ -123,7 +129,9 @@ def _ranks(codes: np.ndarray, order: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def _check_measured(side: _Side, counts: np.ndarray, folds: np.ndarray, revealed: np.ndarray, support: float) -> None:
+def _check_measured(
+    side: _Side, counts: np.ndarray, folds: np.ndarray, revealed: np.ndarray, support: float
+) -> None:
     """DataError if all ratings of a fold are support; `counts`, shape (n,), is of ratings of each rating's id."""
     import numpy as np
 
@@ -139,7 +147,11 @@ def _check_measured(side: _Side, counts: np.ndarray, folds: np.ndarray, revealed
 def _parted(cold: np.ndarray, revealed: np.ndarray, order: np.ndarray) -> Split:
     import numpy as np
 
-    return Split(np.flatnonzero(~cold), np.flatnonzero(cold & ~revealed), support=_support(cold & revealed, order))
+    return Split(
+        np.flatnonzero(~cold),
+        np.flatnonzero(cold & ~revealed),
+        support=_support(cold & revealed, order),
+    )
 
 
 def _crossed(cold_user: np.ndarray, cold_item: np.ndarray, order: np.ndarray, fold: int) -> Split:

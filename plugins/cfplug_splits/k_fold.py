@@ -17,7 +17,9 @@ def split(dataset: Dataset, params: KFoldParams, context: Context) -> dict[str, 
     if isinstance(params.folds, int):
         return _drawn(len(dataset.ratings), params.folds, context.seed)
     if not dataset.folds:
-        raise DataError(f"{dataset.name} has no folds of its own; have them drawn at random (folds: 5)")
+        raise DataError(
+            f"{dataset.name} has no folds of its own; have them drawn at random (folds: 5)"
+        )
     folds = {name: fold(dataset, name) for name in params.folds}
     _tell(folds, len(dataset.ratings), context)
     return folds
@@ -27,10 +29,15 @@ def _drawn(n: int, folds: int, seed: int) -> dict[str, Split]:
     import numpy as np
 
     if folds > n:
-        raise DataError(f"{folds:,} folds need at least as many ratings; there are {n:,}; ask for fewer (folds: {n})")
+        raise DataError(
+            f"{folds:,} folds need at least as many ratings; there are {n:,}; ask for fewer (folds: {n})"
+        )
     drawn = np.array_split(np.random.RandomState(seed).permutation(n), folds)
     rows = np.arange(n)
-    return {str(number): Split(np.delete(rows, valid), np.sort(valid)) for number, valid in enumerate(drawn, 1)}
+    return {
+        str(number): Split(np.delete(rows, valid), np.sort(valid))
+        for number, valid in enumerate(drawn, 1)
+    }
 
 
 def _tell(folds: Mapping[str, Split], n: int, context: Context) -> None:
@@ -39,4 +46,6 @@ def _tell(folds: Mapping[str, Split], n: int, context: Context) -> None:
 
     times = np.bincount(np.concatenate([each.valid for each in folds.values()]), minlength=n)
     if (times > 1).any():
-        context.say(f"k-fold: {int((times > 1).sum()):,} ratings validate in more than one of {', '.join(folds)}")
+        context.say(
+            f"k-fold: {int((times > 1).sum()):,} ratings validate in more than one of {', '.join(folds)}"
+        )

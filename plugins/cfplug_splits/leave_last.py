@@ -28,20 +28,28 @@ def split(dataset: Dataset, params: LeaveLastParams, context: Context) -> Split:
     later = np.where(enough[users], _later(users, ranks, counts), len(users))
     held_out = params.valid + params.test
     test = np.flatnonzero(later < params.test) if params.test else None
-    return Split(np.flatnonzero(later >= held_out), np.flatnonzero((params.test <= later) & (later < held_out)), test)
+    return Split(
+        np.flatnonzero(later >= held_out),
+        np.flatnonzero((params.test <= later) & (later < held_out)),
+        test,
+    )
 
 
 def _later(users: np.ndarray, ranks: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """How many ratings of the same user come after each one, shape (n,): 0 for a user's last."""
     import numpy as np
 
-    order = np.lexsort((ranks, users))  # it is stable: of one user's ratings at one time the table's last is last
+    order = np.lexsort(
+        (ranks, users)
+    )  # it is stable: of one user's ratings at one time the table's last is last
     later = np.empty_like(order)
     later[order] = counts.cumsum()[users[order]] - 1 - np.arange(len(order))
     return later
 
 
-def _tell(counts: np.ndarray, enough: np.ndarray, params: LeaveLastParams, context: Context) -> None:
+def _tell(
+    counts: np.ndarray, enough: np.ndarray, params: LeaveLastParams, context: Context
+) -> None:
     needed = params.needed()
     if not enough.any():
         raise DataError(

@@ -56,7 +56,9 @@ def read_pairs(path: Path, params: PredefinedParams) -> PairFile:
     if not rows:
         raise DataError(f"{path.name}: the file names no pair")
     lines, users, items = zip(*rows, strict=True)
-    return PairFile(path, np.array(users, dtype=object), np.array(items, dtype=object), np.array(lines))
+    return PairFile(
+        path, np.array(users, dtype=object), np.array(items, dtype=object), np.array(lines)
+    )
 
 
 def _rows(path: Path, params: PredefinedParams) -> Iterator[tuple[int, str, str]]:
@@ -86,7 +88,9 @@ def _pair(cells: list[str], path: Path, line: int) -> tuple[str, str]:
     if len(cells) < 2:
         other = next((each for each in _SEPARATORS if each in cells[0]), None)
         hint = f"; is the separator {other!r}?" if other else ""
-        raise DataError(f"{path.name}:{line}: a row begins with a user and an item; is {cells[0]!r}{hint}")
+        raise DataError(
+            f"{path.name}:{line}: a row begins with a user and an item; is {cells[0]!r}{hint}"
+        )
     return cells[0], cells[1]
 
 

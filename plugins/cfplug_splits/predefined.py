@@ -22,8 +22,8 @@ Files = Mapping[str, PairFile]
 def split(dataset: Dataset, params: PredefinedParams, context: Context) -> Split:
     """The parts as they are named.
 
-    DataError for a fold that is not there, or a pair that is not in the data, in two files, or in none.
-    """
+    DataError for a fold that is not there, or a pair that is not in the data, in two files, or in
+    none."""
     if params.fold is not None:
         return fold(dataset, params.fold)
     files = {part: read_pairs(path, params) for part, path in params.files().items()}
@@ -43,7 +43,9 @@ def fold(dataset: Dataset, name: str) -> Split:
     if name in dataset.folds:
         return dataset.folds[name]
     if not dataset.folds:
-        raise DataError(f"{dataset.name} has no folds; name the files of the split (valid: u1.test)")
+        raise DataError(
+            f"{dataset.name} has no folds; name the files of the split (valid: u1.test)"
+        )
     guess, there = did_you_mean(name, dataset.folds), ", ".join(dataset.folds)
     raise DataError(f"{dataset.name} has no fold called {name!r}{guess} (the folds are {there})")
 
@@ -51,8 +53,8 @@ def fold(dataset: Dataset, name: str) -> Split:
 def _finder(ratings: pd.DataFrame) -> Callable[[PairFile], np.ndarray]:
     """A function from a file of n pairs to their rows in `ratings`, shape (n,); -1 where there is none.
 
-    Ids are compared as text; a pair becomes one number, so that a million of them are found at once.
-    """
+    Ids are compared as text; a pair becomes one number, so that a million of them are found at
+    once."""
     import numpy as np
     import pandas as pd
 
@@ -73,7 +75,9 @@ def _finder(ratings: pd.DataFrame) -> Callable[[PairFile], np.ndarray]:
 
 def _check_known(file: PairFile, unknown: np.ndarray) -> None:
     if unknown.any():
-        more = f" (nor {count:,} more pairs of the file)" if (count := int(unknown.sum()) - 1) else ""
+        more = (
+            f" (nor {count:,} more pairs of the file)" if (count := int(unknown.sum()) - 1) else ""
+        )
         raise DataError(f"{file.pair(int(unknown.argmax()))}: the data has no such rating{more}")
 
 

@@ -27,8 +27,8 @@ class Times:
 def times_of(dataset: Dataset, column: str | None, least: int = 2) -> Times:
     """The times in `column` of the ratings (null: `time`, or the only column with that role).
 
-    DataError unless there is such a column, every rating has a time, and at least `least` times differ.
-    """
+    DataError unless there is such a column, every rating has a time, and at least `least` times
+    differ."""
     import pandas as pd
 
     name = _column(dataset, column)

@@ -26,10 +26,15 @@ class TableParams:
     item: str = cfplug.param("item", help="what the files call the column of item ids")
     rating: str = cfplug.param("rating", help="what the file calls the column of ratings")
     time: str | None = cfplug.param(
-        None, help="what the file calls the column of times; null takes the column `time` if there is one"
+        None,
+        help="what the file calls the column of times; null takes the column `time` if there is one",
     )
-    users_id: str | None = cfplug.param(None, help="the id column of the users file, if it is not `user`")
-    items_id: str | None = cfplug.param(None, help="the id column of the items file, if it is not `item`")
+    users_id: str | None = cfplug.param(
+        None, help="the id column of the users file, if it is not `user`"
+    )
+    items_id: str | None = cfplug.param(
+        None, help="the id column of the items file, if it is not `item`"
+    )
     time_unit: str = cfplug.param(
         "s",
         choices=("s", "ms", "iso"),
@@ -38,7 +43,9 @@ class TableParams:
     roles: dict[str, str] = cfplug.param(
         {}, help="roles by table and column, such as {users.age: category}; the others are inferred"
     )
-    set_separator: str = cfplug.param("|", help="what stands between the members of a set, such as genres")
+    set_separator: str = cfplug.param(
+        "|", help="what stands between the members of a set, such as genres"
+    )
     scale: tuple[float, float] | None = cfplug.param(
         None, help="the least and the greatest rating there may be; null takes what the data shows"
     )
@@ -52,7 +59,9 @@ class TableParams:
         for key, role in self.roles.items():
             _check_role(key, role)
         if self.scale is not None and self.scale[0] >= self.scale[1]:
-            raise ValueError(f"scale: goes from the least to the greatest rating; is {list(self.scale)}")
+            raise ValueError(
+                f"scale: goes from the least to the greatest rating; is {list(self.scale)}"
+            )
         if not self.set_separator:
             raise ValueError("set_separator: must not be empty")
 
@@ -67,7 +76,9 @@ def _check_role(key: str, role: str) -> None:
     if table not in TABLES or not column:
         raise ValueError(f"roles: a key is a table and a column, such as users.age; is {key!r}")
     if role not in cfplug.ROLES:
-        raise ValueError(f"roles: {key}: no role called {role!r}{cfplug.did_you_mean(role, cfplug.ROLES)}")
+        raise ValueError(
+            f"roles: {key}: no role called {role!r}{cfplug.did_you_mean(role, cfplug.ROLES)}"
+        )
 
 
 @frozen
@@ -78,11 +89,21 @@ class CsvParams(TableParams):
     """
 
     separator: str = cfplug.param(",", help="what stands between two cells; `tab` is a tab")
-    users_separator: str | None = cfplug.param(None, help="the same for the users file, if it differs")
-    items_separator: str | None = cfplug.param(None, help="the same for the items file, if it differs")
-    columns: tuple[str, ...] | None = cfplug.param(None, help="the columns of a ratings file that has no header")
-    users_columns: tuple[str, ...] | None = cfplug.param(None, help="the columns of a users file that has no header")
-    items_columns: tuple[str, ...] | None = cfplug.param(None, help="the columns of an items file that has no header")
+    users_separator: str | None = cfplug.param(
+        None, help="the same for the users file, if it differs"
+    )
+    items_separator: str | None = cfplug.param(
+        None, help="the same for the items file, if it differs"
+    )
+    columns: tuple[str, ...] | None = cfplug.param(
+        None, help="the columns of a ratings file that has no header"
+    )
+    users_columns: tuple[str, ...] | None = cfplug.param(
+        None, help="the columns of a users file that has no header"
+    )
+    items_columns: tuple[str, ...] | None = cfplug.param(
+        None, help="the columns of an items file that has no header"
+    )
     encoding: str = cfplug.param("utf-8", help="the encoding of the files, such as latin-1")
     quote: str | None = cfplug.param(
         '"',
@@ -97,7 +118,9 @@ class CsvParams(TableParams):
         try:
             codecs.lookup(self.encoding)
         except LookupError:
-            raise ValueError(f"encoding: Python knows no encoding called {self.encoding!r}") from None
+            raise ValueError(
+                f"encoding: Python knows no encoding called {self.encoding!r}"
+            ) from None
         for name in ("separator", "users_separator", "items_separator"):
             if getattr(self, name) in ("", "\n", "\r"):
                 raise ValueError(f"{name}: must be text within a line; is {getattr(self, name)!r}")
@@ -126,27 +149,35 @@ class SyntheticParams:
 
     The pairs are distinct; one is the likelier the more popular its item, in proportion to
     rank^-skew, and the more active its user, rank^(-skew / 2). A user joins at a moment whose
-    density grows like (days since the start)^drift and rates less and less often from then on. Rows are
-    in order of time.
-    """
+    density grows like (days since the start)^drift and rates less and less often from then on. Rows
+    are in order of time."""
 
     users: int = cfplug.param(300, at_least=1, help="how many users")
     items: int = cfplug.param(200, at_least=1, help="how many items")
     ratings: int = cfplug.param(10_000, at_least=1, help="how many ratings, each of another pair")
     factors: int = cfplug.param(4, at_least=1, help="the rank of the taste part of the signal")
-    noise: float = cfplug.param(0.5, at_least=0, unit="rating points", help="the deviation of a rating from the signal")
+    noise: float = cfplug.param(
+        0.5, at_least=0, unit="rating points", help="the deviation of a rating from the signal"
+    )
     metadata: float = cfplug.param(
         0.5,
         at_least=0,
         at_most=1,
         help="the part of the variance of factors and biases that metadata explains",
     )
-    skew: float = cfplug.param(0.8, at_least=0, help="the exponent of popularity; 0 makes all items alike")
+    skew: float = cfplug.param(
+        0.8, at_least=0, help="the exponent of popularity; 0 makes all items alike"
+    )
     scale: tuple[float, float] = cfplug.param((1.0, 5.0), help="the least and the greatest rating")
     step: float | None = cfplug.param(
-        0.5, above=0, unit="rating points", help="the distance of two levels; null leaves ratings continuous"
+        0.5,
+        above=0,
+        unit="rating points",
+        help="the distance of two levels; null leaves ratings continuous",
     )
-    days: int = cfplug.param(730, at_least=1, at_most=100_000, unit="days", help="the time that ratings span")
+    days: int = cfplug.param(
+        730, at_least=1, at_most=100_000, unit="days", help="the time that ratings span"
+    )
     drift: float = cfplug.param(1.0, at_least=0, help="how newcomers grow with time; 0 is evenly")
 
     def __attrs_post_init__(self) -> None:
@@ -159,8 +190,13 @@ class SyntheticParams:
         low, high = self.scale
         if low >= high:
             raise ValueError(f"scale: goes from the least to the greatest rating; is {[low, high]}")
-        if self.step is not None and abs((high - low) / self.step - round((high - low) / self.step)) > 1e-9:
-            raise ValueError(f"step: must divide the scale from {low:g} to {high:g} into equal steps; is {self.step:g}")
+        if (
+            self.step is not None
+            and abs((high - low) / self.step - round((high - low) / self.step)) > 1e-9
+        ):
+            raise ValueError(
+                f"step: must divide the scale from {low:g} to {high:g} into equal steps; is {self.step:g}"
+            )
 
 
 @cfplug.hookimpl

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 Files = Mapping[str, TableFile]
 
 
-def assemble(files: Files, params: TableParams, context: Context, missing: Sequence[str] = ()) -> Dataset:
+def assemble(
+    files: Files, params: TableParams, context: Context, missing: Sequence[str] = ()
+) -> Dataset:
     """The dataset in `files`, which are tables by name; DataError says where in which file a fault is.
 
-    `missing` are texts that, like an empty one, stand for unknown metadata. Says the role of every column.
-    """
+    `missing` are texts that, like an empty one, stand for unknown metadata. Says the role of every
+    column."""
     named = {table: canonical(file, params) for table, file in files.items()}
-    read = {table: file.having(_values(file, params, ("", *missing))) for table, file in _with_ids(named).items()}
+    read = {
+        table: file.having(_values(file, params, ("", *missing)))
+        for table, file in _with_ids(named).items()
+    }
     dataset = _build(read, params)
     for table in read:
         columns = ", ".join(f"{name} ({role})" for name, role in dataset.roles[table].items())
@@ -42,7 +47,10 @@ def _with_ids(files: Files) -> Files:
             ids = [file.convert(key, cells.typed_ids) for file in holders.values()]
         else:
             ids = cells.text_ids([file.frame[key] for file in holders.values()])
-        changed = {table: file.having({key: each}) for (table, file), each in zip(holders.items(), ids, strict=True)}
+        changed = {
+            table: file.having({key: each})
+            for (table, file), each in zip(holders.items(), ids, strict=True)
+        }
         files = {**files, **changed}
         if owner in files:
             _check_catalogue(files[owner], key)
@@ -67,22 +75,34 @@ def _values(file: TableFile, params: TableParams, missing: Sequence[str]) -> dic
         if name not in file.originals
     }
     if file.table == "ratings":
-        values["rating"] = file.convert("rating", lambda column: cells.ratings(column, params.scale))
+        values["rating"] = file.convert(
+            "rating", lambda column: cells.ratings(column, params.scale)
+        )
         if "time" in file.originals:
-            values["time"] = file.convert("time", lambda column: cells.times(column, params.time_unit))
+            values["time"] = file.convert(
+                "time", lambda column: cells.times(column, params.time_unit)
+            )
     return values
 
 
 def _declared(table: str, params: TableParams) -> dict[str, str]:
     prefix = f"{table}."
-    return {key.removeprefix(prefix): role for key, role in params.roles.items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix): role
+        for key, role in params.roles.items()
+        if key.startswith(prefix)
+    }
 
 
-def _metadata(file: TableFile, name: str, role: str | None, separator: str, missing: Sequence[str]) -> Column:
+def _metadata(
+    file: TableFile, name: str, role: str | None, separator: str, missing: Sequence[str]
+) -> Column:
     column = file.frame[name]
     unknown = (column.isna() if file.typed else column.isin(missing)).to_numpy()
     if role is not None:
-        return file.convert(name, lambda column: metadata.declared(column, role, separator, unknown))
+        return file.convert(
+            name, lambda column: metadata.declared(column, role, separator, unknown)
+        )
     inferred = metadata.inferred_typed if file.typed else metadata.inferred
     return file.convert(name, lambda column: inferred(column, separator, unknown))
 
@@ -98,7 +118,9 @@ def _build(files: Files, params: TableParams) -> Dataset:
     roles = {table: _declared(table, params) for table in files}
     scale = _scale(ratings["rating"], params.scale)
     try:
-        return Dataset.build(params.ratings.stem, ratings, users, items, roles=roles, scale=scale, words=words)
+        return Dataset.build(
+            params.ratings.stem, ratings, users, items, roles=roles, scale=scale, words=words
+        )
     except DataError as error:
         raise _placed(error, files) from error
 
@@ -132,7 +154,9 @@ def _first_repeat(keys: pd.DataFrame) -> tuple[int, int]:
     return row, int(same.to_numpy().argmax())
 
 
-def _scale(ratings: Column, ends: tuple[float, float] | None, most_levels: int = 50) -> Scale | None:
+def _scale(
+    ratings: Column, ends: tuple[float, float] | None, most_levels: int = 50
+) -> Scale | None:
     """The scale with the given ends and the levels that the data shows, where they are few."""
     if ends is None:
         return None

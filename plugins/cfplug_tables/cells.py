@@ -1,7 +1,7 @@
 """What the cells of one column mean: ids, numbers, ratings, moments.
 
-Each function takes a column and gives one of the same length; DataError says which row does not fit.
-"""
+Each function takes a column and gives one of the same length; DataError says which row does not
+fit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def text_ids(columns: Sequence[Column]) -> list[Column]:
 
     factored = [pd.factorize(column) for column in columns]
     whole = all(_WHOLE.fullmatch(each) for _, uniques in factored for each in uniques)
-    made = [pd.Series([int(each) if whole else each for each in uniques]) for _, uniques in factored]
+    made = [
+        pd.Series([int(each) if whole else each for each in uniques]) for _, uniques in factored
+    ]
     return [
         pd.Series(ids.to_numpy()[codes], dtype="int64" if whole else object)
         for ids, (codes, _) in zip(made, factored, strict=True)
@@ -107,12 +109,19 @@ def ratings(column: Column, scale: tuple[float, float] | None) -> Column:
     import pandas as pd
 
     values = numbers(column)
-    refuse(column, ~np.isfinite(values) | pd.api.types.is_bool_dtype(column.dtype), "a rating is a number")
+    refuse(
+        column,
+        ~np.isfinite(values) | pd.api.types.is_bool_dtype(column.dtype),
+        "a rating is a number",
+    )
     if scale is not None:
         off = (values < scale[0]) | (values > scale[1])
         if off.any():
             row = int(off.argmax())
-            raise DataError(f"the rating {values[row]:g} is off the scale, {scale[0]:g} to {scale[1]:g}", row=row)
+            raise DataError(
+                f"the rating {values[row]:g} is off the scale, {scale[0]:g} to {scale[1]:g}",
+                row=row,
+            )
     return pd.Series(values)
 
 
@@ -143,7 +152,12 @@ def _moments(column: Column, unit: str) -> Column:
 
     since = numbers(column)
     words = {"s": "seconds", "ms": "milliseconds"}[unit]
-    refuse(column, ~np.isfinite(since), f"a time in {words} since 1970 is a number", "; for text, time_unit: iso")
+    refuse(
+        column,
+        ~np.isfinite(since),
+        f"a time in {words} since 1970 is a number",
+        "; for text, time_unit: iso",
+    )
     seconds = since if unit == "s" else since / 1000
     late = np.abs(seconds) > _LAST_SECOND
     if late.any():

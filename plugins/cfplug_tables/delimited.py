@@ -37,8 +37,14 @@ def _give_back_memory() -> None:
 
 def dialect_of(params: CsvParams, table: str) -> Dialect:
     """How the file of `table` is written."""
-    separator = {"users": params.users_separator, "items": params.items_separator}.get(table) or params.separator
-    columns = {"ratings": params.columns, "users": params.users_columns, "items": params.items_columns}
+    separator = {"users": params.users_separator, "items": params.items_separator}.get(
+        table
+    ) or params.separator
+    columns = {
+        "ratings": params.columns,
+        "users": params.users_columns,
+        "items": params.items_columns,
+    }
     tab = separator in ("tab", "\\t")  # what people write where "\t" in quotes is meant
     return Dialect("\t" if tab else separator, params.quote, params.encoding, columns[table])
 
@@ -53,7 +59,9 @@ def read_file(table: str, path: Path, dialect: Dialect) -> TableFile:
     if _may_end_in_a_quote(text, parsed, dialect):
         check_end(path, dialect)
     named = [name for name in names if name]
-    words = () if len(named) == len(names) else (f"{path.name}: a column without a name is left out",)
+    words = (
+        () if len(named) == len(names) else (f"{path.name}: a column without a name is left out",)
+    )
     position = functools.partial(line_of, path, dialect)
     return TableFile(table, path, parsed.select(named).to_pandas(), False, "line", position, words)
 
@@ -98,14 +106,18 @@ def _parse(path: Path, dialect: Dialect, names: tuple[str, ...], text: str) -> p
 
     try:
         return csv.read_csv(
-            pa.BufferReader(dialect.delimited(text + "\n").encode()),  # a header alone needs the line's end
+            pa.BufferReader(
+                dialect.delimited(text + "\n").encode()
+            ),  # a header alone needs the line's end
             csv.ReadOptions(column_names=dialect.columns, block_size=1 << 22),
             csv.ParseOptions(
                 delimiter=dialect.delimiter,
                 quote_char=dialect.enclosing or False,
                 newlines_in_values=dialect.enclosing is not None,
             ),
-            csv.ConvertOptions(column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False),
+            csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
+            ),
         )
     except pa.ArrowInvalid as error:
         check_shape(path, dialect, names)
@@ -117,5 +129,7 @@ def _may_end_in_a_quote(text: str, parsed: pa.Table, dialect: Dialect) -> bool:
     if dialect.enclosing is None:
         return False
     last = parsed.column(parsed.num_columns - 1)[-1].as_py()
-    swallowed = ("\n" in last or "\r" in last) and not text.rstrip("\r\n").endswith(dialect.enclosing)
+    swallowed = ("\n" in last or "\r" in last) and not text.rstrip("\r\n").endswith(
+        dialect.enclosing
+    )
     return swallowed or text.count(dialect.enclosing) % 2 == 1

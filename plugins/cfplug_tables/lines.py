@@ -1,7 +1,7 @@
 """Where in a delimited file a row is, and which row is not like the others.
 
-The fast parser knows neither. The one of the standard library does, and reads the file again when asked.
-"""
+The fast parser knows neither. The one of the standard library does, and reads the file again when
+asked."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
                 begins = rows.line_num + 1
         except csv.Error as error:
             raise never_closed(path, begins, dialect) from error
-        except UnicodeError as error:  # the whole was decoded, but not from its start on: UTF-16 without its mark
+        except (
+            UnicodeError
+        ) as error:  # the whole was decoded, but not from its start on: UTF-16 without its mark
             raise DataError(f"{path.name}: is not {dialect.encoding}: {error}") from error
 
 

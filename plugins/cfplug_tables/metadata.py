@@ -1,8 +1,7 @@
 """What a column of metadata means, by the role that is declared or by its values.
 
-Each function takes a column of n values and `missing` of shape (n,), which is true where a value is unknown, and
-gives a column of the same length; DataError says which row does not fit.
-"""
+Each function takes a column of n values and `missing` of shape (n,), which is true where a value is
+unknown, and gives a column of the same length; DataError says which row does not fit."""
 
 from __future__ import annotations
 
@@ -57,7 +56,11 @@ def inferred_typed(column: Column, separator: str, missing: np.ndarray) -> Colum
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return naive(column)
     known = column[~missing]
-    return sets(column, separator, missing) if is_text(known) and looks_like_sets(known, separator) else column
+    return (
+        sets(column, separator, missing)
+        if is_text(known) and looks_like_sets(known, separator)
+        else column
+    )
 
 
 def looks_like_sets(texts: Column, separator: str, most_members: int = 100) -> bool:

@@ -26,7 +26,9 @@ def canonical(file: TableFile, params: TableParams) -> TableFile:
     meanings = {name: key for key, name in wanted.items()}
     taken = next((name for name in columns if name in wanted and name not in meanings), None)
     if taken:
-        raise file.fault(f"two columns would be called {taken}: the one of that name and {wanted[taken]}")
+        raise file.fault(
+            f"two columns would be called {taken}: the one of that name and {wanted[taken]}"
+        )
     words = (*file.words, *_unused_time(file, wanted, columns))
     return evolve(file, frame=file.frame.rename(columns=meanings), originals=wanted, words=words)
 
@@ -50,9 +52,7 @@ def _unused_time(file: TableFile, wanted: dict[str, str], columns: list[str]) ->
 def _missing(file: TableFile, missing: dict[str, str], columns: list[str]) -> DataError:
     lacks = ", ".join(f"no column {name}{_guess(name, columns)}" for name in missing.values())
     keys = ", ".join(f"{_parameter(file.table, key)}: NAME" for key in missing)
-    message = (
-        f"there is {lacks}; the file has {', '.join(columns) or 'no named column'}; say what it calls them ({keys})"
-    )
+    message = f"there is {lacks}; the file has {', '.join(columns) or 'no named column'}; say what it calls them ({keys})"
     return file.fault(message + _hint(file.table, columns))
 
 

@@ -31,11 +31,16 @@ def read_file(table: str, path: Path) -> TableFile:
 
     try:
         found = parquet.read_table(path)
-    except (pa.ArrowException, OSError) as error:  # arrow's own words change with its version; they follow
+    except (
+        pa.ArrowException,
+        OSError,
+    ) as error:  # arrow's own words change with its version; they follow
         raise DataError(f"{path.name}: is no Parquet file, or one that was cut short") from error
     if found.num_rows == 0:
         raise DataError(f"{path.name}: the file has no row")
-    doubled = next((name for name in found.column_names if found.column_names.count(name) > 1), None)
+    doubled = next(
+        (name for name in found.column_names if found.column_names.count(name) > 1), None
+    )
     if doubled:
         raise DataError(f"{path.name}: two columns are called {doubled}")
     return _table_file(table, path, found)
@@ -69,7 +74,12 @@ def _values(column: pa.ChunkedArray) -> pd.Series[Any] | None:
     elif _is_list(kind):
         members = [tuple(map(str, each)) if each is not None else () for each in column.to_pylist()]
         return pd.Series(members, dtype=object)
-    elif types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind) or types.is_time(kind):
+    elif (
+        types.is_nested(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_time(kind)
+    ):
         return None
     return column.to_pandas()  # type: ignore[no-any-return]
 

@@ -39,8 +39,12 @@ class Planted:
         """The noiseless ratings of shape (n,) at positions `user` and `item`, each of shape (n,)."""
         low, high = scale
         factors = self.user_factors.shape[1]
-        taste: np.ndarray = (self.user_factors[user] * self.item_factors[item]).sum(axis=1) / factors**0.5
-        parts: np.ndarray = 0.4 + 0.35 * self.user_bias[user] + 0.45 * self.item_bias[item] + 0.6 * taste
+        taste: np.ndarray = (self.user_factors[user] * self.item_factors[item]).sum(
+            axis=1
+        ) / factors**0.5
+        parts: np.ndarray = (
+            0.4 + 0.35 * self.user_bias[user] + 0.45 * self.item_bias[item] + 0.6 * taste
+        )
         return (low + high) / 2 + (high - low) / 4 * parts
 
 
@@ -73,7 +77,9 @@ def plant(params: SyntheticParams, rng: np.random.Generator) -> Planted:
 
     def mixed(known: np.ndarray) -> np.ndarray:
         share: float = params.metadata
-        whole: np.ndarray = share**0.5 * known + (1 - share) ** 0.5 * rng.standard_normal(known.shape)
+        whole: np.ndarray = share**0.5 * known + (1 - share) ** 0.5 * rng.standard_normal(
+            known.shape
+        )
         return whole
 
     return Planted(
@@ -110,7 +116,10 @@ def _items(count: int, rng: np.random.Generator) -> pd.DataFrame:
         for size in rng.integers(1, 4, count)
     ]
     ids = np.arange(1, count + 1)
-    title = [f"{names[0].capitalize()} {each} ({when})" for names, each, when in zip(genres, ids, year, strict=True)]
+    title = [
+        f"{names[0].capitalize()} {each} ({when})"
+        for names, each, when in zip(genres, ids, year, strict=True)
+    ]
     return pd.DataFrame({"item": ids, "title": title, "year": year, "genres": genres})
 
 
@@ -136,8 +145,8 @@ def draw_pairs(params: SyntheticParams, rng: np.random.Generator) -> tuple[np.nd
     """Positions of the users and items of `params.ratings` distinct pairs, each of shape (n,).
 
     Drawing without replacement with weights w is taking the pairs with the least E / w, for E
-    exponential (Efraimidis and Spirakis, 2006); so no pair is drawn twice and none is drawn in vain.
-    """
+    exponential (Efraimidis and Spirakis, 2006); so no pair is drawn twice and none is drawn in
+    vain."""
     import numpy as np
 
     popularity = _popularity(params.items, params.skew, rng)

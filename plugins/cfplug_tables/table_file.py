@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class TableFile:
     """The table `table`, as read from the file `path`.
 
-    `typed` is false where every cell is the text in the file, empty text included. `position` gives, for a
-    row of `frame`, the line of the file on which it begins, or the row itself where there are no lines.
-    `originals` are the names that renamed columns have in the file, `words` what a person should be told.
-    """
+    `typed` is false where every cell is the text in the file, empty text included. `position`
+    gives, for a row of `frame`, the line of the file on which it begins, or the row itself where
+    there are no lines. `originals` are the names that renamed columns have in the file, `words`
+    what a person should be told."""
 
     table: str
     path: Path
@@ -46,7 +46,9 @@ class TableFile:
         error.table, error.row, error.column = self.table, row, column
         return error
 
-    def convert(self, column: str, meaning: Callable[[pd.Series[Any]], pd.Series[Any]]) -> pd.Series[Any]:
+    def convert(
+        self, column: str, meaning: Callable[[pd.Series[Any]], pd.Series[Any]]
+    ) -> pd.Series[Any]:
         """`meaning` of the column; its DataError says where in the file the row is."""
         try:
             return meaning(self.frame[column])

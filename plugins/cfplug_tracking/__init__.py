@@ -7,10 +7,10 @@
     export CFPLUG_LOG=events.jsonl                      # one JSON object a line, for `tail -f` and `jq`
     cfplug run recipes/pmf.yaml
 
-A run is one run in MLflow, with a child for each model, seed and fold, so that a table of children compares models. A
-fault, such as a server that cannot be reached, costs a warning; the run goes on. MLflow's telemetry is switched off
-and its patience with a server is cut to seconds, unless its own environment variables say otherwise.
-"""
+A run is one run in MLflow, with a child for each model, seed and fold, so that a table of children
+compares models. A fault, such as a server that cannot be reached, costs a warning; the run goes on.
+MLflow's telemetry is switched off and its patience with a server is cut to seconds, unless its own
+environment variables say otherwise."""
 
 from __future__ import annotations
 

@@ -44,7 +44,9 @@ class Lines:
             finally:
                 os.close(file)
         except OSError as error:
-            raise cfplug.PluginError(f"{VARIABLE}={self.path}: cannot be written: {error.strerror}") from error
+            raise cfplug.PluginError(
+                f"{VARIABLE}={self.path}: cannot be written: {error.strerror}"
+            ) from error
         if written < len(data):
             raise cfplug.PluginError(f"{VARIABLE}={self.path}: the disk took only a part of a line")
 

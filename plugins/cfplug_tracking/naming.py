@@ -1,8 +1,7 @@
 """How is what a run says named and cut so that every MLflow takes it?
 
-MLflow's names hold letters, digits, `_`, `-`, `.`, `/` and spaces, 250 at most. A parameter's value has 500 characters
-at most on servers before 2.8 (6,000 since), a tag's 5,000 (8,000).
-"""
+MLflow's names hold letters, digits, `_`, `-`, `.`, `/` and spaces, 250 at most. A parameter's value
+has 500 characters at most on servers before 2.8 (6,000 since), a tag's 5,000 (8,000)."""
 
 from __future__ import annotations
 
@@ -45,7 +44,11 @@ def params(tree: Mapping[str, Any]) -> dict[str, str]:
         if _holds_tables(value):
             for position, entry in enumerate(value):
                 label = str(entry.get("name", position))
-                found |= {name(key, label, dotted): text for dotted, text in _leaves(entry) if dotted != "name"}
+                found |= {
+                    name(key, label, dotted): text
+                    for dotted, text in _leaves(entry)
+                    if dotted != "name"
+                }
         else:
             found |= {name(dotted): text for dotted, text in _leaves({key: value})}
     return found
@@ -59,12 +62,17 @@ def params_of_model(tree: Mapping[str, Any], model: str, seed: int, fold: str) -
     shared = {key: tree.get(key) for key in ("data", "split", "unknown")}
     learned = {key: entry.get(key) for key in apart}
     return {
-        name(dotted): text for dotted, text in _leaves({"model": own, **learned, **shared, "seed": seed, "fold": fold})
+        name(dotted): text
+        for dotted, text in _leaves({"model": own, **learned, **shared, "seed": seed, "fold": fold})
     }
 
 
 def _holds_tables(value: object) -> bool:
-    return isinstance(value, list | tuple) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
+    return (
+        isinstance(value, list | tuple)
+        and bool(value)
+        and all(isinstance(entry, Mapping) for entry in value)
+    )
 
 
 def _leaves(tree: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

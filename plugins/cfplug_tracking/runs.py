@@ -6,8 +6,8 @@
 | a model's run | what made it, `train_loss` and `valid_loss` by epoch, `PART/METRIC`; a table of these compares them |
 | both | `seconds/STEP`; tags: title, recipe, folder, version, what stopped it; the data with its hash |
 
-A run that was stopped and resumed goes on in the same runs; seconds are those of all its parts together.
-"""
+A run that was stopped and resumed goes on in the same runs; seconds are those of all its parts
+together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,14 @@ WRITTEN = ("recipe.yaml", "resolved.yaml")
 """What an unfinished run folder has from its start."""
 
 REPORT = (
-    *("report.html", "metrics.json", "claims.json", "history.csv", "comparison.csv", "newcomers.csv"),
+    *(
+        "report.html",
+        "metrics.json",
+        "claims.json",
+        "history.csv",
+        "comparison.csv",
+        "newcomers.csv",
+    ),
     "environment.json",
 )
 """What a finished one has beside that, as far as people read it."""
@@ -138,16 +145,24 @@ class MlflowRuns:
         self.store.metrics(self.whole.id, {key: fmean(values) for key, values in means.items()})
         self._note_data(event.folder)
         if self.event.resolved["claims"]:
-            self.store.tag(self.whole.id, {"cfplug.claims_met": "yes" if event.claims_met else "no"})
+            self.store.tag(
+                self.whole.id, {"cfplug.claims_met": "yes" if event.claims_met else "no"}
+            )
         self._keep(event.folder)
         self.store.end(self.whole.id, "FINISHED", now())
 
     def _note_data(self, folder: Path) -> None:
         from mlflow.entities import Dataset
 
-        sha256 = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["data_sha256"]
-        source = {key: value for key, value in self.event.resolved["data"].items() if value is not None}
-        data = Dataset(source["use"], sha256[:36], "cfplug", json.dumps(source, default=plain)[:SOURCE])
+        sha256 = json.loads((folder / "environment.json").read_text(encoding="utf-8"))[
+            "data_sha256"
+        ]
+        source = {
+            key: value for key, value in self.event.resolved["data"].items() if value is not None
+        }
+        data = Dataset(
+            source["use"], sha256[:36], "cfplug", json.dumps(source, default=plain)[:SOURCE]
+        )
         for entry in (self.whole, *self.models.values()):
             self.store.tag(entry.id, {"cfplug.data_sha256": sha256})
             self.store.learned_from(entry.id, data)
@@ -175,7 +190,11 @@ def opened(event: cfplug.RunStarted, environment: Mapping[str, str]) -> MlflowRu
 
 
 def _new(store: Store, event: cfplug.RunStarted, settings: Settings, key: str) -> Entry:
-    tags = {"cfplug.kind": "run", "cfplug.seeds": ", ".join(map(str, event.resolved["seeds"])), KEY: key}
+    tags = {
+        "cfplug.kind": "run",
+        "cfplug.seeds": ", ".join(map(str, event.resolved["seeds"])),
+        KEY: key,
+    }
     about = {"mlflow.note.content": event.title}
     entry = Entry(store.begin(event.run.name, {**_tags(event), **tags, **about}))
     store.params(entry.id, params(event.resolved))
@@ -211,7 +230,11 @@ def _gone_on(store: Store, key: str) -> Entry | None:
         return None
     store.reopen(run.info.run_id)
     head = "seconds/"
-    seconds = {each.removeprefix(head): value for each, value in run.data.metrics.items() if each.startswith(head)}
+    seconds = {
+        each.removeprefix(head): value
+        for each, value in run.data.metrics.items()
+        if each.startswith(head)
+    }
     return Entry(run.info.run_id, seconds, store.steps(run.info.run_id, "train_loss"))
 
 

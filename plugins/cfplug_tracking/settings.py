@@ -41,7 +41,11 @@ class Settings:
     @property
     def database(self) -> Path | None:
         """The file of a sqlite database; None if it is another store."""
-        return Path(self.uri.removeprefix(PREFIX).partition("?")[0]) if self.uri.startswith(PREFIX) else None
+        return (
+            Path(self.uri.removeprefix(PREFIX).partition("?")[0])
+            if self.uri.startswith(PREFIX)
+            else None
+        )
 
 
 def read(environment: Mapping[str, str]) -> Settings | None:
@@ -49,7 +53,9 @@ def read(environment: Mapping[str, str]) -> Settings | None:
     uri = environment.get(VARIABLE, "")
     if not uri:
         return None
-    settings = Settings(uri, environment.get(EXPERIMENT) or "cfplug", environment.get(ARTIFACTS) or "report")
+    settings = Settings(
+        uri, environment.get(EXPERIMENT) or "cfplug", environment.get(ARTIFACTS) or "report"
+    )
     if settings.artifacts not in CHOICES:
         choices = f"{', '.join(CHOICES[:-1])} or {CHOICES[-1]}{cfplug.did_you_mean(settings.artifacts, CHOICES)}"
         raise cfplug.PluginError(f"{ARTIFACTS}={settings.artifacts}: must be {choices}")
@@ -69,7 +75,9 @@ def _check_address(settings: Settings) -> None:
         raise cfplug.PluginError(f"{settings.shown}: there is no store called {scheme}{guess}")
     if scheme == "sqlite":
         if settings.database in (None, Path(), Path(":memory:")):
-            raise cfplug.PluginError(f"{settings.shown}: names no file, so nothing would be left; write {PREFIX}FILE")
+            raise cfplug.PluginError(
+                f"{settings.shown}: names no file, so nothing would be left; write {PREFIX}FILE"
+            )
         _check_database(settings)
 
 

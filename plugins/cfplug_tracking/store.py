@@ -1,7 +1,7 @@
 """How does MLflow take what is written? One experiment in a store, and the few things done to its runs.
 
-Everything goes through MLflow's client, never through its notion of a current run: a notebook's own is left alone.
-"""
+Everything goes through MLflow's client, never through its notion of a current run: a notebook's own
+is left alone."""
 
 from __future__ import annotations
 
@@ -76,7 +76,11 @@ class Store:
         """A new run, inside of `parent` if one is given; its id."""
         above = {"mlflow.parentRunId": parent} if parent else {}
         cut_tags = {key: cut(value, TAG) for key, value in {**tags, **above}.items()}
-        return str(self.client.create_run(self.experiment, run_name=cut(name, TAG), tags=cut_tags).info.run_id)
+        return str(
+            self.client.create_run(
+                self.experiment, run_name=cut(name, TAG), tags=cut_tags
+            ).info.run_id
+        )
 
     def found(self, key: str) -> Run | None:
         """The last run that was begun with this key."""
@@ -98,12 +102,16 @@ class Store:
         from mlflow.entities import Metric
 
         moment = now()
-        self.client.log_batch(run, metrics=[Metric(name, value, moment, step) for name, value in values.items()])
+        self.client.log_batch(
+            run, metrics=[Metric(name, value, moment, step) for name, value in values.items()]
+        )
 
     def tag(self, run: str, tags: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag
 
-        self.client.log_batch(run, tags=[RunTag(name, cut(value, TAG)) for name, value in tags.items()])
+        self.client.log_batch(
+            run, tags=[RunTag(name, cut(value, TAG)) for name, value in tags.items()]
+        )
 
     def learned_from(self, run: str, dataset: Dataset) -> None:
         """Note the data, which MLflow shows beside the run."""

@@ -13,7 +13,13 @@ from attrs import define
 import cfplug
 from cfplug_tracking import lines, runs
 
-Event = cfplug.RunStarted | cfplug.StepFinished | cfplug.EpochFinished | cfplug.RunFinished | cfplug.RunFailed
+Event = (
+    cfplug.RunStarted
+    | cfplug.StepFinished
+    | cfplug.EpochFinished
+    | cfplug.RunFinished
+    | cfplug.RunFailed
+)
 
 
 class Writer(Protocol):
@@ -79,7 +85,9 @@ def _noting(faults: list[str]) -> Iterator[None]:
         yield
     except Exception as error:
         text = " ".join(str(error).split())
-        faults.append(text if isinstance(error, cfplug.PluginError) else f"{type(error).__name__}: {text}")
+        faults.append(
+            text if isinstance(error, cfplug.PluginError) else f"{type(error).__name__}: {text}"
+        )
 
 
 def _raise(faults: list[str], so: str) -> None:

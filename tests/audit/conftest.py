@@ -17,7 +17,12 @@ GENRES = ("Action", "Drama", "<script>alert(1)</script>", "Anime")
 
 
 def made(
-    users: int = 23, items: int = 31, ratings: int = 300, seed: int = 0, plain: bool = False, held_out: int = 40
+    users: int = 23,
+    items: int = 31,
+    ratings: int = 300,
+    seed: int = 0,
+    plain: bool = False,
+    held_out: int = 40,
 ) -> FittedModel:
     """A model of random ratings; with `plain` there is no metadata. Item 1 has no genre, and user 1 no age."""
     rng = np.random.default_rng(seed)
@@ -25,7 +30,9 @@ def made(
     rated = pd.DataFrame({"user": pairs // items + 1, "item": pairs % items + 1})
     rated["rating"] = rng.integers(1, 6, ratings).astype(float)
     people = pd.DataFrame({"user": np.arange(1, users + 1)})
-    films = pd.DataFrame({"item": np.arange(1, items + 1), "title": [f"{{{{ {i} }}}} & %s" for i in range(items)]})
+    films = pd.DataFrame(
+        {"item": np.arange(1, items + 1), "title": [f"{{{{ {i} }}}} & %s" for i in range(items)]}
+    )
     if not plain:
         people["gender"] = rng.choice(["F", "M"], users, p=[0.3, 0.7])
         people["age"] = [np.nan, *rng.integers(10, 70, users - 1)]
@@ -39,14 +46,20 @@ def made(
 def fitted_on(dataset: Dataset, split: Split, rng: np.random.Generator) -> FittedModel:
     catalogue = Catalogue.of(dataset)
     train = catalogue.interactions(dataset.ratings, split.train)
-    offsets = Offsets(3.0, rng.normal(size=len(catalogue.user)), rng.normal(size=len(catalogue.item)))
+    offsets = Offsets(
+        3.0, rng.normal(size=len(catalogue.user)), rng.normal(size=len(catalogue.item))
+    )
     part = dataset.ratings.iloc[split.valid].reset_index(drop=True)
     codes = catalogue.encode(part)
-    shown = part.assign(prediction=3.0 + offsets.user[codes.user] + offsets.item[codes.item], origin="warm")
+    shown = part.assign(
+        prediction=3.0 + offsets.user[codes.user] + offsets.item[codes.item], origin="warm"
+    )
     empty = pd.DataFrame()
     evidence = Evidence(dataset, split, "valid", shown, None, empty, empty)
     support = Support.of(train, dataset.scale.levels)
-    return FittedModel("toy", "test/toy", 0, ("biases",), catalogue, support, offsets, evidence=evidence)
+    return FittedModel(
+        "toy", "test/toy", 0, ("biases",), catalogue, support, offsets, evidence=evidence
+    )
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +85,13 @@ def no_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def context() -> Callable[[int], Context]:
     def quiet(seed: int = 0) -> Context:
-        return Context(seed, np.random.default_rng(seed), "cpu", Path(), lambda done, message: None, lambda line: None)
+        return Context(
+            seed,
+            np.random.default_rng(seed),
+            "cpu",
+            Path(),
+            lambda done, message: None,
+            lambda line: None,
+        )
 
     return quiet

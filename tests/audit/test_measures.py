@@ -18,14 +18,20 @@ N_ITEMS, N_GENRES = 9, 3
 @st.composite
 def lists(draw: st.DrawFn) -> Lists:
     """Up to five lists of up to four different items out of nine, some of them short, some empty."""
-    each = draw(st.lists(st.lists(st.integers(0, N_ITEMS - 1), max_size=4, unique=True), min_size=1, max_size=5))
+    each = draw(
+        st.lists(
+            st.lists(st.integers(0, N_ITEMS - 1), max_size=4, unique=True), min_size=1, max_size=5
+        )
+    )
     items = np.array([[*row, *[-1] * (4 - len(row))] for row in each])
     return Lists(np.arange(len(each)), items)
 
 
 COUNTS = st.lists(st.integers(0, 20), min_size=N_ITEMS, max_size=N_ITEMS).filter(any).map(np.array)
 MEMBERS = st.lists(
-    st.lists(st.booleans(), min_size=N_GENRES, max_size=N_GENRES), min_size=N_ITEMS, max_size=N_ITEMS
+    st.lists(st.booleans(), min_size=N_GENRES, max_size=N_GENRES),
+    min_size=N_ITEMS,
+    max_size=N_ITEMS,
 ).map(np.array)
 
 
@@ -49,7 +55,9 @@ def test_percentiles_are_the_share_below_and_half_of_the_equals(count: np.ndarra
 
 
 @given(COUNTS, st.floats(0.05, 0.95))
-def test_the_long_tail_has_the_share_at_most_and_one_more_item_would_exceed_it(count: np.ndarray, share: float) -> None:
+def test_the_long_tail_has_the_share_at_most_and_one_more_item_would_exceed_it(
+    count: np.ndarray, share: float
+) -> None:
     tail = measures.in_tail(count, share)
     assert count[tail].sum() <= share * count.sum()
     if not tail.all():
@@ -62,12 +70,18 @@ def test_half_as_many_who_know_an_item_are_one_bit_more() -> None:
 
 
 @given(lists(), COUNTS)
-def test_coverage_and_exposure_count_only_items_that_training_saw(asked: Lists, count: np.ndarray) -> None:
+def test_coverage_and_exposure_count_only_items_that_training_saw(
+    asked: Lists, count: np.ndarray
+) -> None:
     exposure = asked.exposure(N_ITEMS)
     listed = {item for row in asked.items for item in filled(row)}
     trained = [item for item in range(N_ITEMS) if count[item]]
-    assert measures.coverage(exposure, count) == pytest.approx(len(listed & set(trained)) / len(trained))
-    assert exposure.tolist() == [sum(item in filled(row) for row in asked.items) for item in range(N_ITEMS)]
+    assert measures.coverage(exposure, count) == pytest.approx(
+        len(listed & set(trained)) / len(trained)
+    )
+    assert exposure.tolist() == [
+        sum(item in filled(row) for row in asked.items) for item in range(N_ITEMS)
+    ]
 
 
 def kl(profile: list[int], items: list[int], member: np.ndarray) -> float:
@@ -83,10 +97,17 @@ def kl(profile: list[int], items: list[int], member: np.ndarray) -> float:
 
 @given(lists(), lists(), MEMBERS)
 @settings(max_examples=30)
-def test_the_distance_of_genres_is_stecks_divergence(asked: Lists, rated: Lists, member: np.ndarray) -> None:
+def test_the_distance_of_genres_is_stecks_divergence(
+    asked: Lists, rated: Lists, member: np.ndarray
+) -> None:
     m = min(len(asked.items), len(rated.items))
-    asked, profile = Lists(asked.users[:m], asked.items[:m]), [np.array(filled(row), int) for row in rated.items[:m]]
-    for row, mine, found in zip(asked.items, profile, measures.miscalibration(profile, asked, member), strict=True):
+    asked, profile = (
+        Lists(asked.users[:m], asked.items[:m]),
+        [np.array(filled(row), int) for row in rated.items[:m]],
+    )
+    for row, mine, found in zip(
+        asked.items, profile, measures.miscalibration(profile, asked, member), strict=True
+    ):
         naive = kl(mine.tolist(), filled(row), member) if len(mine) and filled(row) else math.nan
         assert found == pytest.approx(naive, nan_ok=True, abs=1e-12)
 
@@ -106,12 +127,16 @@ def test_a_list_without_any_genre_of_the_profile_is_as_far_away_as_can_be() -> N
 
 @given(lists(), MEMBERS)
 @settings(max_examples=30)
-def test_diversity_is_one_less_the_mean_jaccard_of_all_pairs(asked: Lists, member: np.ndarray) -> None:
+def test_diversity_is_one_less_the_mean_jaccard_of_all_pairs(
+    asked: Lists, member: np.ndarray
+) -> None:
     def alike(a: int, b: int) -> float:
         one, other = set(np.flatnonzero(member[a])), set(np.flatnonzero(member[b]))
         return len(one & other) / len(one | other) if one | other else 1.0
 
-    for row, found in zip(asked.items, measures.diversity(measures.jaccard(asked, member), asked), strict=True):
+    for row, found in zip(
+        asked.items, measures.diversity(measures.jaccard(asked, member), asked), strict=True
+    ):
         pairs = list(permutations(filled(row), 2))
         naive = 1 - np.mean([alike(a, b) for a, b in pairs]) if pairs else math.nan
         assert found == pytest.approx(naive, nan_ok=True, abs=1e-6)
@@ -127,7 +152,9 @@ def test_diversity_by_factors_is_one_less_the_mean_cosine(asked: Lists, seed: in
         length = np.linalg.norm(factors[a]) * np.linalg.norm(factors[b])
         return float(factors[a] @ factors[b] / length) if length else 0.0
 
-    for row, found in zip(asked.items, measures.diversity(measures.cosine(asked, factors), asked), strict=True):
+    for row, found in zip(
+        asked.items, measures.diversity(measures.cosine(asked, factors), asked), strict=True
+    ):
         pairs = list(permutations(filled(row), 2))
         naive = 1 - np.mean([cosine(a, b) for a, b in pairs]) if pairs else math.nan
         assert found == pytest.approx(naive, nan_ok=True)

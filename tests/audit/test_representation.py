@@ -41,7 +41,9 @@ def found(fitted: FittedModel, context: Quiet) -> Section:
     return section(fitted, context, k=4)
 
 
-def test_the_most_active_fifth_has_the_share_that_its_ratings_sum_to(fitted: FittedModel, found: Section) -> None:
+def test_the_most_active_fifth_has_the_share_that_its_ratings_sum_to(
+    fitted: FittedModel, found: Section
+) -> None:
     train = fitted.evidence.train
     for column, side in ((1, "user"), (2, "item")):
         count = train.groupby(side).size().sort_values(ascending=False)
@@ -60,17 +62,25 @@ def test_groups_of_users_have_their_shares(fitted: FittedModel, found: Section) 
         assert each == pytest.approx(len(theirs) / users, abs=0.05)
 
 
-def test_ratings_behind_recommendations_are_those_of_the_recommended_items(fitted: FittedModel, found: Section) -> None:
+def test_ratings_behind_recommendations_are_those_of_the_recommended_items(
+    fitted: FittedModel, found: Section
+) -> None:
     top = fitted.top(np.flatnonzero(fitted.support.count["user"]), rated(fitted), 4)
     train = fitted.evidence.train.merge(fitted.evidence.dataset.users)
     for name, *_, behind in table(found, "Users by gender").rows:
         women = train["gender"] == name
-        parts = [women[train["item"] == fitted.catalogue.item.ids[item]].mean() for item in top.ravel()]
+        parts = [
+            women[train["item"] == fitted.catalogue.item.ids[item]].mean() for item in top.ravel()
+        ]
         assert value(behind) == pytest.approx(100 * np.mean(parts), abs=0.05)
-    assert sum(value(row[-1]) for row in table(found, "Users by age").rows) == pytest.approx(100, abs=0.3)
+    assert sum(value(row[-1]) for row in table(found, "Users by age").rows) == pytest.approx(
+        100, abs=0.3
+    )
 
 
-def test_groups_of_items_have_their_shares_of_catalogue_ratings_and_places(fitted: FittedModel, found: Section) -> None:
+def test_groups_of_items_have_their_shares_of_catalogue_ratings_and_places(
+    fitted: FittedModel, found: Section
+) -> None:
     top = fitted.top(np.flatnonzero(fitted.support.count["user"]), rated(fitted), 4).ravel()
     genres = fitted.evidence.dataset.items["genres"]
     train = fitted.catalogue.encode(fitted.evidence.train)
@@ -85,7 +95,9 @@ def test_groups_of_items_have_their_shares_of_catalogue_ratings_and_places(fitte
 
 def test_the_text_names_the_most_amplified_group_and_the_most_damped(found: Section) -> None:
     rows = sorted(table(found, "Items by genres").rows, key=lambda row: value(row[5]))
-    assert found.text[2].startswith(f"For its ratings, {rows[-1][0]} is recommended most: {rows[-1][3]:g} % of the")
+    assert found.text[2].startswith(
+        f"For its ratings, {rows[-1][0]} is recommended most: {rows[-1][3]:g} % of the"
+    )
     assert f"Least is {rows[0][0]}:" in found.text[2]
 
 
@@ -101,10 +113,19 @@ def test_the_pictures_are_curves_groups_amplification_and_enthusiasts(found: Sec
     assert all(row[4] >= 20 for row in found.charts[1].rows)
 
 
-def test_a_group_that_rates_more_than_the_average_speaks_for_others(fitted: FittedModel, found: Section) -> None:
+def test_a_group_that_rates_more_than_the_average_speaks_for_others(
+    fitted: FittedModel, found: Section
+) -> None:
     people = fitted.evidence.dataset.users
-    count = fitted.evidence.train["user"].value_counts().reindex(people["user"], fill_value=0).to_numpy()
-    for name, more, low, high, users in (row for row in found.charts[1].rows if row[0].startswith("gender")):
+    count = (
+        fitted.evidence.train["user"]
+        .value_counts()
+        .reindex(people["user"], fill_value=0)
+        .to_numpy()
+    )
+    for name, more, low, high, users in (
+        row for row in found.charts[1].rows if row[0].startswith("gender")
+    ):
         theirs = count[people["gender"] == name.removeprefix("gender: ")]
         assert users == len(theirs)
         assert more == pytest.approx(100 * (theirs.mean() / count.mean() - 1), abs=0.06)
@@ -120,7 +141,9 @@ def test_users_who_gave_no_training_rating_speak_for_nobody(make: Make, context:
         if name.startswith("gender"):
             theirs = count[(gender == name.removeprefix("gender: ")) & (count > 0)]
             assert users == len(theirs)
-            assert more == pytest.approx(100 * (theirs.mean() / count[count > 0].mean() - 1), abs=0.06)
+            assert more == pytest.approx(
+                100 * (theirs.mean() / count[count > 0].mean() - 1), abs=0.06
+            )
 
 
 def test_without_metadata_a_line_says_so(make: Make, context: Quiet) -> None:
@@ -136,10 +159,13 @@ def test_without_metadata_a_line_says_so(make: Make, context: Quiet) -> None:
 
 
 @pytest.mark.usefixtures("no_lists")
-def test_a_model_that_makes_no_lists_still_has_data_to_look_at(fitted: FittedModel, context: Quiet) -> None:
+def test_a_model_that_makes_no_lists_still_has_data_to_look_at(
+    fitted: FittedModel, context: Quiet
+) -> None:
     silent = section(fitted, context)
     assert any(
-        "makes no lists" in line and line.endswith("pairs need a column called mood, which the model looks at")
+        "makes no lists" in line
+        and line.endswith("pairs need a column called mood, which the model looks at")
         for line in silent.text
     )
     assert table(silent, "Items by genres").columns[-1] == "share of ratings, %"
@@ -147,7 +173,9 @@ def test_a_model_that_makes_no_lists_still_has_data_to_look_at(fitted: FittedMod
     assert "point" not in {chart.mark for chart in silent.charts}
 
 
-def test_users_and_items_that_training_never_saw_are_no_part_of_it(fit: Make, context: Quiet) -> None:
+def test_users_and_items_that_training_never_saw_are_no_part_of_it(
+    fit: Make, context: Quiet
+) -> None:
     rows = [(u, i, float(1 + (u + i) % 5)) for u in range(1, 9) for i in range(1, 6)]
     users = pd.DataFrame({"user": range(1, 12), "job": ["a", "b"] * 4 + ["c"] * 3})
     items = pd.DataFrame({"item": range(1, 8), "kind": ["x", "y", "x", "y", "x", "z", "z"]})

@@ -23,7 +23,9 @@ pytest.importorskip("copier")
 
 def call(*arguments: str | Path, code: int = 0) -> Result:
     """Carry out one command in this process, which must leave with `code`."""
-    result = CliRunner().invoke(main.main, list(map(str, arguments)), prog_name="cfplug", env={"COLUMNS": "80"})
+    result = CliRunner().invoke(
+        main, list(map(str, arguments)), prog_name="cfplug", env={"COLUMNS": "80"}
+    )
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == code, result.output
@@ -52,7 +54,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_new_plugin_ends_with_the_three_commands_to_type(here: Path) -> None:
-    result = call("new", "plugin", "cfplug-scores", "--kind", "analyzer", "--kind", "loss", "--out", "my work")
+    result = call(
+        "new", "plugin", "cfplug-scores", "--kind", "analyzer", "--kind", "loss", "--out", "my work"
+    )
     assert result.stdout == (
         "my work/cfplug-scores: the plugin scores, with an analyzer, a loss\n"
         "\nWhat to type next:\n"
@@ -61,7 +65,9 @@ def test_a_new_plugin_ends_with_the_three_commands_to_type(here: Path) -> None:
         "  python -m pytest\n"
     )
     assert result.stderr == ""
-    sources = sorted(path.name for path in (here / "my work/cfplug-scores/src/cfplug_scores").iterdir())
+    sources = sorted(
+        path.name for path in (here / "my work/cfplug-scores/src/cfplug_scores").iterdir()
+    )
     assert sources == ["__init__.py", "analyzer.py", "loss.py"]
 
 
@@ -72,10 +78,14 @@ def test_a_new_plugin_begins_with_a_model_and_a_metric_if_nobody_says(here: Path
     assert {"model.py", "metric.py"} < {path.name for path in here.glob("cfplug-scores/src/*/*")}
 
 
-def test_without_git_that_it_cannot_be_updated_is_said_aside(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_that_it_cannot_be_updated_is_said_aside(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(here))
     result = call("new", "plugin", "scores", "--kind", "metric")
-    assert result.stderr == "cfplug new update will not work for it: there is no git on this machine\n"
+    assert (
+        result.stderr == "cfplug new update will not work for it: there is no git on this machine\n"
+    )
     assert "python -m pytest" in result.stdout
 
 
@@ -104,11 +114,19 @@ def test_a_new_file_ends_with_commands_that_work(here: Path) -> None:
     assert "--plugins-dir" in typed[2]
 
 
-def test_an_update_tells_what_it_changed_and_marks_conflicts(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_update_tells_what_it_changed_and_marks_conflicts(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     call("new", "plugin", "scores", "--kind", "metric")
-    assert call("new", "update", "cfplug-scores").stdout == "cfplug-scores is up to date with the template v0.1.0\n"
+    assert (
+        call("new", "update", "cfplug-scores").stdout
+        == "cfplug-scores is up to date with the template v0.1.0\n"
+    )
     git("init", "--quiet", cwd=here / "cfplug-scores")
-    for name, text in {"pyproject.toml": "xfail_strict = true", "CHANGELOG.md": "- The first version."}.items():
+    for name, text in {
+        "pyproject.toml": "xfail_strict = true",
+        "CHANGELOG.md": "- The first version.",
+    }.items():
         file = here / "cfplug-scores" / name
         file.write_text(file.read_text().replace(text, f"{text}  # mine"))
     me = ("-c", "user.name=Me", "-c", "user.email=me@localhost")
@@ -125,7 +143,10 @@ def test_an_update_tells_what_it_changed_and_marks_conflicts(here: Path, monkeyp
         ".copier-answers.yml  changed",
         "pyproject.toml       conflict",
     ]
-    assert result.stderr == "\nDecide what stays between <<<<<<< and >>>>>>>, then run the tests and commit.\n"
+    assert (
+        result.stderr
+        == "\nDecide what stays between <<<<<<< and >>>>>>>, then run the tests and commit.\n"
+    )
 
 
 def test_what_cannot_be_updated_is_told(here: Path) -> None:
@@ -183,7 +204,10 @@ def test_a_broken_law_is_told_in_words_with_what_was_found(wrong: tuple[str, ...
 
 def test_checks_can_be_chosen_by_their_id_or_its_last_part(wrong: tuple[str, ...]) -> None:
     for glob in (FAILS, "row-order-does-not-matter", "metric/*/row-order-*"):
-        assert [each["check"] for each in json.loads(call(*wrong, "--check", glob, "--json", code=1).stdout)] == [FAILS]
+        assert [
+            each["check"]
+            for each in json.loads(call(*wrong, "--check", glob, "--json", code=1).stdout)
+        ] == [FAILS]
     several = call(*wrong, "--check", "has-help", "--check", "plugin/*", "--json")
     ids = [each["check"] for each in json.loads(several.stdout)]
     assert ids[0] == "plugin/loads"
@@ -215,7 +239,9 @@ def test_a_known_failure_of_no_check_is_told(wrong: tuple[str, ...]) -> None:
     assert call(*wrong, "--known-failure", f"{FAILS}s=why", code=2).stderr == told
 
 
-def test_a_failure_can_be_shown_with_where_it_comes_from(wrong: tuple[str, ...], here: Path) -> None:
+def test_a_failure_can_be_shown_with_where_it_comes_from(
+    wrong: tuple[str, ...], here: Path
+) -> None:
     (here / "mine" / "wrong.py").write_text(
         WRONG.replace("return float", "raise RuntimeError('nothing works')\n    return float")
     )
@@ -249,9 +275,14 @@ def test_a_parameter_that_must_be_given_is_given_as_in_a_recipe(here: Path) -> N
     (here / "mine").mkdir()
     (here / "mine" / "needy.py").write_text(NEEDY)
     command = ("check-plugin", "needy", "--plugins-dir", "mine", "--check", "perfect-is-best")
-    assert call(*command, code=2).stderr.startswith("metric/limited-error cannot be tried: limited-error needs limit")
+    assert call(*command, code=2).stderr.startswith(
+        "metric/limited-error cannot be tried: limited-error needs limit"
+    )
     call(*command, "--set", "metric/limited-error.limit=2.5")
-    assert "must be above 0; is -1" in call(*command, "--set", "metric/limited-error.limit=-1", code=2).stderr
+    assert (
+        "must be above 0; is -1"
+        in call(*command, "--set", "metric/limited-error.limit=-1", code=2).stderr
+    )
     told = boxed(call(*command, "--set", "limit=1", code=2))
     assert "must look like source/shop.path=shop.csv; is 'limit=1'" in told
 
@@ -270,7 +301,9 @@ def test_a_broken_plugin_fails_the_check_that_it_loads(here: Path) -> None:
 
 
 def test_what_a_plugin_prints_stays_out_of_the_table(wrong: tuple[str, ...], here: Path) -> None:
-    (here / "mine" / "wrong.py").write_text(WRONG.replace("return float", "print('noise')\n    return float"))
+    (here / "mine" / "wrong.py").write_text(
+        WRONG.replace("return float", "print('noise')\n    return float")
+    )
     result = call(*wrong, "--check", FAILS, "--json", code=1)
     assert len(json.loads(result.stdout)) == 1
 
@@ -280,7 +313,9 @@ def test_progress_is_told_aside(wrong: tuple[str, ...]) -> None:
     assert result.stderr.startswith("wrong: check 1 of ")
 
 
-def test_ctrl_c_leaves_with_what_was_found_so_far(wrong: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_leaves_with_what_was_found_so_far(
+    wrong: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     found, whole = [], check.outcome
 
     def impatient(item: check.Item) -> check.Outcome:
@@ -295,7 +330,9 @@ def test_ctrl_c_leaves_with_what_was_found_so_far(wrong: tuple[str, ...], monkey
     assert result.stderr.splitlines()[-1].startswith("stopped after 2 of ")
 
 
-def test_without_hypothesis_it_says_what_to_install(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hypothesis_it_says_what_to_install(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in [name for name in sys.modules if name.startswith("cfplug.testing")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "hypothesis", None)
@@ -315,8 +352,19 @@ def test_the_tests_of_a_new_package_pass_as_it_is_generated(tmp_path: Path) -> N
     (told / "entry_points.txt").write_text("[cfplug]\nscores = cfplug_scores\n")
     path = os.pathsep.join([str(told.parent), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error::pytest.PytestWarning"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "error::pytest.PytestWarning",
+    ]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "failed" not in done.stdout
     assert "skipped" not in done.stdout

@@ -48,7 +48,9 @@ TINY = ("--set", "users=12", "--set", "items=7", "--set", "ratings=50")
 def call(*arguments: str | Path, variables: Mapping[str, str] | None = None) -> Result:
     """Carry out one command in this process; an error that is no SystemExit comes through."""
     given = [str(argument) for argument in arguments]
-    result = CliRunner().invoke(main, given, prog_name="cfplug", env={"COLUMNS": "80", **(variables or {})})
+    result = CliRunner().invoke(
+        main, given, prog_name="cfplug", env={"COLUMNS": "80", **(variables or {})}
+    )
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
@@ -141,7 +143,10 @@ def test_these_are_all_the_commands_in_the_order_of_work() -> None:
         "newcomer",
     ]
     shown = call("--help").stdout
-    places = [shown.index(f" {name} ") for name in ("run", "resume", "check", "recipes", "list", "data", "recommend")]
+    places = [
+        shown.index(f" {name} ")
+        for name in ("run", "resume", "check", "recipes", "list", "data", "recommend")
+    ]
     assert places == sorted(places)
 
 
@@ -171,7 +176,16 @@ def test_what_a_plugin_prints_never_ends_up_in_what_was_asked(here: Path) -> Non
     rows = answer("list", "metrics", "--plugins-dir", ODD)
     assert isinstance(rows, list)
     assert "talk" in [row["name"] for row in rows]
-    options = ("--set", "models=[talker]", "--set", "metrics=[mae, talk]", "--set", "claims=[]", "--plugins-dir", ODD)
+    options = (
+        "--set",
+        "models=[talker]",
+        "--set",
+        "metrics=[mae, talk]",
+        "--set",
+        "claims=[]",
+        "--plugins-dir",
+        ODD,
+    )
     options = (*options, "--set", "train.epochs=1")
     (here / "quiet.yaml").write_text(RECIPE.replace("train: {epochs: 2, batch_size: 32}\n", ""))
     ran = answer("run", "quiet.yaml", *options[:-2])
@@ -191,8 +205,9 @@ def test_check_finds_every_problem_and_runs_nothing(here: Path) -> None:
     assert answer("check", "tiny.yaml") == []
     result = call("check", "tiny.yaml", "--set", "metrics=[rsme]", "--set", "train.epochs=0")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert '--set argument 1: metrics[0]: no metric called "rsme"; did you mean rmse? (cfplug list metrics)\n' in (
-        result.stderr
+    assert (
+        '--set argument 1: metrics[0]: no metric called "rsme"; did you mean rmse? (cfplug list metrics)\n'
+        in (result.stderr)
     )
     assert "--set argument 2: train.epochs: must be at least 1; is 0\n" in result.stderr
     assert result.stderr.endswith(" problems; nothing was run.\n")
@@ -215,7 +230,10 @@ def test_check_tells_a_program_the_place_of_each_problem(here: Path) -> None:
 def test_a_recipe_is_a_file_or_the_name_of_one_of_cfplugs_own(here: Path) -> None:
     assert call("check", "pmf").exit_code == 0
     assert call("check", "pfm").exit_code == 2
-    assert call("check", "pfm").stderr == "no recipe called pfm; did you mean pmf? (cfplug recipes list)\n"
+    assert (
+        call("check", "pfm").stderr
+        == "no recipe called pfm; did you mean pmf? (cfplug recipes list)\n"
+    )
     result = call("check", "tiny.yml")
     assert (result.exit_code, result.stderr) == (
         2,
@@ -229,14 +247,21 @@ def test_a_recipe_is_a_file_or_the_name_of_one_of_cfplugs_own(here: Path) -> Non
 def test_recipes_are_listed_shown_and_copied_and_nothing_is_overwritten(here: Path) -> None:
     rows = answer("recipes", "list")
     assert isinstance(rows, list)
-    assert {"name": "pmf", "what it is": "PMF with biases, as in chapter 8 of the fast.ai book."} in rows
+    assert {
+        "name": "pmf",
+        "what it is": "PMF with biases, as in chapter 8 of the fast.ai book.",
+    } in rows
     text = call("recipes", "show", "pmf").stdout
     assert "\ntitle: PMF on MovieLens 100K\n" in text
     assert call("recipes", "copy", "pmf").stdout == "pmf.yaml\n"
     assert (here / "pmf.yaml").read_text() == text
     (here / "pmf.yaml").write_text("mine")
     result = call("recipes", "copy", "pmf")
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "cannot write pmf.yaml: File exists\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        1,
+        "",
+        "cannot write pmf.yaml: File exists\n",
+    )
     assert (here / "pmf.yaml").read_text() == "mine"
     assert call("recipes", "copy", "pmf", "other.yaml").stdout == "other.yaml\n"
     assert (here / "other.yaml").read_text() == text
@@ -278,20 +303,43 @@ def test_run_says_what_it_does_and_prints_one_table_with_claimed_beside_measured
         "source",
     ]
     assert table[0].split() == ["pmf", "valid", "mae", *mae["pmf"]]
-    assert table[2].split() == ["plain", "valid", "mae", *mae["plain"], "at", "most", "2", "yes", "nobody"]
+    assert table[2].split() == [
+        "plain",
+        "valid",
+        "mae",
+        *mae["plain"],
+        "at",
+        "most",
+        "2",
+        "yes",
+        "nobody",
+    ]
     assert table[4:6] == ["", "mse on valid, beside pmf"]
     assert table[6].split("  ")[0] == "model"
     assert [line.split()[0] for line in table[7:9]] == ["pmf", "plain"]
-    assert table[9].startswith("difference: mse minus that of pmf on the same ratings; below 0 is better than pmf.")
+    assert table[9].startswith(
+        "difference: mse minus that of pmf on the same ratings; below 0 is better than pmf."
+    )
     assert table[10:] == ["", str(run), str(run / "report.html")]
     said = result.stderr.splitlines()
     assert said[:2] == ["loading torch and fastai", "synthetic: 200 ratings, 30 users, 17 items"]
-    assert [line.split(":")[1] for line in said if line.startswith("pmf: epoch")] == [" epoch 1 of 2", " epoch 2 of 2"]
+    assert [line.split(":")[1] for line in said if line.startswith("pmf: epoch")] == [
+        " epoch 1 of 2",
+        " epoch 2 of 2",
+    ]
 
 
 def test_a_run_without_claims_has_no_empty_columns(here: Path) -> None:
     result = call("run", "tiny.yaml", "--set", "claims=[]", "--set", "train.epochs=1")
-    assert result.stdout.splitlines()[1].split() == ["model", "part", "metric", "measured", "95", "%", "interval"]
+    assert result.stdout.splitlines()[1].split() == [
+        "model",
+        "part",
+        "metric",
+        "measured",
+        "95",
+        "%",
+        "interval",
+    ]
 
 
 def test_run_tells_a_program_the_folder_the_metrics_and_the_claims(here: Path) -> None:
@@ -306,7 +354,9 @@ def test_run_tells_a_program_the_folder_the_metrics_and_the_claims(here: Path) -
         ("pmf", "pmf", "mse"),
         ("plain", "pmf", "mse"),
     ]
-    alone = answer("run", "tiny.yaml", "--set", "models=[pmf]", "--set", "claims=[]", "--set", "train.epochs=1")
+    alone = answer(
+        "run", "tiny.yaml", "--set", "models=[pmf]", "--set", "claims=[]", "--set", "train.epochs=1"
+    )
     assert isinstance(alone, dict)
     assert alone["comparison"] == []
 
@@ -355,7 +405,9 @@ def test_resume_goes_on_with_a_run_that_was_stopped_and_gives_the_same_numbers(h
     (partial,) = (here / "runs").iterdir()
     assert stopped.exit_code == 1
     assert stopped.stdout == ""
-    assert stopped.stderr.endswith(f"stopped; go on with: cfplug resume runs/{partial.name}\n\nAborted.\n")
+    assert stopped.stderr.endswith(
+        f"stopped; go on with: cfplug resume runs/{partial.name}\n\nAborted.\n"
+    )
     resumed = answer("resume", partial, "--plugins-dir", ODD)
     assert isinstance(whole, dict)
     assert isinstance(resumed, dict)
@@ -363,14 +415,23 @@ def test_resume_goes_on_with_a_run_that_was_stopped_and_gives_the_same_numbers(h
     assert resumed["path"] == str(partial).removesuffix(".partial")
     again = call("resume", resumed["path"], "--plugins-dir", ODD)
     assert again.exit_code == 1
-    assert again.stderr.endswith(f"{Path(resumed['path']).name} is whole already; there is nothing to resume\n")
+    assert again.stderr.endswith(
+        f"{Path(resumed['path']).name} is whole already; there is nothing to resume\n"
+    )
 
 
 def test_what_is_no_run_is_told(here: Path) -> None:
     assert call("resume", "nowhere").stderr == f"{here / 'nowhere'}: there is no such run\n"
-    for command in (["predict", "nowhere", "--user", "1", "--item", "2"], ["recommend", "nowhere", "--user", "1"]):
+    for command in (
+        ["predict", "nowhere", "--user", "1", "--item", "2"],
+        ["recommend", "nowhere", "--user", "1"],
+    ):
         result = call(*command)
-        assert (result.exit_code, result.stdout, result.stderr) == (1, "", "nowhere: there is no such run\n")
+        assert (result.exit_code, result.stdout, result.stderr) == (
+            1,
+            "",
+            "nowhere: there is no such run\n",
+        )
 
 
 # compare
@@ -404,7 +465,12 @@ def test_compare_sets_several_runs_beside_each_other(run: Path, here: Path) -> N
     assert isinstance(ran, dict)
     rows = answer("compare", run, ran["path"], "--reference", "bias")
     assert isinstance(rows, list)
-    assert [row["model"] for row in rows] == ["pmf", f"{run.name}/plain", "bias", f"{Path(ran['path']).name}/plain"]
+    assert [row["model"] for row in rows] == [
+        "pmf",
+        f"{run.name}/plain",
+        "bias",
+        f"{Path(ran['path']).name}/plain",
+    ]
     assert rows[1]["difference"] == rows[3]["difference"]
     other = answer("run", "means.yaml", *one, "--set", "models=[mean]", "--set", "seed=8")
     assert isinstance(other, dict)
@@ -420,7 +486,10 @@ def test_compare_sets_several_runs_beside_each_other(run: Path, here: Path) -> N
 def test_compare_tells_what_there_is_not(run: Path) -> None:
     wrong = call("compare", run, "--reference", "plane")
     assert (wrong.exit_code, wrong.stdout) == (2, "")
-    assert wrong.stderr == "no model called 'plane' to compare with; did you mean plain? (there are pmf, plain)\n"
+    assert (
+        wrong.stderr
+        == "no model called 'plane' to compare with; did you mean plain? (there are pmf, plain)\n"
+    )
     missing = call("compare", run, "nowhere")
     assert (missing.exit_code, missing.stderr) == (1, "nowhere: there is no such run\n")
     assert usage_error(call("compare")) == "Missing argument 'RUN...'."
@@ -430,7 +499,9 @@ def test_compare_tells_what_there_is_not(run: Path) -> None:
 
 
 def test_a_run_of_one_model_alone_cannot_be_compared(here: Path) -> None:
-    ran = answer("run", "tiny.yaml", "--set", "models=[pmf]", "--set", "claims=[]", "--set", "train.epochs=1")
+    ran = answer(
+        "run", "tiny.yaml", "--set", "models=[pmf]", "--set", "claims=[]", "--set", "train.epochs=1"
+    )
     assert isinstance(ran, dict)
     result = call("compare", ran["path"])
     assert (result.exit_code, result.stdout) == (2, "")
@@ -455,14 +526,27 @@ def test_data_show_shows_the_first_rows_and_the_role_of_each_column() -> None:
         "user (id)  item (id)  rating (target)  time (time)",
     ]
     assert lines[6:9] == ["", "users: 12 rows", "user (id)  age (number)  group (category)"]
-    assert lines[11:14] == ["", "items: 7 rows", "item (id)  title (label)       year (number)  genres (set)"]
+    assert lines[11:14] == [
+        "",
+        "items: 7 rows",
+        "item (id)  title (label)       year (number)  genres (set)",
+    ]
     assert len(lines) == 16
 
 
 def test_data_show_names_the_members_of_a_set_and_leaves_the_unknown_empty(here: Path) -> None:
     (here / "ratings.csv").write_text("user,item,rating\nann,7,3\nbob,8,4.5\nann,8,1\n")
-    (here / "items.csv").write_text("item,title,genres,year\n7,[bold]Seven[/bold],crime|drama,1995\n8,Eight,,\n")
-    given = ("--set", "ratings=ratings.csv", "--set", "items=items.csv", "--set", "roles={items.genres: set}")
+    (here / "items.csv").write_text(
+        "item,title,genres,year\n7,[bold]Seven[/bold],crime|drama,1995\n8,Eight,,\n"
+    )
+    given = (
+        "--set",
+        "ratings=ratings.csv",
+        "--set",
+        "items=items.csv",
+        "--set",
+        "roles={items.genres: set}",
+    )
     result = call("data", "show", "csv", *given)
     assert result.exit_code == 0, result.stderr
     assert result.stderr.splitlines()[:2] == ["reading ratings.csv", "reading items.csv"]
@@ -475,13 +559,19 @@ def test_data_show_names_the_members_of_a_set_and_leaves_the_unknown_empty(here:
 
 
 def test_data_fetch_says_what_there_is(here: Path) -> None:
-    assert call("data", "fetch", "synthetic", *TINY).stdout == "synthetic: 50 ratings, 12 users, 7 items\n"
+    assert (
+        call("data", "fetch", "synthetic", *TINY).stdout
+        == "synthetic: 50 ratings, 12 users, 7 items\n"
+    )
 
 
 def test_data_tells_an_unknown_source_or_parameter_and_a_missing_file(here: Path) -> None:
     unknown = call("data", "show", "synthetc")
     assert unknown.exit_code == 2
-    assert 'no source called "synthetc"; did you mean synthetic? (cfplug list sources)\n' in unknown.stderr
+    assert (
+        'no source called "synthetc"; did you mean synthetic? (cfplug list sources)\n'
+        in unknown.stderr
+    )
     wrong = call("data", "fetch", "synthetic", "--set", "ratings=0", "--set", "itms=3")
     assert (wrong.exit_code, wrong.stderr) == (
         2,
@@ -499,14 +589,31 @@ def test_data_tells_an_unknown_source_or_parameter_and_a_missing_file(here: Path
 
 
 def test_predict_answers_options_in_their_order_and_labels_the_unknown(run: Path) -> None:
-    options = ("--user", "1", "--item", "2", "--user", "777", "--item", "2", "--user", "3", "--item", "16")
+    options = (
+        "--user",
+        "1",
+        "--item",
+        "2",
+        "--user",
+        "777",
+        "--item",
+        "2",
+        "--user",
+        "3",
+        "--item",
+        "16",
+    )
     rows = answer("predict", run, *options)
     model = cfplug.open_run(run).model
     frame = model.predict(pd.DataFrame({"user": [1, 777, 3], "item": [2, 2, 16]}))
     assert rows == [
         {"user": user, "item": item, "prediction": prediction, "origin": origin}
         for user, item, prediction, origin in zip(
-            ("1", "777", "3"), ("2", "2", "16"), frame["prediction"], ("warm", "mean", "warm"), strict=True
+            ("1", "777", "3"),
+            ("2", "2", "16"),
+            frame["prediction"],
+            ("warm", "mean", "warm"),
+            strict=True,
         )
     ]
     shown = call("predict", run, *options).stdout.splitlines()
@@ -522,7 +629,10 @@ def test_predict_asks_the_first_model_unless_another_is_named(run: Path) -> None
     assert first["prediction"] != other["prediction"]
     result = call("predict", run, "--user", "1", "--item", "2", "--model", "plane")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "the run has no model called 'plane'; did you mean plain? (it has plain, pmf)\n"
+    assert (
+        result.stderr
+        == "the run has no model called 'plane'; did you mean plain? (it has plain, pmf)\n"
+    )
 
 
 def test_predict_answers_a_file_with_a_file(run: Path, here: Path) -> None:
@@ -543,7 +653,9 @@ def test_ids_that_look_like_numbers_are_kept_as_they_stand_in_the_file(here: Pat
     (here / "ratings.csv").write_text(
         "user,item,rating\n" + "".join(f"00{n % 5},{n % 3}e2,{n % 4 + 1}\n" for n in range(15))
     )
-    (here / "ids.yaml").write_text("data: {use: csv, ratings: ratings.csv}\nmodels: [bias]\nunknown: error\n")
+    (here / "ids.yaml").write_text(
+        "data: {use: csv, ratings: ratings.csv}\nmodels: [bias]\nunknown: error\n"
+    )
     ran = answer("run", "ids.yaml")
     assert isinstance(ran, dict)
     (here / "pairs.csv").write_text("user,item\n003,2e2\n")
@@ -563,14 +675,23 @@ def test_ids_that_look_like_numbers_are_kept_as_they_stand_in_the_file(here: Pat
     ],
     ids=" ".join,
 )
-def test_predict_takes_pairs_from_a_file_or_from_options_that_match(run: Path, options: tuple[str, ...]) -> None:
-    assert usage_error(call("predict", run, *options)) == "give either --pairs, or --user and --item equally often"
+def test_predict_takes_pairs_from_a_file_or_from_options_that_match(
+    run: Path, options: tuple[str, ...]
+) -> None:
+    assert (
+        usage_error(call("predict", run, *options))
+        == "give either --pairs, or --user and --item equally often"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("pairs.csv", "usr,item\n1,2\n", "pairs need a column called user; found usr, item; did you mean usr?\n"),
+        (
+            "pairs.csv",
+            "usr,item\n1,2\n",
+            "pairs need a column called user; found usr, item; did you mean usr?\n",
+        ),
         ("pairs.csv", "", "pairs.csv cannot be read: No columns to parse from file\n"),
         ("pairs.csv", None, "pairs.csv cannot be read: No such file or directory\n"),
         (
@@ -580,7 +701,9 @@ def test_predict_takes_pairs_from_a_file_or_from_options_that_match(run: Path, o
         ),
     ],
 )
-def test_a_file_of_pairs_that_is_none_is_told(run: Path, here: Path, name: str, text: str | None, words: str) -> None:
+def test_a_file_of_pairs_that_is_none_is_told(
+    run: Path, here: Path, name: str, text: str | None, words: str
+) -> None:
     if text is not None:
         (here / name).write_text(text)
     result = call("predict", run, "--pairs", name, "--out", "answers.csv")
@@ -590,7 +713,10 @@ def test_a_file_of_pairs_that_is_none_is_told(run: Path, here: Path, name: str, 
 
 def test_a_file_that_cannot_be_written_is_told(run: Path, here: Path) -> None:
     result = call("predict", run, "--user", "1", "--item", "2", "--out", "no/answers.csv")
-    assert (result.exit_code, result.stderr) == (1, "cannot write no/answers.csv: No such file or directory\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "cannot write no/answers.csv: No such file or directory\n",
+    )
 
 
 # recommend
@@ -604,13 +730,17 @@ def rated(run: Path, user: int) -> set[int]:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_recommend_gives_exactly_n_items_with_titles_and_none_that_the_user_has_rated(run: Path, count: int) -> None:
+def test_recommend_gives_exactly_n_items_with_titles_and_none_that_the_user_has_rated(
+    run: Path, count: int
+) -> None:
     rows = answer("recommend", run, "--user", "5", "-n", str(count))
     assert isinstance(rows, list)
     assert [row["rank"] for row in rows] == list(range(1, count + 1))
     assert {row["item"] for row in rows}.isdisjoint(rated(run, 5))
     assert all(f" {row['item']} (" in row["label"] for row in rows)
-    assert [row["prediction"] for row in rows] == sorted((row["prediction"] for row in rows), reverse=True)
+    assert [row["prediction"] for row in rows] == sorted(
+        (row["prediction"] for row in rows), reverse=True
+    )
 
 
 def test_recommend_includes_what_the_user_has_rated_when_asked(run: Path) -> None:
@@ -690,7 +820,9 @@ def test_explain_takes_a_prediction_apart_into_parts_that_sum_to_it(run: Path, m
         told["prediction"], abs=1e-5
     )
     shown = call("explain", run, "--model", model, "--user", "5", "--item", title_of(run, 3)).stdout
-    assert shown.startswith(f"Why {model} predicts {told['prediction']:.2f} for user 5 and {title_of(run, 3)}\n")
+    assert shown.startswith(
+        f"Why {model} predicts {told['prediction']:.2f} for user 5 and {title_of(run, 3)}\n"
+    )
     assert "item bias" in shown
     mean = "What user 5 gave to the items most like "
     assert (mean in shown) == (model == "pmf")
@@ -708,9 +840,14 @@ def test_report_makes_the_page_again_and_the_pictures_when_asked(run: Path, tmp_
     assert (copied / "report.html").read_bytes() == before
     first, *pictures = call("report", copied, "--figures").stdout.splitlines()
     assert first == str(copied / "report.html")
-    assert len(pictures) == sum(len(section.charts) for section in cfplug.open_run(run).sections) > 0
+    assert (
+        len(pictures) == sum(len(section.charts) for section in cfplug.open_run(run).sections) > 0
+    )
     assert all(Path(picture).suffix == ".svg" and Path(picture).exists() for picture in pictures)
-    assert call("report", tmp_path / "nowhere").stderr == f"{tmp_path / 'nowhere'}: there is no such run\n"
+    assert (
+        call("report", tmp_path / "nowhere").stderr
+        == f"{tmp_path / 'nowhere'}: there is no such run\n"
+    )
 
 
 # On a terminal
@@ -764,7 +901,12 @@ def test_a_drawn_table_has_its_title_left_numbers_right_names_whole_and_no_empty
     on_terminal: Callable[..., list[str]],
 ) -> None:
     rows = [
-        ("init_deviation", 3, "what [bold]brackets[/bold] hold is shown as it stands in the data", ""),
+        (
+            "init_deviation",
+            3,
+            "what [bold]brackets[/bold] hold is shown as it stands in the data",
+            "",
+        ),
         ("x", 12, "", ""),
     ]
     table = cfplug.Table("Title", ("name", "count", "words", "nothing"), rows)
@@ -782,14 +924,23 @@ def test_a_drawn_table_has_its_title_left_numbers_right_names_whole_and_no_empty
 
 def test_the_title_of_a_drawn_table_is_no_markup(on_terminal: Callable[..., list[str]]) -> None:
     table = cfplug.Table("PMF [/x] [bold]loud[/bold]", ("name",), [("x" * 40,)])
-    assert on_terminal(lambda: output.print_table(table))[0].rstrip() == "PMF [/x] [bold]loud[/bold]"
+    assert (
+        on_terminal(lambda: output.print_table(table))[0].rstrip() == "PMF [/x] [bold]loud[/bold]"
+    )
 
 
-def test_a_word_that_is_wider_than_its_column_goes_on_in_the_next_line(on_terminal: Callable[..., list[str]]) -> None:
+def test_a_word_that_is_wider_than_its_column_goes_on_in_the_next_line(
+    on_terminal: Callable[..., list[str]],
+) -> None:
     word = "".join(chr(ord("a") + n % 26) for n in range(150))
     table = cfplug.Table("", ("name", "words"), [("path", word)])
     lines = on_terminal(lambda: output.print_table(table))
-    assert "".join(line.split("│")[2].strip() for line in lines if line.startswith("│"))[len("words") :] == word
+    assert (
+        "".join(line.split("│")[2].strip() for line in lines if line.startswith("│"))[
+            len("words") :
+        ]
+        == word
+    )
 
 
 def test_a_table_without_rows_keeps_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
@@ -802,7 +953,9 @@ def test_headings_are_broken_before_cells_are_and_a_note_stands_below(
 ) -> None:
     columns = ("model", "mse", "difference", "95 % interval", "p (Wilcoxon, Holm)")
     cells = ("pmf", "0.8217 ± 0.0035", "-0.0121", "-0.0150 to -0.0093", "0.0312")
-    table = cfplug.Table("", columns, [cells], "[bold]below 0[/bold] is better " + "than the reference " * 4)
+    table = cfplug.Table(
+        "", columns, [cells], "[bold]below 0[/bold] is better " + "than the reference " * 4
+    )
     lines = on_terminal(lambda: output.print_table(table))
     assert max(map(len, lines)) <= 80
     (row,) = (line for line in lines if "pmf" in line)
@@ -810,13 +963,15 @@ def test_headings_are_broken_before_cells_are_and_a_note_stands_below(
     assert lines[-2].startswith("[bold]below 0[/bold] is better than the reference")
 
 
-def test_a_run_has_a_live_bar_on_a_terminal_and_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_has_a_live_bar_on_a_terminal_and_lines_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for stream, kind in ((Terminal(), Bar), (io.StringIO(), Lines)):
         monkeypatch.setattr(sys, "stderr", stream)
-        with output.telling() as teller:
+        with output.telling() as reporter:
             print("a component prints")
-            teller.say("it goes well")
-            assert isinstance(teller, kind)
+            reporter.say("it goes well")
+            assert isinstance(reporter, kind)
         assert "a component prints\n" in stream.getvalue()
         assert "it goes well\n" in stream.getvalue()
 
@@ -840,14 +995,18 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_predict_takes_the_time_as_context_or_as_a_column(timed: Path, here: Path) -> None:
     pair = ("--user", "1", "--item", "2")
-    early, late = (answer("predict", timed, *pair, "--context", f"time={year}-03-04") for year in (2001, 2020))
+    early, late = (
+        answer("predict", timed, *pair, "--context", f"time={year}-03-04") for year in (2001, 2020)
+    )
     assert early != late
     (here / "pairs.csv").write_text("user,item,time\n1,2,2001-03-04\n")
     assert answer("predict", timed, "--pairs", "pairs.csv") == early
     without = call("predict", timed, *pair)
     assert without.stderr.endswith("pairs need a column called time, which the model looks at\n")
     wrong = call("predict", timed, *pair, "--context", "time=soon")
-    assert wrong.stderr.endswith("row 0, column time: must be a time such as 1998-04-01 12:30; is 'soon'\n")
+    assert wrong.stderr.endswith(
+        "row 0, column time: must be a time such as 1998-04-01 12:30; is 'soon'\n"
+    )
     assert (without.exit_code, wrong.exit_code) == (1, 1)
 
 
@@ -855,7 +1014,9 @@ def test_recommend_asks_for_now_unless_context_says_another_time(timed: Path) ->
     model = cfplug.open_run(timed).model
     for given, context in (((), None), (("--context", "time=2020-03-04"), {"time": "2020-03-04"})):
         rows = answer("recommend", timed, "--user", "1", "-n", "2", *given)
-        assert [row["item"] for row in rows] == model.recommend(1, 2, context=context)["item"].tolist()  # type: ignore[call-overload, union-attr]
+        assert [row["item"] for row in rows] == model.recommend(1, 2, context=context)[
+            "item"
+        ].tolist()  # type: ignore[call-overload, union-attr]
 
 
 def test_context_is_a_column_and_its_value(timed: Path) -> None:

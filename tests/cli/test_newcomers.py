@@ -29,11 +29,13 @@ seed: 7
 """
 
 
-def call(*arguments: str | Path, typed: str | None = None, variables: Mapping[str, str] | None = None) -> Result:
+def call(
+    *arguments: str | Path, typed: str | None = None, variables: Mapping[str, str] | None = None
+) -> Result:
     """Carry out one command in this process; an error that is no SystemExit comes through."""
     given = [str(argument) for argument in arguments]
     env = {"COLUMNS": "80", **(variables or {})}
-    result = CliRunner().invoke(main.main, given, prog_name="cfplug", env=env, input=typed)
+    result = CliRunner().invoke(main, given, prog_name="cfplug", env=env, input=typed)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
@@ -83,7 +85,13 @@ def ratings(tmp_path: Path, titles: list[str]) -> Path:
     """Three ratings of somebody new, and one item that they have not seen."""
     path = tmp_path / "mine.csv"
     with path.open("w", newline="") as file:
-        rows = [("item", "rating"), (titles[3], "5"), (titles[8], "1.5"), (str(ids(titles, 5)), "4"), (titles[6], "")]
+        rows = [
+            ("item", "rating"),
+            (titles[3], "5"),
+            (titles[8], "1.5"),
+            (str(ids(titles, 5)), "4"),
+            (titles[6], ""),
+        ]
         csv.writer(file).writerows(rows)
     return path
 
@@ -96,7 +104,9 @@ def ids(titles: list[str], code: int) -> int:
 # recommend and predict
 
 
-def test_a_newcomers_ratings_lead_to_recommendations_that_are_folded_in(run: Path, ratings: Path) -> None:
+def test_a_newcomers_ratings_lead_to_recommendations_that_are_folded_in(
+    run: Path, ratings: Path
+) -> None:
     rows = answer("recommend", run, "--ratings", ratings, "-n", "4")
     assert [row["rank"] for row in rows] == [1, 2, 3, 4]
     assert {row["origin"] for row in rows} == {"folded-in"}
@@ -105,7 +115,9 @@ def test_a_newcomers_ratings_lead_to_recommendations_that_are_folded_in(run: Pat
     assert rows != answer("recommend", run, "--user", str(fresh(model.catalogue.user)), "-n", "4")
 
 
-def test_recommendations_change_with_what_the_newcomer_rated(run: Path, tmp_path: Path, titles: list[str]) -> None:
+def test_recommendations_change_with_what_the_newcomer_rated(
+    run: Path, tmp_path: Path, titles: list[str]
+) -> None:
     def scores(rating: str) -> dict[object, object]:
         path = tmp_path / f"{rating}.csv"
         path.write_text(f'item,rating\n"{titles[2]}",{rating}\n"{titles[4]}",{rating}\n')
@@ -123,9 +135,13 @@ def test_predict_is_told_of_somebody_new_by_metadata(run: Path) -> None:
 
 
 def test_a_named_strategy_answers_and_its_word_is_the_origin(run: Path, ratings: Path) -> None:
-    (row,) = answer("predict", run, "--item", "3", "--ratings", ratings, "--cold-start", "item-mean")
+    (row,) = answer(
+        "predict", run, "--item", "3", "--ratings", ratings, "--cold-start", "item-mean"
+    )
     assert row["origin"] == "mean"
-    code, text = told("predict", run, "--item", "3", "--ratings", ratings, "--cold-start", "item-meen")
+    code, text = told(
+        "predict", run, "--item", "3", "--ratings", ratings, "--cold-start", "item-meen"
+    )
     assert code == 2
     assert 'no cold-start called "item-meen"; did you mean item-mean?' in text
 
@@ -138,10 +154,16 @@ def test_a_model_that_cannot_be_adapted_says_so(run: Path, ratings: Path) -> Non
 @pytest.mark.parametrize(
     ("metadata", "text"),
     [
-        ("group=student", "users, row 0, column group: nobody has 'student'; did you mean students?"),
+        (
+            "group=student",
+            "users, row 0, column group: nobody has 'student'; did you mean students?",
+        ),
         ("age=-3", "users, row 0, column age: must not be below 0; is -3"),
         ("age=abc", "column age: must be a number; is 'abc'"),
-        ("agee=34", "nothing called agee is known of users; did you mean age? (known are: age, group)"),
+        (
+            "agee=34",
+            "nothing called agee is known of users; did you mean age? (known are: age, group)",
+        ),
     ],
 )
 def test_metadata_that_nobody_can_have_is_refused(run: Path, metadata: str, text: str) -> None:
@@ -153,14 +175,19 @@ def test_metadata_that_nobody_can_have_is_refused(run: Path, metadata: str, text
 @pytest.mark.parametrize(
     ("lines", "text"),
     [
-        ("item,rating\n3,7\n", "row 0, column rating: must be a number from 1 to 5, or missing for what was not seen"),
+        (
+            "item,rating\n3,7\n",
+            "row 0, column rating: must be a number from 1 to 5, or missing for what was not seen",
+        ),
         ("item,rating\n3,good\n", "row 0, column rating: must be a number from 1 to 5"),
         ("item,rating\n3,4\n99,4\n", "row 2: "),
         ("film,rating\n3,4\n", "needs a column called item; found film, rating"),
         ("item,rating\n3,4\n3,5\n", "row 1: this pair of user and item was rated before"),
     ],
 )
-def test_ratings_that_cannot_be_are_refused_with_their_row(run: Path, tmp_path: Path, lines: str, text: str) -> None:
+def test_ratings_that_cannot_be_are_refused_with_their_row(
+    run: Path, tmp_path: Path, lines: str, text: str
+) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(lines)
     code, said = told("recommend", run, "--ratings", path)
@@ -175,17 +202,28 @@ def test_whom_training_knows_is_no_newcomer(run: Path, ratings: Path) -> None:
 
 
 def test_somebody_must_be_asked_about(run: Path) -> None:
-    assert usage("recommend", run) == "give --user, or tell of somebody new with --ratings or --metadata"
-    assert usage("predict", run, "--item", "3") == "give either --pairs, or --user and --item equally often"
+    assert (
+        usage("recommend", run)
+        == "give --user, or tell of somebody new with --ratings or --metadata"
+    )
+    assert (
+        usage("predict", run, "--item", "3")
+        == "give either --pairs, or --user and --item equally often"
+    )
     two = ("--user", "61", "--item", "1", "--user", "62", "--item", "2")
     told_of = usage("predict", run, *two, "--metadata", "age=34")
     assert told_of == "--ratings and --metadata tell of one user; asked about 2"
-    assert "must look like age=34,occupation=engineer; is 'age'" in usage("recommend", run, "--metadata", "age")
+    assert "must look like age=34,occupation=engineer; is 'age'" in usage(
+        "recommend", run, "--metadata", "age"
+    )
 
 
 def test_a_missing_file_of_ratings_is_told(run: Path, tmp_path: Path) -> None:
     code, text = told("recommend", run, "--ratings", tmp_path / "none.csv")
-    assert (code, text) == (1, f"{tmp_path / 'none.csv'} cannot be read: No such file or directory\n")
+    assert (code, text) == (
+        1,
+        f"{tmp_path / 'none.csv'} cannot be read: No such file or directory\n",
+    )
 
 
 # questions
@@ -200,7 +238,9 @@ def test_questions_are_a_list_of_known_items_for_everybody(run: Path, titles: li
     assert {row["rating"] for row in rows} == {""}
 
 
-def test_questions_can_be_chosen_by_popularity_and_written_to_a_file(run: Path, tmp_path: Path) -> None:
+def test_questions_can_be_chosen_by_popularity_and_written_to_a_file(
+    run: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "form.csv"
     result = call("questions", run, "-n", "3", "--set", "choose=popular", "--out", out)
     assert (result.exit_code, result.stdout) == (0, f"{out}: 3 questions\n")
@@ -214,7 +254,9 @@ def test_a_filled_in_form_is_a_file_of_ratings(run: Path, tmp_path: Path) -> Non
     call("questions", run, "-n", "3", "--out", form)
     filled = pd.read_csv(form).assign(rating=[5, None, 1])
     filled.to_csv(form, index=False)
-    assert {row["origin"] for row in answer("recommend", run, "--ratings", form, "-n", "2")} == {"folded-in"}
+    assert {row["origin"] for row in answer("recommend", run, "--ratings", form, "-n", "2")} == {
+        "folded-in"
+    }
 
 
 def test_a_strategy_that_asks_nothing_says_so(run: Path) -> None:
@@ -242,8 +284,12 @@ def test_an_answer_off_the_scale_is_asked_for_again(run: Path) -> None:
     assert "You rated 1 of 1 items. For you:" in result.stdout
 
 
-@pytest.mark.parametrize(("typed", "words"), [("q\n", "You answered nothing"), ("4\n", "You rated 1 of 1 items")])
-def test_who_stops_early_is_recommended_something_all_the_same(run: Path, typed: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("typed", "words"), [("q\n", "You answered nothing"), ("4\n", "You rated 1 of 1 items")]
+)
+def test_who_stops_early_is_recommended_something_all_the_same(
+    run: Path, typed: str, words: str
+) -> None:
     result = call("newcomer", run, "-n", "2", typed=typed)
     assert result.exit_code == 0, result.stderr
     assert words in result.stdout

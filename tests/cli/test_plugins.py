@@ -36,7 +36,9 @@ def cfplug_metrics():
 def call(*arguments: str | Path, variables: Mapping[str, str] | None = None) -> Result:
     """Carry out one command in this process; an error that is no SystemExit comes through."""
     given = [str(argument) for argument in arguments]
-    result = CliRunner().invoke(main.main, given, prog_name="cfplug", env={"COLUMNS": "80", **(variables or {})})
+    result = CliRunner().invoke(
+        main, given, prog_name="cfplug", env={"COLUMNS": "80", **(variables or {})}
+    )
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
@@ -80,7 +82,8 @@ def test_list_shows_the_components_of_a_kind_in_the_singular_and_the_plural() ->
     shown = call("list", "cold-starts").stdout
     assert shown.startswith("name ")
     assert re.search(
-        r"global-mean +coldstart +The mean of the training ratings, for every pair with a newcomer.\n", shown
+        r"global-mean +coldstart +The mean of the training ratings, for every pair with a newcomer.\n",
+        shown,
     )
 
 
@@ -116,10 +119,15 @@ def test_describe_shows_every_parameter_with_default_bounds_unit_and_help() -> N
 
 
 def test_describe_tells_what_must_be_given_what_a_model_gives_and_what_takes_nothing() -> None:
-    (ratings, *_), shown = answer("describe", "source", "csv"), call("describe", "source", "csv").stdout  # type: ignore[misc]
+    (ratings, *_), shown = (
+        answer("describe", "source", "csv"),
+        call("describe", "source", "csv").stdout,
+    )  # type: ignore[misc]
     assert (ratings["required"], ratings["default"]) == (True, None)
     assert "\nratings          (needed)  a path " in shown
-    assert "It gives embeddings, biases, terms, vectors.\n" in call("describe", "model", "pmf").stdout
+    assert (
+        "It gives embeddings, biases, terms, vectors.\n" in call("describe", "model", "pmf").stdout
+    )
     assert call("describe", "metric", "mae").stdout == (
         "metrics/mae: Mean absolute error.\n\n1/n · Σ |r̂ - r|\n\nLower is better. Unit: rating points.\n\n"
         "It takes no parameters.\n"
@@ -155,13 +163,21 @@ def test_plugins_shows_where_each_comes_from_and_whether_it_works() -> None:
     }
 
 
-def test_plugins_tells_under_its_table_why_a_plugin_is_broken_and_how_to_switch_it_off(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, zoo_best=METRICS.format(names=["a", "b"]), leaves="broken/leaves.py")
-    result = call("plugins", "--plugins-dir", folder, variables={"CFPLUG_PLUGINS": "-tables,-zebra"})
+def test_plugins_tells_under_its_table_why_a_plugin_is_broken_and_how_to_switch_it_off(
+    tmp_path: Path,
+) -> None:
+    folder = folder_of(
+        tmp_path, zoo_best=METRICS.format(names=["a", "b"]), leaves="broken/leaves.py"
+    )
+    result = call(
+        "plugins", "--plugins-dir", folder, variables={"CFPLUG_PLUGINS": "-tables,-zebra"}
+    )
     assert (result.exit_code, result.stderr) == (0, "")
     heading, *_ = result.stdout.splitlines()
     assert heading.split() == ["name", "from", "version", "state", "components", "hooks", "ms"]
-    assert re.search(rf"\nmetrics +cfplug +{re.escape(cfplug.__version__)} +ok +12 +metrics +\d", result.stdout)
+    assert re.search(
+        rf"\nmetrics +cfplug +{re.escape(cfplug.__version__)} +ok +12 +metrics +\d", result.stdout
+    )
     assert re.search(r"\nzoo-best +\S+zoo_best.py +ok +2 +metrics +\d", result.stdout)
     assert re.search(rf"\ntables +cfplug +{re.escape(cfplug.__version__)} +off *\n", result.stdout)
     assert result.stdout.endswith(
@@ -176,7 +192,10 @@ def test_plugins_tells_under_its_table_why_a_plugin_is_broken_and_how_to_switch_
 
 
 def test_plugins_shows_one_in_full(tmp_path: Path) -> None:
-    text = '# /// script\n# dependencies = ["cfplug>=0.0.1,<99", "attrs"]\n# ///\n' + METRICS.format(names=["b", "a"])
+    text = (
+        '# /// script\n# dependencies = ["cfplug>=0.0.1,<99", "attrs"]\n# ///\n'
+        + METRICS.format(names=["b", "a"])
+    )
     folder = folder_of(tmp_path, zoo_full=text)
     result = call("plugins", "zoo-full", "--plugins-dir", folder)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -193,8 +212,13 @@ def test_plugins_shows_one_in_full(tmp_path: Path) -> None:
         "metric  a     A score.\n"
     )
     (told,) = answer("plugins", "zoo-full", "--plugins-dir", folder)
-    assert told["declares"] == [{"kind": "metric", "name": name, "what it is": "A score."} for name in ("b", "a")]
-    assert (told["file"], told["needs"]) == (str(folder / "zoo_full.py"), ["cfplug>=0.0.1,<99", "attrs"])
+    assert told["declares"] == [
+        {"kind": "metric", "name": name, "what it is": "A score."} for name in ("b", "a")
+    ]
+    assert (told["file"], told["requires"]) == (
+        str(folder / "zoo_full.py"),
+        ["cfplug>=0.0.1,<99", "attrs"],
+    )
 
 
 def test_plugins_shows_one_that_is_broken_and_one_that_is_off(tmp_path: Path) -> None:
@@ -207,7 +231,9 @@ def test_plugins_shows_one_that_is_broken_and_one_that_is_off(tmp_path: Path) ->
         "  switch it off with CFPLUG_PLUGINS=-leaves\n"
         "  import     0.1 ms\n"
     )
-    off = call("plugins", "leaves", "--plugins-dir", folder, variables={"CFPLUG_PLUGINS": "-leaves"})
+    off = call(
+        "plugins", "leaves", "--plugins-dir", folder, variables={"CFPLUG_PLUGINS": "-leaves"}
+    )
     assert off.stdout == f"leaves ({folder / 'leaves.py'}): switched off by CFPLUG_PLUGINS\n"
 
 
@@ -218,7 +244,9 @@ def test_plugins_shows_both_where_two_bear_one_name(tmp_path: Path) -> None:
     assert second["switch_off"] == f"{OFF}{folder / 'metrics.py'}:metrics"
     shown = call("plugins", "metrics", "--plugins-dir", folder).stdout
     assert f"\n\nplugin metrics ({folder / 'metrics.py'}) is broken: " in shown
-    assert second["why"].endswith(f"give the file another name; or switch it off with {second['switch_off']}")
+    assert second["why"].endswith(
+        f"give the file another name; or switch it off with {second['switch_off']}"
+    )
 
 
 def test_a_plugin_that_is_not_there_is_a_bad_option_and_told_with_the_nearest() -> None:
@@ -228,7 +256,11 @@ def test_a_plugin_that_is_not_there_is_a_bad_option_and_told_with_the_nearest() 
 
 
 def test_the_shell_completes_the_names_of_plugins() -> None:
-    asked = {"_CFPLUG_COMPLETE": "bash_complete", "COMP_WORDS": "cfplug plugins m", "COMP_CWORD": "2"}
+    asked = {
+        "_CFPLUG_COMPLETE": "bash_complete",
+        "COMP_WORDS": "cfplug plugins m",
+        "COMP_CWORD": "2",
+    }
     given = call(variables=asked).stdout.splitlines()
     assert given == [f"plain,{each.name}" for each in load().plugins if each.name.startswith("m")]
 
@@ -236,7 +268,9 @@ def test_the_shell_completes_the_names_of_plugins() -> None:
 # What other commands say of plugins
 
 
-def test_a_broken_plugin_is_mentioned_in_one_line_by_what_it_does_not_concern(tmp_path: Path) -> None:
+def test_a_broken_plugin_is_mentioned_in_one_line_by_what_it_does_not_concern(
+    tmp_path: Path,
+) -> None:
     shutil.copy(ZOO / "broken" / "leaves.py", tmp_path)
     for command in (["list", "metrics"], ["check", "pmf"]):
         result = call(*command, "--plugins-dir", tmp_path)
@@ -250,25 +284,48 @@ def test_a_broken_plugin_is_mentioned_in_one_line_by_what_it_does_not_concern(tm
         "(cfplug doctor says why; switch them off with CFPLUG_PLUGINS=-leaves,-twice)\n"
     )
     assert (
-        call("list", "metrics", "--plugins-dir", tmp_path, variables={"CFPLUG_PLUGINS": "-leaves,-twice"}).stderr == ""
+        call(
+            "list",
+            "metrics",
+            "--plugins-dir",
+            tmp_path,
+            variables={"CFPLUG_PLUGINS": "-leaves,-twice"},
+        ).stderr
+        == ""
     )
 
 
 def test_cfplug_plugins_with_a_wrong_name_is_mentioned() -> None:
     result = call("list", "metrics", variables={"CFPLUG_PLUGINS": "metrics,factor"})
     assert result.exit_code == 0
-    assert result.stderr == "CFPLUG_PLUGINS names a plugin 'factor' that is not installed; did you mean factors?\n"
+    assert (
+        result.stderr
+        == "CFPLUG_PLUGINS names a plugin 'factor' that is not installed; did you mean factors?\n"
+    )
 
 
 def test_the_help_of_all_and_of_doctor_tells_of_the_variables() -> None:
     shown, doctor = (" ".join(call(*words, "--help").stdout.split()) for words in ((), ("doctor",)))
-    assert "CFPLUG_PLUGINS=-NAME leaves a plugin out; CFPLUG_TRACE=1 prints every call of a plugin's hook" in shown
-    for words in ("`-tables` all but that one", "`-cfplug-x:tables`", "CFPLUG_TRACE=1 prints", "CFPLUG_TRACE=FILE"):
+    assert (
+        "CFPLUG_PLUGINS=-NAME leaves a plugin out; CFPLUG_TRACE=1 prints every call of a plugin's hook"
+        in shown
+    )
+    for words in (
+        "`-tables` all but that one",
+        "`-cfplug-x:tables`",
+        "CFPLUG_TRACE=1 prints",
+        "CFPLUG_TRACE=FILE",
+    ):
         assert words in doctor
 
 
 def test_a_trace_goes_to_standard_error_and_leaves_what_was_asked_alone(tmp_path: Path) -> None:
-    traced = call("list", "losses", "--json", variables={"CFPLUG_TRACE": "1", "CFPLUG_PLUGINS": "losses,tables"})
+    traced = call(
+        "list",
+        "losses",
+        "--json",
+        variables={"CFPLUG_TRACE": "1", "CFPLUG_PLUGINS": "losses,tables"},
+    )
     assert json.loads(traced.stdout) == answer("list", "losses")
     assert [line.split(",")[0] for line in traced.stderr.splitlines()] == [
         "trace: cfplug_losses of losses: 5 losses",
@@ -276,7 +333,10 @@ def test_a_trace_goes_to_standard_error_and_leaves_what_was_asked_alone(tmp_path
     ]
     nowhere = call("list", "losses", variables={"CFPLUG_TRACE": str(tmp_path / "no" / "file")})
     assert (nowhere.exit_code, nowhere.stdout) == (1, "")
-    assert nowhere.stderr == f"CFPLUG_TRACE={tmp_path / 'no' / 'file'}: cannot be written: No such file or directory\n"
+    assert (
+        nowhere.stderr
+        == f"CFPLUG_TRACE={tmp_path / 'no' / 'file'}: cannot be written: No such file or directory\n"
+    )
 
 
 # doctor
@@ -287,11 +347,16 @@ def test_doctor_finds_nothing_wrong_where_nothing_is() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert "\nNothing is wrong.\n" in result.stdout
     assert f"\ncfplug          {cfplug.__version__}\n" in result.stdout
-    assert "\nCFPLUG_PLUGINS  not set\nCFPLUG_TRACE    not set\nCFPLUG_CACHE    /var/films\n" in result.stdout
+    assert (
+        "\nCFPLUG_PLUGINS  not set\nCFPLUG_TRACE    not set\nCFPLUG_CACHE    /var/films\n"
+        in result.stdout
+    )
 
 
 def test_doctor_tells_what_is_wrong_what_clashes_and_what_is_switched_off(tmp_path: Path) -> None:
-    needy = '# /// script\n# dependencies = ["nobody-has>=2"]\n# ///\n' + METRICS.format(names=["mae"])
+    needy = '# /// script\n# dependencies = ["nobody-has>=2"]\n# ///\n' + METRICS.format(
+        names=["mae"]
+    )
     folder = folder_of(tmp_path, leaves="broken/leaves.py", rival=needy)
     variables = {"CFPLUG_PLUGINS": "-movielens,-zebra", "CFPLUG_PLUGIN": "tables"}
     result = call("doctor", "--plugins-dir", folder, variables=variables)
@@ -317,7 +382,10 @@ def test_doctor_is_content_where_there_are_only_notes(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, zoo_rival=METRICS.format(names=["mae"]))
     result = call("doctor", "--plugins-dir", folder)
     assert result.exit_code == 0
-    assert "\nNothing is wrong.\n\nWorth knowing:\n2 plugins have a metric called mae; " in result.stdout
+    assert (
+        "\nNothing is wrong.\n\nWorth knowing:\n2 plugins have a metric called mae; "
+        in result.stdout
+    )
 
 
 def test_a_plugins_folder_that_is_not_there_is_a_bad_option() -> None:
@@ -329,7 +397,9 @@ def test_a_plugins_folder_that_is_not_there_is_a_bad_option() -> None:
 # schema
 
 
-def test_schema_is_printed_or_written_whole_and_knows_the_plugins_that_are_there(tmp_path: Path) -> None:
+def test_schema_is_printed_or_written_whole_and_knows_the_plugins_that_are_there(
+    tmp_path: Path,
+) -> None:
     folder = folder_of(tmp_path, zoo_scores=METRICS.format(names=["zoo-best"]))
     printed = call("schema", "--plugins-dir", folder)
     assert printed.exit_code == 0
@@ -377,13 +447,19 @@ def cfplug_metrics():
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with distributions as an installer leaves them: one that prints, one that leaves, and one too new."""
     site = tmp_path_factory.mktemp("site")
-    texts = {"zoo_loud": LOUD, "zoo_leaves": "raise SystemExit(0)\n", "zoo_late": METRICS.format(names=["late"])}
+    texts = {
+        "zoo_loud": LOUD,
+        "zoo_leaves": "raise SystemExit(0)\n",
+        "zoo_late": METRICS.format(names=["late"]),
+    }
     for name, text in texts.items():
         (site / f"{name}.py").write_text(text)
         info = site / f"{name}-0.1.dist-info"
         info.mkdir()
         need = "cfplug>=9" if name == "zoo_late" else "cfplug"
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\nRequires-Dist: {need}\n")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\nRequires-Dist: {need}\n"
+        )
         (info / "entry_points.txt").write_text(f"[cfplug]\n{name.replace('_', '-')} = {name}\n")
     return site
 
@@ -410,7 +486,9 @@ def test_a_thousand_components_of_a_plugin_that_prints_are_listed_in_clean_json(
         "imported\nwrittenasked\n2 plugins are broken: zoo-late, zoo-leaves (cfplug doctor "
     )
     assert "zoo_loud" in listed.stderr.splitlines()[-1]
-    assert "zoo_late" not in listed.stderr.splitlines()[-1], "a plugin made for another cfplug is not imported"
+    assert "zoo_late" not in listed.stderr.splitlines()[-1], (
+        "a plugin made for another cfplug is not imported"
+    )
 
 
 def test_doctor_works_though_one_plugin_leaves_and_one_is_too_new(site: Path) -> None:

@@ -55,7 +55,9 @@ class Town:
     def pairs(self, *new: str) -> pd.DataFrame:
         """Every pair of which exactly the sides `new` are cold."""
         ids = {
-            side: self.cold[side] if side in new else [each for each in known if each not in self.cold[side]]
+            side: self.cold[side]
+            if side in new
+            else [each for each in known if each not in self.cold[side]]
             for side in ("user", "item")
             for known in [self.model.catalogue.side(side).ids]
         }
@@ -84,8 +86,12 @@ def built(plan: Plan) -> Town:
     rng = np.random.default_rng(plan.seed)
     tables = {"user": _people(plan.users, rng), "item": _films(plan.items, rng)}
     true = {side: _true(_columns(table), plan.matters, rng) for side, table in tables.items()}
-    cold = {side: np.arange(n)[-n // 5 :] for side, n in (("user", plan.users), ("item", plan.items))}
-    user, item = np.divmod(rng.choice(plan.users * plan.items, plan.users * plan.items // 2, replace=False), plan.items)
+    cold = {
+        side: np.arange(n)[-n // 5 :] for side, n in (("user", plan.users), ("item", plan.items))
+    }
+    user, item = np.divmod(
+        rng.choice(plan.users * plan.items, plan.users * plan.items // 2, replace=False), plan.items
+    )
     rating = Vectors(true).predict(Batch(user, item)) + 0.3 * rng.normal(size=len(user))
     is_cold = np.isin(user, cold["user"]) | np.isin(item, cold["item"])
     if plan.cold_rating is not None:
@@ -95,10 +101,18 @@ def built(plan: Plan) -> Town:
     if plan.shuffle is not None:
         order = np.random.default_rng(plan.shuffle)
         rows = {side: order.permutation(len(table)) for side, table in tables.items()}
-        tables = {side: table.iloc[rows[side]].reset_index(drop=True) for side, table in tables.items()}
+        tables = {
+            side: table.iloc[rows[side]].reset_index(drop=True) for side, table in tables.items()
+        }
         true = {side: vectors[rows[side]] for side, vectors in true.items()}
-    dataset = Dataset.build("town", ratings, tables["user"], tables["item"], roles={"users": {"group": "category"}})
-    return Town(dataset, _model(dataset, np.flatnonzero(~is_cold), true), {s: ids[s][cold[s]].tolist() for s in cold})
+    dataset = Dataset.build(
+        "town", ratings, tables["user"], tables["item"], roles={"users": {"group": "category"}}
+    )
+    return Town(
+        dataset,
+        _model(dataset, np.flatnonzero(~is_cold), true),
+        {s: ids[s][cold[s]].tolist() for s in cold},
+    )
 
 
 def _model(dataset: Dataset, rows: np.ndarray, true: dict[str, np.ndarray]) -> FittedModel:
@@ -113,23 +127,35 @@ def _people(n: int, rng: np.random.Generator) -> pd.DataFrame:
     age = rng.integers(9, 80, n).astype(float)
     age[[1, n - 1]] = np.nan
     return pd.DataFrame(
-        {"user": [f"u {i} é" for i in range(n)], "group": rng.choice(GROUPS, n, p=[0.5, 0.3, 0.2]), "age": age}
+        {
+            "user": [f"u {i} é" for i in range(n)],
+            "group": rng.choice(GROUPS, n, p=[0.5, 0.3, 0.2]),
+            "age": age,
+        }
     )
 
 
 def _films(n: int, rng: np.random.Generator) -> pd.DataFrame:
     genres = [tuple(np.array(GENRES)[rng.random(3) < 0.5].tolist()) for _ in range(n)]
     return pd.DataFrame(
-        {"item": np.arange(n) * 7 + 3, "year": rng.integers(1920, 2000, n).astype(float), "genres": genres}
+        {
+            "item": np.arange(n) * 7 + 3,
+            "year": rng.integers(1920, 2000, n).astype(float),
+            "genres": genres,
+        }
     )
 
 
 def _columns(table: pd.DataFrame) -> np.ndarray:
     """Metadata as z-scores, 0 where missing."""
     if "group" in table:
-        columns = [table["group"] == group for group in GROUPS] + [table["age"].fillna(table["age"].mean())]
+        columns = [table["group"] == group for group in GROUPS] + [
+            table["age"].fillna(table["age"].mean())
+        ]
     else:
-        columns = [table["genres"].map(lambda each, g=genre: g in each) for genre in GENRES] + [table["year"]]
+        columns = [table["genres"].map(lambda each, g=genre: g in each) for genre in GENRES] + [
+            table["year"]
+        ]
     matrix = np.column_stack([column.to_numpy(dtype=float) for column in columns])
     scores: np.ndarray = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
     return scores
@@ -138,7 +164,11 @@ def _columns(table: pd.DataFrame) -> np.ndarray:
 def _true(columns: np.ndarray, matters: float, rng: np.random.Generator) -> np.ndarray:
     told = columns @ rng.normal(size=(columns.shape[1], 3)) / np.sqrt(columns.shape[1])
     own = rng.normal(size=told.shape)
-    vectors: np.ndarray = 0.5 * (np.sqrt(matters) * told + np.sqrt(1 - matters) * own) + [0.4, -0.2, 0.1]
+    vectors: np.ndarray = 0.5 * (np.sqrt(matters) * told + np.sqrt(1 - matters) * own) + [
+        0.4,
+        -0.2,
+        0.1,
+    ]
     return vectors
 
 
@@ -158,4 +188,6 @@ def town() -> Callable[..., Town]:
 
 @pytest.fixture(scope="session")
 def quiet() -> Context:
-    return Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+    return Context(
+        0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+    )

@@ -57,7 +57,9 @@ def test_distance_in_ratings_is_that_of_the_predicted_ratings(town: Callable[...
     warm = Warm.of(here.model, "user")
     items = here.model.catalogue.item.encode(pairs["item"].drop_duplicates())
     one, two = warm.codes[:2]
-    told = [here.model.predictor.predict(Batch(np.full(len(items), code), items)) for code in (one, two)]
+    told = [
+        here.model.predictor.predict(Batch(np.full(len(items), code), items)) for code in (one, two)
+    ]
     apart = (warm.vectors[0] - warm.vectors[1]) @ in_ratings(here.model, "user")
     assert np.linalg.norm(apart) == pytest.approx(np.sqrt(((told[0] - told[1]) ** 2).mean()))
 
@@ -75,10 +77,14 @@ def test_one_real_warm_id_stands_for_all_and_predicts_as_it_does_itself(
     assert set(adapted.origins(pairs)) == {"mean"}
 
 
-def test_the_representative_is_who_differs_least_in_ratings(town: Callable[..., Any], quiet: Context) -> None:
+def test_the_representative_is_who_differs_least_in_ratings(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town()
     pairs = here.pairs("user")
-    (who,) = set(representative(Representative(), here.model, here.newcomers(pairs), quiet).ids("user"))
+    (who,) = set(
+        representative(Representative(), here.model, here.newcomers(pairs), quiet).ids("user")
+    )
     warm = here.pairs()
     table = pd.Series(here.truth(warm), pd.MultiIndex.from_frame(warm)).unstack("item")
     apart = {user: ((table - row) ** 2).to_numpy().mean() for user, row in table.iterrows()}
@@ -104,7 +110,9 @@ def test_each_group_has_a_representative_of_its_own_and_small_ones_that_of_all(
     assert set(origin.values()) == {"metadata", "mean"}
 
 
-def test_whose_group_is_missing_gets_the_representative_of_all(town: Callable[..., Any], quiet: Context) -> None:
+def test_whose_group_is_missing_gets_the_representative_of_all(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town()
     pairs = here.pairs("user").assign(user="nobody knows him")
     adapted = representative(Representative("group"), here.model, here.newcomers(pairs), quiet)
@@ -121,7 +129,9 @@ def test_whose_group_is_missing_gets_the_representative_of_all(town: Callable[..
         ("age", "group: age of users is a number; it must be a category"),
     ],
 )  # fmt: skip
-def test_a_group_that_is_none_is_refused(town: Callable[..., Any], quiet: Context, group: str, message: str) -> None:
+def test_a_group_that_is_none_is_refused(
+    town: Callable[..., Any], quiet: Context, group: str, message: str
+) -> None:
     here = town()
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         representative(Representative(group), here.model, here.newcomers(here.pairs("user")), quiet)

@@ -13,7 +13,9 @@ from cfplug_coldstart.expectation import Ratings, State, em, expectation
 SIDES = ("user", "item")
 
 
-def drawn(rng: np.random.Generator, n_ids: int, n_others: int, each: int) -> tuple[np.ndarray, np.ndarray]:
+def drawn(
+    rng: np.random.Generator, n_ids: int, n_others: int, each: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Which id rates which other, each id `each` different ones."""
     others = np.array([rng.permutation(n_others)[:each] for _ in range(n_ids)])
     return np.repeat(np.arange(n_ids), each), others.ravel()
@@ -24,7 +26,9 @@ def state_of(width: int, n_others: int, spread: float = 1.0) -> State:
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_doubt_is_the_variance_of_the_rating_when_the_other_vector_varies(town: Callable[..., Any], side: str) -> None:
+def test_doubt_is_the_variance_of_the_rating_when_the_other_vector_varies(
+    town: Callable[..., Any], side: str
+) -> None:
     model = town(matters=0.0).model
     partner = "item" if side == "user" else "user"
     own, others = model.vectors(side), model.vectors(partner)
@@ -46,7 +50,9 @@ def test_without_doubt_the_posterior_is_the_ridge_solution() -> None:
     found = expectation(Ratings(rows, others, residual, slopes, Doubt.none(7, 3)), state).means
     for id_ in range(9):
         x, y = slopes[others[rows == id_]], residual[rows == id_]
-        assert found[id_] == pytest.approx(np.linalg.solve(x.T @ x / 0.7 + np.eye(3), x.T @ y / 0.7))
+        assert found[id_] == pytest.approx(
+            np.linalg.solve(x.T @ x / 0.7 + np.eye(3), x.T @ y / 0.7)
+        )
 
 
 def test_doubt_pulls_a_vector_towards_what_was_expected_of_it_and_adds_to_the_error() -> None:

@@ -56,12 +56,16 @@ def test_without_ratings_or_metadata_everybody_has_the_mean_vector(
     pairs = here.pairs(side)
     found = fold_in(MEAN, here.model, here.newcomers(pairs), quiet)
     rating = pd.Series(found.predict(pairs))
-    assert rating.groupby(pairs["item" if side == "user" else "user"]).agg(np.ptp).max() == pytest.approx(0, abs=1e-9)
+    assert rating.groupby(pairs["item" if side == "user" else "user"]).agg(
+        np.ptp
+    ).max() == pytest.approx(0, abs=1e-9)
     assert set(found.origins(pairs)) == {"mean"}
 
 
 @sides
-def test_ratings_bring_predictions_nearer_to_the_truth(town: Callable[..., Any], quiet: Context, side: str) -> None:
+def test_ratings_bring_predictions_nearer_to_the_truth(
+    town: Callable[..., Any], quiet: Context, side: str
+) -> None:
     here = town(matters=0.5)
     pairs = here.pairs(side)
     errors, spreads = [], []
@@ -74,7 +78,9 @@ def test_ratings_bring_predictions_nearer_to_the_truth(town: Callable[..., Any],
     assert spreads[0] > spreads[1] > spreads[2] > 0.28  # the noise of a rating is 0.3
 
 
-def test_origins_tell_what_each_prediction_rests_on(town: Callable[..., Any], quiet: Context) -> None:
+def test_origins_tell_what_each_prediction_rests_on(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town()
     pairs = here.pairs("user")
     ratings = told(here, "user", 2)
@@ -86,7 +92,9 @@ def test_origins_tell_what_each_prediction_rests_on(town: Callable[..., Any], qu
     users = newcomers.users.assign(
         group=newcomers.users["group"].mask(unknown), age=newcomers.users["age"].mask(unknown)
     )
-    found = fold_in(FoldIn(), here.model, attrs.evolve(newcomers, users=users), quiet).origins(pairs)
+    found = fold_in(FoldIn(), here.model, attrs.evolve(newcomers, users=users), quiet).origins(
+        pairs
+    )
     by_user = dict(zip(pairs["user"], found, strict=True))
     assert by_user.pop(rater) == "folded-in"
     assert by_user.pop(silent) == "mean"
@@ -112,7 +120,9 @@ def test_what_was_not_seen_or_is_of_somebody_new_says_nothing(
 
 
 @either
-def test_permuting_ids_permutes_answers(town: Callable[..., Any], quiet: Context, new: tuple[str, ...]) -> None:
+def test_permuting_ids_permutes_answers(
+    town: Callable[..., Any], quiet: Context, new: tuple[str, ...]
+) -> None:
     answers = []
     for here in (town(matters=0.5), town(matters=0.5, shuffle=1)):
         pairs, ratings = town(matters=0.5).pairs(*new), told(town(matters=0.5), new[0], 3)
@@ -145,15 +155,23 @@ def test_metadata_that_matters_pays_and_noise_costs_next_to_nothing(
         here = town(matters=matters, seed=seed)
         pairs = here.pairs(*new)
         by, without = (
-            rmse(fold_in(params, here.model, here.newcomers(pairs), quiet).predict(pairs), here.truth(pairs))
+            rmse(
+                fold_in(params, here.model, here.newcomers(pairs), quiet).predict(pairs),
+                here.truth(pairs),
+            )
             for params in (FoldIn(raters=False), MEAN)
         )
         assert by < (0.8 * without if matters else without + 0.005)
 
 
-def test_an_unknown_column_is_told_with_the_nearest(town: Callable[..., Any], quiet: Context) -> None:
+def test_an_unknown_column_is_told_with_the_nearest(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town()
-    with pytest.raises(DataError, match="columns: nothing called gruop is known of users or items; did you mean group"):
+    with pytest.raises(
+        DataError,
+        match="columns: nothing called gruop is known of users or items; did you mean group",
+    ):
         fold_in(FoldIn(columns=("gruop",)), here.model, here.newcomers(here.pairs("user")), quiet)
 
 
@@ -163,18 +181,24 @@ def network(here: Any, kind: str) -> FittedModel:
     n = [len(here.model.catalogue.side(side)) for side in ("user", "item")]
     features = None
     scale = Scale(1.0, 5.0, (1.0, 2.0, 3.0, 4.0, 5.0))
-    head: Any = ordinal(Ordinal(cut_points="per-user"), scale) if kind == "ordinal" else squared(Mse((0.0, 5.5)), scale)
+    head: Any = (
+        ordinal(Ordinal(cut_points="per-user"), scale)
+        if kind == "ordinal"
+        else squared(Mse((0.0, 5.5)), scale)
+    )
     if kind == "tabular":
         chosen = FeatureChoice(user=("age", "group"), item=("genres",))
         features, _ = learn(chosen, here.dataset, np.arange(len(here.dataset.ratings)))
         spec = Spec(*n, 1, tuple(features))
-        module: Any = tabular(Layers(3, 4, (6,), embedding_dropout=0.0, dropout=0.0, batch_norm=False), spec)
+        module: Any = tabular(
+            Layers(3, 4, (6,), embedding_dropout=0.0, dropout=0.0, batch_norm=False), spec
+        )
     else:
         module = pmf(Pmf(3, 0.5), Spec(*n, 1))
     return attrs.evolve(
         here.model,
         predictor=NetworkPredictor(Scored(module, head, n_users=n[0]), "cpu"),
-        gives=("vectors", "distribution") if kind == "ordinal" else ("vectors",),
+        provides=("vectors", "distribution") if kind == "ordinal" else ("vectors",),
         features=features,
         worked_out={},
     )

@@ -70,7 +70,9 @@ def one_by_one(both: Joint, told: list[tuple[int, float | None]]) -> tuple[np.nd
         rows = [(np.eye(len(mean))[width + place], float(residual is not None), SURE)
                 for place in np.flatnonzero(both.items == item)]  # fmt: skip
         if residual is not None:
-            rows.append((np.r_[both.slopes[item], np.zeros(len(both.items))], residual, both.noise[item]))
+            rows.append(
+                (np.r_[both.slopes[item], np.zeros(len(both.items))], residual, both.noise[item])
+            )
         for x, value, noise in rows:
             gain = cov @ x / (x @ cov @ x + noise)
             mean, cov = mean + gain * (value - x @ mean), cov - np.outer(gain, x @ cov)
@@ -100,13 +102,18 @@ def test_variance_never_grows_with_an_answer(
     if item in dict(told) or (residual is None and item not in both.items):
         return
     width = both.width
-    before, after = (believed(both, answers_of(both, each)).cov[:width] for each in (told, [*told, (item, residual)]))
+    before, after = (
+        believed(both, answers_of(both, each)).cov[:width]
+        for each in (told, [*told, (item, residual)])
+    )
     assert np.linalg.eigvalsh(before - after).min() > -1e-6
 
 
 @quick
 @given(st.integers(0, 9999))
-def test_a_gain_is_what_a_rating_and_its_presence_are_expected_to_take_from_the_error(seed: int) -> None:
+def test_a_gain_is_what_a_rating_and_its_presence_are_expected_to_take_from_the_error(
+    seed: int,
+) -> None:
     both = drawn(seed)
     weight = np.cov(both.slopes.T)
     belief = believed(both, answers_of(both, [(int(both.items[0]), None)]))
@@ -142,7 +149,10 @@ def test_the_greedy_list_takes_the_best_for_the_average_user_each_time(seed: int
 def test_without_evidence_what_is_seen_counts_for_no_gain() -> None:
     both = attrs.evolve(drawn(3), evidence=False)
     weight, nothing = np.eye(3), answers_of(both, [])
-    assert (gains(both, believed(both, nothing), weight) < gains(drawn(3), believed(both, nothing), weight)).all()
+    assert (
+        gains(both, believed(both, nothing), weight)
+        < gains(drawn(3), believed(both, nothing), weight)
+    ).all()
 
 
 def test_the_joint_distribution_is_that_of_the_warm_users(town: Callable[..., Any]) -> None:
@@ -168,7 +178,9 @@ def test_the_joint_distribution_is_that_of_the_warm_users(town: Callable[..., An
         slopes = known.slopes[train.item[train.user == user]]
         noise = known.noise[train.item[train.user == user], None]
         doubt.append(np.linalg.inv(np.linalg.inv(known.cov) + slopes.T @ (slopes / noise)))
-    assert found.cov[:3, :3] == pytest.approx(naive[:3, :3] + np.average(doubt, axis=0, weights=weight))
+    assert found.cov[:3, :3] == pytest.approx(
+        naive[:3, :3] + np.average(doubt, axis=0, weights=weight)
+    )
     assert np.linalg.eigvalsh(found.cov).min() > 0
 
 
@@ -187,7 +199,9 @@ def modelled(
         of[side] = vectors[[ids.index(each) for each in catalogue.side(side).ids]]  # type: ignore[arg-type]
     train = catalogue.interactions(ratings, np.arange(len(ratings)))
     support = attrs.evolve(Support.of(train, ()), rated=catalogue.which(train.batch))
-    return FittedModel("made", "test/made", 0, ("vectors",), catalogue, support, type(town().model.predictor)(of))
+    return FittedModel(
+        "made", "test/made", 0, ("vectors",), catalogue, support, type(town().model.predictor)(of)
+    )
 
 
 def kinds(town: Callable[..., Any]) -> FittedModel:
@@ -195,7 +209,9 @@ def kinds(town: Callable[..., Any]) -> FittedModel:
     rng = np.random.default_rng(4)
     lover, western = np.arange(70) < 30, np.arange(24) < 10
     seen = rng.random((70, 24)) < np.where(lover[:, None] == western, 0.85, 0.1)
-    users = np.column_stack([np.where(lover, 1.0, -1.0), np.zeros(70), np.zeros(70)]) + 0.1 * rng.normal(size=(70, 3))
+    users = np.column_stack(
+        [np.where(lover, 1.0, -1.0), np.zeros(70), np.zeros(70)]
+    ) + 0.1 * rng.normal(size=(70, 3))
     items = np.column_stack([np.where(western, 0.8, -0.8), np.zeros(24), np.zeros(24)])
     items += 0.1 * rng.normal(size=(24, 3))
     user, item = np.nonzero(seen)
@@ -206,13 +222,21 @@ def kinds(town: Callable[..., Any]) -> FittedModel:
         "item": [f"{'west' if each else 'other'} {code}" for code, each in enumerate(western)],
     }
     return modelled(
-        town, ratings.assign(**{side: np.array(names[side])[ratings[side]] for side in names}), users, items, names
+        town,
+        ratings.assign(**{side: np.array(names[side])[ratings[side]] for side in names}),
+        users,
+        items,
+        names,
     )
 
 
-def said(model: FittedModel, params: Interview, *told: tuple[str, float], of: str, quiet: Context) -> Any:
+def said(
+    model: FittedModel, params: Interview, *told: tuple[str, float], of: str, quiet: Context
+) -> Any:
     """What an interview says of a newcomer's rating of `of`, after some answers."""
-    rows = pd.DataFrame([("new", item, rating) for item, rating in told], columns=["user", "item", "rating"])
+    rows = pd.DataFrame(
+        [("new", item, rating) for item, rating in told], columns=["user", "item", "rating"]
+    )
     newcomers = model.newcomers(users=pd.DataFrame({"user": ["new"]}), ratings=rows)
     return interview(params, model, newcomers, quiet), pd.DataFrame({"user": ["new"], "item": [of]})
 
@@ -251,7 +275,9 @@ def test_every_candidate_is_asked_about_once_and_then_nothing(
 
 
 @pytest.mark.parametrize("choose", FIXED)
-def test_a_fixed_list_is_the_same_for_everybody(town: Callable[..., Any], quiet: Context, choose: str) -> None:
+def test_a_fixed_list_is_the_same_for_everybody(
+    town: Callable[..., Any], quiet: Context, choose: str
+) -> None:
     model = town().model
     asked = ask(Interview(choose=choose), model, quiet)
     lists = [
@@ -261,18 +287,32 @@ def test_a_fixed_list_is_the_same_for_everybody(town: Callable[..., Any], quiet:
     assert lists[0] == lists[1] == lists[2]
 
 
-def test_the_popular_list_starts_with_what_most_have_rated(town: Callable[..., Any], quiet: Context) -> None:
+def test_the_popular_list_starts_with_what_most_have_rated(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     model = town().model
-    items = [item for item, _ in conversation(model, ask(Interview(choose="popular"), model, quiet), {}.get, 10)]
+    items = [
+        item
+        for item, _ in conversation(
+            model, ask(Interview(choose="popular"), model, quiet), {}.get, 10
+        )
+    ]
     count = pd.Series(model.support.count["item"], model.catalogue.item.ids)
     assert count[items].tolist() == sorted(count, reverse=True)[:10]
 
 
-def test_the_variance_list_goes_by_log_of_popularity_times_variance(town: Callable[..., Any]) -> None:
-    counts, spreads = np.array([90, 60, 40, 24, 12, 6, 4, 2]), np.array([1.0, 1.0, 1.15, 1.1, 1.2, 1.0, 1.0, 1.0])
+def test_the_variance_list_goes_by_log_of_popularity_times_variance(
+    town: Callable[..., Any],
+) -> None:
+    counts, spreads = (
+        np.array([90, 60, 40, 24, 12, 6, 4, 2]),
+        np.array([1.0, 1.0, 1.15, 1.1, 1.2, 1.0, 1.0, 1.0]),
+    )
     item = np.repeat(np.arange(8), counts)
     user = np.concatenate([np.arange(count) for count in counts])
-    ratings = pd.DataFrame({"user": user, "item": item, "rating": 3 + spreads[item] * (-1.0) ** user})
+    ratings = pd.DataFrame(
+        {"user": user, "item": item, "rating": 3 + spreads[item] * (-1.0) ** user}
+    )
     model = modelled(town, ratings, np.zeros((90, 3)), np.zeros((8, 3)))
     items = most_rated(model, 7)
     naive = np.argsort(-np.log(counts[:7]) * spreads[:7] ** 2)
@@ -284,7 +324,9 @@ def test_the_variance_list_goes_by_log_of_popularity_times_variance(town: Callab
 def answered(here: Any, n: int, unseen: int) -> pd.DataFrame:
     """`n` ratings of each new user, of which the first `unseen` are said to be not seen."""
     ratings = here.dataset.ratings
-    own = ratings[ratings["user"].isin(here.cold["user"]) & ~ratings["item"].isin(here.cold["item"])]
+    own = ratings[
+        ratings["user"].isin(here.cold["user"]) & ~ratings["item"].isin(here.cold["item"])
+    ]
     place = own.groupby("user").cumcount()
     own = own.assign(rating=own["rating"].mask(place < unseen))
     return own[place < n].reset_index(drop=True)
@@ -299,14 +341,18 @@ def test_with_ratings_alone_as_evidence_it_is_fold_in(
     for new in (("user",), ("item",), ("user", "item")):
         pairs = here.pairs(*new)
         newcomers = here.newcomers(pairs, answered(here, n, 1))
-        found = interview(Interview(not_seen=False, candidates=candidates), here.model, newcomers, quiet)
+        found = interview(
+            Interview(not_seen=False, candidates=candidates), here.model, newcomers, quiet
+        )
         same = fold_in(FoldIn(), here.model, newcomers, quiet)
         assert found.predict(pairs) == pytest.approx(same.predict(pairs))
         assert found.deviation(pairs) == pytest.approx(same.deviation(pairs))
         assert (found.origins(pairs) == same.origins(pairs)).all()
 
 
-def test_a_rating_of_no_candidate_counts_as_a_rating(town: Callable[..., Any], quiet: Context) -> None:
+def test_a_rating_of_no_candidate_counts_as_a_rating(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     model = kinds(town)
     params = Interview(candidates=1)
     (only,) = model.catalogue.item.decode(most_rated(model, 1))
@@ -330,7 +376,9 @@ def test_the_order_of_answers_does_not_matter(town: Callable[..., Any], quiet: C
     assert one.deviation(pairs) == pytest.approx(two.deviation(pairs))
 
 
-def test_nothing_is_learned_of_ratings_that_were_not_revealed(town: Callable[..., Any], quiet: Context) -> None:
+def test_nothing_is_learned_of_ratings_that_were_not_revealed(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     answers = []
     for here in (town(matters=0.5), town(matters=0.5, cold_rating=99.0)):
         pairs, ratings = here.pairs("user"), answered(town(matters=0.5), 4, 2)
@@ -338,7 +386,9 @@ def test_nothing_is_learned_of_ratings_that_were_not_revealed(town: Callable[...
         lists = [
             [
                 item
-                for item, _ in conversation(here.model, ask(Interview(choose=each), here.model, quiet), {3: 1.0}.get, 9)
+                for item, _ in conversation(
+                    here.model, ask(Interview(choose=each), here.model, quiet), {3: 1.0}.get, 9
+                )
             ]
             for each in (*FIXED, "adaptive")
         ]
@@ -348,7 +398,9 @@ def test_nothing_is_learned_of_ratings_that_were_not_revealed(town: Callable[...
     assert answers[0][2] == answers[1][2]
 
 
-def test_an_answer_about_an_item_that_nobody_knows_is_passed_over(town: Callable[..., Any], quiet: Context) -> None:
+def test_an_answer_about_an_item_that_nobody_knows_is_passed_over(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     asked = ask(Interview(), kinds(town), quiet)
     lists = []
     for strangers in ({}, {f"nobody {number}": 9.0 for number in range(6)}):
@@ -376,7 +428,9 @@ def test_before_any_answer_newcomers_are_expected_to_be_as_those_who_rate_much(
 def test_importance_weighs_items_by_their_ratings(town: Callable[..., Any]) -> None:
     model = town().model
     slopes = np.random.default_rng(1).normal(size=(len(model.catalogue.item), 2))
-    naive = np.mean([np.outer(slopes[item], slopes[item]) for item in model.train.batch.item], axis=0)
+    naive = np.mean(
+        [np.outer(slopes[item], slopes[item]) for item in model.train.batch.item], axis=0
+    )
     assert importance(model, slopes) == pytest.approx(naive)
 
 

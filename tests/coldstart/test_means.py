@@ -21,7 +21,9 @@ REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
 
 quick = settings(max_examples=12, deadline=None)
 
-QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+QUIET = Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 
 
 class Silent:
@@ -34,7 +36,9 @@ class Silent:
 def fitted(dataset: Dataset, rows: Any) -> FittedModel:
     """A model of which only its training ratings count."""
     catalogue = Catalogue.of(dataset)
-    support = Support.of(catalogue.interactions(dataset.ratings, np.asarray(rows)), dataset.scale.levels)
+    support = Support.of(
+        catalogue.interactions(dataset.ratings, np.asarray(rows)), dataset.scale.levels
+    )
     return FittedModel("silent", "test/silent", 0, (), catalogue, support, Silent())
 
 
@@ -44,7 +48,9 @@ def means(model: FittedModel, damping: float) -> Means:
 
 def pairs(*rows: tuple[Any, Any]) -> pd.DataFrame:
     user, item = zip(*rows, strict=True)
-    return pd.DataFrame({"user": pd.Series(user, dtype=object), "item": pd.Series(item, dtype=object)})
+    return pd.DataFrame(
+        {"user": pd.Series(user, dtype=object), "item": pd.Series(item, dtype=object)}
+    )
 
 
 def table(rows: list[tuple[str, int, float]]) -> pd.DataFrame:
@@ -74,10 +80,14 @@ def test_the_item_then_the_user_then_the_mean_of_all(
 
 @quick
 @given(rows=rated, ask=asked)
-def test_the_global_mean_is_the_mean_of_the_training_ratings(rows: list[Any], ask: list[Any]) -> None:
+def test_the_global_mean_is_the_mean_of_the_training_ratings(
+    rows: list[Any], ask: list[Any]
+) -> None:
     model = fitted(Dataset.build("drawn", table(rows)), range(len(rows)))
     found = global_mean(NoParams(), model, None, QUIET).predict(pairs(*ask))  # type: ignore[arg-type]
-    assert found == pytest.approx(np.full(len(ask), sum(rating for _, _, rating in rows) / len(rows)))
+    assert found == pytest.approx(
+        np.full(len(ask), sum(rating for _, _, rating in rows) / len(rows))
+    )
 
 
 @quick
@@ -89,7 +99,9 @@ def test_the_distribution_is_the_share_of_each_level_damped_by_the_same_rule(
     train = data.draw(st.integers(1, len(rows)))
     dataset = Dataset.build("drawn", table(rows))
     model, known, levels = fitted(dataset, range(train)), rows[:train], dataset.scale.levels
-    strategy = global_mean(NoParams(), model, None, QUIET) if damping is None else means(model, damping)  # type: ignore[arg-type]
+    strategy = (
+        global_mean(NoParams(), model, None, QUIET) if damping is None else means(model, damping)
+    )  # type: ignore[arg-type]
     found = strategy.distribution(pairs(*ask))
     assert found.shape == (len(ask), len(levels))
     assert found.sum(axis=1) == pytest.approx(np.ones(len(ask)))
@@ -114,18 +126,25 @@ def test_damping_pulls_towards_the_mean_of_all() -> None:
     model = fitted(Dataset.build("four", table(rows)), range(4))
     found = [means(model, damping).predict(pairs(("z", 1)))[0] for damping in (0.0, 2.0, 1e9)]
     assert found == pytest.approx([5.0, 4.5, 4.0])
-    assert means(model, 0.0).predict(pairs(("a", 9), ("z", 9), ("c", 9))) == pytest.approx([4.5, 4.0, 2.0])
+    assert means(model, 0.0).predict(pairs(("a", 9), ("z", 9), ("c", 9))) == pytest.approx(
+        [4.5, 4.0, 2.0]
+    )
 
 
 def test_the_strategies_label_their_answers_as_means() -> None:
-    declared = {strategy.name: strategy for strategy in cfplug_cold_starts() if not strategy.needs}
+    declared = {
+        strategy.name: strategy for strategy in cfplug_cold_starts() if not strategy.requires
+    }
     assert {name: strategy.origin for name, strategy in declared.items()} == {
         "global-mean": "mean",
         "item-mean": "mean",
     }
-    assert [strategy.needs for strategy in declared.values()] == [(), ()]
-    assert [strategy.gives for strategy in declared.values()] == [("distribution",)] * 2
-    assert [strategy.function("adapt") for strategy in declared.values()] == [global_mean, item_mean]
+    assert [strategy.requires for strategy in declared.values()] == [(), ()]
+    assert [strategy.provides for strategy in declared.values()] == [("distribution",)] * 2
+    assert [strategy.function("adapt") for strategy in declared.values()] == [
+        global_mean,
+        item_mean,
+    ]
 
 
 def test_a_negative_damping_is_refused() -> None:

@@ -27,8 +27,16 @@ quick = settings(max_examples=15, deadline=None)
 SMALL = {"damping": 1.0, "epochs": 15, "layers": (32,), "dropout": 0.1}
 
 
-def answers(here: Any, quiet: Context, pairs: pd.DataFrame, ratings: pd.DataFrame | None = None, **params: Any) -> Any:
-    return metadata_model(MetadataModel(**{**SMALL, **params}), here.model, here.newcomers(pairs, ratings), quiet)
+def answers(
+    here: Any,
+    quiet: Context,
+    pairs: pd.DataFrame,
+    ratings: pd.DataFrame | None = None,
+    **params: Any,
+) -> Any:
+    return metadata_model(
+        MetadataModel(**{**SMALL, **params}), here.model, here.newcomers(pairs, ratings), quiet
+    )
 
 
 def rmse(found: np.ndarray, truth: np.ndarray) -> float:
@@ -74,7 +82,9 @@ def test_of_whom_nothing_is_known_is_the_mean(town: Callable[..., Any], quiet: C
     assert set(adapted.origins(pairs)) == {"mean"}
 
 
-def test_too_few_to_learn_from_are_answered_by_their_mean(town: Callable[..., Any], quiet: Context) -> None:
+def test_too_few_to_learn_from_are_answered_by_their_mean(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town(users=19, items=12)
     pairs = here.pairs("user", "item")
     adapted = answers(here, quiet, pairs)
@@ -83,9 +93,13 @@ def test_too_few_to_learn_from_are_answered_by_their_mean(town: Callable[..., An
 
 
 @either
-def test_permuting_ids_permutes_answers(town: Callable[..., Any], quiet: Context, new: tuple[str, ...]) -> None:
+def test_permuting_ids_permutes_answers(
+    town: Callable[..., Any], quiet: Context, new: tuple[str, ...]
+) -> None:
     pairs = town().pairs(*new)
-    one, two = (answers(here, quiet, pairs, epochs=3).predict(pairs) for here in (town(), town(shuffle=1)))
+    one, two = (
+        answers(here, quiet, pairs, epochs=3).predict(pairs) for here in (town(), town(shuffle=1))
+    )
     assert one == pytest.approx(two, abs=1e-3)
 
 
@@ -95,12 +109,15 @@ def test_nothing_depends_on_ratings_that_are_held_out(
 ) -> None:
     pairs = town().pairs(*new)
     one, two = (
-        answers(here, quiet, pairs, epochs=3, questions=4).predict(pairs) for here in (town(), town(cold_rating=99.0))
+        answers(here, quiet, pairs, epochs=3, questions=4).predict(pairs)
+        for here in (town(), town(cold_rating=99.0))
     )
     assert (one == two).all()
 
 
-def test_the_same_seed_gives_the_same_bits_and_leaves_torch_as_it_was(town: Callable[..., Any], quiet: Context) -> None:
+def test_the_same_seed_gives_the_same_bits_and_leaves_torch_as_it_was(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town()
     pairs = here.pairs("user")
     found = []
@@ -114,7 +131,9 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_torch_as_it_was(town: Call
     assert (found[0] == found[1]).all()
 
 
-def test_answers_to_questions_pay_where_metadata_says_nothing(town: Callable[..., Any], quiet: Context) -> None:
+def test_answers_to_questions_pay_where_metadata_says_nothing(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town(matters=0.0, users=400, items=60)
     pairs = here.pairs("user")
     questions = Questions.of(here.model, 10)
@@ -152,7 +171,9 @@ def test_an_answer_is_a_rating_or_that_it_was_not_seen_and_both_are_zero_for_wha
     given_: list[tuple[int, int, float]], codes: list[int]
 ) -> None:
     questions = Questions(np.array(codes), np.arange(len(codes)) / 2)
-    users, items, ratings = (np.array(each) for each in zip(*given_, strict=True)) if given_ else [np.zeros(0, int)] * 3
+    users, items, ratings = (
+        (np.array(each) for each in zip(*given_, strict=True)) if given_ else [np.zeros(0, int)] * 3
+    )
     found = questions.answers(4, users, items, ratings.astype(float))
     told = {(user, item): rating for user, item, rating in given_}
     for user in range(4):
@@ -181,7 +202,9 @@ def test_a_column_that_nobody_has_is_refused(town: Callable[..., Any], quiet: Co
 
 
 def test_a_side_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^refold: must be one of user, item; is 'items'; did you mean item\?$"):
+    with pytest.raises(
+        ValueError, match=r"^refold: must be one of user, item; is 'items'; did you mean item\?$"
+    ):
         MetadataModel(refold=("items",))
 
 
@@ -209,7 +232,9 @@ reveal: [0, 2]
 """
 
 
-def test_every_model_that_gives_vectors_answers_for_newcomers_within_its_range(tmp_path: Path) -> None:
+def test_every_model_that_gives_vectors_answers_for_newcomers_within_its_range(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     run = cfplug.run(tmp_path / "recipe.yaml", out=tmp_path / "out")
     assert len(run.newcomers) == 8 * 4 * 2

@@ -37,7 +37,9 @@ def told(here: Any, quiet: Context, pairs: pd.DataFrame) -> np.ndarray:
 
 
 @pytest.mark.parametrize("side", ["user", "item"])
-def test_similarity_is_the_mean_over_columns_of_how_alike_each_is(town: Callable[..., Any], side: str) -> None:
+def test_similarity_is_the_mean_over_columns_of_how_alike_each_is(
+    town: Callable[..., Any], side: str
+) -> None:
     here = town()
     table = here.model.catalogue.metadata[side].table
     traits = Traits.of(here.model, side, ("all",))
@@ -74,7 +76,9 @@ def test_the_k_nearest_count_one_and_equal_ones_share(data: Any, n: int) -> None
         assert len(set(share[row == last])) == 1
 
 
-def test_the_vector_is_the_weighted_mean_of_the_most_similar(town: Callable[..., Any], quiet: Context) -> None:
+def test_the_vector_is_the_weighted_mean_of_the_most_similar(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     """Everybody of a newcomer's group is as similar, so the mean of the group is what is trusted."""
     here = town()
     pairs = here.pairs("user")
@@ -84,16 +88,22 @@ def test_the_vector_is_the_weighted_mean_of_the_most_similar(town: Callable[...,
     adapted = answers(here, quiet, pairs, k=5, columns=("group",), damping=damping)
     weight = count / (count + damping)
     mean = np.average(model.vectors("user"), axis=0, weights=weight)
-    (_, share) = next(value for key, value in model._worked_out.items() if "nearest" in key[0] and key[2].k == 5)
+    (_, share) = next(
+        value for key, value in model._worked_out.items() if "nearest" in key[0] and key[2].k == 5
+    )
     assert 0 < share <= 1
-    for user, vector in zip(here.newcomers(pairs).users["user"], adapted.by.vectors["user"], strict=True):
+    for user, vector in zip(
+        here.newcomers(pairs).users["user"], adapted.by.vectors["user"], strict=True
+    ):
         group = groups[model.catalogue.user.encode([user])[0]]
         own = np.average(model.vectors("user"), axis=0, weights=weight * (groups == group))
         assert vector == pytest.approx(mean + share * (own - mean))
 
 
 @either
-def test_metadata_that_matters_pays(town: Callable[..., Any], quiet: Context, new: tuple[str, ...]) -> None:
+def test_metadata_that_matters_pays(
+    town: Callable[..., Any], quiet: Context, new: tuple[str, ...]
+) -> None:
     here = town()
     pairs = here.pairs(*new)
     adapted = answers(here, quiet, pairs, k=8)
@@ -111,7 +121,10 @@ def test_metadata_that_says_nothing_costs_next_to_nothing(
     pairs = here.pairs(side)
     rating, noise = here.truth(pairs), np.random.default_rng(0).normal(size=len(pairs))
     truth = rating + 0.3 * noise
-    assert rmse(answers(here, quiet, pairs).predict(pairs), truth) < rmse(told(here, quiet, pairs), truth) + 0.005
+    assert (
+        rmse(answers(here, quiet, pairs).predict(pairs), truth)
+        < rmse(told(here, quiet, pairs), truth) + 0.005
+    )
 
 
 def test_of_whom_nothing_is_known_is_the_mean(town: Callable[..., Any], quiet: Context) -> None:
@@ -125,18 +138,26 @@ def test_of_whom_nothing_is_known_is_the_mean(town: Callable[..., Any], quiet: C
     assert set(adapted.origins(pairs)) == {"mean"}
 
 
-def test_with_more_neighbours_than_people_it_is_the_mean_of_all(town: Callable[..., Any], quiet: Context) -> None:
+def test_with_more_neighbours_than_people_it_is_the_mean_of_all(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town()
     pairs = here.pairs("user")
     vectors = answers(here, quiet, pairs, k=10_000).by.vectors["user"]
     count = here.model.support.count["user"]
-    assert vectors[0] == pytest.approx(np.average(here.model.vectors("user"), axis=0, weights=count / (count + 100)))
+    assert vectors[0] == pytest.approx(
+        np.average(here.model.vectors("user"), axis=0, weights=count / (count + 100))
+    )
 
 
 @either
-def test_permuting_ids_permutes_answers(town: Callable[..., Any], quiet: Context, new: tuple[str, ...]) -> None:
+def test_permuting_ids_permutes_answers(
+    town: Callable[..., Any], quiet: Context, new: tuple[str, ...]
+) -> None:
     pairs = town().pairs(*new)
-    one, two = (answers(here, quiet, pairs, k=8).predict(pairs) for here in (town(), town(shuffle=1)))
+    one, two = (
+        answers(here, quiet, pairs, k=8).predict(pairs) for here in (town(), town(shuffle=1))
+    )
     assert one == pytest.approx(two)
 
 
@@ -145,7 +166,9 @@ def test_nothing_depends_on_ratings_that_are_held_out(
     town: Callable[..., Any], quiet: Context, new: tuple[str, ...]
 ) -> None:
     pairs = town().pairs(*new)
-    one, two = (answers(here, quiet, pairs, k=8).predict(pairs) for here in (town(), town(cold_rating=99.0)))
+    one, two = (
+        answers(here, quiet, pairs, k=8).predict(pairs) for here in (town(), town(cold_rating=99.0))
+    )
     assert (one == two).all()
 
 
@@ -157,7 +180,9 @@ def test_a_column_that_nobody_has_is_refused(town: Callable[..., Any], quiet: Co
         answers(here, quiet, here.pairs("user"), columns=("age", "yaer"))
 
 
-def test_a_column_of_one_side_leaves_the_other_at_its_mean(town: Callable[..., Any], quiet: Context) -> None:
+def test_a_column_of_one_side_leaves_the_other_at_its_mean(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town()
     pairs = here.pairs("user", "item")
     adapted = answers(here, quiet, pairs, columns=("year",), k=8)

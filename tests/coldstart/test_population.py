@@ -26,7 +26,11 @@ def drawn(seed: int, width: int) -> Population:
     rng = np.random.default_rng(seed)
     root = rng.normal(size=(width, width))
     cov = root @ root.T + 0.1 * np.eye(width)
-    noise, slopes, rows = rng.uniform(0.3, 2.0, OTHERS), rng.normal(size=(OTHERS, width)), np.zeros((3, width))
+    noise, slopes, rows = (
+        rng.uniform(0.3, 2.0, OTHERS),
+        rng.normal(size=(OTHERS, width)),
+        np.zeros((3, width)),
+    )
     return Population("user", np.zeros(width), slopes, noise, cov, rows, rows, np.zeros(width))
 
 
@@ -51,7 +55,9 @@ def test_the_posterior_is_the_ridge_solution(seed: int, width: int) -> None:
         slopes, weight = here.slopes[others[own]], 1 / here.noise[others[own]]
         cov = np.linalg.inv(np.linalg.inv(here.cov) + (slopes.T * weight) @ slopes)
         assert found.cov[one] == pytest.approx(cov, abs=1e-8)
-        assert found.mean[one] == pytest.approx(prior[one] + cov @ (slopes.T * weight) @ residual[own], abs=1e-8)
+        assert found.mean[one] == pytest.approx(
+            prior[one] + cov @ (slopes.T * weight) @ residual[own], abs=1e-8
+        )
 
 
 @quick
@@ -81,7 +87,10 @@ def test_another_rating_never_makes_any_prediction_less_sure(seed: int, width: i
 def test_the_order_of_ratings_does_not_matter(seed: int, width: int) -> None:
     here, ratings = drawn(seed, width), given_ratings(seed, 6)
     order = np.random.default_rng(seed + 1).permutation(len(ratings[0]))
-    one, two = (posterior(here, np.zeros((6, width)), *each) for each in (ratings, [part[order] for part in ratings]))
+    one, two = (
+        posterior(here, np.zeros((6, width)), *each)
+        for each in (ratings, [part[order] for part in ratings])
+    )
     assert one.mean == pytest.approx(two.mean, abs=1e-9)
     assert one.cov == pytest.approx(two.cov, abs=1e-9)
 
@@ -102,8 +111,12 @@ def test_many_at_once_are_as_one_by_one(seed: int, width: int) -> None:
 def test_with_ever_more_ratings_the_posterior_is_the_true_vector(seed: int, width: int) -> None:
     here, rng = drawn(seed, width), np.random.default_rng(seed)
     true, others = rng.normal(size=width), np.tile(np.arange(OTHERS), 20_000)
-    residual = here.slopes[others] @ true + rng.normal(size=len(others)) * np.sqrt(here.noise[others])
-    found = posterior(here, np.zeros((1, width)), np.zeros(len(others), dtype=np.int64), others, residual)
+    residual = here.slopes[others] @ true + rng.normal(size=len(others)) * np.sqrt(
+        here.noise[others]
+    )
+    found = posterior(
+        here, np.zeros((1, width)), np.zeros(len(others), dtype=np.int64), others, residual
+    )
     apart = found.mean[0] - true
     assert apart @ np.linalg.solve(found.cov[0], apart) < 60  # chi squared; its mean is `width`
     assert np.abs(here.slopes @ apart).max() < 0.1
@@ -124,10 +137,15 @@ def test_a_population_is_found_again(town: Callable[..., Any], side: str) -> Non
 
 
 @sides
-def test_a_given_prior_that_is_right_leaves_less_to_explain(town: Callable[..., Any], side: str) -> None:
+def test_a_given_prior_that_is_right_leaves_less_to_explain(
+    town: Callable[..., Any], side: str
+) -> None:
     here = town(matters=0.0)
     true = here.model.vectors(side)
-    plain, told = (population(here.model, side, prior=prior) for prior in (None, true + np.array([0.3, 0.0, 0.0])))
+    plain, told = (
+        population(here.model, side, prior=prior)
+        for prior in (None, true + np.array([0.3, 0.0, 0.0]))
+    )
     assert np.trace(told.cov) < 0.1 * np.trace(plain.cov)
     assert told.shift == pytest.approx([-0.3, 0.0, 0.0], abs=0.06)
     assert told.prior == pytest.approx(true, abs=0.06)
@@ -145,7 +163,9 @@ def test_the_other_side_is_learned_again_against_the_vectors_that_are_given(
 
 
 @sides
-def test_what_is_expected_of_a_pair_is_the_model_at_the_prior_mean(town: Callable[..., Any], side: str) -> None:
+def test_what_is_expected_of_a_pair_is_the_model_at_the_prior_mean(
+    town: Callable[..., Any], side: str
+) -> None:
     here = town()
     found, train = population(here.model, side), here.model.train.batch
     other = "item" if side == "user" else "user"
@@ -169,15 +189,21 @@ def only(here: Any, wanted: np.ndarray) -> FittedModel:
     return model
 
 
-def test_few_ratings_of_each_do_not_make_a_population_look_more_alike(town: Callable[..., Any]) -> None:
+def test_few_ratings_of_each_do_not_make_a_population_look_more_alike(
+    town: Callable[..., Any],
+) -> None:
     here = town(matters=0.0, users=140, items=110)
     few = only(here, np.random.default_rng(0).random(len(here.model.support.rated)) < 0.06)
     spread = np.trace(np.cov(few.vectors("user")[few.support.count["user"] > 0].T))
-    found = np.trace(population(few, "user").cov)  # these items are certain, but six ratings each could not have told
+    found = np.trace(
+        population(few, "user").cov
+    )  # these items are certain, but six ratings each could not have told
     assert 0.4 * spread < found < 1.1 * spread
 
 
-def test_a_tilt_is_the_mean_distance_of_raters_as_far_as_it_told_of_other_raters(town: Callable[..., Any]) -> None:
+def test_a_tilt_is_the_mean_distance_of_raters_as_far_as_it_told_of_other_raters(
+    town: Callable[..., Any],
+) -> None:
     here = town(matters=0.0)
     found, train = population(here.model, "user"), here.model.train
     apart, said, mean = found.vectors - found.prior, [], {}
@@ -185,7 +211,9 @@ def test_a_tilt_is_the_mean_distance_of_raters_as_far_as_it_told_of_other_raters
         raters = train.batch.user[train.batch.item == item]
         mean[item] = apart[raters].sum(axis=0) / (len(raters) + 20)
         rest = [(apart[raters].sum(axis=0) - apart[one]) / (len(raters) + 19) for one in raters]
-        left = train.rating[train.batch.item == item] - expected(here.model, found, raters, np.full(len(raters), item))
+        left = train.rating[train.batch.item == item] - expected(
+            here.model, found, raters, np.full(len(raters), item)
+        )
         said += list(zip(np.array(rest) @ found.slopes[item], left, strict=True))
     x, y = np.array(said).T
     strength = min(max((x @ y) / (x @ x), 0), 1)
@@ -205,8 +233,12 @@ def test_who_picks_is_tilted_towards_what_he_picks(town: Callable[..., Any]) -> 
     assert np.corrcoef(tilt, np.sign(bias["item"][warm]))[0, 1] > 0.8
 
 
-def test_a_model_that_looks_at_the_time_of_a_rating_cannot_be_folded_into(town: Callable[..., Any]) -> None:
+def test_a_model_that_looks_at_the_time_of_a_rating_cannot_be_folded_into(
+    town: Callable[..., Any],
+) -> None:
     here = town()
-    model = attrs.evolve(here.model, features=Features((Feature("time.elapsed", "context", "number"),)))
+    model = attrs.evolve(
+        here.model, features=Features((Feature("time.elapsed", "context", "number"),))
+    )
     with pytest.raises(CapabilityError, match="looks at time of each rating, which is not kept"):
         population(model, "user")

@@ -24,7 +24,9 @@ quick = settings(max_examples=20, deadline=None)
 
 def ratings(**columns: Any) -> pd.DataFrame:
     """Four ratings by two users of three items."""
-    return pd.DataFrame({"user": [1, 1, 2, 2], "item": [10, 20, 20, 30], "rating": [3.0, 4.0, 5.0, 1.0]} | columns)
+    return pd.DataFrame(
+        {"user": [1, 1, 2, 2], "item": [10, 20, 20, 30], "rating": [3.0, 4.0, 5.0, 1.0]} | columns
+    )
 
 
 def users(**columns: Any) -> pd.DataFrame:
@@ -75,7 +77,9 @@ def test_without_tables_of_their_own_users_and_items_are_those_of_the_ratings() 
 
 
 def test_ids_that_only_the_ratings_name_are_added_without_metadata() -> None:
-    films = pd.DataFrame({"item": [30, 99], "year": [1985, 1979], "genres": [("Drama",), ("Horror", "Sci-Fi")]})
+    films = pd.DataFrame(
+        {"item": [30, 99], "year": [1985, 1979], "genres": [("Drama",), ("Horror", "Sci-Fi")]}
+    )
     dataset = build(ratings(), items=films)
     assert dataset.items["item"].tolist() == [30, 99, 10, 20]
     assert dataset.items["genres"].tolist() == [("Drama",), ("Horror", "Sci-Fi"), (), ()]
@@ -86,11 +90,16 @@ def test_ids_that_only_the_ratings_name_are_added_without_metadata() -> None:
 
 def test_words_of_the_source_come_first() -> None:
     dataset = build(ratings(), users=pd.DataFrame({"user": [2]}), words=["the file was cut"])
-    assert dataset.words == ("the file was cut", "1 ids in ratings are missing from users; they have no metadata")
+    assert dataset.words == (
+        "the file was cut",
+        "1 ids in ratings are missing from users; they have no metadata",
+    )
 
 
 def test_many_values_are_no_levels() -> None:
-    fifty, more = (pd.DataFrame({"user": 1, "item": range(n), "rating": np.arange(n) / 10}) for n in (50, 51))
+    fifty, more = (
+        pd.DataFrame({"user": 1, "item": range(n), "rating": np.arange(n) / 10}) for n in (50, 51)
+    )
     assert build(fifty).scale == Scale(0.0, 4.9, tuple(np.arange(50) / 10))
     assert build(more).scale == Scale(0.0, 5.0)
 
@@ -100,7 +109,11 @@ def test_a_given_scale_stands() -> None:
 
 
 def test_building_changes_none_of_its_arguments() -> None:
-    given = (ratings(user=["1", "1", "2", "2"]), users(user=["2", "9"]), items(genres=[("a",), (), ("b",)]))
+    given = (
+        ratings(user=["1", "1", "2", "2"]),
+        users(user=["2", "9"]),
+        items(genres=[("a",), (), ("b",)]),
+    )
     before = [frame.copy(deep=True) for frame in given]
     dataset = build(*given)
     dataset.ratings.loc[0, "rating"] = 99.0
@@ -311,7 +324,9 @@ BUILDS: dict[str, tuple[Callable[[], object], str]] = {
         "ratings, column rating: the role of this column is target; is number",
     ),
     "a number that is text": (
-        lambda: build(ratings(), users(age=objects("old", "41")), roles={"users": {"age": "number"}}),
+        lambda: build(
+            ratings(), users(age=objects("old", "41")), roles={"users": {"age": "number"}}
+        ),
         "users, column age: the role number does not fit a column of type object, with values such as 'old'",
     ),
     "a time that is a number": (
@@ -319,11 +334,15 @@ BUILDS: dict[str, tuple[Callable[[], object], str]] = {
         "ratings, column time: the role time does not fit a column of type int64, with values such as 8",
     ),
     "a set that is text": (
-        lambda: build(ratings(), items=items(tags=["a|b", "c", ""]), roles={"items": {"tags": "set"}}),
+        lambda: build(
+            ratings(), items=items(tags=["a|b", "c", ""]), roles={"items": {"tags": "set"}}
+        ),
         "items, row 0, column tags: a set is a tuple of texts; is 'a|b'",
     ),
     "a set that is missing": (
-        lambda: build(ratings(), items=items(tags=objects(("a",), (), None)), roles={"items": {"tags": "set"}}),
+        lambda: build(
+            ratings(), items=items(tags=objects(("a",), (), None)), roles={"items": {"tags": "set"}}
+        ),
         "items, row 2, column tags: a set is a tuple of texts; is None",
     ),
     "a set of numbers": (
@@ -338,7 +357,10 @@ BUILDS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: build(ratings(), folds={"u1": Split(np.array([0, 1]), np.array([3]))}),
         "row 2: the split loses 1 rows",
     ),
-    "a scale upside down": (lambda: Scale(5, 1), "a rating scale goes from a low to a high number; is 5 to 1"),
+    "a scale upside down": (
+        lambda: Scale(5, 1),
+        "a rating scale goes from a low to a high number; is 5 to 1",
+    ),
     "a scale without an end": (
         lambda: Scale(1, float("inf")),
         "a rating scale goes from a low to a high number; is 1 to inf",
@@ -371,7 +393,12 @@ def test_the_row_of_the_one_bad_rating_is_named(row: int, bad: Any) -> None:
 # Repeated pairs
 
 pairs = st.lists(
-    st.tuples(st.sampled_from([1, "1", "u", "é"]), st.sampled_from([7, 8, "7"]), st.integers(1, 5), st.integers(0, 9)),
+    st.tuples(
+        st.sampled_from([1, "1", "u", "é"]),
+        st.sampled_from([7, 8, "7"]),
+        st.integers(1, 5),
+        st.integers(0, 9),
+    ),
     min_size=1,
     max_size=25,
 )
@@ -379,13 +406,17 @@ pairs = st.lists(
 
 def table_of(rows: list[Any]) -> pd.DataFrame:
     user, item, rating, time = zip(*rows, strict=True)
-    return pd.DataFrame({"user": objects(*user), "item": objects(*item), "rating": map(float, rating), "time": time})
+    return pd.DataFrame(
+        {"user": objects(*user), "item": objects(*item), "rating": map(float, rating), "time": time}
+    )
 
 
 @quick
 @given(rows=pairs)
 def test_merging_keeps_the_last_row_of_each_pair(rows: list[Any]) -> None:
-    last = [row for n, row in enumerate(rows) if row[:2] not in [later[:2] for later in rows[n + 1 :]]]
+    last = [
+        row for n, row in enumerate(rows) if row[:2] not in [later[:2] for later in rows[n + 1 :]]
+    ]
     merged, gone = merge_repeats(table_of(rows), "last")
     assert list(merged.itertuples(index=False, name=None)) == last
     assert (gone, merged.index.tolist()) == (len(rows) - len(last), list(range(len(last))))
@@ -449,7 +480,9 @@ def test_more_than_a_hundred_words_are_text() -> None:
 
 
 def test_a_role_that_is_given_stands() -> None:
-    dataset = build(ratings(), users(age=[30, 41], zip_code=["a", "b"]), roles={"users": {"age": "category"}})
+    dataset = build(
+        ratings(), users(age=[30, 41], zip_code=["a", "b"]), roles={"users": {"age": "category"}}
+    )
     assert dataset.roles["users"] == {"user": "id", "age": "category", "zip_code": "category"}
 
 
@@ -473,7 +506,9 @@ def metadata(name: str, cells: list[Any]) -> Dataset:
 
 
 def same(one: Any, other: Any) -> bool:
-    return one is other or (type(one) is type(other) and (one == other or (one != one and other != other)))
+    return one is other or (
+        type(one) is type(other) and (one == other or (one != one and other != other))
+    )
 
 
 @quick
@@ -482,7 +517,9 @@ def test_one_changed_cell_of_metadata_changes_the_hash(name: str, data: Any) -> 
     cells = data.draw(st.lists(CELLS[name], min_size=3, max_size=3))
     row, value = data.draw(st.integers(0, 2)), data.draw(CELLS[name])
     changed = [*cells[:row], value, *cells[row + 1 :]]
-    assert (metadata(name, cells).hash() == metadata(name, changed).hash()) is same(cells[row], value)
+    assert (metadata(name, cells).hash() == metadata(name, changed).hash()) is same(
+        cells[row], value
+    )
 
 
 ids = st.integers(0, 3) | st.sampled_from(["0", "1", "2", "x", "é"])
@@ -490,7 +527,11 @@ ids = st.integers(0, 3) | st.sampled_from(["0", "1", "2", "x", "é"])
 
 @quick
 @given(
-    rows=st.lists(st.tuples(ids, ids, st.sampled_from([1.0, 2.5, 4.0])), min_size=2, unique_by=lambda row: row[:2]),
+    rows=st.lists(
+        st.tuples(ids, ids, st.sampled_from([1.0, 2.5, 4.0])),
+        min_size=2,
+        unique_by=lambda row: row[:2],
+    ),
     data=st.data(),
 )
 def test_one_changed_rating_or_id_changes_the_hash(rows: list[Any], data: Any) -> None:
@@ -513,11 +554,17 @@ def test_what_holds_the_same_values_has_the_same_hash() -> None:
     reference = build(ratings(), users(user=known), items(title=objects(*titles))).hash()
     assert len(reference) == 64
     for dtype in ("str", "string", "string[pyarrow]", "category"):
-        assert build(ratings(), users(user=known), items(title=pd.Series(titles, dtype=dtype))).hash() == reference
+        assert (
+            build(ratings(), users(user=known), items(title=pd.Series(titles, dtype=dtype))).hash()
+            == reference
+        )
     for dtype in ("float64", "Int64", "int32", "object"):
         typed = ratings(user=pd.Series([1, 1, 2, 2]).astype(dtype), rating=pd.array([3, 4, 5, 1]))
         moved = typed.set_index(pd.Index([9, 8, 7, 6]))
-        assert build(moved, users(user=pd.Series(known).astype(dtype)), items(title=titles)).hash() == reference
+        assert (
+            build(moved, users(user=pd.Series(known).astype(dtype)), items(title=titles)).hash()
+            == reference
+        )
 
 
 @pytest.mark.parametrize(
@@ -544,7 +591,9 @@ def divided(draw: st.DrawFn, parts: int | None = None) -> list[np.ndarray]:
     count = parts or draw(st.integers(2, 3))
     n = draw(st.integers(count, 30))
     order = np.array(draw(st.permutations(range(n))))
-    cuts = sorted(draw(st.lists(st.integers(1, n - 1), min_size=count - 1, max_size=count - 1, unique=True)))
+    cuts = sorted(
+        draw(st.lists(st.integers(1, n - 1), min_size=count - 1, max_size=count - 1, unique=True))
+    )
     return np.split(order, cuts)
 
 
@@ -593,7 +642,11 @@ def test_a_shared_row_is_named(parts: list[np.ndarray], data: Any) -> None:
     ],
 )
 def test_a_split_that_is_none_is_refused(train: Any, valid: Any, test: Any, told: str) -> None:
-    parts = [np.array(part, dtype=None if part else np.int64) for part in (train, valid, test) if part is not None]
+    parts = [
+        np.array(part, dtype=None if part else np.int64)
+        for part in (train, valid, test)
+        if part is not None
+    ]
     with pytest.raises(DataError) as raised:
         Split(*parts).check(5)
     shape = f"the split's train part must be row numbers of shape (n,); is {told}"
@@ -611,7 +664,9 @@ def movielens(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     from cfplug_movielens.source import read_100k
 
     scratch = tmp_path_factory.mktemp("scratch")
-    context = cfplug.Context(0, np.random.default_rng(0), "cpu", scratch, lambda done, message: None, lambda line: None)
+    context = cfplug.Context(
+        0, np.random.default_rng(0), "cpu", scratch, lambda done, message: None, lambda line: None
+    )
     return read_100k(MovieLens100K(REAL), context)
 
 
@@ -624,8 +679,20 @@ def test_movielens_is_what_its_makers_say(movielens: Dataset) -> None:
     assert movielens.scale == Scale(1, 5, (1, 2, 3, 4, 5))
     assert {name: dict(roles) for name, roles in movielens.roles.items()} == {
         "ratings": {"user": "id", "item": "id", "rating": "target", "time": "time"},
-        "users": {"user": "id", "age": "number", "gender": "category", "occupation": "category", "zip_code": "text"},
-        "items": {"item": "id", "title": "label", "release_date": "time", "year": "number", "genres": "set"},
+        "users": {
+            "user": "id",
+            "age": "number",
+            "gender": "category",
+            "occupation": "category",
+            "zip_code": "text",
+        },
+        "items": {
+            "item": "id",
+            "title": "label",
+            "release_date": "time",
+            "year": "number",
+            "genres": "set",
+        },
     }
 
 
@@ -635,4 +702,7 @@ def test_one_changed_rating_of_movielens_changes_its_hash(movielens: Dataset) ->
     assert again.hash() == movielens.hash()
     changed = movielens.ratings.copy()
     changed.loc[99_999, "rating"] += 1
-    assert Dataset.build("changed", changed, **tables, scale=movielens.scale).hash() != movielens.hash()
+    assert (
+        Dataset.build("changed", changed, **tables, scale=movielens.scale).hash()
+        != movielens.hash()
+    )

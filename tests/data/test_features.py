@@ -39,7 +39,14 @@ ITEMS = pd.DataFrame(
         "item": [15, 11, 14, 12, 13, 10],
         "title": list("abcdef"),
         "year": [1999.0, 1990.0, np.nan, 1999.0, 1980.0, 1970.0],
-        "genres": [("drama",), ("comedy", "drama"), (), ("war",), ("drama", "comedy"), ("war", "comedy", "drama")],
+        "genres": [
+            ("drama",),
+            ("comedy", "drama"),
+            (),
+            ("war",),
+            ("drama", "comedy"),
+            ("war", "comedy", "drama"),
+        ],
         "seen": [(), (), (), (), (), ()],
         "studio": ["x", "x", "x", "x", "x", "x"],
     }
@@ -65,19 +72,29 @@ RATINGS = pd.DataFrame(
         "mood": [("glad",), ("glad", "tired"), (), (), ("tired",), (), ("sad",)],
     }
 )
-ROLES = {"users": {"level": "category", "note": "text", "job": "category"}, "items": {"studio": "category"}}
+ROLES = {
+    "users": {"level": "category", "note": "text", "job": "category"},
+    "items": {"studio": "category"},
+}
 ROLES |= {"ratings": {"device": "category"}}
 TRAIN = np.arange(6)
 """All but the last rating."""
 
 
-def data(users: pd.DataFrame = USERS, items: pd.DataFrame = ITEMS, ratings: pd.DataFrame = RATINGS) -> Dataset:
+def data(
+    users: pd.DataFrame = USERS, items: pd.DataFrame = ITEMS, ratings: pd.DataFrame = RATINGS
+) -> Dataset:
     tables = {"users": users, "items": items, "ratings": ratings}
-    roles = {name: {key: role for key, role in ROLES[name].items() if key in table} for name, table in tables.items()}
+    roles = {
+        name: {key: role for key, role in ROLES[name].items() if key in table}
+        for name, table in tables.items()
+    }
     return Dataset.build("small", ratings, users, items, roles=roles)
 
 
-def learned(dataset: Dataset | None = None, **choice: tuple[str, ...]) -> tuple[dict[str, Feature], tuple[str, ...]]:
+def learned(
+    dataset: Dataset | None = None, **choice: tuple[str, ...]
+) -> tuple[dict[str, Feature], tuple[str, ...]]:
     """The features by name, and the words."""
     features, words = learn(FeatureChoice(**choice), dataset or data(), TRAIN)
     return {feature.name: feature for feature in features}, words
@@ -104,7 +121,9 @@ def of_users(column: pd.Series[Any], role: str) -> Feature | str:
     """The feature of a drawn column of users, who are one more than the items; or the word that it is left out with."""
     n = len(column)
     users = pd.DataFrame({"user": np.arange(n) + 100, "drawn": column})
-    ratings = pd.DataFrame({"user": users["user"], "item": np.arange(n) % max(1, n - 1), "rating": 3.0})
+    ratings = pd.DataFrame(
+        {"user": users["user"], "item": np.arange(n) % max(1, n - 1), "rating": 3.0}
+    )
     dataset = Dataset.build("drawn", ratings, users, roles={"users": {"drawn": role}})
     features, words = learn(FeatureChoice(user=("all",)), dataset, np.arange(n))
     return words[0] if words else features.each[0]
@@ -118,13 +137,17 @@ words = st.sampled_from(["a", "b", "é", "10", "2", "", "a b"])
 
 @quick
 @given(st.lists(words | st.none(), min_size=2, max_size=9))
-def test_a_category_is_one_plus_its_place_among_the_values_and_zero_where_missing(column: list[str | None]) -> None:
+def test_a_category_is_one_plus_its_place_among_the_values_and_zero_where_missing(
+    column: list[str | None],
+) -> None:
     feature = of_users(pd.Series(column, dtype=object), "category")
     assume(isinstance(feature, Feature))
     assert isinstance(feature, Feature)
     assert feature.values == tuple(sorted({value for value in column if value is not None}))
     assert feature.size == len(feature.values) + 1
-    assert plain(feature) == [0 if value is None else 1 + feature.values.index(value) for value in column]
+    assert plain(feature) == [
+        0 if value is None else 1 + feature.values.index(value) for value in column
+    ]
     assert table_of(feature).dtype == np.int64
 
 
@@ -188,7 +211,9 @@ def test_a_number_that_is_missing_is_the_mean_and_flagged() -> None:
     age = one(user=("age",))
     assert (age.mean, age.width) == (40.0, 2)
     assert age.deviation == pytest.approx((800 / 3) ** 0.5)
-    np.testing.assert_allclose(table_of(age), [[-1.2247, 0], [0, 1], [0, 0], [1.2247, 0]], atol=1e-4)
+    np.testing.assert_allclose(
+        table_of(age), [[-1.2247, 0], [0, 1], [0, 0], [1.2247, 0]], atol=1e-4
+    )
 
 
 def test_a_number_without_gaps_has_no_flag_and_a_newcomers_gap_is_the_mean() -> None:
@@ -198,7 +223,9 @@ def test_a_number_without_gaps_has_no_flag_and_a_newcomers_gap_is_the_mean() -> 
     assert feature.encode(pd.Series([3.0, np.nan])).tolist() == [[0.0], [0.0]]
 
 
-@pytest.mark.parametrize("dtype", ["int64", "float32", "Int64", "Float64", "bool", "boolean", "int64[pyarrow]"])
+@pytest.mark.parametrize(
+    "dtype", ["int64", "float32", "Int64", "Float64", "bool", "boolean", "int64[pyarrow]"]
+)
 def test_a_number_may_have_any_type_of_number(dtype: str) -> None:
     feature = of_users(pd.Series([0, 1, 1, 0]).astype(dtype), "number")
     assert isinstance(feature, Feature)
@@ -226,18 +253,24 @@ def test_a_time_is_a_number_of_days() -> None:
     day = (datetime.datetime(2000, 1, 3) - datetime.datetime(1970, 1, 1)).days
     assert (joined.kind, joined.mean, joined.flagged) == ("number", day, True)
     assert joined.deviation == pytest.approx((8 / 3) ** 0.5)
-    np.testing.assert_allclose(table_of(joined), [[-1.2247, 0], [0, 0], [0, 1], [1.2247, 0]], atol=1e-4)
+    np.testing.assert_allclose(
+        table_of(joined), [[-1.2247, 0], [0, 0], [0, 1], [1.2247, 0]], atol=1e-4
+    )
 
 
 # Sets
 
 
-members = st.lists(st.sampled_from(["war", "comedy", "drama", "é"]), max_size=4, unique=True).map(tuple)
+members = st.lists(st.sampled_from(["war", "comedy", "drama", "é"]), max_size=4, unique=True).map(
+    tuple
+)
 
 
 @quick
 @given(st.lists(members, min_size=2, max_size=9))
-def test_a_set_is_the_codes_of_its_members_filled_up_with_zeros(column: list[tuple[str, ...]]) -> None:
+def test_a_set_is_the_codes_of_its_members_filled_up_with_zeros(
+    column: list[tuple[str, ...]],
+) -> None:
     feature = of_users(pd.Series(column, dtype=object), "set")
     assume(isinstance(feature, Feature))
     assert isinstance(feature, Feature)
@@ -272,7 +305,9 @@ def test_every_row_is_encoded_for_itself(order: list[int]) -> None:
 
 
 def test_tables_have_a_row_for_each_code_also_of_ids_without_metadata() -> None:
-    ratings = pd.concat([RATINGS, pd.DataFrame({"user": ["zoe"], "item": [99], "rating": [2.0]})], ignore_index=True)
+    ratings = pd.concat(
+        [RATINGS, pd.DataFrame({"user": ["zoe"], "item": [99], "rating": [2.0]})], ignore_index=True
+    )
     dataset = data(ratings=ratings.assign(mood=[*RATINGS["mood"], ()]))
     features, _ = learned(dataset, user=("job", "age"), item=("genres", "year"))
     assert plain(features["user.job"]) == [2, 0, 1, 2, 0]
@@ -373,7 +408,10 @@ def test_a_column_that_is_empty_everywhere_is_refused_by_name_and_left_out_of_al
 ) -> None:
     users = pd.DataFrame({"user": USERS["user"], "drawn": column})
     dataset = Dataset.build("drawn", RATINGS, users, roles={"users": {"drawn": role}})
-    assert learned(dataset, user=("all",)) == ({}, ("features.user.drawn: left out: the column is empty everywhere",))
+    assert learned(dataset, user=("all",)) == (
+        {},
+        ("features.user.drawn: left out: the column is empty everywhere",),
+    )
     with pytest.raises(DataError) as caught:
         learned(dataset, user=("drawn",))
     assert str(caught.value) == "features.user.drawn: the column is empty everywhere; leave it out"
@@ -408,11 +446,16 @@ def test_a_column_that_is_empty_everywhere_is_refused_by_name_and_left_out_of_al
         ),
         ({"user": ("note",)}, "features.user: note has the role text, which no model looks at"),
         ({"item": ("title",)}, "features.item: title has the role label, which no model looks at"),
-        ({"item": ("genres", "seen")}, "features.item.seen: the column is empty everywhere; leave it out"),
+        (
+            {"item": ("genres", "seen")},
+            "features.item.seen: the column is empty everywhere; leave it out",
+        ),
     ],
     ids=lambda value: "" if isinstance(value, str) else str(value),
 )
-def test_a_column_that_no_model_can_look_at_is_named(choice: dict[str, tuple[str, ...]], text: str) -> None:
+def test_a_column_that_no_model_can_look_at_is_named(
+    choice: dict[str, tuple[str, ...]], text: str
+) -> None:
     with pytest.raises(DataError) as caught:
         learned(**choice)
     assert str(caught.value) == text
@@ -421,7 +464,10 @@ def test_a_column_that_no_model_can_look_at_is_named(choice: dict[str, tuple[str
 def test_a_table_of_ids_alone_says_that_it_has_nothing_else() -> None:
     with pytest.raises(DataError) as caught:
         learned(data(users=USERS[["user"]]), user=("age",))
-    assert str(caught.value) == "features.user: users has no column called age (it has none beside the ids)"
+    assert (
+        str(caught.value)
+        == "features.user: users has no column called age (it has none beside the ids)"
+    )
 
 
 # Times
@@ -436,9 +482,13 @@ def test_the_parts_of_a_time_are_those_of_the_calendar() -> None:
     assert words == ()
     assert [feature.name for feature in features] == [f"time.{part}" for part in TIME_PARTS]
     found = dataset_context(features)
-    year, month, weekday, hour = (found[f"time.{part}"].tolist() for part in ("year", "month", "day-of-week", "hour"))
+    year, month, weekday, hour = (
+        found[f"time.{part}"].tolist() for part in ("year", "month", "day-of-week", "hour")
+    )
     known = times()
-    assert year == [0 if time is None else ("2000", "2001", "2002").index(str(time.year)) + 1 for time in known]
+    assert year == [
+        0 if time is None else ("2000", "2001", "2002").index(str(time.year)) + 1 for time in known
+    ]
     assert month == [0 if time is None else time.month for time in known]
     assert weekday == [0 if time is None else time.weekday() + 1 for time in known]
     assert hour == [0 if time is None else time.hour + 1 for time in known]
@@ -455,13 +505,17 @@ def test_elapsed_is_days_since_the_first_training_rating_and_now_is_the_last() -
     features, _ = learn(FeatureChoice(time=("elapsed",)), data(), TRAIN)
     known = times()
     first = min(time for time in known if time is not None)
-    days = np.array([np.nan if time is None else (time - first).total_seconds() / 86_400 for time in known])
+    days = np.array(
+        [np.nan if time is None else (time - first).total_seconds() / 86_400 for time in known]
+    )
     (feature,) = features
     assert feature.flagged
     assert feature.mean == pytest.approx(np.nanmean(days))
     found = dataset_context(features)["time.elapsed"]
     np.testing.assert_allclose(
-        found[:, 0] * feature.deviation + feature.mean, np.nan_to_num(days, nan=feature.mean), atol=1e-3
+        found[:, 0] * feature.deviation + feature.mean,
+        np.nan_to_num(days, nan=feature.mean),
+        atol=1e-3,
     )
     assert found[:, 1].tolist() == [0, 0, 0, 1, 0, 0]
     assert features.start == pytest.approx((first - datetime.datetime(1970, 1, 1)).total_seconds())
@@ -490,7 +544,9 @@ def test_the_unit_in_which_times_are_kept_does_not_matter(unit: str) -> None:
 def test_a_time_is_the_same_moment_in_every_zone(zone: str) -> None:
     """Training may know the zone and a question not, or the other way round: both mean UTC."""
     expected = learn(FeatureChoice(time=("all",)), data(), TRAIN)[0]
-    zoned = data(ratings=RATINGS.assign(time=RATINGS["time"].dt.tz_localize("UTC").dt.tz_convert(zone)))
+    zoned = data(
+        ratings=RATINGS.assign(time=RATINGS["time"].dt.tz_localize("UTC").dt.tz_convert(zone))
+    )
     features = learn(FeatureChoice(time=("all",)), zoned, TRAIN)[0]
     assert features.words() == expected.words()
     for asked in (zoned, data()):
@@ -502,7 +558,9 @@ def test_a_time_of_users_is_the_same_in_every_zone() -> None:
     joined = one(user=("joined",))
     zoned = USERS["joined"].dt.tz_localize("Asia/Tokyo").dt.tz_convert("America/Lima")
     np.testing.assert_allclose(
-        joined.encode(zoned)[[0, 3], 0] - joined.encode(USERS["joined"])[[0, 3], 0], -0.2296, atol=1e-3
+        joined.encode(zoned)[[0, 3], 0] - joined.encode(USERS["joined"])[[0, 3], 0],
+        -0.2296,
+        atol=1e-3,
     )
 
 
@@ -531,11 +589,16 @@ def test_parts_that_are_the_same_everywhere_are_left_out_with_a_word() -> None:
             "the ratings have no column called time with the role time "
             "(they have user, item, rating, time, device, volume, mood)",
         ),
-        (RATINGS.assign(time=RATINGS["time"].where(RATINGS.index == 6)), "no training rating has a time"),
+        (
+            RATINGS.assign(time=RATINGS["time"].where(RATINGS.index == 6)),
+            "no training rating has a time",
+        ),
     ],
     ids=["no column", "no times", "no training rating"],
 )
-def test_without_times_a_part_that_is_named_is_refused_and_all_is_left_out(ratings: pd.DataFrame, why: str) -> None:
+def test_without_times_a_part_that_is_named_is_refused_and_all_is_left_out(
+    ratings: pd.DataFrame, why: str
+) -> None:
     dataset = data(ratings=ratings)
     assert learned(dataset, time=("all",)) == ({}, (f"features.time: left out: {why}",))
     with pytest.raises(DataError) as caught:
@@ -562,7 +625,9 @@ def test_the_age_of_an_item_is_told_by_its_year() -> None:
     known = times()
     year = [1970, 1990, 1999, 1980, np.nan, 1999]
     rated = [
-        np.nan if time is None else 1970 + (time - datetime.datetime(1970, 1, 1)).total_seconds() / YEAR
+        np.nan
+        if time is None
+        else 1970 + (time - datetime.datetime(1970, 1, 1)).total_seconds() / YEAR
         for time in known
     ]
     np.testing.assert_allclose(ages(ITEMS), np.array(rated) - year, atol=1e-3)
@@ -570,7 +635,15 @@ def test_the_age_of_an_item_is_told_by_its_year() -> None:
 
 def test_the_age_of_an_item_is_told_by_its_first_time_before_its_year() -> None:
     came = pd.to_datetime(
-        ["2002-01-01 06:00", "2000-01-31 23:30", None, "1999-03-02", "1980-01-01", "1999-02-01 05:00"], format="ISO8601"
+        [
+            "2002-01-01 06:00",
+            "2000-01-31 23:30",
+            None,
+            "1999-03-02",
+            "1980-01-01",
+            "1999-02-01 05:00",
+        ],
+        format="ISO8601",
     )
     empty = pd.Series(pd.to_datetime([None] * 6))
     found = ages(ITEMS.assign(lost=empty, came=came, later=pd.Timestamp("2020-01-01")))
@@ -592,8 +665,12 @@ def test_without_a_year_or_time_of_items_there_is_no_age() -> None:
 
 def test_the_age_of_an_item_that_the_catalogue_lacks_is_not_known() -> None:
     features, _ = learn(FeatureChoice(time=("item-age",)), data(), TRAIN)
-    pairs = pd.DataFrame({"user": ["ann"] * 2, "item": [999, 10], "time": pd.to_datetime(["2001-01-01"] * 2)})
-    found = features.context(pairs, Batch(np.array([0, 0]), np.array([UNKNOWN, 5])))["time.item-age"]
+    pairs = pd.DataFrame(
+        {"user": ["ann"] * 2, "item": [999, 10], "time": pd.to_datetime(["2001-01-01"] * 2)}
+    )
+    found = features.context(pairs, Batch(np.array([0, 0]), np.array([UNKNOWN, 5])))[
+        "time.item-age"
+    ]
     assert found[0].tolist() == [0.0, 1.0]
     assert found[1, 1] == 0
 
@@ -617,7 +694,10 @@ def test_pairs_need_what_the_model_looks_at() -> None:
             pairs.assign(time=RATINGS["time"], volumes=1.0),
             "pairs need a column called volume, which the model looks at; did you mean volumes?",
         ),
-        (pairs.assign(Time=0), "pairs need a column called time, which the model looks at; did you mean Time?"),
+        (
+            pairs.assign(Time=0),
+            "pairs need a column called time, which the model looks at; did you mean Time?",
+        ),
         (pairs.assign(time=5, volume=1.0), "column time: must hold times; is of type int64"),
         (
             pairs.assign(time=RATINGS["time"], volume=pd.array(["loud"] * 7, dtype="string")),
@@ -645,7 +725,9 @@ def test_pairs_need_what_the_model_looks_at() -> None:
 def test_times_and_numbers_of_a_question_may_be_text(asked: list[Any]) -> None:
     features, _ = learn(FeatureChoice(time=("hour", "elapsed"), context=("volume",)), data(), TRAIN)
     batch = Batch(np.zeros(3, int), np.zeros(3, int))
-    pairs = pd.DataFrame({"user": "ann", "item": 10, "time": asked, "volume": ["1.0", None, " 9e2"]})
+    pairs = pd.DataFrame(
+        {"user": "ann", "item": 10, "time": asked, "volume": ["1.0", None, " 9e2"]}
+    )
     moments = pd.Series(pd.to_datetime(["2000-02-01 05:00", "2001-03-02 00:00", None]))
     expected = features.context(pairs.assign(time=moments, volume=[1.0, np.nan, 900.0]), batch)
     for name, array in features.context(pairs, batch).items():
@@ -655,14 +737,18 @@ def test_times_and_numbers_of_a_question_may_be_text(asked: list[Any]) -> None:
 def test_features_of_users_and_items_need_no_column_and_no_context() -> None:
     features, _ = learn(FeatureChoice(user=("all",), item=("all",)), data(), TRAIN)
     assert features.needs() == ()
-    assert features.context(RATINGS[["user", "item"]], Batch(np.zeros(7, int), np.zeros(7, int))) == {}
+    assert (
+        features.context(RATINGS[["user", "item"]], Batch(np.zeros(7, int), np.zeros(7, int))) == {}
+    )
 
 
 def test_a_batch_gets_the_columns_of_the_rating_and_nothing_of_users_and_items() -> None:
     """Metadata stays relational: no table of ratings x features is ever made."""
     dataset = data()
     features, _ = learn(
-        FeatureChoice(user=("all",), item=("all",), time=("month",), context=("mood", "device")), dataset, TRAIN
+        FeatureChoice(user=("all",), item=("all",), time=("month",), context=("mood", "device")),
+        dataset,
+        TRAIN,
     )
     train = Catalogue.of(dataset).interactions(dataset.ratings, TRAIN)
     seen = features.attached(train, dataset.ratings, TRAIN)
@@ -747,9 +833,17 @@ def test_metadata_is_described_by_the_rows_that_are_named_alone(side: str) -> No
     changed = metadata.table.copy()
     last = len(changed) - 1
     for name, role in metadata.roles.items():
-        other: Any = {"number": 1e6, "category": "zzz", "set": ("zzz",), "time": pd.Timestamp("2100-01-01")}[role]
+        other: Any = {
+            "number": 1e6,
+            "category": "zzz",
+            "set": ("zzz",),
+            "time": pd.Timestamp("2100-01-01"),
+        }[role]
         changed[name] = pd.Series([*changed[name].tolist()[:-1], other], dtype=changed[name].dtype)
-    before, after = described(metadata, rows), described(Metadata(side, changed, metadata.roles), rows)
+    before, after = (
+        described(metadata, rows),
+        described(Metadata(side, changed, metadata.roles), rows),
+    )
     assert [feature.words() for feature in before] == [feature.words() for feature in after]
     for one_, other_ in zip(before, after, strict=True):
         tables = [table_of(feature)[:last].reshape(last, -1) for feature in (one_, other_)]
@@ -767,7 +861,10 @@ def test_described_features_have_a_row_for_each_code_and_encode_newcomers_alike(
         name = feature.name.partition(".")[2]
         assert feature.name == f"{side}.{name}"
         assert table_of(feature).shape[0] == len(metadata.table)
-        assert feature.encode(metadata.read(metadata.table)[name]).tolist() == table_of(feature).tolist()
+        assert (
+            feature.encode(metadata.read(metadata.table)[name]).tolist()
+            == table_of(feature).tolist()
+        )
 
 
 def test_described_names_the_nearest_of_a_column_that_is_not_there() -> None:
@@ -776,13 +873,18 @@ def test_described_names_the_nearest_of_a_column_that_is_not_there() -> None:
     with pytest.raises(DataError) as caught:
         described(metadata, np.arange(2), [f"{name}x"])
     there = ", ".join(metadata.roles)
-    assert str(caught.value) == f"nothing called {name}x is known of users; did you mean {name}? (known are: {there})"
+    assert (
+        str(caught.value)
+        == f"nothing called {name}x is known of users; did you mean {name}? (known are: {there})"
+    )
     (feature,) = described(metadata, np.arange(len(metadata.table)), [name])
     assert feature.name == f"user.{name}"
 
 
 def test_metadata_that_tells_nothing_apart_is_described_by_nothing() -> None:
-    table = pd.DataFrame({"town": ["Ulm"] * 3, "age": [None] * 3, "job": ["a", "b", "b"]}).astype({"age": float})
+    table = pd.DataFrame({"town": ["Ulm"] * 3, "age": [None] * 3, "job": ["a", "b", "b"]}).astype(
+        {"age": float}
+    )
     metadata = Metadata("user", table, {"town": "category", "age": "number", "job": "category"})
     assert [feature.name for feature in described(metadata, np.arange(3))] == ["user.job"]
     assert described(metadata, np.array([1, 2])) == ()

@@ -26,9 +26,13 @@ def cut(
     return found, of_row
 
 
-@given(st.lists(st.one_of(st.none(), st.integers(-50, 50)), min_size=1, max_size=60), st.integers(2, 8))
+@given(
+    st.lists(st.one_of(st.none(), st.integers(-50, 50)), min_size=1, max_size=60), st.integers(2, 8)
+)
 @settings(max_examples=30, deadline=None)
-def test_bands_are_in_order_and_hold_equal_numbers_together(values: list[int | None], most: int) -> None:
+def test_bands_are_in_order_and_hold_equal_numbers_together(
+    values: list[int | None], most: int
+) -> None:
     numbers = [math.nan if value is None else float(value) for value in values]
     found, of_row = cut(numbers, "number", most)
     assert all(len(each) == 1 for each in of_row)
@@ -57,14 +61,19 @@ def test_few_numbers_stay_as_they_are_and_close_ones_are_told_apart() -> None:
     [
         (["2001-03-04 10:00", "2001-03-04 11:30"], ("2001-03-04 10:00", "2001-03-04 11:00")),
         (["2001-03-04 10:00", "2001-06-01 11:30"], ("Mar 2001", "Jun 2001")),
-        ([f"2001-03-{d:02} {h}:00" for d in (4, 5) for h in (1, 4, 9, 11)], ("2001-03-04", "2001-03-05")),
+        (
+            [f"2001-03-{d:02} {h}:00" for d in (4, 5) for h in (1, 4, 9, 11)],
+            ("2001-03-04", "2001-03-05"),
+        ),
         ([f"200{y}-{m:02}-09" for y in (1, 2) for m in (1, 4, 9, 11)], ("2001", "2002")),
         ([f"2001-0{m}-{d}" for m in (1, 2) for d in (10, 15, 20, 27)], ("Jan 2001", "Feb 2001")),
         ([f"{y}-01-01" for y in range(1950, 1954)], ("1950", "1951", "1952", "1953")),
         ([f"{y}-01-01" for y in range(1949, 1954)], ("1940s", "1950s")),
     ],
 )
-def test_times_go_into_the_shortest_periods_that_are_few_enough(times: list[str], names: tuple[str, ...]) -> None:
+def test_times_go_into_the_shortest_periods_that_are_few_enough(
+    times: list[str], names: tuple[str, ...]
+) -> None:
     assert groups_of(pd.Series(pd.to_datetime(times)), "time", most=4).names == names
 
 
@@ -81,7 +90,9 @@ def test_a_category_puts_every_row_into_one_group_the_largest_first() -> None:
     assert (found.ordered, found.overlap) == (False, False)
 
 
-def test_a_set_puts_a_row_into_the_group_of_each_member_and_an_empty_one_into_that_of_none() -> None:
+def test_a_set_puts_a_row_into_the_group_of_each_member_and_an_empty_one_into_that_of_none() -> (
+    None
+):
     found, of_row = cut([("a", "<b>"), (), ("<b>",)], "set")
     assert of_row == [{"a", "<b>"}, {EMPTY}, {"<b>"}]
     assert found.overlap
@@ -107,7 +118,9 @@ def test_of_many_categories_the_heaviest_stand_for_themselves() -> None:
     found, of_row = cut([*"abcdefg"], "category", 1, [1, 5, 1, 1, 1, 9, 1])
     assert found.names == ("f", "b", "the other 5 values")
     assert of_row[0] == {"the other 5 values"}
-    assert cut([*"abc"], "category", 1)[0].names == ("a", "b", "c"), "one value alone needs no other name"
+    assert cut([*"abc"], "category", 1)[0].names == ("a", "b", "c"), (
+        "one value alone needs no other name"
+    )
 
 
 def test_a_row_is_once_in_what_is_left_of_its_set() -> None:
@@ -125,7 +138,9 @@ def test_groups_of_a_longer_table_are_those_of_the_rows_it_takes(take: list[int]
         assert {longer.names[g] for g in longer.group[longer.row == row]} == of_row[source]
     assert len(longer.row) == sum(len(of_row[source]) for source in take)
     assert (longer.n, longer.overlap) == (len(take), True)
-    assert set(longer.names) == {name for source in take for name in of_row[source]}, "empty groups are left out"
+    assert set(longer.names) == {name for source in take for name in of_row[source]}, (
+        "empty groups are left out"
+    )
 
 
 # Training counts
@@ -135,7 +150,9 @@ COUNTS = st.lists(st.one_of(st.integers(0, 9), st.integers(0, 3000)), min_size=1
 
 @settings(max_examples=30, deadline=None)
 @given(COUNTS, st.integers(2, 10))
-def test_every_id_has_a_band_that_holds_its_count_and_zero_is_one_of_its_own(counts: list[int], bands: int) -> None:
+def test_every_id_has_a_band_that_holds_its_count_and_zero_is_one_of_its_own(
+    counts: list[int], bands: int
+) -> None:
     found = groups_by_count(np.array(counts), bands)
     assert found.row.tolist() == list(range(len(counts)))
     assert (found.names[0] == "0") == (0 in counts)
@@ -179,7 +196,9 @@ def test_the_order_of_the_ids_is_nothing_to_their_bands() -> None:
 def test_members_sums_and_rows_of_each_group_are_the_naive_ones(sets: list[set[str]]) -> None:
     found, of_row = cut([tuple(sorted(each)) for each in sets], "set", 9)
     amounts = np.arange(1.0, len(sets) + 1)
-    naive = {name: [row for row, names in enumerate(of_row) if name in names] for name in found.names}
+    naive = {
+        name: [row for row, names in enumerate(of_row) if name in names] for name in found.names
+    }
     assert {name: rows.tolist() for name, rows in found.each()} == naive
     assert found.sums(amounts) == pytest.approx([amounts[rows].sum() for rows in naive.values()])
     assert [np.flatnonzero(column).tolist() for column in found.member.T] == list(naive.values())

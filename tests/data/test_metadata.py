@@ -44,7 +44,9 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
 
 def metadata(users: pd.DataFrame, roles: dict[str, str] = ROLES) -> Metadata:
     """What a dataset with these users knows of them; only the first of them has rated."""
-    ratings = pd.DataFrame({"user": users["user"].iloc[:1].tolist() * 2, "item": [7, 8], "rating": [1.0, 5.0]})
+    ratings = pd.DataFrame(
+        {"user": users["user"].iloc[:1].tolist() * 2, "item": [7, 8], "rating": [1.0, 5.0]}
+    )
     return Metadata.of(Dataset.build("drawn", ratings, users, roles={"users": roles}), "user")
 
 
@@ -58,7 +60,9 @@ def staff() -> Metadata:
             "age": [34, 18, None, 60.5, 41],
             "balance": [-10.0, 3.0, 4.0, 5.0, 6.0],
             "likes": [("jazz", "rock"), (), ("pop",), (), ("rock",)],
-            "born": pd.to_datetime(["1950-07-01", None, "2001-02-03", "1999-12-31", "1969-12-31"], format="ISO8601"),
+            "born": pd.to_datetime(
+                ["1950-07-01", None, "2001-02-03", "1999-12-31", "1969-12-31"], format="ISO8601"
+            ),
             "town": [None] * 5,
         }
     )
@@ -99,16 +103,24 @@ def test_what_the_table_holds_is_read_as_the_same_row(users: pd.DataFrame) -> No
 
 @quick
 @given(users=tables(), data=st.data())
-def test_rows_are_those_of_the_codes_and_missing_for_an_unknown_one(users: pd.DataFrame, data: Any) -> None:
+def test_rows_are_those_of_the_codes_and_missing_for_an_unknown_one(
+    users: pd.DataFrame, data: Any
+) -> None:
     known = metadata(users)
-    codes = np.array(data.draw(st.lists(st.integers(-1, len(users) - 1), max_size=8)), dtype=np.int64)
+    codes = np.array(
+        data.draw(st.lists(st.integers(-1, len(users) - 1), max_size=8)), dtype=np.int64
+    )
     rows = known.rows(codes)
     assert len(rows) == len(codes)
     for position, code in enumerate(codes):
         if code < 0:
             assert rows.iloc[position].isna().all()
         else:
-            assert rows.iloc[[position]].reset_index(drop=True).equals(known.table.iloc[[code]].reset_index(drop=True))
+            assert (
+                rows.iloc[[position]]
+                .reset_index(drop=True)
+                .equals(known.table.iloc[[code]].reset_index(drop=True))
+            )
 
 
 def test_labels_and_ids_are_no_metadata() -> None:
@@ -149,7 +161,9 @@ def test_a_damaged_file_is_no_metadata(words: dict[str, Any], error: type[Except
 
 
 def test_a_newcomer_may_be_told_in_text() -> None:
-    told = read(age=["34"], likes=["rock | jazz|"], born=["2001-02-03 04:05"], job=["nurse"], balance=["-3"])
+    told = read(
+        age=["34"], likes=["rock | jazz|"], born=["2001-02-03 04:05"], job=["nurse"], balance=["-3"]
+    )
     row = {name: told[name].tolist()[0] for name in told.columns if name != "town"}
     assert row == {
         "job": "nurse",
@@ -161,7 +175,9 @@ def test_a_newcomer_may_be_told_in_text() -> None:
 
 
 def test_a_time_with_a_zone_is_the_same_moment_in_utc() -> None:
-    assert read(born=["2001-02-03T04:05+02:00"])["born"].tolist() == [pd.Timestamp("2001-02-03 02:05")]
+    assert read(born=["2001-02-03T04:05+02:00"])["born"].tolist() == [
+        pd.Timestamp("2001-02-03 02:05")
+    ]
 
 
 def test_what_is_not_told_is_missing() -> None:
@@ -197,7 +213,9 @@ def test_a_column_where_all_is_missing_takes_any_number() -> None:
 
 def test_a_column_that_is_not_there_names_the_nearest() -> None:
     there = "(known are: job, age, balance, likes, born, town)"
-    assert refusal(agee=["3"]) == f"nothing called agee is known of users; did you mean age? {there}"
+    assert (
+        refusal(agee=["3"]) == f"nothing called agee is known of users; did you mean age? {there}"
+    )
     assert refusal(name=["Ann"]) == f"nothing called name is known of users {there}"
     with pytest.raises(DataError) as caught:
         Metadata("item").read(pd.DataFrame({"year": [1999]}))
@@ -212,7 +230,10 @@ def test_a_column_that_is_not_there_names_the_nearest() -> None:
             "users, row 1, column job: nobody has 'enginer'; did you mean engineer? "
             "(known are: engineer, nurse, writer)",
         ),
-        ({"job": ["zzz"]}, "users, row 0, column job: nobody has 'zzz' (known are: engineer, nurse, writer)"),
+        (
+            {"job": ["zzz"]},
+            "users, row 0, column job: nobody has 'zzz' (known are: engineer, nurse, writer)",
+        ),
         (
             {"likes": ["rock", "pop|jaz"]},
             "users, row 1, column likes: nobody has 'jaz'; did you mean jazz? (known are: jazz, pop, rock)",
@@ -222,11 +243,17 @@ def test_a_column_that_is_not_there_names_the_nearest() -> None:
             {"age": [20, -3]},
             "users, row 1, column age: must not be below 0; is -3 (known ones go from 18 to 60.5)",
         ),
-        ({"age": ["-3"]}, "users, row 0, column age: must not be below 0; is -3 (known ones go from 18 to 60.5)"),
+        (
+            {"age": ["-3"]},
+            "users, row 0, column age: must not be below 0; is -3 (known ones go from 18 to 60.5)",
+        ),
         ({"age": ["abc"]}, "row 0, column age: must be a number; is 'abc'"),
         ({"age": [20.0, np.inf]}, "row 1, column age: a number is finite or missing; is inf"),
         ({"age": ["inf"]}, "row 0, column age: a number is finite or missing; is inf"),
-        ({"born": [None, "soon"]}, "row 1, column born: must be a time such as 1998-04-01 12:30; is 'soon'"),
+        (
+            {"born": [None, "soon"]},
+            "row 1, column born: must be a time such as 1998-04-01 12:30; is 'soon'",
+        ),
         ({"born": [1998]}, "column born: must hold times; is of type int64"),
     ],
 )

@@ -68,12 +68,20 @@ def test_encoding_and_decoding_are_inverse(ids: list[int | str], data: Any) -> N
 @given(users=any_ids, items=any_ids, data=st.data())
 def test_a_dataset_comes_back_from_its_codes(users: list[Any], items: list[Any], data: Any) -> None:
     pairs = data.draw(
-        st.lists(st.tuples(st.sampled_from(users), st.sampled_from(items)), min_size=1, max_size=30, unique=True)
+        st.lists(
+            st.tuples(st.sampled_from(users), st.sampled_from(items)),
+            min_size=1,
+            max_size=30,
+            unique=True,
+        )
     )
     table = ratings(*map(list, zip(*pairs, strict=True)))
     catalogue = Catalogue.of(Dataset.build("any", table))
     batch = catalogue.encode(table)
-    assert list(zip(catalogue.user.decode(batch.user), catalogue.item.decode(batch.item), strict=True)) == pairs
+    assert (
+        list(zip(catalogue.user.decode(batch.user), catalogue.item.decode(batch.item), strict=True))
+        == pairs
+    )
 
 
 @quick
@@ -95,7 +103,10 @@ def test_codes_are_64_bit_and_of_the_length_that_was_asked() -> None:
     for asked in ([], [5], [5, 8, 5]):
         for form in (asked, np.array(asked, dtype=np.int64), pd.Series(asked, dtype=object)):
             codes = of(8, 5).encode(form)
-            assert (codes.dtype, codes.tolist()) == (np.int64, [{8: 0, 5: 1}[each] for each in asked])
+            assert (codes.dtype, codes.tolist()) == (
+                np.int64,
+                [{8: 0, 5: 1}[each] for each in asked],
+            )
 
 
 def test_unknown_is_no_code() -> None:
@@ -111,7 +122,9 @@ def test_unknown_is_no_code() -> None:
 @given(ids=tables(st.integers(-(2**53), 2**53)), data=st.data())
 def test_whole_numbers_are_found_in_any_spelling(ids: list[int], data: Any) -> None:
     asked = data.draw(st.lists(st.sampled_from(ids), min_size=1))
-    spell = st.sampled_from([int, str, float, np.int64, np.float64, lambda each: f" {each}\t", np.str_])
+    spell = st.sampled_from(
+        [int, str, float, np.int64, np.float64, lambda each: f" {each}\t", np.str_]
+    )
     spelt = [data.draw(spell)(each) for each in asked]
     assert of(*ids).decode(of(*ids).encode(spelt)) == asked
 
@@ -129,7 +142,13 @@ def test_number_and_text_are_two_ids_where_the_catalogue_has_both() -> None:
 
 
 def test_spellings_that_are_other_texts_are_other_ids() -> None:
-    assert of("7", "007", "é", "x").encode([7, "007", "7", "e\u0301", "X"]).tolist() == [0, 1, 0, UNKNOWN, UNKNOWN]
+    assert of("7", "007", "é", "x").encode([7, "007", "7", "e\u0301", "X"]).tolist() == [
+        0,
+        1,
+        0,
+        UNKNOWN,
+        UNKNOWN,
+    ]
 
 
 @quick
@@ -140,7 +159,18 @@ def test_a_column_of_integers_is_encoded_as_one_by_one(ids: list[int], other: li
     assert of(*ids).encode(asked).tolist() == of(*ids).encode(asked.tolist()).tolist() == naive
 
 
-NUMBERS = ["int64", "int32", "uint8", "float64", "Int64", "UInt64", "Float64", "int64[pyarrow]", "category", "object"]
+NUMBERS = [
+    "int64",
+    "int32",
+    "uint8",
+    "float64",
+    "Int64",
+    "UInt64",
+    "Float64",
+    "int64[pyarrow]",
+    "category",
+    "object",
+]
 TEXTS = ["str", "object", "string", "string[pyarrow]", "string[python]", "category"]
 
 
@@ -160,7 +190,9 @@ def test_texts_are_found_whatever_the_type_of_their_column(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", [*NUMBERS, *TEXTS])
 def test_any_type_of_column_makes_a_catalogue(dtype: str) -> None:
     plain = ["b", "a", "b"] if dtype in TEXTS and dtype not in NUMBERS else [30, 7, 30]
-    table = pd.DataFrame({"user": pd.Series(plain).astype(dtype), "item": [1, 1, 2], "rating": [1.0, 2.0, 3.0]})
+    table = pd.DataFrame(
+        {"user": pd.Series(plain).astype(dtype), "item": [1, 1, 2], "rating": [1.0, 2.0, 3.0]}
+    )
     catalogue = Catalogue.of(Dataset.build("typed", table))
     assert catalogue.user.ids == tuple(plain[:2])
     assert {type(each) for each in catalogue.user.ids} == {type(plain[0])}
@@ -170,20 +202,76 @@ def test_any_type_of_column_makes_a_catalogue(dtype: str) -> None:
 @pytest.mark.parametrize(
     ("ids", "asked", "told"),
     [
-        ((7, 30), [7, "bob"], "row 1, column user: the user ids are whole numbers, such as 7; asked for 'bob'"),
-        ((7, 30), ["7.5"], "row 0, column user: the user ids are whole numbers, such as 7; asked for '7.5'"),
-        ((7, 30), [7, 30, 2.5], "row 2, column user: the user ids are whole numbers, such as 7; asked for 2.5"),
-        ((7, 30), [""], "row 0, column user: the user ids are whole numbers, such as 7; asked for ''"),
-        ((7, 30), [True], "row 0, column user: the user ids are whole numbers, such as 7; asked for True"),
-        ((7, 30), [7, np.True_], "row 1, column user: the user ids are whole numbers, such as 7; asked for True"),
-        ((7, 30), [None], "row 0, column user: the user ids are whole numbers, such as 7; asked for None"),
-        ((7, 30), [7, float("nan")], "row 1, column user: the user ids are whole numbers, such as 7; asked for nan"),
-        ((7, 30), [float("inf")], "row 0, column user: the user ids are whole numbers, such as 7; asked for inf"),
-        ((7, 30), [(7,)], "row 0, column user: the user ids are whole numbers, such as 7; asked for (7,)"),
-        (("bob", "eve"), [1, 2.0], "row 0, column user: the user ids are text, such as 'bob'; asked for 1"),
-        (("bob", "007"), np.array([7, 8]), "row 0, column user: the user ids are text, such as 'bob'; asked for 7"),
-        (("bob", "eve"), ["bob", None], "row 1, column user: the user ids are text, such as 'bob'; asked for None"),
-        ((7, "bob"), [2.5], "row 0, column user: the user ids are whole numbers and text, such as 7; asked for 2.5"),
+        (
+            (7, 30),
+            [7, "bob"],
+            "row 1, column user: the user ids are whole numbers, such as 7; asked for 'bob'",
+        ),
+        (
+            (7, 30),
+            ["7.5"],
+            "row 0, column user: the user ids are whole numbers, such as 7; asked for '7.5'",
+        ),
+        (
+            (7, 30),
+            [7, 30, 2.5],
+            "row 2, column user: the user ids are whole numbers, such as 7; asked for 2.5",
+        ),
+        (
+            (7, 30),
+            [""],
+            "row 0, column user: the user ids are whole numbers, such as 7; asked for ''",
+        ),
+        (
+            (7, 30),
+            [True],
+            "row 0, column user: the user ids are whole numbers, such as 7; asked for True",
+        ),
+        (
+            (7, 30),
+            [7, np.True_],
+            "row 1, column user: the user ids are whole numbers, such as 7; asked for True",
+        ),
+        (
+            (7, 30),
+            [None],
+            "row 0, column user: the user ids are whole numbers, such as 7; asked for None",
+        ),
+        (
+            (7, 30),
+            [7, float("nan")],
+            "row 1, column user: the user ids are whole numbers, such as 7; asked for nan",
+        ),
+        (
+            (7, 30),
+            [float("inf")],
+            "row 0, column user: the user ids are whole numbers, such as 7; asked for inf",
+        ),
+        (
+            (7, 30),
+            [(7,)],
+            "row 0, column user: the user ids are whole numbers, such as 7; asked for (7,)",
+        ),
+        (
+            ("bob", "eve"),
+            [1, 2.0],
+            "row 0, column user: the user ids are text, such as 'bob'; asked for 1",
+        ),
+        (
+            ("bob", "007"),
+            np.array([7, 8]),
+            "row 0, column user: the user ids are text, such as 'bob'; asked for 7",
+        ),
+        (
+            ("bob", "eve"),
+            ["bob", None],
+            "row 1, column user: the user ids are text, such as 'bob'; asked for None",
+        ),
+        (
+            (7, "bob"),
+            [2.5],
+            "row 0, column user: the user ids are whole numbers and text, such as 7; asked for 2.5",
+        ),
     ],
 )
 def test_what_cannot_be_an_id_here_is_refused(ids: tuple[Any, ...], asked: Any, told: str) -> None:
@@ -194,7 +282,9 @@ def test_what_cannot_be_an_id_here_is_refused(ids: tuple[Any, ...], asked: Any, 
 
 @quick
 @given(ids=tables(whole), word=words, before=st.lists(small, max_size=3))
-def test_a_word_among_numbers_is_refused_with_its_row(ids: list[int], word: str, before: list[int]) -> None:
+def test_a_word_among_numbers_is_refused_with_its_row(
+    ids: list[int], word: str, before: list[int]
+) -> None:
     with pytest.raises(DataError) as raised:
         of(*ids).encode([*before, word, 5])
     example = f"the user ids are whole numbers, such as {ids[0]}; asked for {word!r}"
@@ -204,11 +294,16 @@ def test_a_word_among_numbers_is_refused_with_its_row(ids: list[int], word: str,
 def test_a_number_of_thousands_of_digits_is_refused_like_a_word() -> None:
     with pytest.raises(DataError) as raised:
         of(7, 30).encode(["9" * 5000])
-    assert str(raised.value).startswith("row 0, column user: the user ids are whole numbers, such as 7; asked for '999")
+    assert str(raised.value).startswith(
+        "row 0, column user: the user ids are whole numbers, such as 7; asked for '999"
+    )
 
 
 def test_newcomers_of_the_right_kind_are_unknown() -> None:
-    assert of(7, 30).encode([8, "9", 10.0, 7, 2**70, "9" * 25]).tolist() == [UNKNOWN] * 3 + [0] + [UNKNOWN] * 2
+    assert (
+        of(7, 30).encode([8, "9", 10.0, 7, 2**70, "9" * 25]).tolist()
+        == [UNKNOWN] * 3 + [0] + [UNKNOWN] * 2
+    )
     assert of("bob", "eve").encode(["ann", "bob", ""]).tolist() == [UNKNOWN, 0, UNKNOWN]
     assert of("bob", "eve").encode(["ann", ""]).tolist() == [UNKNOWN, UNKNOWN]
     assert of("bob", "eve").encode([8, "ann"]).tolist() == [UNKNOWN, UNKNOWN]
@@ -239,12 +334,18 @@ def test_rows_of_a_batch_are_a_batch() -> None:
     assert len(three()) == 3
     for rows in (slice(1, None), np.array([1, 2]), np.array([False, True, True])):
         part = three()[rows]
-        assert (part.user.tolist(), part.item.tolist(), part.context["month"].tolist()) == ([0, 1], [4, 3], [2, 12])
+        assert (part.user.tolist(), part.item.tolist(), part.context["month"].tolist()) == (
+            [0, 1],
+            [4, 3],
+            [2, 12],
+        )
 
 
 def test_a_batch_goes_to_a_device_as_tensors() -> None:
     moved = three().to("cpu", non_blocking=True)
-    assert all(isinstance(each, torch.Tensor) for each in (moved.user, moved.item, moved.context["month"]))
+    assert all(
+        isinstance(each, torch.Tensor) for each in (moved.user, moved.item, moved.context["month"])
+    )
     assert (moved.user.tolist(), moved.user.dtype) == ([2, 0, 1], torch.int64)
     assert moved[torch.tensor([2])].context["month"].tolist() == [12]
 
@@ -255,7 +356,9 @@ codes = st.tuples(st.integers(1, 7), st.integers(1, 9)).flatmap(
     lambda sizes: st.tuples(
         st.just(sizes),
         st.lists(
-            st.tuples(st.integers(0, sizes[0] - 1), st.integers(0, sizes[1] - 1), st.integers(1, 5)),
+            st.tuples(
+                st.integers(0, sizes[0] - 1), st.integers(0, sizes[1] - 1), st.integers(1, 5)
+            ),
             min_size=1,
             max_size=40,
         ),
@@ -270,7 +373,9 @@ def test_support_counts_and_adds_up_the_ratings_of_each_id(drawn: Any) -> None:
     user, item, rating = (np.array(column) for column in zip(*rows, strict=True))
     support = Support.of(Interactions(Batch(user, item), rating.astype(float), n_users, n_items))
     for side, position, size in (("user", 0, n_users), ("item", 1, n_items)):
-        assert support.count[side].tolist() == [sum(row[position] == code for row in rows) for code in range(size)]
+        assert support.count[side].tolist() == [
+            sum(row[position] == code for row in rows) for code in range(size)
+        ]
         sums = [sum(row[2] for row in rows if row[position] == code) for code in range(size)]
         assert support.sum[side].tolist() == sums
         asked = np.array([*range(size), UNKNOWN, 0])
@@ -281,14 +386,25 @@ def test_support_counts_and_adds_up_the_ratings_of_each_id(drawn: Any) -> None:
 
 @quick
 @given(users=tables(small, numerals, at_least=2), items=tables(texts, at_least=3), data=st.data())
-def test_rated_by_gives_the_items_that_a_user_rated(users: list[Any], items: list[Any], data: Any) -> None:
+def test_rated_by_gives_the_items_that_a_user_rated(
+    users: list[Any], items: list[Any], data: Any
+) -> None:
     pairs = data.draw(
-        st.lists(st.tuples(st.sampled_from(users), st.sampled_from(items)), min_size=1, max_size=30, unique=True)
+        st.lists(
+            st.tuples(st.sampled_from(users), st.sampled_from(items)),
+            min_size=1,
+            max_size=30,
+            unique=True,
+        )
     )
     known = pd.DataFrame({"user": pd.Series(users, dtype=object)})
-    catalogue = Catalogue.of(Dataset.build("any", ratings(*map(list, zip(*pairs, strict=True))), users=known))
+    catalogue = Catalogue.of(
+        Dataset.build("any", ratings(*map(list, zip(*pairs, strict=True))), users=known)
+    )
     for code, user in enumerate(users):
-        assert set(catalogue.item.decode(catalogue.rated_by(code))) == {item for each, item in pairs if each == user}
+        assert set(catalogue.item.decode(catalogue.rated_by(code))) == {
+            item for each, item in pairs if each == user
+        }
     assert sum(len(catalogue.rated_by(code)) for code in range(len(users))) == len(pairs)
     assert catalogue.rated_by(UNKNOWN).tolist() == []
 
@@ -297,7 +413,11 @@ def test_interactions_are_the_rows_of_a_split_in_codes() -> None:
     table = ratings(["u", "v", "u", "v"], [5, 5, 6, 7])
     dataset = Dataset.build("four", table)
     part = Catalogue.of(dataset).interactions(dataset.ratings, np.array([3, 0]))
-    assert (part.batch.user.tolist(), part.batch.item.tolist(), part.rating.tolist()) == ([1, 0], [2, 0], [4.0, 1.0])
+    assert (part.batch.user.tolist(), part.batch.item.tolist(), part.rating.tolist()) == (
+        [1, 0],
+        [2, 0],
+        [4.0, 1.0],
+    )
     assert (len(part), part.n_users, part.n_items) == (2, 2, 3)
     part.rating[0] = 99.0
     assert dataset.ratings["rating"].tolist() == [1.0, 2.0, 3.0, 4.0]
@@ -311,7 +431,10 @@ def test_the_sides_of_a_catalogue_have_names() -> None:
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
-        (["user", "items"], "pairs need a column called item; found user, items; did you mean items?"),
+        (
+            ["user", "items"],
+            "pairs need a column called item; found user, items; did you mean items?",
+        ),
         (["User", "item"], "pairs need a column called user; found User, item; did you mean User?"),
         (["a", "b"], "pairs need a column called user; found a, b"),
         ([], "pairs need a column called user; found none"),
@@ -329,14 +452,28 @@ def test_pairs_without_a_needed_column_are_refused(columns: list[str], told: str
 FILMS = Vocabulary(
     "item",
     (10, 20, 30, 40, 50, 60, 1984),
-    ("Heat (1995)", "heat (1995)", "Ran", "Jaws 20", "Kolya (1996)", "Kolya (1996)", "The Ran of Ran"),
+    (
+        "Heat (1995)",
+        "heat (1995)",
+        "Ran",
+        "Jaws 20",
+        "Kolya (1996)",
+        "Kolya (1996)",
+        "The Ran of Ran",
+    ),
 )
 
 
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        *((20, 1), ("20", 1), (" 20 ", 1), (np.int64(30), 2), ("1984", 6)),  # an id goes before a part of a title
+        *(
+            (20, 1),
+            ("20", 1),
+            (" 20 ", 1),
+            (np.int64(30), 2),
+            ("1984", 6),
+        ),  # an id goes before a part of a title
         *(("Heat (1995)", 0), ("heat (1995)", 1), ("Ran", 2), (" Ran ", 2), ("rAN", 2)),
         *(("JAWS", 3), ("ran of", 6), ("aws 2", 3)),
     ],
@@ -363,7 +500,10 @@ def test_an_id_is_found_by_itself_its_label_or_a_part_of_one_label(name: Any, co
         ),
         ("Kolia (1996)", "no item is called 'Kolia (1996)'; did you mean 'Kolya (1996)'?"),
         ("Kolia", "no item is called 'Kolia'; did you mean 'Kolya (1996)'?"),
-        ("Het (1995)", "no item is called 'Het (1995)'; did you mean 'Heat (1995)' or 'heat (1995)'?"),
+        (
+            "Het (1995)",
+            "no item is called 'Het (1995)'; did you mean 'Heat (1995)' or 'heat (1995)'?",
+        ),
         ("Solaris", "no item is called 'Solaris'"),
         ("  ", "no item is called '  '"),
         (77, "no item is called 77"),
@@ -371,7 +511,9 @@ def test_an_id_is_found_by_itself_its_label_or_a_part_of_one_label(name: Any, co
         (1.5, "the item ids are whole numbers, such as 10; asked for 1.5"),
     ],
 )
-def test_a_name_that_does_not_fit_one_id_is_refused_with_those_that_are_near(name: Any, told: str) -> None:
+def test_a_name_that_does_not_fit_one_id_is_refused_with_those_that_are_near(
+    name: Any, told: str
+) -> None:
     with pytest.raises(DataError) as raised:
         FILMS.find(name)
     assert str(raised.value) == told
@@ -418,7 +560,10 @@ def test_a_batch_brings_vectors_in_the_place_of_what_was_learned() -> None:
     assert plain.vector("user") is None
     rows = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     batch = plain.with_vectors("user", rows).with_vectors("item", rows[:, :1])
-    assert (batch.vector("user").tolist(), batch.vector("item").tolist()) == (rows.tolist(), [[1.0], [4.0]])
+    assert (batch.vector("user").tolist(), batch.vector("item").tolist()) == (
+        rows.tolist(),
+        [[1.0], [4.0]],
+    )
     assert batch.context["hour"].tolist() == [5, 6]
     assert plain.vector("user") is None, "the batch that was asked stays as it is"
     assert batch[np.array([1])].vector("user").tolist() == [[4.0, 5.0, 6.0]]
@@ -431,8 +576,12 @@ def test_a_batch_brings_vectors_in_the_place_of_what_was_learned() -> None:
 def test_the_catalogue_knows_which_of_its_ratings_are_those_of_a_batch(data: Any) -> None:
     cells = st.tuples(st.integers(1, 4), st.integers(1, 7))
     pairs = data.draw(st.lists(cells, min_size=1, max_size=15, unique=True))
-    rows = np.array(data.draw(st.lists(st.integers(0, len(pairs) - 1), max_size=9, unique=True)), dtype=np.int64)
-    ratings = pd.DataFrame(pairs, columns=["user", "item"]).assign(rating=1.0 * np.arange(len(pairs)))
+    rows = np.array(
+        data.draw(st.lists(st.integers(0, len(pairs) - 1), max_size=9, unique=True)), dtype=np.int64
+    )
+    ratings = pd.DataFrame(pairs, columns=["user", "item"]).assign(
+        rating=1.0 * np.arange(len(pairs))
+    )
     catalogue = Catalogue.of(Dataset.build("drawn", ratings))
     which = catalogue.which(catalogue.interactions(ratings, rows).batch)
     assert which.shape == (len(pairs),)

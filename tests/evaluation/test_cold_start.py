@@ -28,7 +28,9 @@ from cfplug.prediction.predictions import Predictions
 from cfplug.recipe.recipe import Use
 
 quick = settings(max_examples=12, deadline=None)
-CONTEXT = cfplug.Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+CONTEXT = cfplug.Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 
 
 class Warm:
@@ -46,7 +48,9 @@ def bench_of(ratings: pd.DataFrame, split: Split) -> Bench:
     dataset = Dataset.build("drawn", ratings, scale=Scale(1.0, 5.0))
     catalogue = Catalogue.of(dataset)
     support = Support.of(catalogue.interactions(dataset.ratings, split.train))
-    model = FittedModel("m", "t/m", 7, (), catalogue, support, Warm(), fold="2", scale=dataset.scale)
+    model = FittedModel(
+        "m", "t/m", 7, (), catalogue, support, Warm(), fold="2", scale=dataset.scale
+    )
     return Bench(model, dataset, split)
 
 
@@ -55,18 +59,28 @@ def users_bench(draw: st.DrawFn) -> Bench:
     """Two warm users with all of 6 items, up to 4 cold ones with a support in any order and a query."""
     rng = np.random.default_rng(draw(st.integers(0, 9999)))
     rows = [(user, item) for user in (1, 2) for item in range(11, 17)]
-    rows += [(user, item) for user in range(3, 3 + draw(st.integers(1, 4))) for item in rng.permutation(range(11, 17))]
-    ratings = pd.DataFrame(rows, columns=["user", "item"]).assign(rating=rng.integers(1, 6, len(rows)).astype(float))
+    rows += [
+        (user, item)
+        for user in range(3, 3 + draw(st.integers(1, 4)))
+        for item in rng.permutation(range(11, 17))
+    ]
+    ratings = pd.DataFrame(rows, columns=["user", "item"]).assign(
+        rating=rng.integers(1, 6, len(rows)).astype(float)
+    )
     cold = 12 + rng.permutation(len(rows) - 12)
     size = draw(st.integers(0, len(cold) - 1))
-    return bench_of(ratings, Split(np.arange(12), cold[size:], support=cold[:size] if size else None))
+    return bench_of(
+        ratings, Split(np.arange(12), cold[size:], support=cold[:size] if size else None)
+    )
 
 
 def both_bench() -> Bench:
     """Users 1 to 3, items 11 and 12 are warm, users 8, 9, items 18, 19 cold; the support has pairs of all kinds."""
     train = rated((1, 11, 5), (2, 11, 3), (2, 12, 1), (3, 12, 4))
     valid = rated((8, 18, 4), (9, 19, 2), (9, 18, 1))
-    support = rated((8, 19, 5), (8, 11, 2), (1, 18, 3), (8, 12, 4), (3, 19, 1), (9, 12, 5), (2, 18, 2))
+    support = rated(
+        (8, 19, 5), (8, 11, 2), (1, 18, 3), (8, 12, 4), (3, 19, 1), (9, 12, 5), (2, 18, 2)
+    )
     ratings = pd.concat([train, valid, support], ignore_index=True)
     return bench_of(ratings, Split(np.arange(4), np.arange(4, 7), support=np.arange(7, 14)))
 
@@ -99,7 +113,9 @@ class Listening:
         return None if self.spy.spread is None else np.full(len(pairs), self.spy.spread)
 
 
-def run(bench: Bench, spy: Spy, reveal: tuple[int, ...], ask: Any = None, name: str = "spy") -> pd.DataFrame:
+def run(
+    bench: Bench, spy: Spy, reveal: tuple[int, ...], ask: Any = None, name: str = "spy"
+) -> pd.DataFrame:
     """Its outcomes; with `ask` it interviews."""
     component = cfplug.ColdStart("spy", adapt=spy.adapt, ask=ask)
     policy = Policy("spy", "spied", lambda fitted, new: spy.adapt(None, fitted, new, None))
@@ -108,7 +124,9 @@ def run(bench: Bench, spy: Spy, reveal: tuple[int, ...], ask: Any = None, name: 
 
 
 def triples(table: pd.DataFrame) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in table[["user", "item", "rating"]].astype(object).to_numpy().tolist()]
+    return [
+        tuple(row) for row in table[["user", "item", "rating"]].astype(object).to_numpy().tolist()
+    ]
 
 
 # What is revealed
@@ -116,7 +134,9 @@ def triples(table: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 @quick
 @given(bench=users_bench())
-def test_a_strategy_is_told_the_first_ratings_of_each_newcomer_in_the_order_of_the_support(bench: Bench) -> None:
+def test_a_strategy_is_told_the_first_ratings_of_each_newcomer_in_the_order_of_the_support(
+    bench: Bench,
+) -> None:
     spy = Spy([])
     run(bench, spy, (0, 1, 3, 99))
     assert len(spy.seen) == 4
@@ -128,7 +148,9 @@ def test_a_strategy_is_told_the_first_ratings_of_each_newcomer_in_the_order_of_t
                 naive.append(row)
         assert triples(told.ratings) == naive
         query = bench.dataset.ratings.iloc[bench.split.valid][["user", "item"]]
-        assert asked.to_numpy().tolist() == query.to_numpy().tolist(), "the same query for every number"
+        assert asked.to_numpy().tolist() == query.to_numpy().tolist(), (
+            "the same query for every number"
+        )
 
 
 @quick
@@ -137,7 +159,9 @@ def test_nothing_of_the_query_reaches_a_strategy(bench: Bench, seed: int) -> Non
     """Other ratings in the query: the same is told and predicted. The query's rows hold no rating that it sees."""
     changed = bench.dataset.ratings.copy()
     rows = bench.split.valid
-    changed.loc[rows, "rating"] = np.random.default_rng(seed).integers(1, 6, len(rows)).astype(float)
+    changed.loc[rows, "rating"] = (
+        np.random.default_rng(seed).integers(1, 6, len(rows)).astype(float)
+    )
     first, second = Spy([]), Spy([])
     one, other = run(bench, first, (0, 2)), run(bench_of(changed, bench.split), second, (0, 2))
     for (told, asked), (told_too, asked_too) in zip(first.seen, second.seen, strict=True):
@@ -147,7 +171,9 @@ def test_nothing_of_the_query_reaches_a_strategy(bench: Bench, seed: int) -> Non
         assert "rating" not in asked.columns
         hidden = set(zip(bench.query["user"], bench.query["item"], strict=True))
         assert not hidden & set(zip(told.ratings["user"], told.ratings["item"], strict=True))
-    assert one.drop(columns=["squared_error", "floor"]).equals(other.drop(columns=["squared_error", "floor"]))
+    assert one.drop(columns=["squared_error", "floor"]).equals(
+        other.drop(columns=["squared_error", "floor"])
+    )
 
 
 def test_of_cold_users_and_items_only_ratings_with_one_known_side_are_revealed() -> None:
@@ -171,7 +197,12 @@ def test_items_are_new_where_all_users_are_known() -> None:
     ratings = rated((1, 11, 5), (2, 11, 3), (1, 12, 4), (2, 12, 2), (2, 13, 1))
     bench = bench_of(ratings, Split(np.arange(2), np.array([2, 4]), support=np.array([3])))
     spy = Spy([])
-    outcomes = run(bench, spy, (0, 1), ask=lambda params, fitted, context: pytest.fail("items answer no questions"))
+    outcomes = run(
+        bench,
+        spy,
+        (0, 1),
+        ask=lambda params, fitted, context: pytest.fail("items answer no questions"),
+    )
     assert bench.side == "item"
     assert outcomes["newcomer"].tolist() == ["12", "13"] * 2
     assert [triples(told.ratings) for told, _ in spy.seen] == [[], [(2, 12, 2.0)]]
@@ -198,12 +229,22 @@ def test_outcomes_are_the_sums_of_a_loop_over_the_query(bench: Bench, spread: fl
     assert outcomes["newcomer"].is_unique
     mean = bench.dataset.ratings["rating"].iloc[bench.split.train].mean()
     for row in outcomes.itertuples():
-        assert (row.model, row.seed, row.fold, row.cold_start, row.revealed) == ("m", 7, "2", "spy", 0)
+        assert (row.model, row.seed, row.fold, row.cold_start, row.revealed) == (
+            "m",
+            7,
+            "2",
+            "spy",
+            0,
+        )
         own = [rating for user, _, rating in triples(bench.query) if str(user) == row.newcomer]
         assert row.ratings == len(own)
         assert row.squared_error == pytest.approx(sum((rating - 2.5) ** 2 for rating in own))
         assert row.floor == pytest.approx(sum((rating - mean) ** 2 for rating in own))
-        inside = np.nan if spread is None else sum(abs(rating - 2.5) <= NORMAL_90 * spread for rating in own)
+        inside = (
+            np.nan
+            if spread is None
+            else sum(abs(rating - 2.5) <= NORMAL_90 * spread for rating in own)
+        )
         assert row.covered == pytest.approx(inside, nan_ok=True)
     assert set(outcomes["newcomer"]) == {str(user) for user in bench.query["user"]}
 
@@ -214,10 +255,16 @@ def test_an_interval_of_90_percent_holds_90_of_100_draws_from_a_normal() -> None
     assert 2 * NormalDist().cdf(NORMAL_90) - 1 == pytest.approx(0.9, abs=1e-12)
 
 
-@pytest.mark.parametrize(("spread", "covered"), [(1.2, [1.0, 0.0]), (1.25, [1.0, 2.0]), (0.6, [0.0, 0.0])])
-def test_an_interval_reaches_164_hundredths_of_the_deviation_to_each_side(spread: float, covered: list[float]) -> None:
+@pytest.mark.parametrize(
+    ("spread", "covered"), [(1.2, [1.0, 0.0]), (1.25, [1.0, 2.0]), (0.6, [0.0, 0.0])]
+)
+def test_an_interval_reaches_164_hundredths_of_the_deviation_to_each_side(
+    spread: float, covered: list[float]
+) -> None:
     """The one rating of user 8 is off by 1, the two of user 9 by 2."""
-    predicted = Predictions(np.array([3.0, 4.0, 3.0]), np.full(3, "x", dtype=object), deviation=np.full(3, spread))
+    predicted = Predictions(
+        np.array([3.0, 4.0, 3.0]), np.full(3, "x", dtype=object), deviation=np.full(3, spread)
+    )
     assert both_bench().outcome(predicted)["covered"].tolist() == covered
 
 
@@ -225,7 +272,10 @@ def test_answers_without_deviation_have_no_coverage() -> None:
     bench = both_bench()
     outcome = bench.outcome(Predictions(np.full(3, 3.0), np.full(3, "x", dtype=object)))
     assert outcome["covered"].isna().all()
-    assert outcome[["newcomer", "ratings", "squared_error"]].to_numpy().tolist() == [["8", 1, 1.0], ["9", 2, 5.0]]
+    assert outcome[["newcomer", "ratings", "squared_error"]].to_numpy().tolist() == [
+        ["8", 1, 1.0],
+        ["9", 2, 5.0],
+    ]
 
 
 # Interviews
@@ -298,16 +348,23 @@ def test_an_interview_cannot_change_what_was_answered() -> None:
         ((11, 99), "the interview asks about 99, of which training saw no rating"),
     ],
 )
-def test_a_question_that_makes_no_sense_is_the_plugins_error(items: tuple[int, ...], text: str) -> None:
+def test_a_question_that_makes_no_sense_is_the_plugins_error(
+    items: tuple[int, ...], text: str
+) -> None:
     with pytest.raises(PluginError) as caught:
         list(conversation(quiz().model, Asks(items), lambda item: 3.0, 5))
     assert str(caught.value) == text
-    assert len(list(conversation(quiz().model, Asks(items), lambda item: 3.0, len(items) - 1))) == len(items) - 1
+    assert (
+        len(list(conversation(quiz().model, Asks(items), lambda item: 3.0, len(items) - 1)))
+        == len(items) - 1
+    )
 
 
 def test_an_item_of_the_query_alone_is_no_question() -> None:
     bench = both_bench()
-    with pytest.raises(PluginError, match=r"^the interview asks about 18, of which training saw no rating$"):
+    with pytest.raises(
+        PluginError, match=r"^the interview asks about 18, of which training saw no rating$"
+    ):
         question(bench.model, Asks((18,)), {})
 
 

@@ -21,19 +21,30 @@ law = settings(deadline=None, max_examples=12)
 
 
 def rows_of(
-    rng: np.random.Generator, users: int, items: int, seeds: Sequence[int], fold: str = "", part: str = "valid"
+    rng: np.random.Generator,
+    users: int,
+    items: int,
+    seeds: Sequence[int],
+    fold: str = "",
+    part: str = "valid",
 ) -> pd.DataFrame:
     """Ratings that some users gave to some items, others for each seed; every seed has at least one."""
-    pairs = pd.MultiIndex.from_product([range(users), range(items)], names=["user", "item"]).to_frame(index=False)
+    pairs = pd.MultiIndex.from_product(
+        [range(users), range(items)], names=["user", "item"]
+    ).to_frame(index=False)
     drawn = [
-        pairs.sample(int(rng.integers(1, len(pairs) + 1)), random_state=rng).assign(seed=seed, fold=fold, part=part)
+        pairs.sample(int(rng.integers(1, len(pairs) + 1)), random_state=rng).assign(
+            seed=seed, fold=fold, part=part
+        )
         for seed in seeds
     ]
     rows = pd.concat(drawn, ignore_index=True)
     return rows.assign(rating=rng.integers(1, 6, len(rows)).astype(float))
 
 
-def answers(rng: np.random.Generator, rows: pd.DataFrame, models: Sequence[str]) -> dict[str, pd.DataFrame]:
+def answers(
+    rng: np.random.Generator, rows: pd.DataFrame, models: Sequence[str]
+) -> dict[str, pd.DataFrame]:
     return {
         name: rows.assign(prediction=rows["rating"] + rng.normal(0.1, 1 + 0.2 * number, len(rows)))
         for number, name in enumerate(models)
@@ -87,13 +98,17 @@ def test_swapping_two_models_negates_the_difference_and_mirrors_the_interval(
     one = compared(contest, metric=metric, reference="a")["b"]
     other = compared(contest, metric=metric, reference="b")["a"]
     assert number(one.difference) == -number(other.difference)
-    assert (number(one.low), number(one.high)) == pytest.approx((-number(other.high), -number(other.low)), abs=1e-12)
+    assert (number(one.low), number(one.high)) == pytest.approx(
+        (-number(other.high), -number(other.low)), abs=1e-12
+    )
     assert one.p == other.p
 
 
 @law
 @given(contests(("a", "b")), METRIC)
-def test_a_model_against_itself_has_no_difference_and_p_1(contest: dict[str, pd.DataFrame], metric: str) -> None:
+def test_a_model_against_itself_has_no_difference_and_p_1(
+    contest: dict[str, pd.DataFrame], metric: str
+) -> None:
     itself = compared({"a": contest["a"], "twin": contest["a"]}, metric=metric)["twin"]
     assert (itself.difference, itself.low, itself.high, itself.p, itself.p_holm) == (0, 0, 0, 1, 1)
 
@@ -110,23 +125,31 @@ def test_the_difference_is_that_of_the_means_and_the_reference_has_none(
         by_seed = (error.abs() if metric == "mae" else error**2).groupby(frame["seed"]).mean()
         by_seed = by_seed**0.5 if metric == "rmse" else by_seed
         assert row.mean == pytest.approx(by_seed.mean(), rel=1e-12)
-        assert row.deviation == (pytest.approx(by_seed.std(), abs=1e-12) if len(by_seed) > 1 else None)
+        assert row.deviation == (
+            pytest.approx(by_seed.std(), abs=1e-12) if len(by_seed) > 1 else None
+        )
         if name == reference:
             assert (row.difference, row.low, row.high, row.p, row.p_holm) == (None,) * 5
         else:
-            assert number(row.difference) == pytest.approx(row.mean - rows[reference].mean, abs=1e-12)
+            assert number(row.difference) == pytest.approx(
+                row.mean - rows[reference].mean, abs=1e-12
+            )
             assert number(row.low) <= number(row.high)
             assert 0 < number(row.p) <= number(row.p_holm) <= 1
 
 
 @law
 @given(contests(), METRIC, st.randoms(use_true_random=False))
-def test_rows_are_paired_by_value_whatever_their_order(contest: dict[str, pd.DataFrame], metric: str, draw) -> None:
+def test_rows_are_paired_by_value_whatever_their_order(
+    contest: dict[str, pd.DataFrame], metric: str, draw
+) -> None:
     shuffled = {
         name: frame if name == "a" else frame.sample(frac=1, random_state=draw.randrange(2**32))
         for name, frame in contest.items()
     }
-    assert compare(shuffled, costs(shuffled), metric=metric) == compare(contest, costs(contest), metric=metric)
+    assert compare(shuffled, costs(shuffled), metric=metric) == compare(
+        contest, costs(contest), metric=metric
+    )
 
 
 @law
@@ -141,7 +164,9 @@ def test_names_of_users_and_items_do_not_matter(contest: dict[str, pd.DataFrame]
 
 @law
 @given(contests(), METRIC)
-def test_the_same_predictions_give_the_same_bits(contest: dict[str, pd.DataFrame], metric: str) -> None:
+def test_the_same_predictions_give_the_same_bits(
+    contest: dict[str, pd.DataFrame], metric: str
+) -> None:
     again = {name: frame.copy() for name, frame in contest.items()}
     one, other = (compare(each, costs(each), metric=metric) for each in (contest, again))
     assert repr(one) == repr(other)
@@ -151,13 +176,22 @@ def test_folds_and_parts_are_compared_one_by_one() -> None:
     rng = np.random.default_rng(1)
     places = [(fold, part) for fold in ("u2", "u1") for part in ("valid", "test")]
     frames = [answers(rng, rows_of(rng, 9, 5, SEEDS, *place), ("a", "b")) for place in places]
-    together = {name: pd.concat([frame[name] for frame in frames], ignore_index=True) for name in ("a", "b")}
+    together = {
+        name: pd.concat([frame[name] for frame in frames], ignore_index=True) for name in ("a", "b")
+    }
     found = compare(together, costs(together)).rows
-    assert [(row.fold, row.part, row.model) for row in found] == [(*place, name) for place in places for name in "ab"]
+    assert [(row.fold, row.part, row.model) for row in found] == [
+        (*place, name) for place in places for name in "ab"
+    ]
     for place, frame in zip(places, frames, strict=True):
         alone = compared(frame)["b"]
         (row,) = (row for row in found if (row.fold, row.part, row.model) == (*place, "b"))
-        assert (row.mean, row.difference, row.low, row.p) == (alone.mean, alone.difference, alone.low, alone.p)
+        assert (row.mean, row.difference, row.low, row.p) == (
+            alone.mean,
+            alone.difference,
+            alone.low,
+            alone.p,
+        )
     corrected = [row.p_holm for row in found if row.p is not None]
     assert corrected == pytest.approx(naive_holm([row.p for row in found if row.p is not None]))
 
@@ -171,11 +205,16 @@ def naive_interval(one: pd.DataFrame, other: pd.DataFrame, metric: str) -> tuple
     rng = np.random.default_rng(comparison.BOOTSTRAP_SEED)
     differences = []
     for drawn in rng.integers(len(users), size=(comparison.DRAWS, len(users))):
-        by_model = [pd.concat([frame[frame["user"] == users[user]] for user in drawn]) for frame in (one, other)]
+        by_model = [
+            pd.concat([frame[frame["user"] == users[user]] for user in drawn])
+            for frame in (one, other)
+        ]
         means = []
         for frame in by_model:
             error = frame["prediction"] - frame["rating"]
-            means.append((error.abs() if metric == "mae" else error**2).groupby(frame["seed"]).mean())
+            means.append(
+                (error.abs() if metric == "mae" else error**2).groupby(frame["seed"]).mean()
+            )
         values = [mean**0.5 if metric == "rmse" else mean for mean in means]
         differences.append((values[0] - values[1]).mean())
     low, high = np.quantile(differences, [0.025, 0.975])
@@ -188,7 +227,9 @@ def test_the_interval_is_that_of_ratings_written_out_user_by_user(
     contest: dict[str, pd.DataFrame], metric: str
 ) -> None:
     row = compared(contest, metric=metric)["b"]
-    assert (row.low, row.high) == pytest.approx(naive_interval(contest["b"], contest["a"], metric), abs=1e-9)
+    assert (row.low, row.high) == pytest.approx(
+        naive_interval(contest["b"], contest["a"], metric), abs=1e-9
+    )
 
 
 def test_draws_in_small_portions_are_the_draws_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,14 +247,18 @@ def test_the_interval_of_many_users_is_that_of_the_normal_law_about_the_differen
 ) -> None:
     monkeypatch.setattr(comparison, "DRAWS", 4_000)
     rng = np.random.default_rng(2)
-    rows = pd.DataFrame({"user": range(3_000), "item": 1, "seed": 0, "fold": "", "part": "valid", "rating": 3.0})
+    rows = pd.DataFrame(
+        {"user": range(3_000), "item": 1, "seed": 0, "fold": "", "part": "valid", "rating": 3.0}
+    )
     contest = answers(rng, rows, ("a", "b"))
     row = compared(contest)["b"]
     squares = [(frame["prediction"] - 3) ** 2 for frame in contest.values()]
     half = 1.96 * (squares[1] - squares[0]).std() / 3_000**0.5
     assert number(row.low) < number(row.difference) < number(row.high)
     assert number(row.high) - number(row.low) == pytest.approx(2 * half, rel=0.06)
-    assert (number(row.low) + number(row.high)) / 2 == pytest.approx(number(row.difference), abs=half / 10)
+    assert (number(row.low) + number(row.high)) / 2 == pytest.approx(
+        number(row.difference), abs=half / 10
+    )
 
 
 def test_ratings_of_one_user_hang_together_and_make_the_interval_wider() -> None:
@@ -223,7 +268,9 @@ def test_ratings_of_one_user_hang_together_and_make_the_interval_wider() -> None
     taste = np.repeat(rng.normal(size=40), 50)
     contest = {"a": rows.assign(prediction=3.0), "b": rows.assign(prediction=3 + taste)}
     clustered = compared(contest)["b"]
-    alone = compared({name: frame.assign(user=range(2_000)) for name, frame in contest.items()})["b"]
+    alone = compared({name: frame.assign(user=range(2_000)) for name, frame in contest.items()})[
+        "b"
+    ]
     widths = [number(row.high) - number(row.low) for row in (clustered, alone)]
     assert widths[0] > 4 * widths[1]
 
@@ -238,9 +285,13 @@ def test_a_user_whom_one_seed_lacks_counts_by_the_seeds_that_have_him() -> None:
         }
     ).assign(fold="", part="valid")
     errors = {"a": [0.0, 0.0, 0.0, 0.0, 0.0], "b": [1.0, 3.0, 2.0, 5.0, 0.5]}
-    contest = {name: rows.assign(prediction=rows["rating"] + error) for name, error in errors.items()}
+    contest = {
+        name: rows.assign(prediction=rows["rating"] + error) for name, error in errors.items()
+    }
     block = comparison._Block.of(
-        rows, {name: np.square(contest[name]["prediction"] - rows["rating"]) for name in errors}, "mse"
+        rows,
+        {name: np.square(contest[name]["prediction"] - rows["rating"]) for name in errors},
+        "mse",
     )
     assert block.by_user("b", "a").tolist() == [((1 + 9) / 2 + 25) / 2, 4.0, 0.25]
     row = compared(contest)["b"]
@@ -252,11 +303,16 @@ def test_a_user_whom_one_seed_lacks_counts_by_the_seeds_that_have_him() -> None:
 
 
 @given(st.lists(st.integers(-40, 40).filter(bool), min_size=1, max_size=9, unique_by=abs))
-def test_the_signed_rank_p_is_the_share_of_signs_that_are_at_least_as_uneven(differences: list[int]) -> None:
+def test_the_signed_rank_p_is_the_share_of_signs_that_are_at_least_as_uneven(
+    differences: list[int],
+) -> None:
     ranks = np.argsort(np.argsort(np.abs(differences))) + 1
     middle = ranks.sum() / 2
     uneven = abs(ranks[np.array(differences) > 0].sum() - middle)
-    every = [abs(ranks @ np.array(signs) - middle) for signs in itertools.product((0, 1), repeat=len(ranks))]
+    every = [
+        abs(ranks @ np.array(signs) - middle)
+        for signs in itertools.product((0, 1), repeat=len(ranks))
+    ]
     expected = np.mean(np.array(every) >= uneven)
     assert signed_rank(np.array(differences, dtype=float)) == pytest.approx(expected)
 
@@ -317,7 +373,9 @@ def changed(column: str, value: object) -> pd.DataFrame:
         ("rating", 2.5, ""),
     ],
 )
-def test_rows_that_agree_in_all_but_one_thing_are_no_pair(column: str, value: object, where: str) -> None:
+def test_rows_that_agree_in_all_but_one_thing_are_no_pair(
+    column: str, value: object, where: str
+) -> None:
     rows = contest_of()["pmf"]
     contest = {"pmf": rows, "bias": changed(column, value)}
     with pytest.raises(DataError) as caught:
@@ -357,7 +415,9 @@ def test_a_model_that_was_measured_on_fewer_ratings_is_refused() -> None:
         ),
     ],
 )
-def test_what_there_is_not_is_told(models: Sequence[str], options: dict[str, str], text: str) -> None:
+def test_what_there_is_not_is_told(
+    models: Sequence[str], options: dict[str, str], text: str
+) -> None:
     contest = contest_of(models)
     with pytest.raises(CapabilityError) as caught:
         compare(contest, costs(contest), **options)
@@ -368,13 +428,18 @@ def test_what_there_is_not_is_told(models: Sequence[str], options: dict[str, str
 
 
 def test_the_table_says_in_words_what_is_compared_with_what() -> None:
-    rows = pd.DataFrame({"seed": [7] * 8, "user": range(8), "item": 1, "rating": 3.0}).assign(fold="", part="valid")
+    rows = pd.DataFrame({"seed": [7] * 8, "user": range(8), "item": 1, "rating": 3.0}).assign(
+        fold="", part="valid"
+    )
     contest = {
         "pmf": rows.assign(prediction=3.5),
         "bias": rows.assign(prediction=4.0),
         "mean": rows.assign(prediction=3.5),
     }
-    found = compare(contest, {("pmf", ""): Cost(12.34, 1234567.4), ("bias", ""): Cost(0, 9), ("mean", ""): Cost(1, 1)})
+    found = compare(
+        contest,
+        {("pmf", ""): Cost(12.34, 1234567.4), ("bias", ""): Cost(0, 9), ("mean", ""): Cost(1, 1)},
+    )
     assert str(found.table()) == (
         "mse on valid, beside pmf\n"
         "model  mse     difference  95 % interval       p (Wilcoxon, Holm)  training seconds  parameters\n"
@@ -390,7 +455,11 @@ def test_the_table_says_in_words_what_is_compared_with_what() -> None:
 
 def test_fold_and_part_are_shown_where_they_differ_and_seeds_where_there_are_several() -> None:
     rng = np.random.default_rng(5)
-    frames = [rows_of(rng, 5, 4, (7, 3), fold, part) for fold in ("u1", "u2") for part in ("valid", "test")]
+    frames = [
+        rows_of(rng, 5, 4, (7, 3), fold, part)
+        for fold in ("u1", "u2")
+        for part in ("valid", "test")
+    ]
     contest = answers(rng, pd.concat(frames, ignore_index=True), ("pmf", "bias"))
     table = compare(contest, costs(contest), metric="rmse", reference="bias").table()
     assert table.title == "rmse on valid and test, beside bias"
@@ -409,8 +478,13 @@ def test_fold_and_part_are_shown_where_they_differ_and_seeds_where_there_are_sev
 
 def test_a_small_p_is_not_shown_as_zero() -> None:
     rng = np.random.default_rng(6)
-    rows = pd.DataFrame({"seed": 7, "user": range(60), "item": 1, "rating": 3.0, "fold": "", "part": "valid"})
-    contest = {"pmf": rows.assign(prediction=3.0), "bias": rows.assign(prediction=4 + rng.random(60))}
+    rows = pd.DataFrame(
+        {"seed": 7, "user": range(60), "item": 1, "rating": 3.0, "fold": "", "part": "valid"}
+    )
+    contest = {
+        "pmf": rows.assign(prediction=3.0),
+        "bias": rows.assign(prediction=4 + rng.random(60)),
+    }
     table = compare(contest, costs(contest)).table()
     assert table.rows[1][4] == "< 0.0001"
     assert "corrected for 1 comparison)" in table.note
@@ -421,6 +495,15 @@ def test_a_program_gets_every_number_with_metric_and_reference() -> None:
     found = compare(contest, costs(contest), metric="mae")
     first, second = found.records()
     assert list(found.frame()) == list(first) == list(second)
-    assert (first["metric"], first["reference"], first["model"], first["p_holm"]) == ("mae", "pmf", "pmf", None)
-    assert (second["mean"], second["low"], second["seconds"]) == (found.rows[1].mean, found.rows[1].low, 3.5)
+    assert (first["metric"], first["reference"], first["model"], first["p_holm"]) == (
+        "mae",
+        "pmf",
+        "pmf",
+        None,
+    )
+    assert (second["mean"], second["low"], second["seconds"]) == (
+        found.rows[1].mean,
+        found.rows[1].low,
+        3.5,
+    )
     assert found.frame()["difference"].isna().tolist() == [True, False]

@@ -29,10 +29,16 @@ def test_one_split_has_the_empty_name_and_folds_keep_theirs_and_their_order() ->
         ([HALVES], "split gave list, not a Split"),
         ({}, "split gave a mapping without folds; it needs at least one"),
         ({"u1": HALVES, "u2": ([0], [1])}, "split gave tuple as fold u2, not a Split"),
-        ({"u1": HALVES, "u/2": HALVES}, "split gave a fold called 'u/2'; a fold's name is text that can name a folder"),
+        (
+            {"u1": HALVES, "u/2": HALVES},
+            "split gave a fold called 'u/2'; a fold's name is text that can name a folder",
+        ),
         ({"": HALVES}, "split gave a fold called ''; a fold's name is text that can name a folder"),
         ({3: HALVES}, "split gave a fold called 3; a fold's name is text that can name a folder"),
-        ({"a\nb": HALVES}, "split gave a fold called 'a\\nb'; a fold's name is text that can name a folder"),
+        (
+            {"a\nb": HALVES},
+            "split gave a fold called 'a\\nb'; a fold's name is text that can name a folder",
+        ),
     ],
 )
 def test_what_is_neither_a_split_nor_folds_is_the_splitters_fault(given: object, text: str) -> None:
@@ -43,7 +49,10 @@ def test_what_is_neither_a_split_nor_folds_is_the_splitters_fault(given: object,
 
 def test_models_are_measured_on_the_parts_that_they_did_not_learn_from() -> None:
     assert list(measured(HALVES)) == ["valid"]
-    assert {part: rows.tolist() for part, rows in measured(THIRDS).items()} == {"valid": [2, 3], "test": [4]}
+    assert {part: rows.tolist() for part, rows in measured(THIRDS).items()} == {
+        "valid": [2, 3],
+        "test": [4],
+    }
 
 
 @pytest.mark.parametrize(
@@ -54,7 +63,11 @@ def test_models_are_measured_on_the_parts_that_they_did_not_learn_from() -> None
         ({"part": "test"}, {"u1": THIRDS, "u2": THIRDS}, []),
         ({"part": "test", "fold": "u2"}, {"u1": HALVES, "u2": THIRDS}, []),
         ({"part": "test"}, {"": HALVES}, [("part", "test is not measured; valid will be")]),
-        ({"part": "test"}, {"u1": HALVES, "u2": THIRDS}, [("part", "test is not measured; valid will be")]),
+        (
+            {"part": "test"},
+            {"u1": HALVES, "u2": THIRDS},
+            [("part", "test is not measured; valid will be")],
+        ),
         (
             {"fold": "u3", "part": "test"},
             {"u1": HALVES, "u2": HALVES},

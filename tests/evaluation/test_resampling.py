@@ -16,10 +16,14 @@ def test_the_interval_of_a_mean_over_users_is_the_textbook_one() -> None:
     """With one row a user the jackknife's error of a mean is near the deviation over the root of n."""
     rng = np.random.default_rng(3)
     value = rng.normal(4.0, 2.0, 20_000)
-    ends = interval(lambda rows: float(value[rows].mean()), np.arange(len(value)), float(value.mean()))
+    ends = interval(
+        lambda rows: float(value[rows].mean()), np.arange(len(value)), float(value.mean())
+    )
     assert ends is not None
     reach = stats.t.ppf(0.975, GROUPS - 1) * value.std(ddof=1) / np.sqrt(len(value))
-    assert (ends[1] - ends[0]) / 2 == pytest.approx(reach, rel=0.35)  # the error of an error from 20 groups
+    assert (ends[1] - ends[0]) / 2 == pytest.approx(
+        reach, rel=0.35
+    )  # the error of an error from 20 groups
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
@@ -28,7 +32,9 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     for _ in range(trials):
         users = np.repeat(np.arange(100), 7)
         value = rng.normal(0, 1, 100)[users] + rng.normal(0, 0.3, len(users))
-        ends = interval(lambda rows, value=value: float(value[rows].mean()), users, float(value.mean()))
+        ends = interval(
+            lambda rows, value=value: float(value[rows].mean()), users, float(value.mean())
+        )
         assert ends is not None
         held += ends[0] <= 0 <= ends[1]
     assert 0.91 <= held / trials <= 0.99
@@ -78,7 +84,9 @@ def test_what_cannot_be_scored_without_some_users_has_no_interval() -> None:
 
 @given(st.lists(st.floats(-100, 100), min_size=3, max_size=30))
 @settings(max_examples=20, deadline=None)
-def test_for_a_mean_with_each_value_left_out_once_it_is_students_interval(numbers: list[float]) -> None:
+def test_for_a_mean_with_each_value_left_out_once_it_is_students_interval(
+    numbers: list[float],
+) -> None:
     x = np.array(numbers)
     found = jackknife(np.array([x.mean(), *((x.sum() - x) / (len(x) - 1))]))
     assert found is not None

@@ -28,7 +28,10 @@ def table_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
 @st.composite
 def drawn(draw: st.DrawFn) -> pd.DataFrame:
     """Outcomes of two models, three strategies and two numbers, over seeds and folds; each newcomer in one fold."""
-    n, seeds = draw(st.integers(1, 6)), draw(st.lists(st.integers(0, 99), min_size=1, max_size=2, unique=True))
+    n, seeds = (
+        draw(st.integers(1, 6)),
+        draw(st.lists(st.integers(0, 99), min_size=1, max_size=2, unique=True)),
+    )
     rng = np.random.default_rng(draw(st.integers(0, 999)))
     people = [(f"n{number}", str(number % 2), int(rng.integers(1, 9))) for number in range(n)]
     rows = []
@@ -41,26 +44,37 @@ def drawn(draw: st.DrawFn) -> pd.DataFrame:
                         error = float(rng.uniform(0.1, 4) * ratings)
                         covered = NAN if strategy == "z" else float(rng.integers(0, ratings + 1))
                         told = {"model": model, "seed": seed, "fold": fold, "cold_start": strategy}
-                        sums = {"newcomer": name, "ratings": ratings, "squared_error": error, "floor": floor}
+                        sums = {
+                            "newcomer": name,
+                            "ratings": ratings,
+                            "squared_error": error,
+                            "floor": floor,
+                        }
                         rows.append({**told, "revealed": revealed, **sums, "covered": covered})
     return table_of(rows)
 
 
 @quick
 @given(outcomes=drawn())
-def test_errors_and_coverage_are_pooled_over_newcomers_folds_and_seeds(outcomes: pd.DataFrame) -> None:
+def test_errors_and_coverage_are_pooled_over_newcomers_folds_and_seeds(
+    outcomes: pd.DataFrame,
+) -> None:
     found = standings(outcomes)
     assert list(found.columns) == list(COLUMNS)
     assert len(found) == 2 * 3 * 2
     for row in found.itertuples():
         same = (outcomes["model"] == row.model) & (outcomes["revealed"] == row.revealed)
-        own, first = (outcomes[same & (outcomes["cold_start"] == name)] for name in (row.cold_start, "z"))
+        own, first = (
+            outcomes[same & (outcomes["cold_start"] == name)] for name in (row.cold_start, "z")
+        )
         rmse, best, floor = (
             np.sqrt(part[column].sum() / part["ratings"].sum())
             for part, column in ((own, "squared_error"), (first, "squared_error"), (own, "floor"))
         )
         assert row.ratings == own["ratings"].sum()
-        assert (row.rmse, row.gain, row.floor_gain) == pytest.approx((rmse, best - rmse, floor - rmse))
+        assert (row.rmse, row.gain, row.floor_gain) == pytest.approx(
+            (rmse, best - rmse, floor - rmse)
+        )
         assert row.low <= row.high
         covered = own["covered"].sum() / own["ratings"].sum() if row.cold_start != "z" else NAN
         assert row.coverage == pytest.approx(covered, nan_ok=True)
@@ -74,7 +88,10 @@ def test_a_strategy_beside_itself_gains_nothing_and_that_is_certain(outcomes: pd
     found = standings(pd.concat([outcomes, twin]))
     same = found[found["cold_start"].isin(["z", "twin"])]
     assert (same[["gain", "gain_low", "gain_high"]] == 0).all(axis=None)
-    twins = [rows.drop(columns="cold_start").reset_index(drop=True) for _, rows in same.groupby("cold_start")]
+    twins = [
+        rows.drop(columns="cold_start").reset_index(drop=True)
+        for _, rows in same.groupby("cold_start")
+    ]
     pd.testing.assert_frame_equal(*twins, check_exact=False)
 
 
@@ -98,7 +115,11 @@ def test_the_interval_is_that_of_newcomers_drawn_anew() -> None:
     """Against a loop that draws for itself: ends within what so many draws leave open."""
     rng = np.random.default_rng(4)
     n = 60
-    ratings, errors, floors = rng.integers(1, 30, n), rng.uniform(0.5, 2, (2, n)), rng.uniform(1, 2, n)
+    ratings, errors, floors = (
+        rng.integers(1, 30, n),
+        rng.uniform(0.5, 2, (2, n)),
+        rng.uniform(1, 2, n),
+    )
     rows = [
         {
             "cold_start": name,
@@ -114,7 +135,9 @@ def test_the_interval_is_that_of_newcomers_drawn_anew() -> None:
     naive = []
     for _ in range(DRAWS):
         own = rng.integers(0, n, n)
-        first, second = (np.sqrt((error * ratings)[own].sum() / ratings[own].sum()) for error in errors)
+        first, second = (
+            np.sqrt((error * ratings)[own].sum() / ratings[own].sum()) for error in errors
+        )
         floor = np.sqrt((floors * ratings)[own].sum() / ratings[own].sum())
         naive.append((second, first - second, floor - second))
     ends = np.quantile(naive, [0.025, 0.975], axis=0)
@@ -162,7 +185,9 @@ def tried(**errors: tuple[float, ...]) -> pd.DataFrame:
 
 
 def test_words_name_the_best_and_flag_the_losers() -> None:
-    (section,) = sections(tried(mean=(1.0, 1.0), sure=(0.81, 0.64), bad=(1.21, 0.9), worse=(1.44, 1.21)), frozenset())
+    (section,) = sections(
+        tried(mean=(1.0, 1.0), sure=(0.81, 0.64), bad=(1.21, 0.9), worse=(1.44, 1.21)), frozenset()
+    )
     assert section.title == "Newcomers: m"
     assert (section.analyzer, section.model) == ("newcomers", "m")
     assert section.text == (
@@ -177,7 +202,12 @@ def test_words_name_the_best_and_flag_the_losers() -> None:
 
 def test_a_strategy_that_may_well_be_as_good_as_the_mean_is_not_flagged() -> None:
     rows = [
-        {"newcomer": f"n{each}", "ratings": 5, "squared_error": 5 + (-1) ** each * 2 + 0.1, "floor": 5.0}
+        {
+            "newcomer": f"n{each}",
+            "ratings": 5,
+            "squared_error": 5 + (-1) ** each * 2 + 0.1,
+            "floor": 5.0,
+        }
         for each in range(6)
     ]
     found = standings(table_of(rows))
@@ -218,5 +248,11 @@ def test_without_intervals_there_is_no_table_of_their_coverage_and_alone_nobody_
 def test_each_model_has_its_section_and_its_table() -> None:
     one = {"newcomer": "n", "ratings": 4, "squared_error": 4.0, "floor": 9.0}
     found = standings(table_of([{**one, "model": "second"}, {**one, "model": "first"}]))
-    assert [section.title for section in sections(found, frozenset())] == ["Newcomers: second", "Newcomers: first"]
-    assert [table.title for table in tables_of(found)] == ["RMSE on newcomers: second", "RMSE on newcomers: first"]
+    assert [section.title for section in sections(found, frozenset())] == [
+        "Newcomers: second",
+        "Newcomers: first",
+    ]
+    assert [table.title for table in tables_of(found)] == [
+        "RMSE on newcomers: second",
+        "RMSE on newcomers: first",
+    ]

@@ -18,7 +18,9 @@ from cfplug import Batch, Context, Interactions, NoParams
 
 quick = settings(max_examples=20, deadline=None)
 
-QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+QUIET = Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 
 Rows = list[tuple[int, int, float]]
 
@@ -28,8 +30,14 @@ def rated(draw: st.DrawFn) -> tuple[int, int, Rows]:
     """Sizes of a catalogue, never square, and ratings of some of its pairs."""
     n_users = draw(st.integers(1, 5))
     n_items = n_users + draw(st.integers(1, 4))
-    row = st.tuples(st.integers(0, n_users - 1), st.integers(0, n_items - 1), st.integers(1, 5).map(float))
-    return n_users, n_items, draw(st.lists(row, min_size=1, max_size=20, unique_by=lambda each: each[:2]))
+    row = st.tuples(
+        st.integers(0, n_users - 1), st.integers(0, n_items - 1), st.integers(1, 5).map(float)
+    )
+    return (
+        n_users,
+        n_items,
+        draw(st.lists(row, min_size=1, max_size=20, unique_by=lambda each: each[:2])),
+    )
 
 
 def train_of(drawn: tuple[int, int, Rows]) -> Interactions:
@@ -44,7 +52,9 @@ def everything(train: Interactions) -> Batch:
     return Batch(user, item)
 
 
-def alternated(drawn: tuple[int, int, Rows], params: Bias) -> tuple[float, list[float], list[float]]:
+def alternated(
+    drawn: tuple[int, int, Rows], params: Bias
+) -> tuple[float, list[float], list[float]]:
     """The mean and the offsets, one id and one rating at a time."""
     n_users, n_items, rows = drawn
     mean = sum(rating for _, _, rating in rows) / len(rows)
@@ -95,8 +105,15 @@ def test_many_rounds_end_where_the_damped_objective_is_flat(
 
 @quick
 @given(drawn=rated(), params=chosen, nudge=st.floats(-1, 1), data=st.data())
-def test_no_other_offset_is_better(drawn: tuple[int, int, Rows], params: Bias, nudge: float, data: Any) -> None:
-    params = evolve(params, rounds=400, user_damping=params.user_damping + 1, item_damping=params.item_damping + 1)
+def test_no_other_offset_is_better(
+    drawn: tuple[int, int, Rows], params: Bias, nudge: float, data: Any
+) -> None:
+    params = evolve(
+        params,
+        rounds=400,
+        user_damping=params.user_damping + 1,
+        item_damping=params.item_damping + 1,
+    )
     fitted = fit_bias(params, train_of(drawn), QUIET)
     moved = evolve(fitted, user=fitted.user.copy(), item=fitted.item.copy())
     side = data.draw(st.sampled_from(["user", "item"]))
@@ -105,30 +122,44 @@ def test_no_other_offset_is_better(drawn: tuple[int, int, Rows], params: Bias, n
 
 
 def objective(offsets: Offsets, rows: Rows, params: Bias) -> float:
-    errors = sum((rating - offsets.mean - offsets.user[u] - offsets.item[i]) ** 2 for u, i, rating in rows)
-    pull = params.user_damping * (offsets.user**2).sum() + params.item_damping * (offsets.item**2).sum()
+    errors = sum(
+        (rating - offsets.mean - offsets.user[u] - offsets.item[i]) ** 2 for u, i, rating in rows
+    )
+    pull = (
+        params.user_damping * (offsets.user**2).sum()
+        + params.item_damping * (offsets.item**2).sum()
+    )
     return float(errors + pull)
 
 
 @quick
 @given(drawn=rated())
-def test_mean_is_the_mean_of_the_training_ratings_for_every_pair(drawn: tuple[int, int, Rows]) -> None:
+def test_mean_is_the_mean_of_the_training_ratings_for_every_pair(
+    drawn: tuple[int, int, Rows],
+) -> None:
     train = train_of(drawn)
     fitted = fit_mean(NoParams(), train, QUIET)
     mean = sum(rating for _, _, rating in drawn[2]) / len(drawn[2])
-    assert fitted.predict(everything(train)) == pytest.approx(np.full(train.n_users * train.n_items, mean))
+    assert fitted.predict(everything(train)) == pytest.approx(
+        np.full(train.n_users * train.n_items, mean)
+    )
 
 
 @quick
 @given(drawn=rated(), params=chosen)
-def test_restored_models_give_the_same_predictions_to_the_last_bit(drawn: tuple[int, int, Rows], params: Bias) -> None:
+def test_restored_models_give_the_same_predictions_to_the_last_bit(
+    drawn: tuple[int, int, Rows], params: Bias
+) -> None:
     train = train_of(drawn)
     pairs = everything(train)
     for fitted, restore, chosen_params in (
         (fit_bias(params, train, QUIET), restore_bias, params),
         (fit_mean(NoParams(), train, QUIET), restore_mean, NoParams()),
     ):
-        state = {name: np.frombuffer(array.tobytes(), dtype=array.dtype) for name, array in fitted.state().items()}
+        state = {
+            name: np.frombuffer(array.tobytes(), dtype=array.dtype)
+            for name, array in fitted.state().items()
+        }
         again = restore(chosen_params, state)
         assert again.predict(pairs).tolist() == fitted.predict(pairs).tolist()
         assert {side: again.biases(side).tolist() for side in ("user", "item")} == {
@@ -147,17 +178,33 @@ def test_an_id_without_ratings_has_no_offset() -> None:
 def test_fitting_tells_every_round_and_changes_no_rating() -> None:
     told: list[tuple[float | None, str]] = []
     context = evolve(QUIET, progress=lambda done, message: told.append((done, message)))
-    train = Interactions(Batch(np.array([0, 1, 1]), np.array([2, 0, 1])), np.array([5.0, 2.0, 4.0]), 2, 3)
+    train = Interactions(
+        Batch(np.array([0, 1, 1]), np.array([2, 0, 1])), np.array([5.0, 2.0, 4.0]), 2, 3
+    )
     fit_bias(Bias(rounds=4), train, context)
-    assert told == [(0.25, "round 1 of 4"), (0.5, "round 2 of 4"), (0.75, "round 3 of 4"), (1.0, "round 4 of 4")]
+    assert told == [
+        (0.25, "round 1 of 4"),
+        (0.5, "round 2 of 4"),
+        (0.75, "round 3 of 4"),
+        (1.0, "round 4 of 4"),
+    ]
     assert train.rating.tolist() == [5.0, 2.0, 4.0]
 
 
 def test_the_baselines_declare_what_they_give() -> None:
     declared = {model.name: model for model in cfplug_models()}
     assert list(declared) == ["dot-product", "pmf", "mean", "bias", "rlfm"]
-    assert [declared[name].learns_by_gradient for name in declared] == [True, True, False, False, False]
-    assert [declared[name].gives for name in ("mean", "bias")] == [("terms",), ("biases", "terms", "vectors")]
+    assert [declared[name].learns_by_gradient for name in declared] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [declared[name].provides for name in ("mean", "bias")] == [
+        ("terms",),
+        ("biases", "terms", "vectors"),
+    ]
     for name, functions in (("mean", (fit_mean, restore_mean)), ("bias", (fit_bias, restore_bias))):
         assert (declared[name].function("fit"), declared[name].function("restore")) == functions
 

@@ -28,9 +28,15 @@ quick = settings(max_examples=12, deadline=None)
 SPEC = Spec(n_users=4, n_items=7, n_outputs=1)
 
 
-def build(spec: Spec, factors: int, *, biases: bool, deviation: float = 0.5, seed: int = 0) -> Factorization:
+def build(
+    spec: Spec, factors: int, *, biases: bool, deviation: float = 0.5, seed: int = 0
+) -> Factorization:
     torch.manual_seed(seed)
-    module = pmf(Pmf(factors, deviation), spec) if biases else dot_product(DotProduct(factors, deviation), spec)
+    module = (
+        pmf(Pmf(factors, deviation), spec)
+        if biases
+        else dot_product(DotProduct(factors, deviation), spec)
+    )
     return module.double()
 
 
@@ -38,18 +44,25 @@ def build(spec: Spec, factors: int, *, biases: bool, deviation: float = 0.5, see
 def cases(draw: st.DrawFn) -> tuple[Factorization, Batch]:
     n_users = draw(st.integers(1, 6))
     spec = Spec(n_users, n_users + draw(st.integers(1, 5)), draw(st.sampled_from([1, 1, 2, 5])))
-    module = build(spec, draw(st.integers(1, 8)), biases=draw(st.booleans()), seed=draw(st.integers(0, 99)))
+    module = build(
+        spec, draw(st.integers(1, 8)), biases=draw(st.booleans()), seed=draw(st.integers(0, 99))
+    )
     pair = st.tuples(st.integers(0, spec.n_users - 1), st.integers(0, spec.n_items - 1))
     user, item = zip(*draw(st.lists(pair, min_size=1, max_size=12)), strict=True)
     return module, Batch(torch.tensor(user), torch.tensor(item))
 
 
 def naive(module: Factorization, user: int, item: int, output: int) -> float:
-    p, q = (module.embeddings(side)[code].tolist() for side, code in (("user", user), ("item", item)))
+    p, q = (
+        module.embeddings(side)[code].tolist() for side, code in (("user", user), ("item", item))
+    )
     weights = [1.0] * len(p) if module.mix is None else module.mix.weight[output].tolist()
     total = sum(a * b * weight for a, b, weight in zip(p, q, weights, strict=True))
     if module.bias:
-        total += module.bias["user"].weight[user, output].item() + module.bias["item"].weight[item, output].item()
+        total += (
+            module.bias["user"].weight[user, output].item()
+            + module.bias["item"].weight[item, output].item()
+        )
     return float(total)
 
 
@@ -80,7 +93,11 @@ def test_the_tables_have_a_row_for_every_id(n_outputs: int, biases: bool) -> Non
     assert {name: tuple(parameter.shape) for name, parameter in module.named_parameters()} == {
         "factors.user.weight": (4, 3),
         "factors.item.weight": (7, 3),
-        **({"bias.user.weight": (4, n_outputs), "bias.item.weight": (7, n_outputs)} if biases else {}),
+        **(
+            {"bias.user.weight": (4, n_outputs), "bias.item.weight": (7, n_outputs)}
+            if biases
+            else {}
+        ),
         **({"mix.weight": (n_outputs, 3)} if n_outputs > 1 else {}),
     }
     assert (module.embeddings("user").shape, module.embeddings("item").shape) == ((4, 3), (7, 3))
@@ -104,7 +121,9 @@ def test_a_head_of_several_outputs_has_no_single_bias() -> None:
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("biases", [False, True])
-def test_gradients_reach_every_parameter_and_only_the_ids_of_the_batch(n_outputs: int, biases: bool) -> None:
+def test_gradients_reach_every_parameter_and_only_the_ids_of_the_batch(
+    n_outputs: int, biases: bool
+) -> None:
     module = build(Spec(4, 7, n_outputs), 3, biases=biases)
     batch = Batch(torch.tensor([0, 2]), torch.tensor([6, 1]))
     (module(batch) * torch.arange(1.0, n_outputs + 1)).sum().backward()
@@ -152,18 +171,23 @@ def test_a_seed_gives_the_same_start_and_another_seed_another() -> None:
         ({"init_deviation": float("nan")}, "init_deviation: must be a finite number; is nan"),
     ],
 )
-def test_a_parameter_out_of_bounds_is_refused(model: Any, values: dict[str, Any], told: str) -> None:
+def test_a_parameter_out_of_bounds_is_refused(
+    model: Any, values: dict[str, Any], told: str
+) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         model(**values)
 
 
 def test_the_factorizations_declare_what_they_give() -> None:
     declared = {model.name: model for model in cfplug_models()}
-    assert (declared["dot-product"].gives, declared["pmf"].gives) == (
+    assert (declared["dot-product"].provides, declared["pmf"].provides) == (
         ("embeddings", "terms", "vectors"),
         ("embeddings", "biases", "terms", "vectors"),
     )
-    assert (declared["dot-product"].function("build"), declared["pmf"].function("build")) == (dot_product, pmf)
+    assert (declared["dot-product"].function("build"), declared["pmf"].function("build")) == (
+        dot_product,
+        pmf,
+    )
 
 
 @pytest.mark.parametrize("build_module", [dot_product, pmf])
@@ -178,7 +202,9 @@ def test_embeddings_start_in_the_range_that_is_given(build_module: Any) -> None:
 
 @pytest.mark.parametrize("params", [DotProduct, Pmf])
 def test_a_range_to_start_in_goes_from_low_to_high(params: Any) -> None:
-    with pytest.raises(ValueError, match=re.escape("init_range: must go from low to high; is [0.05, 0.05]")):
+    with pytest.raises(
+        ValueError, match=re.escape("init_range: must go from low to high; is [0.05, 0.05]")
+    ):
         params(init_range=(0.05, 0.05))
 
 
@@ -197,7 +223,9 @@ class HandMade(nn.Module):
                     self.register_parameter(f"{side}_{kind}", nn.Parameter(weight.detach().clone()))
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        outputs = (self.user_factors[batch.user] * self.item_factors[batch.item]).sum(dim=1, keepdim=True)
+        outputs = (self.user_factors[batch.user] * self.item_factors[batch.item]).sum(
+            dim=1, keepdim=True
+        )
         if hasattr(self, "user_bias"):
             outputs = outputs + self.user_bias[batch.user] + self.item_bias[batch.item]
         return outputs
@@ -211,23 +239,34 @@ def test_hand_made_parameters_learn_the_numbers_of_embeddings(biases: bool, opti
     spec = Spec(13, 19, 1)
     ours = pmf(Pmf(4, 0.1), spec) if biases else dot_product(DotProduct(4, 0.1), spec)
     theirs, start = HandMade(ours), ours.embeddings("item").clone()
-    chosen = TrainSettings(epochs=3, batch_size=16, weight_decay=0.1, learning_rate=0.05, optimizer=optimizer)
+    chosen = TrainSettings(
+        epochs=3, batch_size=16, weight_decay=0.1, learning_rate=0.05, optimizer=optimizer
+    )
     rng = np.random.default_rng(0)
     parts = [
-        Interactions(Batch(rng.integers(0, 13, n), rng.integers(0, 19, n)), rng.integers(1, 6, n).astype(float), 13, 19)
+        Interactions(
+            Batch(rng.integers(0, 13, n), rng.integers(0, 19, n)),
+            rng.integers(1, 6, n).astype(float),
+            13,
+            19,
+        )
         for n in (90, 20)
     ]
     found = []
     for module in (ours, theirs):
         scored = Scored(module, squared(Mse((0.0, 5.5)), Scale(1, 5)))
-        train(scored, (parts[0], parts[1]), chosen, name="same", seed=5, device="cpu", watch=Watch())
+        train(
+            scored, (parts[0], parts[1]), chosen, name="same", seed=5, device="cpu", watch=Watch()
+        )
         found.append(NetworkPredictor(scored, "cpu").predict(parts[1].batch))
     np.testing.assert_allclose(found[0], found[1], atol=1e-6)
     assert (ours.embeddings("item") - start).abs().max() > 0.05
     for side in ("user", "item"):
         pairs = [(ours.factors, "factors")] + ([(ours.bias, "bias")] if biases else [])
         for part, kind in pairs:
-            torch.testing.assert_close(part[side].weight, getattr(theirs, f"{side}_{kind}"), rtol=0, atol=1e-6)
+            torch.testing.assert_close(
+                part[side].weight, getattr(theirs, f"{side}_{kind}"), rtol=0, atol=1e-6
+            )
 
 
 # Where embeddings start
@@ -235,7 +274,9 @@ def test_hand_made_parameters_learn_the_numbers_of_embeddings(biases: bool, opti
 
 @pytest.mark.parametrize("span", [(0.0, 0.05), (-0.01, 0.01)])
 @pytest.mark.parametrize("model", [Pmf, DotProduct])
-def test_embeddings_may_start_uniform_between_two_numbers(model: Any, span: tuple[float, float]) -> None:
+def test_embeddings_may_start_uniform_between_two_numbers(
+    model: Any, span: tuple[float, float]
+) -> None:
     torch.manual_seed(0)
     build_ = pmf if model is Pmf else dot_product
     module = build_(model(40, init_range=span), Spec(300, 500, 1))
@@ -251,7 +292,9 @@ def test_embeddings_may_start_uniform_between_two_numbers(model: Any, span: tupl
 @pytest.mark.parametrize("model", [Pmf, DotProduct])
 @pytest.mark.parametrize("span", [(0.1, 0.1), (1.0, -1.0)])
 def test_a_range_of_the_start_goes_from_low_to_high(model: Any, span: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"init_range: must go from low to high; is {list(span)}")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"init_range: must go from low to high; is {list(span)}")
+    ):
         model(init_range=span)
 
 
@@ -263,7 +306,9 @@ def test_a_range_of_the_start_goes_from_low_to_high(model: Any, span: tuple[floa
 def test_the_terms_sum_to_the_output(case: tuple[Factorization, Batch]) -> None:
     module, batch = case
     if module.mix is not None:
-        with pytest.raises(CapabilityError, match=r"^with a loss of several outputs there is no one sum of terms$"):
+        with pytest.raises(
+            CapabilityError, match=r"^with a loss of several outputs there is no one sum of terms$"
+        ):
             module.terms(batch)
         return
     terms = module.terms(batch)

@@ -33,7 +33,9 @@ def quiet(seed: int = 0) -> Context:
 # Data of a known making
 
 
-def drawn(seed: int, n_users: int = 60, n_items: int = 45, n: int = 1500, genres: float = 0.0) -> Interactions:
+def drawn(
+    seed: int, n_users: int = 60, n_items: int = 45, n: int = 1500, genres: float = 0.0
+) -> Interactions:
     """Ratings of two factors and biases with noise of deviation 0.3; items of 3 genres, which move their biases.
 
     The last user and the last item have no rating, and the items before it few.
@@ -46,7 +48,13 @@ def drawn(seed: int, n_users: int = 60, n_items: int = 45, n: int = 1500, genres
     genre = np.arange(n_items) % 3
     p, q = rng.normal(size=(n_users, 2)), rng.normal(size=(n_items, 2))
     bias = rng.normal(0, 0.4, n_users), rng.normal(0, 0.4, n_items) + genres * (genre - 1.0)
-    rating = 3.5 + bias[0][user] + bias[1][item] + (p[user] * q[item]).sum(axis=1) + rng.normal(0, 0.3, n)
+    rating = (
+        3.5
+        + bias[0][user]
+        + bias[1][item]
+        + (p[user] * q[item]).sum(axis=1)
+        + rng.normal(0, 0.3, n)
+    )
     feature = Feature("item.genre", "item", "category", ("action", "drama", "war"), table=genre + 1)
     return Interactions(Batch(user, item), rating, n_users, n_items, (feature,) if genres else ())
 
@@ -54,7 +62,9 @@ def drawn(seed: int, n_users: int = 60, n_items: int = 45, n: int = 1500, genres
 def parted(train: Interactions, share: float = 0.2) -> tuple[Interactions, Interactions]:
     """What is learned from, and what is held out."""
     held = np.random.default_rng(4).random(len(train)) < share
-    learned, out = (evolve(train, batch=train.batch[rows], rating=train.rating[rows]) for rows in (~held, held))
+    learned, out = (
+        evolve(train, batch=train.batch[rows], rating=train.rating[rows]) for rows in (~held, held)
+    )
     return learned, out
 
 
@@ -62,14 +72,20 @@ def error(model: Any, held: Interactions) -> float:
     return float(((model.predict(held.batch) - held.rating) ** 2).mean())
 
 
-def belief_of(seed: int, n_users: int = 4, n_items: int = 6) -> tuple[Belief, Ratings, dict[str, Any]]:
+def belief_of(
+    seed: int, n_users: int = 4, n_items: int = 6
+) -> tuple[Belief, Ratings, dict[str, Any]]:
     """Some state in the middle of a fit, its ratings and features: all by chance."""
     rng = np.random.default_rng(seed)
     rated = rng.permutation(n_users * n_items)[: 3 * n_users]
     user, item = np.divmod(rated, n_items)
-    ratings = Ratings.of(Interactions(Batch(user, item), rng.integers(1, 6, len(rated)) + 0.0, n_users, n_items))
+    ratings = Ratings.of(
+        Interactions(Batch(user, item), rng.integers(1, 6, len(rated)) + 0.0, n_users, n_items)
+    )
     sizes, width = {"user": n_users, "item": n_items}, 3
-    features = {side: np.column_stack([np.ones(n), rng.normal(size=(n, 2))]) for side, n in sizes.items()}
+    features = {
+        side: np.column_stack([np.ones(n), rng.normal(size=(n, 2))]) for side, n in sizes.items()
+    }
 
     def spread(n: int) -> np.ndarray:
         roots = rng.normal(0, 0.3, (n, width, width))
@@ -110,7 +126,9 @@ def test_the_posterior_is_that_of_a_naive_gaussian_solve(seed: int, side: str) -
                 slope = np.append(others.mean[other][:-1], 1.0)  # of the rating in (factors, bias)
                 square = second.copy()
                 square[-1], square[:, -1] = slope, slope
-                offset = np.append(second[:-1, -1], others.mean[other][-1])  # E[slope x the other's own bias]
+                offset = np.append(
+                    second[:-1, -1], others.mean[other][-1]
+                )  # E[slope x the other's own bias]
                 precision += square / belief.noise[i]
                 shift += (slope * dense[u, i] - offset) / belief.noise[i]
         np.testing.assert_allclose(found.cov[code], np.linalg.inv(precision), atol=1e-8)
@@ -126,7 +144,10 @@ def test_expected_squared_errors_are_those_of_each_rating(seed: int) -> None:
     expected = np.zeros(len(found))
     for u, i in zip(*ratings.seen.nonzero(), strict=True):
         miss = (ratings.values.toarray()[u, i] - users.mean[u] @ items.mean[i]) ** 2
-        doubt = users.mean[u] @ items.cov[i] @ users.mean[u] + items.mean[i] @ users.cov[u] @ items.mean[i]
+        doubt = (
+            users.mean[u] @ items.cov[i] @ users.mean[u]
+            + items.mean[i] @ users.cov[u] @ items.mean[i]
+        )
         expected[i] += miss + doubt + np.trace(users.cov[u] @ items.cov[i])
     np.testing.assert_allclose(found, expected, atol=1e-8)
 
@@ -149,7 +170,9 @@ def test_noise_is_pulled_towards_that_of_all_ratings(seed: int, pooling: float) 
 def test_a_model_that_hits_every_rating_keeps_some_noise() -> None:
     belief, _, _ = belief_of(0)
     certain = {side: Normals(0 * each.mean, 0 * each.cov) for side, each in belief.vectors.items()}
-    equal = Ratings.of(Interactions(Batch(np.array([0, 1]), np.array([2, 4])), np.array([3.0, 3.0]), 4, 6))
+    equal = Ratings.of(
+        Interactions(Batch(np.array([0, 1]), np.array([2, 4])), np.array([3.0, 3.0]), 4, 6)
+    )
     found = variational.with_noise(evolve(belief, vectors=certain), equal, 50.0).noise
     assert found.tolist() == [1e-4] * 6
 
@@ -165,7 +188,9 @@ def test_a_prior_is_a_regression_and_what_it_leaves(seed: int) -> None:
     np.testing.assert_allclose(tied.weights[1:], 0, atol=1e-9)
     np.testing.assert_allclose(tied.weights[0], vectors.mean.mean(axis=0), atol=1e-5)
     rest = vectors.mean - table @ free.weights
-    kept = sum(np.outer(one, one) + cov for one, cov in zip(rest, vectors.cov, strict=True)) / len(rest)
+    kept = sum(np.outer(one, one) + cov for one, cov in zip(rest, vectors.cov, strict=True)) / len(
+        rest
+    )
     np.testing.assert_allclose(free.cov, kept + 1e-4 * np.eye(3), atol=1e-6)
 
 
@@ -196,7 +221,9 @@ def test_every_step_raises_the_bound(seed: int) -> None:
             assert after > before
             belief = variational.with_prior(belief, side, ratings, features[side], 0.0)
             before = bound(belief, ratings, features)
-            assert before > after - 1e-2  # the little variance that every prior keeps costs a little
+            assert (
+                before > after - 1e-2
+            )  # the little variance that every prior keeps costs a little
         rated = ratings.count("item") > 0
         noise = np.where(rated, variational.with_noise(belief, ratings, 1e-9).noise, 1.0)
         belief = evolve(belief, noise=noise)
@@ -210,7 +237,9 @@ def test_every_step_raises_the_bound(seed: int) -> None:
 
 @quick
 @given(seeds)
-def test_readable_vectors_give_the_same_ratings_and_are_centred_orthogonal_and_of_one_scale(seed: int) -> None:
+def test_readable_vectors_give_the_same_ratings_and_are_centred_orthogonal_and_of_one_scale(
+    seed: int,
+) -> None:
     rng = np.random.default_rng(seed)
     vectors = {"user": rng.normal(1, 2, (9, 4)), "item": rng.normal(-1, 1, (14, 4))}
     seen = {"user": np.arange(9) < 8, "item": np.arange(14) != 3}
@@ -219,7 +248,9 @@ def test_readable_vectors_give_the_same_ratings_and_are_centred_orthogonal_and_o
     def ratings(u: np.ndarray, i: np.ndarray) -> Any:
         return u[:, None, -1] + i[None, :, -1] + u[:, :-1] @ i[:, :-1].T
 
-    np.testing.assert_allclose(ratings(user, item), ratings(vectors["user"], vectors["item"]), atol=1e-6)
+    np.testing.assert_allclose(
+        ratings(user, item), ratings(vectors["user"], vectors["item"]), atol=1e-6
+    )
     known = user[seen["user"], :-1], item[seen["item"], :-1]
     first, second = (each.T @ each / len(each) for each in known)
     np.testing.assert_allclose(first, np.diag(np.diag(first)), atol=1e-5)
@@ -259,9 +290,15 @@ def test_without_features_there_is_a_column_of_ones() -> None:
 
 
 def test_categories_and_members_are_columns_of_which_the_missing_have_none() -> None:
-    job = Feature("user.job", "user", "category", ("cook", "pilot"), table=np.array([1, 2, 0, 0, 2]))
+    job = Feature(
+        "user.job", "user", "category", ("cook", "pilot"), table=np.array([1, 2, 0, 0, 2])
+    )
     liked = Feature(
-        "user.liked", "user", "set", ("a", "b", "c"), table=np.array([[1, 3], [0, 0], [2, 0], [3, 0], [3, 2]])
+        "user.liked",
+        "user",
+        "set",
+        ("a", "b", "c"),
+        table=np.array([[1, 3], [0, 0], [2, 0], [3, 0], [3, 2]]),
     )
     jobs = np.array([[1, 0], [0, 1], [0, 0], [0, 0], [0, 1]])
     sets = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1]])
@@ -307,14 +344,18 @@ def test_features_that_matter_help_ids_with_few_ratings(seed: int) -> None:
     rare = np.bincount(train.batch.item, minlength=train.n_items)[held.batch.item] < 8
     few = evolve(held, batch=held.batch[rare], rating=held.rating[rare])
     params = Rlfm(factors=3, item_count=False, item_ridge=1.0)
-    with_genres, without = (rlfm.fit(params, evolve(train, features=each), quiet()) for each in (train.features, ()))
+    with_genres, without = (
+        rlfm.fit(params, evolve(train, features=each), quiet()) for each in (train.features, ())
+    )
     assert error(with_genres, few) < 0.8 * error(without, few)
 
 
 def test_a_ridge_pulls_what_features_say_towards_nothing() -> None:
     train = drawn(3, n=700, genres=1.5)
     last = [
-        rlfm.fit(Rlfm(factors=3, item_count=False, item_ridge=ridge), train, quiet()).biases("item")[-1]
+        rlfm.fit(Rlfm(factors=3, item_count=False, item_ridge=ridge), train, quiet()).biases(
+            "item"
+        )[-1]
         for ridge in (1.0, 10.0, 1e6)
     ]
     assert last[0] > last[1] > last[2] + 0.2
@@ -324,7 +365,9 @@ def test_features_of_chance_do_no_harm() -> None:
     train, held = parted(drawn(3))
     chance = np.random.default_rng(8).normal(size=(train.n_users, 1)).astype(np.float32)
     noise = Feature("user.chance", "user", "number", table=chance)
-    plain, told = (rlfm.fit(SMALL, evolve(train, features=each), quiet()) for each in ((), (noise,)))
+    plain, told = (
+        rlfm.fit(SMALL, evolve(train, features=each), quiet()) for each in ((), (noise,))
+    )
     assert error(told, held) < error(plain, held) + 0.02
 
 
@@ -334,7 +377,10 @@ def test_an_id_that_training_never_saw_is_what_its_features_say() -> None:
     genre = np.arange(train.n_items) % 3
     other = [model.biases("item")[:-1][genre[:-1] == each].mean() for each in range(3)]
     assert abs(model.biases("item")[-1] - other[genre[-1]]) < 0.4
-    assert min(abs(model.biases("item")[-1] - other[each]) for each in range(3) if each != genre[-1]) > 0.6
+    assert (
+        min(abs(model.biases("item")[-1] - other[each]) for each in range(3) if each != genre[-1])
+        > 0.6
+    )
 
 
 def test_a_users_features_are_used_as_an_items_are() -> None:
@@ -348,7 +394,9 @@ def test_a_users_features_are_used_as_an_items_are() -> None:
     )
     learned, held = parted(turned)
     params = Rlfm(factors=3, item_count=False, user_ridge=1.0)
-    with_genres, without = (rlfm.fit(params, evolve(learned, features=f), quiet()) for f in (turned.features, ()))
+    with_genres, without = (
+        rlfm.fit(params, evolve(learned, features=f), quiet()) for f in (turned.features, ())
+    )
     assert error(with_genres, held) < error(without, held)
 
 
@@ -358,7 +406,8 @@ def test_the_ratings_of_an_item_that_is_noisy_count_for_less() -> None:
     moved = train.rating + noisy * np.random.default_rng(0).normal(0, 3, len(train))
     params = Rlfm(factors=2)
     quieter, pooled = (
-        rlfm.fit(evolve(params, noise_pooling=pooling), evolve(train, rating=moved), quiet()) for pooling in (10.0, 1e9)
+        rlfm.fit(evolve(params, noise_pooling=pooling), evolve(train, rating=moved), quiet())
+        for pooling in (10.0, 1e9)
     )
     rest = evolve(train, batch=train.batch[~noisy], rating=train.rating[~noisy])
     assert error(quieter, rest) < error(pooled, rest)
@@ -414,7 +463,8 @@ def test_the_terms_sum_to_the_rating(model: Any) -> None:
     assert set(terms["mean"]) == {drawn(7, genres=1.0).rating.mean()}
     np.testing.assert_allclose(terms["item bias"], model.biases("item")[some().item])
     np.testing.assert_allclose(
-        terms["factor 2"], (model.embeddings("user")[some().user] * model.embeddings("item")[some().item])[:, 1]
+        terms["factor 2"],
+        (model.embeddings("user")[some().user] * model.embeddings("item")[some().item])[:, 1],
     )
 
 
@@ -426,7 +476,9 @@ def test_its_vectors_are_factors_and_bias(model: Any) -> None:
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_a_vector_that_the_batch_brings_stands_in_the_place_of_what_was_learned(model: Any, side: str) -> None:
+def test_a_vector_that_the_batch_brings_stands_in_the_place_of_what_was_learned(
+    model: Any, side: str
+) -> None:
     batch, codes = some(), getattr(some(), side)
     turned = evolve(batch, **{side: np.roll(codes, 1)})
     brought = turned.with_vectors(side, model.vectors(side)[codes])
@@ -437,18 +489,25 @@ def test_a_vector_that_the_batch_brings_stands_in_the_place_of_what_was_learned(
 @pytest.mark.parametrize("side", SIDES)
 def test_its_slopes_are_those_of_small_steps(model: Any, side: str) -> None:
     batch = some().with_vectors(side, np.random.default_rng(3).normal(size=(40, 3)))
-    for found, expected in zip(model.slopes(side, batch), by_differences(model, side, batch), strict=True):
+    for found, expected in zip(
+        model.slopes(side, batch), by_differences(model, side, batch), strict=True
+    ):
         np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 def test_slopes_heed_the_vectors_of_the_other_side(model: Any) -> None:
     other = np.random.default_rng(3).normal(size=(40, 3))
     batch = some().with_vectors("user", np.zeros((40, 3))).with_vectors("item", other)
-    np.testing.assert_allclose(model.slopes("user", batch)[1], np.column_stack([other[:, :-1], np.ones(40)]))
+    np.testing.assert_allclose(
+        model.slopes("user", batch)[1], np.column_stack([other[:, :-1], np.ones(40)])
+    )
 
 
 def test_a_restored_model_gives_the_same_bits(model: Any) -> None:
-    state = {name: np.frombuffer(array.tobytes()).reshape(array.shape) for name, array in model.state().items()}
+    state = {
+        name: np.frombuffer(array.tobytes()).reshape(array.shape)
+        for name, array in model.state().items()
+    }
     again = rlfm.restore(SMALL, state)
     assert again.predict(some()).tobytes() == model.predict(some()).tobytes()
     assert sorted(again.state()) == ["item", "mean", "user"]
@@ -457,7 +516,8 @@ def test_a_restored_model_gives_the_same_bits(model: Any) -> None:
 def test_the_scale_of_the_ratings_does_not_matter() -> None:
     train, pairs = drawn(7, genres=1.0), some()
     model, wide = (
-        rlfm.fit(SMALL, evolve(train, rating=each), quiet()) for each in (train.rating, 20 * train.rating - 7)
+        rlfm.fit(SMALL, evolve(train, rating=each), quiet())
+        for each in (train.rating, 20 * train.rating - 7)
     )
     np.testing.assert_allclose(wide.predict(pairs), 20 * model.predict(pairs) - 7, rtol=1e-6)
 
@@ -480,13 +540,18 @@ def test_fitting_tells_every_round_and_changes_nothing_that_it_is_given() -> Non
     context = evolve(quiet(), progress=lambda done, message: told.append((done, message)))
     train = drawn(7, genres=1.0)
     rlfm.fit(evolve(SMALL, rounds=4), train, context)
-    assert told == [(0.25, "round 1 of 4"), (0.5, "round 2 of 4"), (0.75, "round 3 of 4"), (1.0, "round 4 of 4")]
+    assert told == [
+        (0.25, "round 1 of 4"),
+        (0.5, "round 2 of 4"),
+        (0.75, "round 3 of 4"),
+        (1.0, "round 4 of 4"),
+    ]
     assert train.rating.tolist() == drawn(7, genres=1.0).rating.tolist()
 
 
 def test_it_declares_what_it_gives() -> None:
     (declared,) = (each for each in cfplug_models() if each.name == "rlfm")
-    assert declared.gives == ("embeddings", "biases", "terms", "vectors")
+    assert declared.provides == ("embeddings", "biases", "terms", "vectors")
     assert (declared.learns_by_gradient, declared.uses_features) == (False, True)
     assert (declared.function("fit"), declared.function("restore")) == (rlfm.fit, rlfm.restore)
 

@@ -20,9 +20,18 @@ from cfplug import CapabilityError, Context, Dataset, FittedModel, Interval, Sec
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.report.serialize import check_section
 
-QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+QUIET = Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 
-TITLES = ["Heat", "Ran", "<script>alert('1')</script>", "{{ 7 * 7 }} & %s", "Never Seen", "Alien\n\x1b[31m"]
+TITLES = [
+    "Heat",
+    "Ran",
+    "<script>alert('1')</script>",
+    "{{ 7 * 7 }} & %s",
+    "Never Seen",
+    "Alien\n\x1b[31m",
+]
 RATED = [
     ("ann", 1, 5.0),
     ("bob", 1, 3.0),
@@ -34,17 +43,24 @@ RATED = [
     ("eve", 6, 3.0),
     ("bob", 5, 3.0),
 ]
-BIAS = {"user": np.array([0.25, -0.5, 0.125]), "item": np.array([0.4321, -1.0, 0.4321, -2.0, 9.0, 0.0])}
+BIAS = {
+    "user": np.array([0.25, -0.5, 0.125]),
+    "item": np.array([0.4321, -1.0, 0.4321, -2.0, 9.0, 0.0]),
+}
 
 
 def model(bias: dict[str, np.ndarray] = BIAS, titles: list[Any] | None = None) -> FittedModel:
     """Three users and six items; the last rating, of item 5, is not a training one."""
     items = pd.DataFrame({"item": range(1, 7), "title": pd.Series(titles or TITLES, dtype=object)})
-    dataset = Dataset.build("films", pd.DataFrame(RATED, columns=["user", "item", "rating"]), items=items)
+    dataset = Dataset.build(
+        "films", pd.DataFrame(RATED, columns=["user", "item", "rating"]), items=items
+    )
     catalogue = Catalogue.of(dataset)
     train = catalogue.interactions(dataset.ratings, np.arange(len(RATED) - 1))
     offsets = Offsets(3.0, bias["user"], bias["item"])
-    return FittedModel("hand-made", "test/bias", 0, ("biases",), catalogue, Support.of(train), offsets)
+    return FittedModel(
+        "hand-made", "test/bias", 0, ("biases",), catalogue, Support.of(train), offsets
+    )
 
 
 def rows(section: Section) -> list[list[tuple[Any, ...]]]:
@@ -57,7 +73,9 @@ def test_the_lowest_and_highest_items_stand_beside_their_mean_rating() -> None:
     assert section.title == "Item biases of hand-made"
     assert section.text[:2] == ("Among the 5 most rated of 6 items.", WHY_WITHOUT_FACTORS["item"])
     assert [table.title for table in section.tables[:2]] == ["Lowest bias", "Highest bias"]
-    assert {table.columns for table in section.tables[:2]} == {("item", "bias", "mean rating", "ratings")}
+    assert {table.columns for table in section.tables[:2]} == {
+        ("item", "bias", "mean rating", "ratings")
+    }
     assert rows(section) == [
         [("{{ 7 * 7 }} & %s", -2.0, 2.0, 1), ("Ran", -1.0, 1.0, 1)],
         [("Heat", 0.432, 4.0, 3), ("<script>alert('1')</script>", 0.432, 4.5, 2)],
@@ -74,7 +92,10 @@ def test_an_item_that_training_never_saw_is_not_ranked() -> None:
 def test_only_the_most_rated_are_ranked() -> None:
     section = rank(BiasRanking(most_rated=2, show=5), model(), QUIET)
     assert section.text[0] == "Among the 2 most rated of 6 items."
-    assert [[row[0] for row in table] for table in rows(section)] == [["Heat", TITLES[2]], ["Heat", TITLES[2]]]
+    assert [[row[0] for row in table] for table in rows(section)] == [
+        ["Heat", TITLES[2]],
+        ["Heat", TITLES[2]],
+    ]
 
 
 def test_users_are_ranked_by_their_ids() -> None:
@@ -88,7 +109,9 @@ def test_users_are_ranked_by_their_ids() -> None:
 
 
 def test_a_missing_title_is_shown_as_the_id() -> None:
-    section = rank(BiasRanking(show=1), model(titles=["Heat", "Ran", "Alien", None, "Seven", "Brazil"]), QUIET)
+    section = rank(
+        BiasRanking(show=1), model(titles=["Heat", "Ran", "Alien", None, "Seven", "Brazil"]), QUIET
+    )
     assert rows(section)[0] == [("4", -2.0, 2.0, 1)]
 
 
@@ -113,7 +136,9 @@ def test_both_ends_are_sorted_and_ties_go_to_the_more_rated(bias: list[float], s
 
 def test_a_model_with_factors_is_said_to_allow_for_tastes() -> None:
     for side in ("item", "user"):
-        section = rank(BiasRanking(side=side), evolve(model(), gives=("biases", "embeddings")), QUIET)
+        section = rank(
+            BiasRanking(side=side), evolve(model(), provides=("biases", "embeddings")), QUIET
+        )
         assert section.text[1] == WHY[side]
 
 
@@ -126,7 +151,9 @@ def with_levels(fitted: FittedModel) -> FittedModel:
 
 
 def test_a_mean_rating_has_its_interval_where_there_are_levels_and_two_ratings() -> None:
-    found = {row[0]: row[2] for row in rows(rank(BiasRanking(show=5), with_levels(model()), QUIET))[0]}
+    found = {
+        row[0]: row[2] for row in rows(rank(BiasRanking(show=5), with_levels(model()), QUIET))[0]
+    }
     low, high = stats.t.interval(0.95, 2, 4, stats.sem([5, 3, 4]))
     assert found["Heat"] == Interval(4.0, round(low, 2), round(high, 2))
     assert found["Ran"] == 1.0
@@ -136,7 +163,14 @@ def test_the_ids_on_which_the_two_orders_differ_most_are_listed_with_both_ranks(
     bias = {**BIAS, "item": np.array([0.25, 0.75, 0.5, -0.5, 9.0, 0.0])}
     section = rank(BiasRanking(show=2), model(bias), QUIET)
     table = section.tables[2]
-    assert table.columns == ("item", "bias", "rank by bias", "mean rating", "rank by mean rating", "ratings")
+    assert table.columns == (
+        "item",
+        "bias",
+        "rank by bias",
+        "mean rating",
+        "rank by mean rating",
+        "ratings",
+    )
     assert table.rows == (("Ran", 0.75, 1, 1.0, 5, 1), ("Heat", 0.25, 3, 4.0, 2, 3))
     assert table.note == "Rank 1 is the highest of 5."
     assert section.text[2] == (
@@ -159,7 +193,11 @@ def test_equals_share_a_rank() -> None:
 
 
 def test_the_picture_names_the_ends_and_the_disagreeing_and_holds_every_id_once() -> None:
-    section = rank(BiasRanking(show=1), model({**BIAS, "item": np.array([0.5, 0.375, 0.25, -0.5, 9.0, 0.0])}), QUIET)
+    section = rank(
+        BiasRanking(show=1),
+        model({**BIAS, "item": np.array([0.5, 0.375, 0.25, -0.5, 9.0, 0.0])}),
+        QUIET,
+    )
     (chart,) = section.charts
     assert (chart.mark, chart.x, chart.y, chart.label) == ("point", "mean rating", "bias", "name")
     assert [row[4] for row in chart.rows] == ["Heat", "Ran", TITLES[3], "", ""]
@@ -174,7 +212,12 @@ def test_the_picture_names_the_ends_and_the_disagreeing_and_holds_every_id_once(
 
 def test_of_very_many_ids_only_the_most_rated_are_drawn() -> None:
     rng = np.random.default_rng(0)
-    pairs = [(user, item, 3.0) for user in range(3) for item in range(MOST_POINTS + 60) if item < 60 or user == 0]
+    pairs = [
+        (user, item, 3.0)
+        for user in range(3)
+        for item in range(MOST_POINTS + 60)
+        if item < 60 or user == 0
+    ]
     dataset = Dataset.build("many", pd.DataFrame(pairs, columns=["user", "item", "rating"]))
     catalogue = Catalogue.of(dataset)
     train = catalogue.interactions(dataset.ratings, np.arange(len(pairs)))
@@ -188,14 +231,19 @@ def test_of_very_many_ids_only_the_most_rated_are_drawn() -> None:
 def test_cells_are_plain_so_that_a_run_folder_can_keep_them() -> None:
     section = check_section(rank(BiasRanking(), with_levels(model()), QUIET))
     table_cells, chart_cells = (
-        {type(cell) for each in kind for row in each.rows for cell in row} for kind in (section.tables, section.charts)
+        {type(cell) for each in kind for row in each.rows for cell in row}
+        for kind in (section.tables, section.charts)
     )
     assert (table_cells, chart_cells) == ({str, float, int, Interval}, {str, float, int})
 
 
 def test_a_model_without_biases_is_refused() -> None:
     with pytest.raises(CapabilityError) as raised:
-        rank(BiasRanking(), evolve(model(), gives=()), QUIET)
+        rank(BiasRanking(), evolve(model(), provides=()), QUIET)
     assert str(raised.value) == "hand-made (test/bias) has no biases"
     analyzer = next(each for each in cfplug_analyzers() if each.name == "bias-ranking")
-    assert (analyzer.name, analyzer.needs, analyzer.function("analyze")) == ("bias-ranking", ("biases",), rank)
+    assert (analyzer.name, analyzer.requires, analyzer.function("analyze")) == (
+        "bias-ranking",
+        ("biases",),
+        rank,
+    )

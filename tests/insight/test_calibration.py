@@ -31,7 +31,9 @@ LEVELS = (0.5, 2.0, 3.5, 5.0)
 TITLES = ["Heat", "<script>alert('1')</script>", "{{ 7 * 7 }} & %s"]
 
 
-def rightly(n: int, rng: np.random.Generator, sharpness: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def rightly(
+    n: int, rng: np.random.Generator, sharpness: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Distributions of shape (n, 4) and, as places of the levels, ratings that are drawn from them."""
     distribution = rng.dirichlet(np.ones(4), n)
     truth = drawn_from(distribution, rng)
@@ -54,11 +56,15 @@ def model(distribution: np.ndarray | None, truth: np.ndarray, n_items: int = 50)
     evidence = Evidence(dataset, split, "valid", held_out, distribution, empty, empty)
     offsets = Offsets(3.0, np.zeros(len(catalogue.user)), np.zeros(n_items))
     gives = ("distribution",)
-    return FittedModel("toy", "test/toy", 0, gives, catalogue, support, offsets, levels=LEVELS, evidence=evidence)
+    return FittedModel(
+        "toy", "test/toy", 0, gives, catalogue, support, offsets, levels=LEVELS, evidence=evidence
+    )
 
 
 def section(fitted: FittedModel, **params: int) -> Section:
-    context = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+    context = Context(
+        0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+    )
     return check_section(calibration.calibration(Calibration(**params), fitted, context))
 
 
@@ -77,8 +83,12 @@ def test_the_interval_of_a_share_is_wilsons(n: int, data: st.DataObject) -> None
     assert wilson(k / n, n) == pytest.approx((known.low, known.high), abs=1e-6)
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40), st.integers(2, 12))
-def test_bins_hold_all_claims_and_their_error_is_the_naive_one(claims: list[tuple[float, bool]], bins: int) -> None:
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40), st.integers(2, 12)
+)
+def test_bins_hold_all_claims_and_their_error_is_the_naive_one(
+    claims: list[tuple[float, bool]], bins: int
+) -> None:
     probability, happened = (np.array(each, dtype=float) for each in zip(*claims, strict=True))
     asked = Claims("x", probability, happened)
     found = list(binned(asked, bins))
@@ -90,7 +100,9 @@ def test_bins_hold_all_claims_and_their_error_is_the_naive_one(claims: list[tupl
         if inside:
             said, came = np.mean([p for p, _ in inside]), np.mean([h for _, h in inside])
             naive += len(inside) / len(claims) * abs(said - came)
-    assert sum(each.count / len(claims) * abs(each.said - each.happened) for each in found) == pytest.approx(naive)
+    assert sum(
+        each.count / len(claims) * abs(each.said - each.happened) for each in found
+    ) == pytest.approx(naive)
     assert expected_error(asked, bins)[0] == pytest.approx(naive)
 
 
@@ -108,7 +120,10 @@ def test_claims_are_what_the_distribution_says(seed: int) -> None:
         assert best.probability[row] == max(distribution[row])
         assert best.happened[row] == (int(distribution[row].argmax()) == truth[row])
         for k in range(4):
-            assert (each[k].probability[row], each[k].happened[row]) == (distribution[row, k], truth[row] == k)
+            assert (each[k].probability[row], each[k].happened[row]) == (
+                distribution[row, k],
+                truth[row] == k,
+            )
         for k in range(1, 4):
             assert above[k - 1].probability[row] == pytest.approx(distribution[row, k:].sum())
             assert above[k - 1].happened[row] == (truth[row] >= k)
@@ -124,7 +139,8 @@ def test_ratings_drawn_from_a_distribution_have_its_shares() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sharpness", "word"), [(1.0, "is as sure as it should be"), (3.0, "is too sure"), (0.3, "is too modest")]
+    ("sharpness", "word"),
+    [(1.0, "is as sure as it should be"), (3.0, "is too sure"), (0.3, "is too modest")],
 )
 def test_a_model_is_told_too_sure_too_modest_or_right(sharpness: float, word: str) -> None:
     assert of(sharpness=sharpness).text[0].endswith(f"So on the whole it {word}.")

@@ -50,13 +50,17 @@ class Asked:
 def model(policy: bool = False, features: Features | None = None, **columns: Any) -> FittedModel:
     ratings = pd.DataFrame(RATED, columns=["user", "item", "rating"]).assign(**columns)
     items = pd.DataFrame({"item": range(1, 6), "title": TITLES})
-    data = Dataset.build("films", ratings, items=items, scale=Scale(1, 5, tuple(np.arange(2, 11) / 2)))
+    data = Dataset.build(
+        "films", ratings, items=items, scale=Scale(1, 5, tuple(np.arange(2, 11) / 2))
+    )
     catalogue = Catalogue.of(data)
     train = np.setdiff1d(np.arange(len(RATED)), HELD_OUT)
     support = Support.of(catalogue.interactions(data.ratings, train))
     held_out = data.ratings.iloc[HELD_OUT].assign(prediction=3.0, origin="warm")
     empty = pd.DataFrame()
-    evidence = Evidence(data, Split(train, np.array(HELD_OUT)), "valid", held_out, None, empty, empty)
+    evidence = Evidence(
+        data, Split(train, np.array(HELD_OUT)), "valid", held_out, None, empty, empty
+    )
     means = Policy("means", "mean", lambda fitted, newcomers: Constant())
     return FittedModel(
         "pmf",
@@ -101,7 +105,11 @@ def sheet(chart: Chart) -> dict[str, tuple[str, ...]]:
 def test_known_ratings_stand_beside_marked_predictions() -> None:
     chart, told = cross(model())
     assert list(dict.fromkeys(row[0] for row in chart.rows)) == ["ann", "bob", "eve"]
-    assert sheet(chart) == {"Heat": ("5", "4", "3"), HOSTILE: ("3", "2", "3.2*"), "Ran": ("4.5", "", "")}
+    assert sheet(chart) == {
+        "Heat": ("5", "4", "3"),
+        HOSTILE: ("3", "2", "3.2*"),
+        "Ran": ("4.5", "", ""),
+    }
     assert chart.note == "* predicted by pmf; all other numbers are ratings that users gave."
     assert told == (
         "The 3 most active users and the 3 most rated items make 9 pairs. 6 of them have a rating; in 1 stands the "
@@ -126,7 +134,9 @@ def test_the_chart_has_a_row_for_each_pair_and_says_what_it_is() -> None:
 
 def test_the_most_active_and_most_rated_come_first_and_no_more_than_asked() -> None:
     chart, told = cross(model(), 2)
-    assert [row[:2] for row in chart.rows] == [(user, item) for user in ("ann", "bob") for item in ("Heat", HOSTILE)]
+    assert [row[:2] for row in chart.rows] == [
+        (user, item) for user in ("ann", "bob") for item in ("Heat", HOSTILE)
+    ]
     assert told.endswith("make 4 pairs. 4 of them have a rating.")
 
 
@@ -163,18 +173,26 @@ def test_a_model_that_looks_at_the_time_is_asked_at_the_median_time() -> None:
     times = pd.to_datetime([f"2001-0{month}-01" for month in range(1, 8)])
     fitted = model(features=elapsed(), time=times)
     assert ("eve", HOSTILE, 3.2, "predicted", "3.2*") in cross(fitted)[0].rows
-    assert fitted.predictor.times == [(pd.Timestamp("2001-04-01") - pd.Timestamp("1970-01-01")).days]
+    assert fitted.predictor.times == [
+        (pd.Timestamp("2001-04-01") - pd.Timestamp("1970-01-01")).days
+    ]
 
 
-def test_a_model_that_looks_at_something_else_of_a_rating_leaves_the_cells_empty_and_says_so() -> None:
+def test_a_model_that_looks_at_something_else_of_a_rating_leaves_the_cells_empty_and_says_so() -> (
+    None
+):
     fitted = model(features=elapsed("ratings.price"), price=range(7))
     chart, told = cross(fitted)
     assert fitted.predictor.pairs == []
     assert {row[3] for row in chart.rows} == {"rating", "empty"}
-    assert told.endswith("3 stay empty, since the model also looks at price of a rating, which they do not have.")
+    assert told.endswith(
+        "3 stay empty, since the model also looks at price of a rating, which they do not have."
+    )
 
 
-@pytest.mark.parametrize(("span", "shown"), [(4, "3.2*"), (10, "3.2*"), (100, "3*"), (1, "3.20*"), (0, "3.20*")])
+@pytest.mark.parametrize(
+    ("span", "shown"), [(4, "3.2*"), (10, "3.2*"), (100, "3*"), (1, "3.20*"), (0, "3.20*")]
+)
 def test_predictions_are_written_as_finely_as_the_scale_asks(span: float, shown: str) -> None:
     fitted = model()
     dataset = evolve(fitted.evidence.dataset, scale=Scale(0, span))
@@ -189,7 +207,9 @@ def test_every_pair_has_its_rating_or_else_a_prediction_where_training_saw_both(
 ) -> None:
     cells, _ = filled(model(), np.array(users[:n]), np.array(items[:n]))
     assert len(cells) == len(users[:n]) * len(items[:n])
-    given_by = {(["ann", "bob", "eve"].index(user), item - 1): rating for user, item, rating in RATED}
+    given_by = {
+        (["ann", "bob", "eve"].index(user), item - 1): rating for user, item, rating in RATED
+    }
     for user, item, rating, prediction in cells.itertuples(index=False):
         assert (user, item) not in given_by or rating == given_by[user, item]
         assert np.isnan(rating) == ((user, item) not in given_by)

@@ -13,12 +13,17 @@ from scipy import stats
 
 from cfplug import Interval
 
-ROWS = st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9), st.integers(0, 4)), min_size=2, max_size=30)
+ROWS = st.lists(
+    st.tuples(st.integers(-9, 9), st.integers(-9, 9), st.integers(0, 4)), min_size=2, max_size=30
+)
 
 
 def naive(values: list[float], users: list[int]) -> tuple[float, float]:
     mean, names = sum(values) / len(values), sorted(set(users))
-    sums = [sum(value - mean for value, user in zip(values, users, strict=True) if user == name) for name in names]
+    sums = [
+        sum(value - mean for value, user in zip(values, users, strict=True) if user == name)
+        for name in names
+    ]
     error = math.sqrt(len(names) / (len(names) - 1) * sum(each**2 for each in sums)) / len(values)
     return mean, float(stats.t.ppf(0.975, len(names) - 1)) * error
 
@@ -33,7 +38,9 @@ def test_a_mean_has_the_interval_of_the_formula(rows: list[tuple[int, int, int]]
     else:
         mean, reach = naive([float(value) for value in values], users)
         assert isinstance(found, Interval)
-        assert (found.value, found.low, found.high) == pytest.approx((mean, mean - reach, mean + reach), abs=1e-9)
+        assert (found.value, found.low, found.high) == pytest.approx(
+            (mean, mean - reach, mean + reach), abs=1e-9
+        )
 
 
 def test_with_one_rating_a_user_it_is_the_plain_interval_of_a_mean() -> None:
@@ -69,7 +76,9 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(rows=ROWS)
-def test_a_correlation_is_pearsons_and_lies_in_its_interval(rows: list[tuple[int, int, int]]) -> None:
+def test_a_correlation_is_pearsons_and_lies_in_its_interval(
+    rows: list[tuple[int, int, int]],
+) -> None:
     x, y, users = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     found = correlation(x, y, users.astype(int))
     if min(np.ptp(x), np.ptp(y)) == 0:
@@ -86,7 +95,9 @@ def test_of_a_normal_pair_with_one_rating_a_user_it_is_fishers_interval() -> Non
     x = rng.normal(size=4000)
     found = correlation(x, 0.8 * x + 0.6 * rng.normal(size=4000), np.arange(4000))
     assert isinstance(found, Interval)
-    assert math.atanh(found.high) - math.atanh(found.value) == pytest.approx(1.96 / math.sqrt(4000), rel=0.06)
+    assert math.atanh(found.high) - math.atanh(found.value) == pytest.approx(
+        1.96 / math.sqrt(4000), rel=0.06
+    )
 
 
 @settings(max_examples=20, deadline=None)

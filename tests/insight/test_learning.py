@@ -18,13 +18,20 @@ from cfplug import Context, Dataset, Evidence, FittedModel, NoParams, Section, S
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.report.serialize import check_section
 
-QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+QUIET = Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 NOWHERE = float("nan")
 
 
-def curve(losses: list[tuple[float, float]], steps: list[tuple[float, float]] | None = None) -> Section:
+def curve(
+    losses: list[tuple[float, float]], steps: list[tuple[float, float]] | None = None
+) -> Section:
     """The section on a model with these train and validation losses, and this rate and momentum at each step."""
-    data = Dataset.build("films", pd.DataFrame([("ann", 1, 5.0), ("bob", 1, 3.0)], columns=["user", "item", "rating"]))
+    data = Dataset.build(
+        "films",
+        pd.DataFrame([("ann", 1, 5.0), ("bob", 1, 3.0)], columns=["user", "item", "rating"]),
+    )
     catalogue = Catalogue.of(data)
     support = Support.of(catalogue.interactions(data.ratings, np.arange(1)))
     steps = [] if steps is None else steps
@@ -54,7 +61,9 @@ def course(*losses: tuple[float, float]) -> str:
 
 def test_a_model_without_epochs_is_said_to_have_none() -> None:
     section = curve([])
-    assert section == Section("How pmf-2 learned", "pmf-2 was not trained in epochs, so there is no curve to show.")
+    assert section == Section(
+        "How pmf-2 learned", "pmf-2 was not trained in epochs, so there is no curve to show."
+    )
 
 
 def test_both_losses_are_drawn_as_lines_by_epoch() -> None:
@@ -106,15 +115,23 @@ def test_a_negative_loss_may_rise_too() -> None:
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_is_left_out_and_said(bad: float) -> None:
     section = curve([(1.0, 2.0), (bad, bad)])
-    assert section.text[1].endswith("lowest after epoch 1 of 2, at 2, and was no finite number at the end.")
+    assert section.text[1].endswith(
+        "lowest after epoch 1 of 2, at 2, and was no finite number at the end."
+    )
     assert section.charts[0].rows[1] == (2, None, "training")
-    assert course((bad, bad), (bad, bad)) == "The validation loss was no finite number after any of the 2 epochs."
+    assert (
+        course((bad, bad), (bad, bad))
+        == "The validation loss was no finite number after any of the 2 epochs."
+    )
 
 
 def test_one_epoch_has_no_curve() -> None:
     section = curve([(1.5, 1.25)])
     assert section.charts == ()
-    assert section.text[1] == "After the one epoch the validation loss was 1.25; one epoch alone shows no course."
+    assert (
+        section.text[1]
+        == "After the one epoch the validation loss was 1.25; one epoch alone shows no course."
+    )
 
 
 def test_rate_and_momentum_are_drawn_by_step_and_told() -> None:
@@ -134,7 +151,10 @@ def test_rate_and_momentum_are_drawn_by_step_and_told() -> None:
 def test_what_never_changes_is_said_and_not_drawn() -> None:
     section = curve([(1.0, 1.0)], [(0.5, 0.9)] * 4)
     assert section.charts == ()
-    assert section.text[2:] == ("The learning rate was 0.5 at every step.", "The momentum was 0.9 at every step.")
+    assert section.text[2:] == (
+        "The learning rate was 0.5 at every step.",
+        "The momentum was 0.9 at every step.",
+    )
 
 
 def test_a_momentum_that_an_optimizer_lacks_is_left_out() -> None:
@@ -145,7 +165,12 @@ def test_a_momentum_that_an_optimizer_lacks_is_left_out() -> None:
 
 def test_a_long_course_keeps_its_ends_its_peak_and_its_trough() -> None:
     steps = [(0.5, 0.9)] * 3001
-    steps[0], steps[1234], steps[2222], steps[-1] = (0.25, 0.9), (0.75, 0.9), (0.125, 0.9), (0.375, 0.9)
+    steps[0], steps[1234], steps[2222], steps[-1] = (
+        (0.25, 0.9),
+        (0.75, 0.9),
+        (0.125, 0.9),
+        (0.375, 0.9),
+    )
     rows = curve([(1.0, 1.0)], steps).charts[0].rows
     assert {(1, 0.25), (1235, 0.75), (2223, 0.125), (3001, 0.375)} <= set(rows)
     assert len(rows) <= MOST_STEPS
@@ -166,4 +191,4 @@ def test_thinning_keeps_order_ends_and_extremes(values: list[int], most: int) ->
 
 def test_it_needs_nothing_of_a_model() -> None:
     analyzer = next(each for each in cfplug_analyzers() if each.name == "learning-curve")
-    assert (analyzer.needs, analyzer.function("analyze")) == ((), learning_curve)
+    assert (analyzer.requires, analyzer.function("analyze")) == ((), learning_curve)

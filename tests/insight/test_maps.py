@@ -15,10 +15,22 @@ from cfplug_insight.maps import embedding_map, principal, spread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import CapabilityError, Chart, Context, DataError, Dataset, Evidence, FittedModel, Section, Split
+from cfplug import (
+    CapabilityError,
+    Chart,
+    Context,
+    DataError,
+    Dataset,
+    Evidence,
+    FittedModel,
+    Section,
+    Split,
+)
 from cfplug.data.catalogue import Catalogue, Support
 
-QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+QUIET = Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 
 N_USERS, N_ITEMS, N = 11, 17, 100
 HOSTILE = "<script>alert('1')</script>"
@@ -52,7 +64,9 @@ def dataset(order: Any = range(N_ITEMS)) -> Dataset:
             "plot": [f"Nothing like the others {each}" for each in range(N_ITEMS)],
         }
     )
-    users = pd.DataFrame({"user": range(1, N_USERS + 1), "age": [20.0 + n for n in range(N_USERS - 1)] + [None]})
+    users = pd.DataFrame(
+        {"user": range(1, N_USERS + 1), "age": [20.0 + n for n in range(N_USERS - 1)] + [None]}
+    )
     users["sex"] = ["f", "m", None] * 3 + ["f", "m"]
     roles = {"items": {"medium": "category", "plot": "text"}, "users": {"sex": "category"}}
     return Dataset.build("films", ratings, users, items.iloc[list(order)], roles=roles)
@@ -62,7 +76,10 @@ def factors(width: int = 4, seed: int = 0) -> dict[str, np.ndarray]:
     """Of widely differing spread by direction, so that no two components are near each other."""
     rng = np.random.default_rng(seed)
     spread = 2.0 ** -np.arange(width)
-    return {side: rng.normal(size=(n, width)) * spread for side, n in (("user", N_USERS), ("item", N_ITEMS))}
+    return {
+        side: rng.normal(size=(n, width)) * spread
+        for side, n in (("user", N_USERS), ("item", N_ITEMS))
+    }
 
 
 def model(tables: dict[str, np.ndarray] | None = None, order: Any = range(N_ITEMS)) -> FittedModel:
@@ -75,7 +92,9 @@ def model(tables: dict[str, np.ndarray] | None = None, order: Any = range(N_ITEM
     none = pd.DataFrame()
     evidence = Evidence(data, split, "valid", data.ratings.iloc[split.valid], None, none, none)
     gives = ("embeddings",)
-    return FittedModel("pmf", "test/pmf", 0, gives, catalogue, support, Factors(tables), evidence=evidence)
+    return FittedModel(
+        "pmf", "test/pmf", 0, gives, catalogue, support, Factors(tables), evidence=evidence
+    )
 
 
 def the_map(section: Section) -> Chart:
@@ -92,12 +111,16 @@ def column(chart: Chart, name: str) -> list[Any]:
 def test_the_first_component_is_the_direction_of_most_difference() -> None:
     """Items on a line, the higher the id the further; the other two directions are a hundredth of it."""
     rng = np.random.default_rng(3)
-    line = np.arange(N_ITEMS)[:, None] * np.array([[0.6, 0.0, 0.8]]) + 0.01 * rng.normal(size=(N_ITEMS, 3))
+    line = np.arange(N_ITEMS)[:, None] * np.array([[0.6, 0.0, 0.8]]) + 0.01 * rng.normal(
+        size=(N_ITEMS, 3)
+    )
     section = embedding_map(EmbeddingMap(ends=3), model({**factors(), "item": line}), QUIET)
     table = section.tables[0]
     assert table.title == "Both ends of component 1 (100.0 % of the variance)"
     assert [row[0] for row in table.rows] == [HOSTILE, "Film 2", "Film 3"]
-    assert [row[2] for row in table.rows] == ["Film 16", "Film 15", "Film 14"], "training saw no rating of 17"
+    assert [row[2] for row in table.rows] == ["Film 16", "Film 15", "Film 14"], (
+        "training saw no rating of 17"
+    )
     assert table.rows[0][1] == pytest.approx(-7.5, abs=0.05)
     assert (
         "the first 3 components hold 100.0 %, 0.0 % and 0.0 %; if none stood out, each would hold 33.3 %"
@@ -116,16 +139,32 @@ def test_the_places_are_centred_and_the_shares_are_of_the_variance() -> None:
 
 def test_the_map_shows_the_two_components_that_are_asked_for() -> None:
     one = model()
-    chart = the_map(embedding_map(EmbeddingMap(components=(1, 3), color="mean rating", labels=2), one, QUIET))
-    assert (chart.mark, chart.x, chart.y, chart.color) == ("point", "component 1", "component 3", "mean rating")
+    chart = the_map(
+        embedding_map(EmbeddingMap(components=(1, 3), color="mean rating", labels=2), one, QUIET)
+    )
+    assert (chart.mark, chart.x, chart.y, chart.color) == (
+        "point",
+        "component 1",
+        "component 3",
+        "mean rating",
+    )
     assert chart.label == "title beside the point"
     found = principal(one, "item", 1000)
-    places = {f"{one.catalogue.item.label(code)}": found.place[at] for at, code in enumerate(found.codes)}
-    for title, x, y in zip(column(chart, "item"), column(chart, chart.x), column(chart, chart.y), strict=True):
+    places = {
+        f"{one.catalogue.item.label(code)}": found.place[at] for at, code in enumerate(found.codes)
+    }
+    for title, x, y in zip(
+        column(chart, "item"), column(chart, chart.x), column(chart, chart.y), strict=True
+    ):
         assert (x, y) == pytest.approx((places[title][0], places[title][2]), abs=5e-4)
     titles = dict(zip(one.catalogue.item.ids, one.catalogue.item.labels or (), strict=True))
-    train = one.evidence.train.assign(title=one.evidence.train["item"].map(titles)).groupby("title")["rating"]
-    assert dict(zip(column(chart, "item"), column(chart, "ratings"), strict=True)) == train.count().to_dict()
+    train = one.evidence.train.assign(title=one.evidence.train["item"].map(titles)).groupby(
+        "title"
+    )["rating"]
+    assert (
+        dict(zip(column(chart, "item"), column(chart, "ratings"), strict=True))
+        == train.count().to_dict()
+    )
     means = dict(zip(column(chart, "item"), column(chart, "mean rating"), strict=True))
     assert means == pytest.approx(train.mean().to_dict(), abs=5e-3)
 
@@ -175,9 +214,14 @@ def shown(section: Section) -> tuple[Any, ...]:
 
 @settings(max_examples=15, deadline=None)
 @given(order=st.permutations(range(N_ITEMS)), seed=st.integers(0, 50))
-def test_the_order_of_ids_does_not_matter_nor_turn_the_map_round(order: list[int], seed: int) -> None:
+def test_the_order_of_ids_does_not_matter_nor_turn_the_map_round(
+    order: list[int], seed: int
+) -> None:
     tables = factors(seed=seed)
-    one, other = (embedding_map(EmbeddingMap(ends=3), model(tables, each), QUIET) for each in (range(N_ITEMS), order))
+    one, other = (
+        embedding_map(EmbeddingMap(ends=3), model(tables, each), QUIET)
+        for each in (range(N_ITEMS), order)
+    )
     places, ends, shares = shown(one)
     others = shown(other)
     assert others[0].keys() == places.keys()
@@ -187,8 +231,12 @@ def test_the_order_of_ids_does_not_matter_nor_turn_the_map_round(order: list[int
 
 
 @settings(max_examples=15, deadline=None)
-@given(signs=st.lists(st.sampled_from([-1.0, 1.0]), min_size=4, max_size=4), shift=st.integers(-5, 5))
-def test_where_the_middle_of_the_factors_lies_does_not_matter(signs: list[float], shift: int) -> None:
+@given(
+    signs=st.lists(st.sampled_from([-1.0, 1.0]), min_size=4, max_size=4), shift=st.integers(-5, 5)
+)
+def test_where_the_middle_of_the_factors_lies_does_not_matter(
+    signs: list[float], shift: int
+) -> None:
     moved = {**factors(), "item": factors()["item"] + shift * np.array(signs)}
     one, other = (principal(model(tables), "item", 1000) for tables in (factors(), moved))
     np.testing.assert_allclose(other.place, one.place, atol=1e-9)
@@ -209,7 +257,9 @@ def test_the_largest_loading_of_every_component_is_above_zero() -> None:
     place=st.lists(st.tuples(st.integers(-5, 5), st.integers(-9, 9)), max_size=30),
     n=st.integers(0, 40),
 )
-def test_labels_are_spread_over_the_map_and_go_to_the_first_of_each_field(place: list[Any], n: int) -> None:
+def test_labels_are_spread_over_the_map_and_go_to_the_first_of_each_field(
+    place: list[Any], n: int
+) -> None:
     points = np.array(place, dtype=float).reshape(-1, 2)
     chosen = spread(points, n)
     assert len(chosen) == len(set(chosen)) == min(n, len(points))
@@ -217,7 +267,9 @@ def test_labels_are_spread_over_the_map_and_go_to_the_first_of_each_field(place:
         return
     side = int(np.ceil(np.sqrt(n)))
     low, width = points.min(axis=0), np.where(np.ptp(points, axis=0) > 0, np.ptp(points, axis=0), 1)
-    fields = [tuple(np.minimum((point - low) / width * side, side - 1).astype(int)) for point in points]
+    fields = [
+        tuple(np.minimum((point - low) / width * side, side - 1).astype(int)) for point in points
+    ]
     firsts = [row for row, each in enumerate(fields) if each not in fields[:row]]
     rest = [row for row in range(len(points)) if row not in firsts]
     assert chosen == (firsts[:n] + rest)[:n]
@@ -245,7 +297,9 @@ def test_the_first_column_that_serves_is_the_colour() -> None:
         ("out", "year of out", (None, 1990, 1991, 1992)),
     ],
 )
-def test_a_column_of_any_kind_can_be_the_colour(name: str, title: str, first: tuple[Any, ...]) -> None:
+def test_a_column_of_any_kind_can_be_the_colour(
+    name: str, title: str, first: tuple[Any, ...]
+) -> None:
     found = colour(model(), "item", name)
     assert (found.title, found.values[:4], len(found.values)) == (title, first, N_ITEMS)
 
@@ -271,7 +325,9 @@ def test_of_a_set_the_first_frequent_member_is_the_colour(monkeypatch: pytest.Mo
     monkeypatch.setattr("cfplug_insight.colours.MOST", 1)
     assert colour(model(), "item", "genres").values[:3] == ("not known", "war", "war")
     data = model().evidence.dataset
-    items = data.items.assign(genres=[("noir", "war"), ("noir",), ("war",)] + [("war",)] * (N_ITEMS - 3))
+    items = data.items.assign(
+        genres=[("noir", "war"), ("noir",), ("war",)] + [("war",)] * (N_ITEMS - 3)
+    )
     one = evolve(model(), evidence=evolve(model().evidence, dataset=evolve(data, items=items)))
     assert colour(one, "item", "genres").values[:3] == ("war", "other", "war")
 
@@ -284,9 +340,18 @@ def test_of_a_set_the_first_frequent_member_is_the_colour(monkeypatch: pytest.Mo
             "embedding-map: color: items has no column called 'genre'; did you mean genres? "
             "(genres, medium, year, out, mean rating)",
         ),
-        (EmbeddingMap(color="title"), "embedding-map: color: title has the role label, which is no colour"),
-        (EmbeddingMap(color="plot"), "embedding-map: color: plot has the role text, which is no colour"),
-        (EmbeddingMap(components=(2, 2)), "embedding-map: components: a map needs two different ones; is [2, 2]"),
+        (
+            EmbeddingMap(color="title"),
+            "embedding-map: color: title has the role label, which is no colour",
+        ),
+        (
+            EmbeddingMap(color="plot"),
+            "embedding-map: color: plot has the role text, which is no colour",
+        ),
+        (
+            EmbeddingMap(components=(2, 2)),
+            "embedding-map: components: a map needs two different ones; is [2, 2]",
+        ),
     ],
 )
 def test_a_parameter_that_does_not_fit_is_refused(params: EmbeddingMap, told: str) -> None:
@@ -334,8 +399,12 @@ def test_users_are_told_with_what_is_known_of_them() -> None:
         (factors()["item"], 2, "1 (items: 2, factors of each: 4)."),
     ],
 )
-def test_where_there_is_no_second_direction_that_is_said(table: np.ndarray, most_rated: int, told: str) -> None:
-    section = embedding_map(EmbeddingMap(most_rated=most_rated), model({**factors(), "item": table}), QUIET)
+def test_where_there_is_no_second_direction_that_is_said(
+    table: np.ndarray, most_rated: int, told: str
+) -> None:
+    section = embedding_map(
+        EmbeddingMap(most_rated=most_rated), model({**factors(), "item": table}), QUIET
+    )
     assert section.text == (
         f"There is no map: it was to show component 2 of the factors, and as many as they have are {told}",
     )
@@ -350,6 +419,6 @@ def test_two_factors_make_a_map_too() -> None:
 
 def test_a_model_without_embeddings_is_refused() -> None:
     with pytest.raises(CapabilityError, match=r"^pmf \(test/pmf\) has no embeddings$"):
-        embedding_map(EmbeddingMap(), evolve(model(), gives=()), QUIET)
+        embedding_map(EmbeddingMap(), evolve(model(), provides=()), QUIET)
     declared = {each.name: each for each in cfplug_analyzers()}["embedding-map"]
-    assert (declared.needs, declared.function("analyze")) == (("embeddings",), embedding_map)
+    assert (declared.requires, declared.function("analyze")) == (("embeddings",), embedding_map)

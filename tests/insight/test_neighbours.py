@@ -16,7 +16,9 @@ from cfplug import CapabilityError, Context, DataError, Dataset, FittedModel, Se
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.features import Features
 
-QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+QUIET = Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 
 TITLES = ["Heat", "Ran", "<script>alert('1')</script>", "Never Seen", "Alien\n\x1b[31m"]
 PLACES = np.array([[1.0, 0.0], [3.0, 4.0], [0.0, 2.0], [1.0, 0.0], [-1.0, 0.0]])
@@ -57,21 +59,32 @@ def test_neighbours_of_a_named_item_stand_nearest_first() -> None:
         "For half of the 3 items compared it is below 0.00.",
     )
     (table,) = section.tables
-    assert (table.title, table.columns) == ("Nearest to Heat", ("rank", "item", "cosine similarity", "ratings"))
+    assert (table.title, table.columns) == (
+        "Nearest to Heat",
+        ("rank", "item", "cosine similarity", "ratings"),
+    )
     assert rows(section) == [[(1, "Ran", 0.6, 2), (2, TITLES[2], 0.0, 1)]]
 
 
 def test_by_distance_the_nearest_is_another() -> None:
     section = nearest(NearestItems(items=("1",), measure="euclidean", show=9), model(), QUIET)
-    assert [row[1:3] for row in rows(section)[0]] == [("Alien\n\x1b[31m", 2.0), (TITLES[2], 2.236), ("Ran", 4.472)]
+    assert [row[1:3] for row in rows(section)[0]] == [
+        ("Alien\n\x1b[31m", 2.0),
+        (TITLES[2], 2.236),
+        ("Ran", 4.472),
+    ]
     assert section.tables[0].columns[2] == "distance"
     assert section.text[0] == WHAT["euclidean"] + RATED
-    assert section.text[1].endswith("number 3 of the list has 4.47. For half of the 3 items compared it is above 2.24.")
+    assert section.text[1].endswith(
+        "number 3 of the list has 4.47. For half of the 3 items compared it is above 2.24."
+    )
 
 
 def test_where_none_is_named_the_three_most_rated_are_looked_at() -> None:
     section = nearest(NearestItems(), model(), QUIET)
-    assert [table.title for table in section.tables] == [f"Nearest to {title}" for title in TITLES[:3]]
+    assert [table.title for table in section.tables] == [
+        f"Nearest to {title}" for title in TITLES[:3]
+    ]
 
 
 def test_an_item_that_is_named_twice_is_looked_at_once() -> None:
@@ -109,12 +122,17 @@ def test_a_misspelt_title_is_refused_with_the_nearest() -> None:
 
 
 def test_cells_are_plain_so_that_a_run_folder_can_keep_them() -> None:
-    cells = [cell for table in rows(nearest(NearestItems(), model(), QUIET)) for row in table for cell in row]
+    cells = [
+        cell
+        for table in rows(nearest(NearestItems(), model(), QUIET))
+        for row in table
+        for cell in row
+    ]
     assert {type(cell) for cell in cells} == {str, float, int}
 
 
 def test_a_model_without_embeddings_is_refused() -> None:
     with pytest.raises(CapabilityError, match=r"^pmf \(test/pmf\) has no embeddings$"):
-        nearest(NearestItems(), evolve(model(), gives=()), QUIET)
+        nearest(NearestItems(), evolve(model(), provides=()), QUIET)
     declared = {each.name: each for each in cfplug_analyzers()}["nearest-items"]
-    assert (declared.needs, declared.function("analyze")) == (("embeddings",), nearest)
+    assert (declared.requires, declared.function("analyze")) == (("embeddings",), nearest)

@@ -11,7 +11,14 @@ import pytest
 from cfplug_factors.baselines import Offsets
 from cfplug_insight import DataOverview, cfplug_analyzers
 from cfplug_insight.metadata import columns
-from cfplug_insight.overview import MOST_RANKS, density, histogram, long_tail, overview, share_of_top
+from cfplug_insight.overview import (
+    MOST_RANKS,
+    density,
+    histogram,
+    long_tail,
+    overview,
+    share_of_top,
+)
 from cfplug_insight.timeline import MOST_PERIODS, by_period, timeline
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +27,9 @@ from cfplug import Context, Dataset, Evidence, FittedModel, Scale, Section, Spli
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.report.serialize import check_section
 
-QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+QUIET = Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 HOSTILE = "<script>alert('1')</script>"
 RATED = [
     ("ann", 1, 5.0),
@@ -62,16 +71,24 @@ def test_the_text_counts_ratings_items_users_and_their_density() -> None:
         "7 ratings of 4 items by 3 users: 58.3 % of all their pairs have a rating. Ratings go from 1 to 5, with a mean "
         "of 3.79; the most frequent is 4.5, with 42.9 % of all."
     )
-    assert section(films(Scale(0, 7))).text[0].endswith("Ratings go from 0 to 7, with a mean of 3.79.")
+    assert (
+        section(films(Scale(0, 7))).text[0].endswith("Ratings go from 0 to 7, with a mean of 3.79.")
+    )
 
 
 def test_the_numbers_tell_the_split_and_who_has_no_rating() -> None:
     numbers = dict(section(films()).tables[0].rows)
     assert (numbers["items with ratings"], numbers["users with ratings"]) == ("4", "3")
     assert numbers["items without any"] == "1"
-    assert (numbers["ratings of one item: fewest"], numbers["ratings of one item: most"]) == ("1", "3")
+    assert (numbers["ratings of one item: fewest"], numbers["ratings of one item: most"]) == (
+        "1",
+        "3",
+    )
     assert (numbers["ratings of one user: median"], numbers["users without any"]) == ("2", "0")
-    assert (numbers["ratings of the train part"], numbers["ratings of the valid part"]) == ("5", "2")
+    assert (numbers["ratings of the train part"], numbers["ratings of the valid part"]) == (
+        "5",
+        "2",
+    )
     assert (numbers["mean rating"], numbers["standard deviation of ratings"]) == ("3.79", "1.03")
     assert numbers["pairs that have a rating"] == "58.3 %"
 
@@ -137,7 +154,9 @@ def test_the_tail_is_told_in_one_sentence() -> None:
 
 def test_ratings_without_a_time_cost_one_line_and_no_chart() -> None:
     found = section(films())
-    assert found.text[1] == "The ratings bear no time, so nothing can be said of when they were given."
+    assert (
+        found.text[1] == "The ratings bear no time, so nothing can be said of when they were given."
+    )
     assert [chart.title for chart in found.charts] == [
         "How often each rating was given",
         "The long tail: ratings of each item and each user",
@@ -149,15 +168,28 @@ def test_ratings_without_a_time_cost_one_line_and_no_chart() -> None:
 def test_ratings_of_a_week_are_counted_by_day_with_the_empty_days() -> None:
     days = ["01", "01", "03", "03", "03", "05", "01"]
     (chart,), told = timeline(films(time=pd.to_datetime([f"2001-02-{day} 23:59" for day in days])))
-    assert chart.rows == (("2001-02-01", 3), ("2001-02-02", 0), ("2001-02-03", 3), ("2001-02-04", 0), ("2001-02-05", 1))
-    assert (chart.title, chart.mark, chart.x, chart.y) == ("Ratings by day", "bar", "day", "ratings")
+    assert chart.rows == (
+        ("2001-02-01", 3),
+        ("2001-02-02", 0),
+        ("2001-02-03", 3),
+        ("2001-02-04", 0),
+        ("2001-02-05", 1),
+    )
+    assert (chart.title, chart.mark, chart.x, chart.y) == (
+        "Ratings by day",
+        "bar",
+        "day",
+        "ratings",
+    )
     assert told == (
         "The ratings were given from 2001-02-01 to 2001-02-05; the busiest day, 2001-02-01, brought 42.9 % of them."
     )
 
 
 def test_times_of_a_zone_are_counted_in_utc_and_missing_ones_are_told() -> None:
-    times = pd.Series(pd.to_datetime(["2001-02-01 23:30"] * 5 + [None] * 2)).dt.tz_localize("America/New_York")
+    times = pd.Series(pd.to_datetime(["2001-02-01 23:30"] * 5 + [None] * 2)).dt.tz_localize(
+        "America/New_York"
+    )
     (chart,), told = timeline(films(time=times))
     assert chart.rows == (("2001-02-02", 5),)
     assert told == "The ratings were given from 2001-02-02 to 2001-02-02; 2 have no time."
@@ -175,7 +207,9 @@ def test_times_of_a_zone_are_counted_in_utc_and_missing_ones_are_told() -> None:
         (200_000, "century", "1900", "2500"),
     ],
 )
-def test_the_period_is_the_shortest_that_can_be_seen(days: int, word: str, first: str, last: str) -> None:
+def test_the_period_is_the_shortest_that_can_be_seen(
+    days: int, word: str, first: str, last: str
+) -> None:
     found, names, totals = by_period(np.datetime64("1999-12-30"), np.ones(days, dtype=int))
     assert (found, names[0], names[-1]) == (word, first, last)
     assert len(names) == len(totals) <= MOST_PERIODS
@@ -183,7 +217,10 @@ def test_the_period_is_the_shortest_that_can_be_seen(days: int, word: str, first
 
 
 @settings(max_examples=20, deadline=None)
-@given(start=st.integers(-40_000, 40_000), counts=st.lists(st.integers(0, 9), min_size=41, max_size=270).filter(any))
+@given(
+    start=st.integers(-40_000, 40_000),
+    counts=st.lists(st.integers(0, 9), min_size=41, max_size=270).filter(any),
+)
 def test_weeks_are_those_of_pandas(start: int, counts: list[int]) -> None:
     first = np.datetime64(start, "D")
     word, names, totals = by_period(first, np.array(counts))
@@ -229,14 +266,21 @@ def test_each_column_is_told_by_its_role() -> None:
 
 
 def test_an_empty_column_and_a_long_value_are_shown_as_such() -> None:
-    items = pd.DataFrame({"item": [1, 2, 3, 4], "title": ["x" * 99, "b", "c", "d"], "year": [np.nan] * 4})
+    items = pd.DataFrame(
+        {"item": [1, 2, 3, 4], "title": ["x" * 99, "b", "c", "d"], "year": [np.nan] * 4}
+    )
     table = columns(films(items=items))
     assert table is not None
-    assert [row[3:] for row in table.rows] == [(100.0, 4, f"such as {'x' * 57}..."), (0.0, 0, "nothing")]
+    assert [row[3:] for row in table.rows] == [
+        (100.0, 4, f"such as {'x' * 57}..."),
+        (0.0, 0, "nothing"),
+    ]
 
 
 def test_numbers_that_are_not_finite_do_not_break_the_section() -> None:
-    items = pd.DataFrame({"item": [1, 2, 3, 4], "year": [np.inf, 2.0, 4.0, -np.inf], "weight": [np.inf] * 4})
+    items = pd.DataFrame(
+        {"item": [1, 2, 3, 4], "year": [np.inf, 2.0, 4.0, -np.inf], "weight": [np.inf] * 4}
+    )
     table = columns(films(items=items))
     assert table is not None
     assert [row[5] for row in table.rows] == ["2 to 4, median 3", "nothing finite"]
@@ -247,7 +291,9 @@ def test_the_section_is_of_the_data_and_runs_once() -> None:
     assert found.title == "The data: films"
     assert [chart.mark for chart in found.charts] == ["bar", "bar", "line", "cell"]
     assert all(each.rows for each in (*found.tables, *found.charts))
-    cells = {type(cell) for each in (*found.tables, *found.charts) for row in each.rows for cell in row}
+    cells = {
+        type(cell) for each in (*found.tables, *found.charts) for row in each.rows for cell in row
+    }
     assert cells <= {str, int, float, type(None)}
     analyzer = next(each for each in cfplug_analyzers() if each.name == "data-overview")
-    assert (analyzer.once, analyzer.needs, analyzer.function("analyze")) == (True, (), overview)
+    assert (analyzer.once, analyzer.requires, analyzer.function("analyze")) == (True, (), overview)

@@ -15,13 +15,25 @@ from cfplug_insight.reasons import ASKED, EXACT, FACTORS, explain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Batch, Context, DataError, Dataset, Evidence, FittedModel, Interval, Section, Split
+from cfplug import (
+    Batch,
+    Context,
+    DataError,
+    Dataset,
+    Evidence,
+    FittedModel,
+    Interval,
+    Section,
+    Split,
+)
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.prediction.fitted_model import Policy
 from cfplug.recipe.settings import FeatureChoice
 from cfplug.training.features import learn
 
-QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+QUIET = Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 
 TITLES = ["Heat", "Ran", "<script>alert('1')</script>", "Never Seen", "Alien", "Brazil"]
 RATED = [
@@ -68,13 +80,17 @@ def dataset() -> Dataset:
     return Dataset.build("films", ratings, items=items, roles={"ratings": {"device": "category"}})
 
 
-def model(gives: tuple[str, ...] = ("embeddings", "terms"), p: np.ndarray = P, q: np.ndarray = Q) -> FittedModel:
+def model(
+    provides: tuple[str, ...] = ("embeddings", "terms"), p: np.ndarray = P, q: np.ndarray = Q
+) -> FittedModel:
     data = dataset()
     catalogue, split = Catalogue.of(data), Split(np.arange(7), np.arange(7, 9))
     support = Support.of(catalogue.interactions(data.ratings, split.train))
     none = pd.DataFrame()
     evidence = Evidence(data, split, "valid", data.ratings.iloc[split.valid], None, none, none)
-    return FittedModel("hand", "test/hand", 0, gives, catalogue, support, Model(p, q), evidence=evidence)
+    return FittedModel(
+        "hand", "test/hand", 0, provides, catalogue, support, Model(p, q), evidence=evidence
+    )
 
 
 def analysed(params: Explain | None = None, fitted: FittedModel | None = None) -> Section:
@@ -102,9 +118,18 @@ def test_the_recommendation_of_the_most_active_user_is_taken_apart() -> None:
     )
     assert ratings.title == "Ratings of user ann for items like Alien"
     assert ratings.columns == ("item", "rating", "cosine similarity")
-    assert ratings.rows == (("Heat", 5.0, 0.96), ("<script>alert('1')</script>", 4.0, 0.6), ("Ran", 1.0, 0.28))
+    assert ratings.rows == (
+        ("Heat", 5.0, 0.96),
+        ("<script>alert('1')</script>", 4.0, 0.6),
+        ("Ran", 1.0, 0.28),
+    )
     (chart,) = section.charts
-    assert (chart.mark, chart.x, chart.y, chart.reference) == ("bar", "rating points", "part", "zero")
+    assert (chart.mark, chart.x, chart.y, chart.reference) == (
+        "bar",
+        "rating points",
+        "part",
+        "zero",
+    )
     assert chart.rows == (("factor 2", -0.8, ""), ("factor 1", 0.6, ""))
 
 
@@ -118,7 +143,9 @@ def test_the_pair_that_is_named_is_taken_apart_and_its_own_rating_is_no_reason()
     )
 
 
-def test_an_item_that_training_never_saw_is_not_recommended_whatever_a_strategy_says_of_it() -> None:
+def test_an_item_that_training_never_saw_is_not_recommended_whatever_a_strategy_says_of_it() -> (
+    None
+):
     @frozen(eq=False)
     class Best:
         def predict(self, pairs: pd.DataFrame) -> np.ndarray:
@@ -170,7 +197,9 @@ def test_a_model_without_terms_is_asked_and_its_parts_have_intervals() -> None:
     parts = shown.rows[1:-1]
     assert {row[0] for row in parts} == {"user", "item"}
     assert all(isinstance(row[2], Interval) for row in parts)
-    assert shown.rows[0][2] + sum(row[2].value for row in parts) == pytest.approx(shown.rows[-1][2], abs=0.003)
+    assert shown.rows[0][2] + sum(row[2].value for row in parts) == pytest.approx(
+        shown.rows[-1][2], abs=0.003
+    )
     assert {row[0] for row in section.charts[0].rows} == {"user: eve", "item: Heat"}
 
 
@@ -185,13 +214,18 @@ def test_a_user_of_one_training_rating_has_none_to_set_beside_it() -> None:
     train = evolve(fitted.evidence.split, train=np.array([3, 5]))
     fitted = evolve(fitted, evidence=evolve(fitted.evidence, split=train))
     section = analysed(Explain(user="bob", item="Heat"), fitted)
-    assert section.text[2] == "Training has no rating of user bob for another item, to set beside Heat."
+    assert (
+        section.text[2]
+        == "Training has no rating of user bob for another item, to set beside Heat."
+    )
     assert len(section.tables) == 1
 
 
 def test_a_model_of_which_all_pairs_are_the_same_says_so() -> None:
     fitted = model(())
-    same = evolve(fitted.catalogue, rated_user=np.array([0], np.int32), rated_item=np.array([0], np.int32))
+    same = evolve(
+        fitted.catalogue, rated_user=np.array([0], np.int32), rated_item=np.array([0], np.int32)
+    )
     section = explain(Explain(user="ann", item="Heat"), evolve(fitted, catalogue=same), QUIET)
     assert section.text[0] == (
         "hand predicts 3.20 for user ann and Heat, the mean prediction for 1,000 rated pairs; nothing else plays a "
@@ -232,18 +266,28 @@ def test_what_the_model_looks_at_is_taken_from_the_users_last_training_rating() 
 @settings(max_examples=20, deadline=None)
 @given(
     p=st.lists(st.floats(-1, 1), min_size=5, max_size=5),
-    gives=st.sampled_from([("terms",), ()]),
+    provides=st.sampled_from([("terms",), ()]),
     show=st.integers(1, 4),
 )
-def test_the_sum_in_words_adds_up_as_it_stands(p: list[float], gives: tuple[str, ...], show: int) -> None:
+def test_the_sum_in_words_adds_up_as_it_stands(
+    p: list[float], gives: tuple[str, ...], show: int
+) -> None:
     fitted = model(gives, np.array([p, p[::-1], p]), np.array([p[::-1]] * 3 + [p] * 3))
     section = analysed(Explain(user="ann", item="Alien", show=show), fitted)
-    said = section.text[0].rpartition(": ")[2].removesuffix(".") if "starts" in section.text[0] else "0.00 = 0.00"
+    said = (
+        section.text[0].rpartition(": ")[2].removesuffix(".")
+        if "starts" in section.text[0]
+        else "0.00 = 0.00"
+    )
     left, right = said.split(" = ")
-    total = sum(float(number.replace(" ", "")) for number in re.findall(r"(?:^|[-+] )-?[\d.]+", left))
+    total = sum(
+        float(number.replace(" ", "")) for number in re.findall(r"(?:^|[-+] )-?[\d.]+", left)
+    )
     assert total == pytest.approx(float(right), abs=1e-9)
     if "starts" in section.text[0]:
-        prediction = float(fitted.predict(pd.DataFrame({"user": ["ann"], "item": [5]}))["prediction"].iloc[0])
+        prediction = float(
+            fitted.predict(pd.DataFrame({"user": ["ann"], "item": [5]}))["prediction"].iloc[0]
+        )
         assert float(right) == pytest.approx(prediction, abs=0.005001)
         assert len(section.charts[0].rows) <= show + 1
 
@@ -257,4 +301,4 @@ def test_cells_are_plain_so_that_a_run_folder_can_keep_them() -> None:
 
 def test_it_asks_nothing_of_a_model_but_predictions() -> None:
     declared = {each.name: each for each in cfplug_analyzers()}["explain"]
-    assert (declared.needs, declared.function("analyze")) == ((), explain)
+    assert (declared.requires, declared.function("analyze")) == ((), explain)

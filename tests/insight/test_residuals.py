@@ -25,28 +25,53 @@ from cfplug_insight.residuals import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Chart, Context, Dataset, Evidence, FittedModel, Interval, Scale, Section, Split, Table
+from cfplug import (
+    Chart,
+    Context,
+    Dataset,
+    Evidence,
+    FittedModel,
+    Interval,
+    Scale,
+    Section,
+    Split,
+    Table,
+)
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.report.serialize import check_section
 
-QUIET = Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+QUIET = Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 STARS = Scale(1, 5, (1, 2, 3, 4, 5))
 USERS, ITEMS = 17, 29
 
 
 def model(
-    prediction: Any = None, scale: Scale = STARS, part: str = "valid", seed: int = 5, rows: int = 330
+    prediction: Any = None,
+    scale: Scale = STARS,
+    part: str = "valid",
+    seed: int = 5,
+    rows: int = 330,
 ) -> FittedModel:
     """Ratings of 17 users and 29 items, a third held out; `prediction` is a number, or as many as are held out."""
     rng = np.random.default_rng(seed)
     pairs = rng.permutation(USERS * ITEMS)[:rows]
-    rating = rng.choice(scale.levels, rows) if scale.levels else rng.uniform(scale.low, scale.high, rows)
-    ratings = pd.DataFrame({"user": pairs % USERS + 100, "item": pairs // USERS, "rating": rating.astype(float)})
+    rating = (
+        rng.choice(scale.levels, rows) if scale.levels else rng.uniform(scale.low, scale.high, rows)
+    )
+    ratings = pd.DataFrame(
+        {"user": pairs % USERS + 100, "item": pairs // USERS, "rating": rating.astype(float)}
+    )
     data = Dataset.build("films", ratings, scale=scale)
     train, rest = np.arange(rows * 2 // 3), np.arange(rows * 2 // 3, rows)
     held_out = data.ratings.iloc[rest].reset_index(drop=True)
     if prediction is None:
-        prediction = 0.5 * held_out["rating"] + 0.25 * (scale.low + scale.high) + rng.normal(0, 0.3, len(rest))
+        prediction = (
+            0.5 * held_out["rating"]
+            + 0.25 * (scale.low + scale.high)
+            + rng.normal(0, 0.3, len(rest))
+        )
     evidence = Evidence(
         data,
         Split(train, rest),
@@ -63,7 +88,9 @@ def model(
 
 
 def with_held_out(fitted: FittedModel, held_out: pd.DataFrame) -> FittedModel:
-    return evolve(fitted, evidence=evolve(fitted.evidence, held_out=held_out.reset_index(drop=True)))
+    return evolve(
+        fitted, evidence=evolve(fitted.evidence, held_out=held_out.reset_index(drop=True))
+    )
 
 
 def section(fitted: FittedModel, bins: int = 30) -> Section:
@@ -99,7 +126,9 @@ def test_the_text_tells_how_far_off_predictions_are() -> None:
     text = section(model(prediction)).text
     held_out = model(prediction).evidence.held_out
     square = float(np.mean((held_out["prediction"] - held_out["rating"]) ** 2))
-    assert text[0].startswith("pmf was asked for 110 ratings that it had not learned from (the valid part). ")
+    assert text[0].startswith(
+        "pmf was asked for 110 ratings that it had not learned from (the valid part). "
+    )
     assert f"its root, {math.sqrt(square):.2g}" in text[0]
     assert "(the test part)" in section(model(prediction, part="test")).text[0]
 
@@ -117,21 +146,27 @@ def test_a_mean_error_within_its_interval_may_be_chance() -> None:
     rating = model().evidence.held_out["rating"]
     even = np.where(np.arange(110) % 2, 0.5, -0.4)
     assert (
-        section(model(rating + even)).text[0].endswith("On average they are 0.05 points too high, which may be chance.")
+        section(model(rating + even))
+        .text[0]
+        .endswith("On average they are 0.05 points too high, which may be chance.")
     )
 
 
 def test_the_pull_towards_the_mean_is_told_with_its_size() -> None:
     rating = model().evidence.held_out["rating"]
     found = section(model(0.75 * rating + 0.25 * 3))
-    assert found.text[1].startswith("The lowest ratings are predicted 0.5 points too high, the highest 0.5 too low.")
+    assert found.text[1].startswith(
+        "The lowest ratings are predicted 0.5 points too high, the highest 0.5 too low."
+    )
 
 
 def test_a_half_point_off_is_near_and_a_little_more_is_not() -> None:
     rating = model().evidence.held_out["rating"]
     assert value(section(model(rating + 0.5)).tables[0].rows[2][1]) == 100
     assert value(section(model(rating + 0.501)).tables[0].rows[2][1]) == 0
-    nearly_all = section(model(rating + np.where(np.arange(110) == 7, 0.6, 0.5))).tables[0].rows[2][1]
+    nearly_all = (
+        section(model(rating + np.where(np.arange(110) == 7, 0.6, 0.5))).tables[0].rows[2][1]
+    )
     assert nearly_all.low < nearly_all.value < nearly_all.high == 100
 
 
@@ -161,7 +196,9 @@ def test_the_groups_of_each_table_part_the_ratings_and_their_errors(which: int) 
     assert sum(row[1] for row in table.rows) == len(held_out)
     error = (held_out["prediction"] - held_out["rating"]).to_numpy()
     for column, whole in ((2, error.mean()), (3, (error**2).mean())):
-        assert sum(row[1] * value(row[column]) for row in table.rows) / 110 == pytest.approx(whole, abs=0.02)
+        assert sum(row[1] * value(row[column]) for row in table.rows) / 110 == pytest.approx(
+            whole, abs=0.02
+        )
 
 
 def test_errors_by_rating_are_those_of_a_groupby() -> None:
@@ -186,7 +223,10 @@ def test_a_group_of_few_users_has_no_interval_and_is_not_drawn() -> None:
     row = next(row for row in found.tables[1].rows if row[0] == "2")
     assert (type(row[2]), type(row[3])) == (float, float)
     assert found.tables[1].note == found.charts[2].note
-    assert found.tables[1].note == "An error is prediction - rating. Fewer than 5 users, so no interval: 2."
+    assert (
+        found.tables[1].note
+        == "An error is prediction - rating. Fewer than 5 users, so no interval: 2."
+    )
     assert "2" not in [row[0] for row in found.charts[2].rows]
 
 
@@ -220,7 +260,11 @@ def test_a_rating_between_two_levels_belongs_to_the_nearer() -> None:
 
 def test_levels_far_from_even_find_each_its_own() -> None:
     found = by_rating(np.array([1.0, 8.0, 2.0, 1.0]), Scale(1, 8, (1, 2, 8)))
-    assert [(name, rows.tolist()) for name, rows in found.each()] == [("1", [0, 3]), ("2", [2]), ("8", [1])]
+    assert [(name, rows.tolist()) for name, rows in found.each()] == [
+        ("1", [0, 3]),
+        ("2", [2]),
+        ("8", [1]),
+    ]
 
 
 @pytest.mark.parametrize("side", ["user", "item"])
@@ -242,7 +286,9 @@ def unseen(fitted: FittedModel, items: list[int]) -> FittedModel:
     """The model as if training had never seen these items."""
     count = fitted.support.count["item"].copy()
     count[fitted.catalogue.item.encode(items)] = 0
-    return evolve(fitted, support=evolve(fitted.support, count={**fitted.support.count, "item": count}))
+    return evolve(
+        fitted, support=evolve(fitted.support, count={**fitted.support.count, "item": count})
+    )
 
 
 def test_items_that_training_never_saw_are_a_group_of_their_own() -> None:
@@ -258,7 +304,10 @@ def test_the_least_rated_items_of_the_text_were_rated() -> None:
     found = section(unseen(model(), [3, 5]))
     rows = found.tables[2].rows
     assert rows[0][0] == "0"
-    assert f"For the least rated items the mean squared error is {rows[1][3]}, for the most" in " ".join(found.text)
+    assert (
+        f"For the least rated items the mean squared error is {rows[1][3]}, for the most"
+        in " ".join(found.text)
+    )
 
 
 def test_every_rating_lies_in_one_hexagon_and_in_one_bar() -> None:
@@ -285,7 +334,9 @@ def test_histograms_share_their_bins() -> None:
     points=st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=1, max_size=20),
     pitch=st.sampled_from([0.25, 1.0, 3.7]),
 )
-def test_no_hexagon_is_nearer_than_the_one_that_is_found(points: list[tuple[float, float]], pitch: float) -> None:
+def test_no_hexagon_is_nearer_than_the_one_that_is_found(
+    points: list[tuple[float, float]], pitch: float
+) -> None:
     x, y = np.array(points).T
     at, to = nearest_centres(x, y, pitch)
     column, row = 2 * at / pitch, 2 * to / (pitch * math.sqrt(3))
@@ -302,15 +353,20 @@ def test_no_hexagon_is_nearer_than_the_one_that_is_found(points: list[tuple[floa
 
 @settings(max_examples=10, deadline=None)
 @given(
-    bins=st.integers(5, 100), scale=st.sampled_from([STARS, Scale(0.5, 5, tuple(np.arange(1, 11) / 2)), Scale(0, 100)])
+    bins=st.integers(5, 100),
+    scale=st.sampled_from([STARS, Scale(0.5, 5, tuple(np.arange(1, 11) / 2)), Scale(0, 100)]),
 )
 def test_the_grid_is_regular_and_treats_every_level_alike(bins: int, scale: Scale) -> None:
     fitted = model(scale=scale)
-    rating, prediction = (fitted.evidence.held_out[name].to_numpy() for name in ("rating", "prediction"))
+    rating, prediction = (
+        fitted.evidence.held_out[name].to_numpy() for name in ("rating", "prediction")
+    )
     rows = hexagons(rating, prediction, scale, bins).rows
     columns, lines = (np.unique([row[at] for row in rows]) for at in (0, 1))
     if len(lines) > 3 and len(columns) > 1:
-        assert np.diff(lines).min() == pytest.approx(math.sqrt(3) * np.diff(columns).min(), rel=0.01)
+        assert np.diff(lines).min() == pytest.approx(
+            math.sqrt(3) * np.diff(columns).min(), rel=0.01
+        )
     for level in scale.levels:
         mine = [row for row in rows if abs(row[0] - level) < min(np.diff(scale.levels)) / 2]
         assert sum(row[2] for row in mine) == int((rating == level).sum())
@@ -339,7 +395,9 @@ def test_a_whole_number_has_the_decimals_of_its_ends_in_a_sentence() -> None:
     held_out = model().evidence.held_out
     prediction = held_out["rating"] + np.where(np.arange(110) % 2, 1.0, -1.0)
     prediction[:10] = held_out["rating"][:10] + np.sqrt([2, 0] * 5)
-    (told,) = re.findall(r"squared error is (\S+) \((\S+) to (\S+)\);", section(model(prediction)).text[0])
+    (told,) = re.findall(
+        r"squared error is (\S+) \((\S+) to (\S+)\);", section(model(prediction)).text[0]
+    )
     assert float(told[0]) == 1
     assert len({len(word.partition(".")[2]) for word in told}) == 1
 
@@ -355,4 +413,4 @@ def test_every_chart_and_table_has_rows_and_plain_cells() -> None:
 
 def test_it_needs_nothing_of_a_model() -> None:
     analyzer = next(each for each in cfplug_analyzers() if each.name == "prediction-vs-actual")
-    assert (analyzer.needs, analyzer.function("analyze")) == ((), against_actual)
+    assert (analyzer.requires, analyzer.function("analyze")) == ((), against_actual)

@@ -18,7 +18,18 @@ from cfplug_insight.slices import ERROR, MSE, slices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Context, DataError, Dataset, Evidence, FittedModel, Interval, Section, Split, Table, groups_by_count
+from cfplug import (
+    Context,
+    DataError,
+    Dataset,
+    Evidence,
+    FittedModel,
+    Interval,
+    Section,
+    Split,
+    Table,
+    groups_by_count,
+)
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.groups import EMPTY, MISSING
 from cfplug.report.serialize import check_section
@@ -27,12 +38,19 @@ GENRES = ("Drama", "<script>alert(1)</script>", "Anime", "{{ 7 * 7 }}")
 
 
 def model(
-    n_users: int = 17, n_items: int = 29, n: int = 260, seed: int = 0, plain: bool = False, women: float = 0.0
+    n_users: int = 17,
+    n_items: int = 29,
+    n: int = 260,
+    seed: int = 0,
+    plain: bool = False,
+    women: float = 0.0,
 ) -> FittedModel:
     """A model whose held-out ratings are all but every third one; women's errors are greater by `women`."""
     rng = np.random.default_rng(seed)
     pairs = rng.choice(n_users * n_items, n, replace=False)
-    rated = pd.DataFrame({"user": pairs // n_items, "item": pairs % n_items, "rating": rng.integers(1, 6, n) * 1.0})
+    rated = pd.DataFrame(
+        {"user": pairs // n_items, "item": pairs % n_items, "rating": rng.integers(1, 6, n) * 1.0}
+    )
     users, items = pd.DataFrame({"user": range(n_users)}), pd.DataFrame({"item": range(n_items)})
     if not plain:
         rated["mood"] = rng.choice(["good", "bad"], n)
@@ -58,12 +76,18 @@ def model(
     evidence = Evidence(dataset, split, "valid", shown, None, empty, empty)
     offsets = Offsets(3.0, np.zeros(n_users), np.zeros(n_items))
     support = Support.of(train)
-    return FittedModel("toy", "test/toy", 0, ("biases",), catalogue, support, offsets, evidence=evidence)
+    return FittedModel(
+        "toy", "test/toy", 0, ("biases",), catalogue, support, offsets, evidence=evidence
+    )
 
 
 def section(fitted: FittedModel, *by: str, seed: int = 0, **params: int) -> Section:
-    context = Context(0, np.random.default_rng(seed), "cpu", Path(), lambda done, message: None, lambda line: None)
-    return check_section(slices(Slices(by=by, **{"draws": 100, "least": 1, **params}), fitted, context))
+    context = Context(
+        0, np.random.default_rng(seed), "cpu", Path(), lambda done, message: None, lambda line: None
+    )
+    return check_section(
+        slices(Slices(by=by, **{"draws": 100, "least": 1, **params}), fitted, context)
+    )
 
 
 def value(cell: Any) -> float:
@@ -95,7 +119,9 @@ def test_slices_partition_the_ratings_and_sets_cover_them(seed: int, groups: int
         assert sum(counts) == len(error), each.title
         mean = sum(row[1] * value(row[2]) for row in each.rows) / len(error)
         assert mean == pytest.approx((error**2).mean(), abs=1e-3)
-        assert sum(row[1] * value(row[3]) for row in each.rows) / len(error) == pytest.approx(error.mean(), abs=1e-3)
+        assert sum(row[1] * value(row[3]) for row in each.rows) / len(error) == pytest.approx(
+            error.mean(), abs=1e-3
+        )
 
 
 def test_every_group_has_the_error_of_its_ratings() -> None:
@@ -130,12 +156,19 @@ def test_popularity_is_counted_and_cut_in_training_alone() -> None:
     for name, n, *_ in table(section(fitted, groups=3), "popularity").rows:
         low, _, high = name.partition(" to ")
         assert n == theirs.between(int(low), int(high or low)).sum()
-    few = evolve(fitted, evidence=evolve(fitted.evidence, held_out=fitted.evidence.held_out.head(40)))
-    names = [{row[0] for row in table(section(each, groups=3), "popularity").rows} for each in (few, fitted)]
+    few = evolve(
+        fitted, evidence=evolve(fitted.evidence, held_out=fitted.evidence.held_out.head(40))
+    )
+    names = [
+        {row[0] for row in table(section(each, groups=3), "popularity").rows}
+        for each in (few, fitted)
+    ]
     assert names[0] <= names[1] == set(groups_by_count(fitted.support.count["item"], 3).names)
 
 
-def test_error_by_popularity_and_by_activity_is_by_the_same_groups_in_both_sections_that_tell_it() -> None:
+def test_error_by_popularity_and_by_activity_is_by_the_same_groups_in_both_sections_that_tell_it() -> (
+    None
+):
     fitted = model()
     found = section(fitted)
     for side, word in (("item", "popularity"), ("user", "activity")):
@@ -145,8 +178,12 @@ def test_error_by_popularity_and_by_activity_is_by_the_same_groups_in_both_secti
 def test_numbers_are_cut_into_groups_with_about_as_many_held_out_ratings_each() -> None:
     fitted = model(n=450)
     held_out = fitted.evidence.held_out
-    late = held_out[held_out["item"].map(fitted.evidence.dataset.items["year"]) >= 1975].reset_index(drop=True)
-    found = table(section(evolve(fitted, evidence=evolve(fitted.evidence, held_out=late)), groups=3), "year")
+    late = held_out[
+        held_out["item"].map(fitted.evidence.dataset.items["year"]) >= 1975
+    ].reset_index(drop=True)
+    found = table(
+        section(evolve(fitted, evidence=evolve(fitted.evidence, held_out=late)), groups=3), "year"
+    )
     assert len(found.rows) == 3
     assert max(row[1] for row in found.rows) < len(late) / 2
 
@@ -184,7 +221,9 @@ def test_sums_of_every_draw_equal_the_naive_ones(seed: int) -> None:
 
 def test_the_interval_of_a_mean_is_that_of_its_standard_error() -> None:
     rng = np.random.default_rng(0)
-    level = rng.normal(size=400).repeat(5)  # five equal ratings of each user are worth no more than one
+    level = rng.normal(size=400).repeat(
+        5
+    )  # five equal ratings of each user are worth no more than one
     sample = Resampling.of(np.arange(400).repeat(5), 2000, rng)
     one = np.zeros(2000, dtype=np.int64)
     means = ratio(sample.sums(level, one, 1), sample.sums(np.ones(2000), one, 1))[:, 0]
@@ -223,7 +262,9 @@ def test_a_group_with_greater_errors_is_worst_and_called_worse() -> None:
 
 
 def test_where_errors_are_alike_hardly_any_group_is_called_worse() -> None:
-    verdicts = [row[-1] for seed in range(12) for row in table(section(model(seed=seed)), "gender").rows]
+    verdicts = [
+        row[-1] for seed in range(12) for row in table(section(model(seed=seed)), "gender").rows
+    ]
     assert verdicts.count("worse") <= 4
 
 
@@ -231,7 +272,9 @@ def test_the_worst_stand_first_and_groups_with_few_ratings_last() -> None:
     found = table(section(model(), least=20, groups=6), "year")
     ranked = [value(row[2]) for row in found.rows if row[1] >= 20]
     assert ranked == sorted(ranked, reverse=True)
-    assert [row[1] >= 20 for row in found.rows] == sorted((row[1] >= 20 for row in found.rows), reverse=True)
+    assert [row[1] >= 20 for row in found.rows] == sorted(
+        (row[1] >= 20 for row in found.rows), reverse=True
+    )
     few = [row for row in found.rows if row[1] < 20]
     assert few
     assert {row[-1] for row in few} == {"too few to say"}
@@ -240,7 +283,10 @@ def test_the_worst_stand_first_and_groups_with_few_ratings_last() -> None:
 
 def test_where_all_groups_are_small_nothing_is_ranked() -> None:
     found = section(model(), least=5000)
-    assert found.text[1] == "No column makes a group of at least 5,000 held-out ratings, so nothing is ranked."
+    assert (
+        found.text[1]
+        == "No column makes a group of at least 5,000 held-out ratings, so nothing is ranked."
+    )
     assert not any(each.title.startswith("The worst") for each in found.tables)
 
 
@@ -286,16 +332,23 @@ def test_there_are_at_most_eight_charts() -> None:
 
 def test_without_metadata_popularity_and_activity_are_left() -> None:
     found = section(model(plain=True))
-    assert [each.title.partition(":")[0] for each in found.tables[1:]] == ["Error by popularity", "Error by activity"]
+    assert [each.title.partition(":")[0] for each in found.tables[1:]] == [
+        "Error by popularity",
+        "Error by activity",
+    ]
 
 
 def test_a_column_with_one_group_is_left_out_with_a_word() -> None:
     found = section(model(n_users=1, n_items=40, n=30))
     assert any(
-        line.startswith("Left out, as all held-out ratings lie in one group: popularity, activity, users.gender")
+        line.startswith(
+            "Left out, as all held-out ratings lie in one group: popularity, activity, users.gender"
+        )
         for line in found.text
     )
-    assert not isinstance(found.tables[0].rows[0][3], Interval)  # of one user nobody knows how others would differ
+    assert not isinstance(
+        found.tables[0].rows[0][3], Interval
+    )  # of one user nobody knows how others would differ
 
 
 @pytest.mark.parametrize(

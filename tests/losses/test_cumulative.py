@@ -18,7 +18,9 @@ quick = settings(max_examples=20, deadline=None)
 
 
 def head(n_levels: int, cut_points: str = "shared") -> Cumulative:
-    return ordinal(Ordinal(cut_points), Scale(1.0, n_levels, tuple(map(float, range(1, n_levels + 1)))))
+    return ordinal(
+        Ordinal(cut_points), Scale(1.0, n_levels, tuple(map(float, range(1, n_levels + 1))))
+    )
 
 
 def shuffled(head: Cumulative, seed: int) -> Cumulative:
@@ -67,7 +69,9 @@ def test_cut_points_stay_ordered_after_any_number_of_steps(
 
 
 @quick
-@given(spread=st.floats(-(2.0**100), 80, width=32), output=st.floats(-(2.0**100), 2.0**100, width=32))
+@given(
+    spread=st.floats(-(2.0**100), 80, width=32), output=st.floats(-(2.0**100), 2.0**100, width=32)
+)
 def test_a_level_that_is_all_but_impossible_still_has_a_slope(spread: float, output: float) -> None:
     head_ = head(3)
     with torch.no_grad():
@@ -76,12 +80,17 @@ def test_a_level_that_is_all_but_impossible_still_has_a_slope(spread: float, out
     loss = head_.loss(outputs, torch.tensor([2.0]))
     loss.backward()
     assert loss.isfinite()
-    assert all(each.grad is not None and each.grad.isfinite().all() for each in [outputs, *head_.parameters()])
+    assert all(
+        each.grad is not None and each.grad.isfinite().all()
+        for each in [outputs, *head_.parameters()]
+    )
 
 
 @quick
 @given(
-    n_levels=st.integers(2, 10), outputs=st.lists(st.floats(-9, 9), min_size=2, max_size=9), seed=st.integers(0, 999)
+    n_levels=st.integers(2, 10),
+    outputs=st.lists(st.floats(-9, 9), min_size=2, max_size=9),
+    seed=st.integers(0, 999),
 )
 def test_a_higher_output_is_a_higher_rating(n_levels: int, outputs: list[float], seed: int) -> None:
     head_ = shuffled(head(n_levels), seed).double()

@@ -32,10 +32,14 @@ LEVELLED: dict[str, Build] = {
     "cross-entropy": partial(cross_entropy, CrossEntropy()),
     "cross-entropy, smoothed": partial(cross_entropy, CrossEntropy(0.1)),
     "ordinal": partial(ordinal, Ordinal()),
-    "ordinal, smoothed over neighbors": partial(ordinal, Ordinal(label_smoothing=0.2, smooth_over="neighbors")),
+    "ordinal, smoothed over neighbors": partial(
+        ordinal, Ordinal(label_smoothing=0.2, smooth_over="neighbors")
+    ),
     "ordinal, per user": partial(ordinal, Ordinal("per-user")),
 }
-every_head = pytest.mark.parametrize("build", (ERRORS | LEVELLED).values(), ids=(ERRORS | LEVELLED).keys())
+every_head = pytest.mark.parametrize(
+    "build", (ERRORS | LEVELLED).values(), ids=(ERRORS | LEVELLED).keys()
+)
 with_levels = pytest.mark.parametrize("build", LEVELLED.values(), ids=LEVELLED.keys())
 
 
@@ -62,7 +66,9 @@ def drawings(draw: st.DrawFn, reach: float = 6.0) -> Drawn:
     levels = tuple(first + sum(steps[:count]) for count in range(len(steps) + 1))
     rating = draw(st.lists(st.sampled_from(levels), min_size=1, max_size=7))
     scale = Scale(levels[0], levels[-1], levels)
-    return Drawn(scale, torch.tensor(rating), draw(st.integers(0, 10_000)), draw(st.floats(0, reach)))
+    return Drawn(
+        scale, torch.tensor(rating), draw(st.integers(0, 10_000)), draw(st.floats(0, reach))
+    )
 
 
 @every_head
@@ -93,27 +99,38 @@ def test_a_row_is_decoded_alone_as_among_others(build: Build, drawn: Drawn) -> N
 @every_head
 @quick
 @given(drawn=drawings(reach=1e30))
-def test_loss_and_gradients_are_finite_however_large_outputs_are(build: Build, drawn: Drawn) -> None:
+def test_loss_and_gradients_are_finite_however_large_outputs_are(
+    build: Build, drawn: Drawn
+) -> None:
     head = build(drawn.scale)
-    outputs = drawn.outputs(head).clamp(-1e18, 1e18) if build is ERRORS["mse"] else drawn.outputs(head)
+    outputs = (
+        drawn.outputs(head).clamp(-1e18, 1e18) if build is ERRORS["mse"] else drawn.outputs(head)
+    )
     outputs.requires_grad_()
     loss = head.loss(outputs, drawn.rating)
     loss.backward()
     assert loss.isfinite()
-    assert all(each.grad is not None and each.grad.isfinite().all() for each in [outputs, *head.parameters()])
+    assert all(
+        each.grad is not None and each.grad.isfinite().all()
+        for each in [outputs, *head.parameters()]
+    )
     assert head.decode(outputs).isfinite().all()
 
 
 @with_levels
 @quick
 @given(drawn=drawings(reach=1e4))
-def test_a_distribution_sums_to_one_and_its_expectation_is_the_rating(build: Build, drawn: Drawn) -> None:
+def test_a_distribution_sums_to_one_and_its_expectation_is_the_rating(
+    build: Build, drawn: Drawn
+) -> None:
     head = build(drawn.scale)
     outputs = drawn.outputs(head)
     distribution = head.distribution(outputs)
     assert distribution.shape == (len(outputs), len(drawn.scale.levels))
     assert (distribution >= 0).all()
-    assert distribution.double().sum(dim=1).tolist() == pytest.approx([1.0] * len(outputs), abs=1e-5)
+    assert distribution.double().sum(dim=1).tolist() == pytest.approx(
+        [1.0] * len(outputs), abs=1e-5
+    )
     decoded = head.decode(outputs).double()
     expected = distribution.double() @ torch.tensor(drawn.scale.levels, dtype=torch.float64)
     assert decoded.tolist() == pytest.approx(expected.tolist(), rel=1e-5, abs=5e-5)
@@ -125,12 +142,18 @@ def test_a_distribution_sums_to_one_and_its_expectation_is_the_rating(build: Bui
 @with_levels
 @quick
 @given(drawn=drawings())
-def test_gradients_reach_the_outputs_and_every_parameter_of_the_head(build: Build, drawn: Drawn) -> None:
+def test_gradients_reach_the_outputs_and_every_parameter_of_the_head(
+    build: Build, drawn: Drawn
+) -> None:
     head = build(drawn.scale)
     rating = torch.tensor(drawn.scale.levels)
     drawn = Drawn(drawn.scale, rating, drawn.seed, min(drawn.reach, 3.0))
-    outputs = (drawn.outputs(head) + 0.3).requires_grad_()  # at 0 the slope of a middle level is nothing
-    weight = torch.arange(1.0, len(rating) + 1)  # else the slopes of the levels could cancel each other
+    outputs = (
+        drawn.outputs(head) + 0.3
+    ).requires_grad_()  # at 0 the slope of a middle level is nothing
+    weight = torch.arange(
+        1.0, len(rating) + 1
+    )  # else the slopes of the levels could cancel each other
     loss = sum(w * head.loss(outputs[[row]], rating[[row]]) for row, w in enumerate(weight))
     loss.backward()
     assert outputs.grad is not None
@@ -154,9 +177,14 @@ def test_the_gradient_is_the_slope_of_the_loss(build: Build, drawn: Drawn) -> No
 def test_the_loss_is_the_mean_negative_log_likelihood(name: str, drawn: Drawn) -> None:
     head = LEVELLED[name](drawn.scale)
     outputs = drawn.outputs(head)
-    codes = [min(range(len(drawn.scale.levels)), key=lambda k: abs(drawn.scale.levels[k] - r)) for r in drawn.rating]
+    codes = [
+        min(range(len(drawn.scale.levels)), key=lambda k: abs(drawn.scale.levels[k] - r))
+        for r in drawn.rating
+    ]
     own = head.distribution(outputs).double()[torch.arange(len(codes)), codes]
-    assert head.loss(outputs, drawn.rating).item() == pytest.approx(-own.log().mean().item(), rel=1e-4, abs=1e-4)
+    assert head.loss(outputs, drawn.rating).item() == pytest.approx(
+        -own.log().mean().item(), rel=1e-4, abs=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", ["cross-entropy", "ordinal"])
@@ -165,7 +193,9 @@ def test_one_output_for_all_rows_learns_how_common_each_level_is(name: str) -> N
     head = LEVELLED[name](scale)
     rating = torch.tensor([0.5] * 3 + [1.0] * 1 + [3.0] * 10 + [4.0] * 6)
     output = torch.zeros(1, head.n_outputs, requires_grad=True)
-    optimizer = torch.optim.LBFGS([output, *head.parameters()], max_iter=100, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [output, *head.parameters()], max_iter=100, line_search_fn="strong_wolfe"
+    )
 
     def closure() -> Tensor:
         optimizer.zero_grad()

@@ -28,9 +28,12 @@ def levels(scale: Scale, **params: Any) -> Levels:
 
 @quick
 @given(
-    values=st.lists(st.integers(-400, 400), min_size=2, max_size=50, unique=True).map(sorted), step=st.floats(1e-3, 9)
+    values=st.lists(st.integers(-400, 400), min_size=2, max_size=50, unique=True).map(sorted),
+    step=st.floats(1e-3, 9),
 )
-def test_every_level_has_its_own_code_in_single_precision_too(values: list[int], step: float) -> None:
+def test_every_level_has_its_own_code_in_single_precision_too(
+    values: list[int], step: float
+) -> None:
     scaled = tuple(value * step for value in values)
     known = levels(Scale(scaled[0], scaled[-1], scaled))
     for dtype in (torch.float32, torch.float64):
@@ -38,7 +41,11 @@ def test_every_level_has_its_own_code_in_single_precision_too(values: list[int],
 
 
 def test_a_rating_that_is_off_by_rounding_is_its_level_still() -> None:
-    assert levels(HALF_STARS).codes(torch.tensor([4.5 - 1e-6, 4.5 + 1e-6, 0.5])).tolist() == [8, 8, 0]
+    assert levels(HALF_STARS).codes(torch.tensor([4.5 - 1e-6, 4.5 + 1e-6, 0.5])).tolist() == [
+        8,
+        8,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -54,8 +61,12 @@ def test_a_rating_that_is_off_by_rounding_is_its_level_still() -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("build", [lambda s: cross_entropy(CrossEntropy(), s), lambda s: ordinal(Ordinal(), s)])
-def test_a_rating_that_is_no_level_is_refused(build: Any, scale: Scale, rating: float, told: str) -> None:
+@pytest.mark.parametrize(
+    "build", [lambda s: cross_entropy(CrossEntropy(), s), lambda s: ordinal(Ordinal(), s)]
+)
+def test_a_rating_that_is_no_level_is_refused(
+    build: Any, scale: Scale, rating: float, told: str
+) -> None:
     head = build(scale)
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
         head.loss(torch.zeros(2, head.n_outputs), torch.tensor([2.0, rating]))
@@ -68,7 +79,11 @@ REFUSED = [
         "needs rating levels, and these ratings are continuous, from 1 to 5; mse, mae and huber need none",
     ),
     (Scale(3.0, 3.0, (3.0,)), {}, "needs at least two rating levels; every rating is 3"),
-    (Scale(1.0, 2.0, (2.0, 1.0)), {}, "needs rating levels that rise, in single precision too; they are 2, 1"),
+    (
+        Scale(1.0, 2.0, (2.0, 1.0)),
+        {},
+        "needs rating levels that rise, in single precision too; they are 2, 1",
+    ),
     (
         Scale(1.0, 1 + 1e-9, (1.0, 1 + 1e-9)),
         {},
@@ -97,11 +112,16 @@ def test_a_scale_without_levels_and_weights_that_do_not_fit_are_refused(
 @given(
     smoothing=st.floats(0, 0.9),
     weights=st.none() | st.tuples(*[st.floats(0.1, 9)] * 5),
-    outputs=st.lists(st.lists(st.floats(-8, 8, width=32), min_size=5, max_size=5), min_size=1, max_size=7),
+    outputs=st.lists(
+        st.lists(st.floats(-8, 8, width=32), min_size=5, max_size=5), min_size=1, max_size=7
+    ),
     data=st.data(),
 )
 def test_smoothing_and_weights_are_those_of_torch(
-    smoothing: float, weights: tuple[float, ...] | None, outputs: list[list[float]], data: st.DataObject
+    smoothing: float,
+    weights: tuple[float, ...] | None,
+    outputs: list[list[float]],
+    data: st.DataObject,
 ) -> None:
     codes = data.draw(st.lists(st.integers(0, 4), min_size=len(outputs), max_size=len(outputs)))
     head = cross_entropy(CrossEntropy(label_smoothing=smoothing, class_weights=weights), STARS)
@@ -126,7 +146,11 @@ def test_smoothing_over_neighbors_gives_each_rating_to_the_levels_beside_it() ->
 
 
 @quick
-@given(smoothing=st.floats(0, 0.9), over=st.sampled_from(["all", "neighbors"]), count=st.integers(2, 12))
+@given(
+    smoothing=st.floats(0, 0.9),
+    over=st.sampled_from(["all", "neighbors"]),
+    count=st.integers(2, 12),
+)
 def test_however_smoothed_a_rating_counts_as_one(smoothing: float, over: str, count: int) -> None:
     scale = Scale(0.0, count - 1.0, tuple(map(float, range(count))))
     weights = levels(scale, label_smoothing=smoothing, smooth_over=over).weights
@@ -135,7 +159,10 @@ def test_however_smoothed_a_rating_counts_as_one(smoothing: float, over: str, co
 
 
 def test_a_level_that_weighs_more_is_predicted_more_often() -> None:
-    heads = [cross_entropy(CrossEntropy(class_weights=weights), STARS) for weights in (None, (9.0, 1.0, 1.0, 1.0, 1.0))]
+    heads = [
+        cross_entropy(CrossEntropy(class_weights=weights), STARS)
+        for weights in (None, (9.0, 1.0, 1.0, 1.0, 1.0))
+    ]
     rating = torch.tensor([1.0, 4.0, 4.0, 5.0, 3.0, 4.0, 2.0])
     plain, weighted = (head.distribution(fitted(head, rating))[0] for head in heads)
     assert plain[0].item() == pytest.approx(1 / 7, abs=0.01)

@@ -21,7 +21,9 @@ quick = settings(max_examples=30, deadline=None)
 
 SCALE = Scale(1.0, 5.0)
 Span = tuple[float, float] | None
-ends = st.tuples(st.floats(-20, 20), st.floats(0.5, 30)).map(lambda drawn: (drawn[0], drawn[0] + drawn[1]))
+ends = st.tuples(st.floats(-20, 20), st.floats(0.5, 30)).map(
+    lambda drawn: (drawn[0], drawn[0] + drawn[1])
+)
 spans = st.none() | ends
 rows = st.lists(st.tuples(st.floats(-8, 8), st.floats(-5, 5)), min_size=1, max_size=9)
 deltas = st.floats(0.1, 4)
@@ -48,7 +50,9 @@ def naive_rating(output: float, span: Span) -> float:
 
 def tensors(drawn: list[tuple[float, float]]) -> tuple[Tensor, Tensor]:
     """Outputs of shape (n, 1) and ratings of shape (n,), in double precision."""
-    outputs, ratings = (torch.tensor(column, dtype=torch.float64) for column in zip(*drawn, strict=True))
+    outputs, ratings = (
+        torch.tensor(column, dtype=torch.float64) for column in zip(*drawn, strict=True)
+    )
     return outputs[:, None], ratings
 
 
@@ -62,15 +66,24 @@ def test_ratings_and_loss_are_their_definitions(
     decoded = head(name, span, delta).decode(outputs)
     assert decoded.shape == (len(drawn),)
     assert decoded.tolist() == pytest.approx(ratings)
-    errors = [naive_error(name, rating - wanted, delta) for rating, (_, wanted) in zip(ratings, drawn, strict=True)]
+    errors = [
+        naive_error(name, rating - wanted, delta)
+        for rating, (_, wanted) in zip(ratings, drawn, strict=True)
+    ]
     loss = head(name, span, delta).loss(outputs, truth)
     assert loss.shape == ()
     assert loss.item() == pytest.approx(sum(errors) / len(errors))
 
 
 @quick
-@given(outputs=st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=9), span=ends, name=names)
-def test_ratings_never_leave_the_range(outputs: list[float], span: tuple[float, float], name: str) -> None:
+@given(
+    outputs=st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=9),
+    span=ends,
+    name=names,
+)
+def test_ratings_never_leave_the_range(
+    outputs: list[float], span: tuple[float, float], name: str
+) -> None:
     low, high = span
     decoded = head(name, span).decode(torch.tensor(outputs)[:, None])
     rounding = 1e-6 * (abs(low) + abs(high) + 1)
@@ -86,7 +99,9 @@ def test_the_ends_of_the_range_are_where_outputs_go_to(name: str) -> None:
 
 @quick
 @given(drawn=rows, span=spans, delta=deltas)
-def test_the_gradient_is_the_slope_of_the_loss(drawn: list[tuple[float, float]], span: Span, delta: float) -> None:
+def test_the_gradient_is_the_slope_of_the_loss(
+    drawn: list[tuple[float, float]], span: Span, delta: float
+) -> None:
     outputs, truth = tensors(drawn)
     outputs.requires_grad_()
     for name in ("mse", "huber"):  # mae has no slope where the error is zero
@@ -95,7 +110,10 @@ def test_the_gradient_is_the_slope_of_the_loss(drawn: list[tuple[float, float]],
         for row in range(len(drawn)):
             bump = torch.zeros_like(outputs)
             bump[row] = step
-            up, down = (head(name, span, delta).loss(outputs.detach() + sign * bump, truth).item() for sign in (1, -1))
+            up, down = (
+                head(name, span, delta).loss(outputs.detach() + sign * bump, truth).item()
+                for sign in (1, -1)
+            )
             assert slope[row].item() == pytest.approx((up - down) / (2 * step), rel=1e-4, abs=1e-5)
 
 
@@ -133,7 +151,9 @@ def test_the_head_has_one_output_and_nothing_to_learn(name: str) -> None:
         ((float("nan"), 5.0), "range: must be a finite number; is nan"),
     ],
 )
-def test_a_range_that_is_none_is_refused(params: Callable[..., object], span: tuple[float, float], told: str) -> None:
+def test_a_range_that_is_none_is_refused(
+    params: Callable[..., object], span: tuple[float, float], told: str
+) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         params(span)
 

@@ -54,7 +54,9 @@ class Drawn:
 
 @st.composite
 def drawings(draw: st.DrawFn, most_levels: int = 10) -> Drawn:
-    levels = HALF_STARS[: draw(st.integers(2, most_levels))] * draw(st.sampled_from([1.0, 2.0, 0.2]))
+    levels = HALF_STARS[: draw(st.integers(2, most_levels))] * draw(
+        st.sampled_from([1.0, 2.0, 0.2])
+    )
     weights = st.lists(st.integers(0, 9), min_size=len(levels), max_size=len(levels)).filter(any)
     rows = draw(st.lists(weights, min_size=1, max_size=25))
     codes = draw(st.lists(st.integers(0, len(levels) - 1), min_size=len(rows), max_size=len(rows)))
@@ -81,11 +83,15 @@ def test_a_rating_that_was_held_impossible_costs_87_nats() -> None:
 @given(drawn=drawings())
 def test_accuracy_is_how_often_the_most_probable_level_is_the_rating(drawn: Drawn) -> None:
     likeliest = [max(range(len(row)), key=lambda code: row[code]) for row in drawn.p]
-    assert accuracy(NONE, drawn.truth, drawn.given) == pytest.approx(accuracy_score(drawn.code, likeliest))
+    assert accuracy(NONE, drawn.truth, drawn.given) == pytest.approx(
+        accuracy_score(drawn.code, likeliest)
+    )
 
 
 def test_of_equally_probable_levels_the_lowest_is_meant() -> None:
-    given = predictions(np.array([[0.2, 0.4, 0.4], [0.4, 0.2, 0.4], [0.1, 0.45, 0.45]]), np.array([1.0, 2.0, 5.0]))
+    given = predictions(
+        np.array([[0.2, 0.4, 0.4], [0.4, 0.2, 0.4], [0.1, 0.45, 0.45]]), np.array([1.0, 2.0, 5.0])
+    )
     assert accuracy(NONE, np.array([2.0, 5.0, 5.0]), given) == pytest.approx(1 / 3)
 
 
@@ -110,7 +116,9 @@ def test_ece_is_its_definition(drawn: Drawn, bins: int) -> None:
     assert ece(params, drawn.truth, drawn.given) == pytest.approx(naive_ece(drawn, [*inner, 1.0]))
     quantiles = [float(np.quantile(drawn.p.max(axis=1), part)) for part in inner]
     params = Calibration(bins, "equal-mass")
-    assert ece(params, drawn.truth, drawn.given) == pytest.approx(naive_ece(drawn, [*quantiles, 1.0]))
+    assert ece(params, drawn.truth, drawn.given) == pytest.approx(
+        naive_ece(drawn, [*quantiles, 1.0])
+    )
 
 
 def test_probabilities_that_come_true_are_calibrated_and_bold_ones_are_not() -> None:
@@ -152,7 +160,8 @@ def test_rps_of_two_levels_is_the_brier_score(drawn: Drawn) -> None:
 
 def test_rps_knows_that_levels_are_in_order_and_nll_does_not() -> None:
     near, far = (
-        predictions(np.array([row]), np.arange(1.0, 6.0)) for row in ([0, 0, 0.5, 0.5, 0], [0.5, 0, 0, 0.5, 0])
+        predictions(np.array([row]), np.arange(1.0, 6.0))
+        for row in ([0, 0, 0.5, 0.5, 0], [0.5, 0, 0, 0.5, 0])
     )
     truth = np.array([4.0])
     assert nll(NONE, truth, near) == nll(NONE, truth, far)
@@ -163,9 +172,17 @@ def test_rps_knows_that_levels_are_in_order_and_nll_does_not() -> None:
 def test_the_ends_of_every_score() -> None:
     levels = np.array([0.5, 1.0, 4.0])
     truth = np.array([4.0, 4.0])
-    right, wrong = (predictions(np.tile(row, (2, 1)), levels) for row in ([0.0, 0.0, 1.0], [1.0, 0.0, 0.0]))
+    right, wrong = (
+        predictions(np.tile(row, (2, 1)), levels) for row in ([0.0, 0.0, 1.0], [1.0, 0.0, 0.0])
+    )
     assert [score(truth, right) for score in EVERY.values()] == [0.0, 1.0, 0.0, 0.0, 0.0]
-    assert [score(truth, wrong) for score in EVERY.values()] == [pytest.approx(87.3365), 0.0, 1.0, 1.0, 1.0]
+    assert [score(truth, wrong) for score in EVERY.values()] == [
+        pytest.approx(87.3365),
+        0.0,
+        1.0,
+        1.0,
+        1.0,
+    ]
 
 
 def test_a_single_level_can_only_be_right() -> None:
@@ -187,7 +204,9 @@ def test_the_order_of_rows_does_not_matter(
 
 
 @every_metric
-def test_truth_and_predictions_are_left_as_they_are(score: Callable[[np.ndarray, Predictions], float]) -> None:
+def test_truth_and_predictions_are_left_as_they_are(
+    score: Callable[[np.ndarray, Predictions], float],
+) -> None:
     truth, distribution = np.array([1.0, 2.0]), np.array([[0.0, 1.0], [0.5, 0.5]])
     given = predictions(distribution.copy(), np.array([1.0, 2.0]))
     score(truth, given)
@@ -197,7 +216,9 @@ def test_truth_and_predictions_are_left_as_they_are(score: Callable[[np.ndarray,
 
 @every_metric
 @pytest.mark.parametrize("rating", [2.5, 0.0, 6.0])
-def test_a_rating_that_is_no_level_is_refused(score: Callable[[np.ndarray, Predictions], float], rating: float) -> None:
+def test_a_rating_that_is_no_level_is_refused(
+    score: Callable[[np.ndarray, Predictions], float], rating: float
+) -> None:
     given = predictions(np.full((3, 4), 0.25), np.array([1.0, 2.0, 3.0, 4.0]))
     told = f"row 1: a rating of {rating:g} is none of the predicted levels: 1, 2, 3, 4"
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
@@ -205,7 +226,9 @@ def test_a_rating_that_is_no_level_is_refused(score: Callable[[np.ndarray, Predi
 
 
 @every_metric
-def test_predictions_without_a_distribution_are_refused(score: Callable[[np.ndarray, Predictions], float]) -> None:
+def test_predictions_without_a_distribution_are_refused(
+    score: Callable[[np.ndarray, Predictions], float],
+) -> None:
     given = Predictions(np.array([3.0, 2.0, 3.5]), np.array(["warm", "mean", "mean"], dtype=object))
     told = "this metric needs a distribution for every rating: 2 of 3 were answered for ids that training never saw"
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):

@@ -33,7 +33,9 @@ every_score = pytest.mark.parametrize("name", SCORES)
 RELEVANT = 4.0
 
 
-def score(name: str, truth: np.ndarray, given: Predictions, k: int, candidates: str, gains: str = "binary") -> float:
+def score(
+    name: str, truth: np.ndarray, given: Predictions, k: int, candidates: str, gains: str = "binary"
+) -> float:
     if name == "ndcg":
         return ndcg(GradedTopK(k, RELEVANT, candidates, gains), truth, given)
     return SCORES[name](TopK(k, RELEVANT, candidates), truth, given)
@@ -64,7 +66,9 @@ class Drawn:
         """As the core gives them: codes with gaps, and lists of all that the user had not seen in training."""
         user, item = self.pairs
         origin = np.full(len(user), "warm", dtype=object)
-        return Predictions(self.scores[self.pairs], origin, user=3 * user + 2, item=item, top=self.top)
+        return Predictions(
+            self.scores[self.pairs], origin, user=3 * user + 2, item=item, top=self.top
+        )
 
     def top(self, k: int) -> np.ndarray:
         """Best first, ties by code; one row for each user with a rating; -1 where a list is short."""
@@ -141,7 +145,9 @@ def naive_all(name: str, drawn: Drawn, user: int, k: int, gains: str) -> float:
 @every_score
 @quick
 @given(drawn=drawings(), k=st.integers(1, 7), gains=st.sampled_from(["binary", "rating"]))
-def test_with_equals_a_score_is_its_mean_over_all_their_orders(name: str, drawn: Drawn, k: int, gains: str) -> None:
+def test_with_equals_a_score_is_its_mean_over_all_their_orders(
+    name: str, drawn: Drawn, k: int, gains: str
+) -> None:
     found = score(name, drawn.truth, drawn.given(), k, "rated", gains)
     gains = gains if name == "ndcg" else "binary"
     expected = [naive_rated(name, drawn, user, k, gains) for user in drawn.users]
@@ -151,15 +157,25 @@ def test_with_equals_a_score_is_its_mean_over_all_their_orders(name: str, drawn:
 
 @every_score
 @quick
-@given(drawn=drawings(most_items=9), k=st.integers(1, 11), gains=st.sampled_from(["binary", "rating"]))
-def test_with_all_candidates_the_model_s_own_lists_are_scored(name: str, drawn: Drawn, k: int, gains: str) -> None:
+@given(
+    drawn=drawings(most_items=9), k=st.integers(1, 11), gains=st.sampled_from(["binary", "rating"])
+)
+def test_with_all_candidates_the_model_s_own_lists_are_scored(
+    name: str, drawn: Drawn, k: int, gains: str
+) -> None:
     found = score(name, drawn.truth, drawn.given(), k, "all", gains)
     gains = gains if name == "ndcg" else "binary"
     expected = [naive_all(name, drawn, user, k, gains) for user in drawn.users]
     assert found == pytest.approx(sum(expected) / len(expected))
 
 
-TREC = {"precision": "P", "recall": "recall", "mrr": "recip_rank", "hit-rate": "success", "ndcg": "ndcg_cut"}
+TREC = {
+    "precision": "P",
+    "recall": "recall",
+    "mrr": "recip_rank",
+    "hit-rate": "success",
+    "ndcg": "ndcg_cut",
+}
 
 
 def trec(name: str, drawn: Drawn, k: int, candidates: str, gains: str) -> float:
@@ -168,29 +184,45 @@ def trec(name: str, drawn: Drawn, k: int, candidates: str, gains: str) -> float:
     lists: dict[str, dict[str, float]] = {}
     for user in drawn.users:
         rated = np.flatnonzero(~np.isnan(drawn.ratings[user])).tolist()
-        truth[str(user)] = {str(item): int(gain_of(drawn.ratings[user, item], gains)) for item in rated}
+        truth[str(user)] = {
+            str(item): int(gain_of(drawn.ratings[user, item], gains)) for item in rated
+        }
         items = rated if candidates == "rated" else drawn.listed(user)
-        ranked = sorted(items, key=lambda item: -drawn.scores[user, item])[:k]  # it has no reciprocal rank up to k
+        ranked = sorted(items, key=lambda item: -drawn.scores[user, item])[
+            :k
+        ]  # it has no reciprocal rank up to k
         lists[str(user)] = {str(item): float(drawn.scores[user, item]) for item in ranked}
     measure = TREC[name] if name == "mrr" else f"{TREC[name]}.{k}"
     found = pytrec_eval.RelevanceEvaluator(truth, {measure}).evaluate(lists)
-    return sum(next(iter(found[user].values())) if user in found else 0.0 for user in truth) / len(truth)
+    return sum(next(iter(found[user].values())) if user in found else 0.0 for user in truth) / len(
+        truth
+    )
 
 
 @every_score
 @pytest.mark.parametrize("candidates", ["rated", "all"])
 @quick
-@given(drawn=drawings(ties=False, most_items=12), k=st.integers(1, 14), gains=st.sampled_from(["binary", "rating"]))
+@given(
+    drawn=drawings(ties=False, most_items=12),
+    k=st.integers(1, 14),
+    gains=st.sampled_from(["binary", "rating"]),
+)
 def test_without_equals_every_score_is_that_of_trec_eval(
     name: str, candidates: str, drawn: Drawn, k: int, gains: str
 ) -> None:
     found = score(name, drawn.truth, drawn.given(), k, candidates, gains)
-    assert found == pytest.approx(trec(name, drawn, k, candidates, gains if name == "ndcg" else "binary"))
+    assert found == pytest.approx(
+        trec(name, drawn, k, candidates, gains if name == "ndcg" else "binary")
+    )
 
 
 @quick
 @given(
-    rows=st.lists(st.tuples(st.sampled_from([1.0, 3.0, 4.0, 4.5, 5.0]), st.integers(0, 3)), min_size=2, max_size=30),
+    rows=st.lists(
+        st.tuples(st.sampled_from([1.0, 3.0, 4.0, 4.5, 5.0]), st.integers(0, 3)),
+        min_size=2,
+        max_size=30,
+    ),
     k=st.integers(1, 35),
 )
 def test_with_equals_ndcg_is_that_of_scikit_learn(rows: list[tuple[float, int]], k: int) -> None:
@@ -216,7 +248,9 @@ def test_the_order_of_rows_and_the_names_of_users_do_not_matter(
     assert given.user is not None
     assert given.item is not None
     order = np.random.default_rng(seed).permutation(len(truth))
-    shuffled = evolve(given, rating=given.rating[order], user=7 * given.user[order] + 1, item=given.item[order])
+    shuffled = evolve(
+        given, rating=given.rating[order], user=7 * given.user[order] + 1, item=given.item[order]
+    )
     found = score(name, truth[order], shuffled, k, candidates)
     assert found == pytest.approx(score(name, truth, given, k, candidates))
     assert -1e-12 <= found <= 1 + 1e-12
@@ -233,7 +267,9 @@ def test_no_order_is_better_than_that_of_the_ratings(name: str, drawn: Drawn, k:
     assert name not in ("ndcg", "mrr", "hit-rate") or highest == pytest.approx(1.0)
 
 
-def predicted(rows: list[tuple[int, int, float]], top: list[list[int]] | None = None) -> Predictions:
+def predicted(
+    rows: list[tuple[int, int, float]], top: list[list[int]] | None = None
+) -> Predictions:
     """Predictions of (user, item, prediction); `top` holds each user's own list."""
     user, item, rating = (np.array(column) for column in zip(*rows, strict=True))
 
@@ -338,7 +374,9 @@ def test_a_gain_that_is_not_above_zero_is_an_error() -> None:
     told = "gains: rating needs ratings above 0; one of -2 is relevant; raise `relevant` above 0 or say `gains: binary`"
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
         ndcg(GradedTopK(10, -5.0, "rated", "rating"), np.array([-2.0, 7.0]), given)
-    assert ndcg(GradedTopK(10, -5.0, "rated", "binary"), np.array([-2.0, 7.0]), given) == pytest.approx(1.0)
+    assert ndcg(
+        GradedTopK(10, -5.0, "rated", "binary"), np.array([-2.0, 7.0]), given
+    ) == pytest.approx(1.0)
 
 
 @every_score
@@ -347,7 +385,9 @@ def test_predictions_without_codes_or_lists_are_refused(name: str) -> None:
     told = "lists need to know the user and the item of each prediction; these tell none"
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
         score(name, np.array([5.0]), bare, 10, "rated")
-    told = "candidates: all needs lists that the model makes of all items; there are none: say rated"
+    told = (
+        "candidates: all needs lists that the model makes of all items; there are none: say rated"
+    )
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
         score(name, np.array([5.0]), predicted([(0, 0, 4.0)]), 10, "all")
 

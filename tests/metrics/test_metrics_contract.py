@@ -41,11 +41,15 @@ def shares(truth: np.ndarray, prediction: Predictions) -> Iterator[tuple[int, li
 
 def nll(params: Any, truth: np.ndarray, prediction: Predictions) -> float:
     least = 2.0**-126  # the smallest normal number of single precision
-    return sum(-math.log(max(share[at], least)) for at, share in shares(truth, prediction)) / len(truth)
+    return sum(-math.log(max(share[at], least)) for at, share in shares(truth, prediction)) / len(
+        truth
+    )
 
 
 def accuracy(params: Any, truth: np.ndarray, prediction: Predictions) -> float:
-    return sum(share.index(max(share)) == at for at, share in shares(truth, prediction)) / len(truth)
+    return sum(share.index(max(share)) == at for at, share in shares(truth, prediction)) / len(
+        truth
+    )
 
 
 def rps(params: Any, truth: np.ndarray, prediction: Predictions) -> float:
@@ -59,7 +63,11 @@ def rps(params: Any, truth: np.ndarray, prediction: Predictions) -> float:
 def ece(params: Any, truth: np.ndarray, prediction: Predictions) -> float:
     bins: dict[int, list[float]] = {}
     for at, share in shares(truth, prediction):
-        place = next(b for b in range(params.bins) if b == params.bins - 1 or max(share) <= (b + 1) / params.bins)
+        place = next(
+            b
+            for b in range(params.bins)
+            if b == params.bins - 1 or max(share) <= (b + 1) / params.bins
+        )
         bins.setdefault(place, []).append((share.index(max(share)) == at) - max(share))
     return sum(abs(sum(gaps)) for gaps in bins.values()) / len(truth)
 
@@ -78,14 +86,20 @@ def over_users(score: Callable[[Any, Gains, Gains], float]) -> Callable[..., flo
         assert prediction.item is not None
         assert prediction.top is not None
         found = []
-        for user, items in zip(np.unique(prediction.user), prediction.top(params.k).tolist(), strict=True):
+        for user, items in zip(
+            np.unique(prediction.user), prediction.top(params.k).tolist(), strict=True
+        ):
             mine = prediction.user == user
             gain = {
                 item: float(rating >= params.relevant)
-                for item, rating in zip(prediction.item[mine].tolist(), truth[mine].tolist(), strict=True)
+                for item, rating in zip(
+                    prediction.item[mine].tolist(), truth[mine].tolist(), strict=True
+                )
             }
             if any(gain.values()):
-                found.append(score(params, [gain.get(item, 0.0) for item in items], list(gain.values())))
+                found.append(
+                    score(params, [gain.get(item, 0.0) for item in items], list(gain.values()))
+                )
         if not found:
             raise DataError("nothing is relevant")
         return sum(found) / len(found)
@@ -104,11 +118,15 @@ def first(gains: Gains) -> float:
 LISTS = {
     "precision": over_users(lambda params, gains, mine: sum(gains) / params.k),
     "recall": over_users(lambda params, gains, mine: sum(gains) / sum(mine)),
-    "ndcg": over_users(lambda params, gains, mine: dcg(gains) / dcg(sorted(mine, reverse=True)[: params.k])),
+    "ndcg": over_users(
+        lambda params, gains, mine: dcg(gains) / dcg(sorted(mine, reverse=True)[: params.k])
+    ),
     "mrr": over_users(lambda params, gains, mine: first(gains)),
     "hit-rate": over_users(lambda params, gains, mine: float(any(gains))),
 }
 
 NAIVE = {each.__name__: each for each in (mse, rmse, mae, nll, accuracy, rps, ece)} | LISTS
 
-test_contract = plugin_checks("metrics", examples=3, oracles={f"metric/{name}": naive for name, naive in NAIVE.items()})
+test_contract = plugin_checks(
+    "metrics", examples=3, oracles={f"metric/{name}": naive for name, naive in NAIVE.items()}
+)

@@ -21,12 +21,16 @@ LISTS = ["precision", "recall", "ndcg", "mrr", "hit-rate"]
 
 def test_declaring_loads_nothing_heavy() -> None:
     program = "import sys, cfplug_metrics; cfplug_metrics.cfplug_metrics(); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert {"pandas", "numpy", "torch", "fastai", "sklearn"} & set(done.stdout.split()) == set()
 
 
 @pytest.mark.parametrize("metric", DECLARED.values(), ids=DECLARED)
-def test_every_metric_has_its_function_its_defaults_and_a_line_of_help(metric: cfplug.Metric) -> None:
+def test_every_metric_has_its_function_its_defaults_and_a_line_of_help(
+    metric: cfplug.Metric,
+) -> None:
     assert callable(metric.function("score"))
     assert metric.params()
     assert metric.summary.endswith(".")
@@ -36,8 +40,10 @@ def test_each_metric_says_which_way_is_better_and_what_it_needs() -> None:
     assert list(DECLARED) == [*ERRORS, *DISTRIBUTIONS, *LISTS]
     higher = [name for name, metric in DECLARED.items() if not metric.lower_is_better]
     assert higher == ["accuracy", *LISTS]
-    assert [name for name, metric in DECLARED.items() if metric.needs == ("distribution",)] == DISTRIBUTIONS
-    assert [name for name, metric in DECLARED.items() if metric.needs == ()] == [*ERRORS, *LISTS]
+    assert [
+        name for name, metric in DECLARED.items() if metric.requires == ("distribution",)
+    ] == DISTRIBUTIONS
+    assert [name for name, metric in DECLARED.items() if metric.requires == ()] == [*ERRORS, *LISTS]
 
 
 @pytest.mark.parametrize(
@@ -45,8 +51,16 @@ def test_each_metric_says_which_way_is_better_and_what_it_needs() -> None:
     [
         (TopK, {"k": 0}, "k: must be at least 1; is 0"),
         (TopK, {"relevant": float("nan")}, "relevant: must be a finite number; is nan"),
-        (TopK, {"candidates": "al"}, "candidates: must be one of all, rated; is 'al'; did you mean all?"),
-        (GradedTopK, {"gains": "ratings"}, "gains: must be one of binary, rating; is 'ratings'; did you mean rating?"),
+        (
+            TopK,
+            {"candidates": "al"},
+            "candidates: must be one of all, rated; is 'al'; did you mean all?",
+        ),
+        (
+            GradedTopK,
+            {"gains": "ratings"},
+            "gains: must be one of binary, rating; is 'ratings'; did you mean rating?",
+        ),
         (Calibration, {"bins": 0}, "bins: must be at least 1; is 0"),
         (
             Calibration,
@@ -55,6 +69,8 @@ def test_each_metric_says_which_way_is_better_and_what_it_needs() -> None:
         ),
     ],
 )
-def test_parameters_that_mean_nothing_are_refused(cls: Any, params: dict[str, Any], told: str) -> None:
+def test_parameters_that_mean_nothing_are_refused(
+    cls: Any, params: dict[str, Any], told: str
+) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         cls(**params)

@@ -21,8 +21,28 @@ import cfplug
 REAL = Path(__file__).parents[2].parent / "shared" / "data"
 
 GENRES = [
-    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama"),
-    *("Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War"),
+    *(
+        "unknown",
+        "Action",
+        "Adventure",
+        "Animation",
+        "Children's",
+        "Comedy",
+        "Crime",
+        "Documentary",
+        "Drama",
+    ),
+    *(
+        "Fantasy",
+        "Film-Noir",
+        "Horror",
+        "Musical",
+        "Mystery",
+        "Romance",
+        "Sci-Fi",
+        "Thriller",
+        "War",
+    ),
     "Western",
 ]
 """In the order of the flags in u.item."""
@@ -76,7 +96,10 @@ def _film(item: int, title: str, date: str, *genres: str) -> str:
 @pytest.fixture
 def tiny() -> dict[str, bytes]:
     """3 users, 5 films, 8 ratings and the split u1 in the layout of 1998, as bytes by name."""
-    ratings = [f"{user}\t{item}\t{1 + (user * item) % 5}\t{880000000 + user * 100 + item}\n" for user, item in PAIRS]
+    ratings = [
+        f"{user}\t{item}\t{1 + (user * item) % 5}\t{880000000 + user * 100 + item}\n"
+        for user, item in PAIRS
+    ]
     films = [
         _film(1, "Toy Story (1995)", "01-Jan-1995", "Animation", "Comedy"),
         _film(2, "Les Misérables (1995) ", "4-Feb-1996", "Drama"),
@@ -88,7 +111,8 @@ def tiny() -> dict[str, bytes]:
         "ml-100k/u.data": "".join(ratings).encode(),
         "ml-100k/u.user": b"1|24|M|technician|85711\n2|53|F|other|94043\n3|23|M|writer|T8H1N\n",
         "ml-100k/u.item": "".join(films).encode("latin-1"),
-        "ml-100k/u.genre": "".join(f"{genre}|{n}\n" for n, genre in enumerate(GENRES)).encode() + b"\n",
+        "ml-100k/u.genre": "".join(f"{genre}|{n}\n" for n, genre in enumerate(GENRES)).encode()
+        + b"\n",
         "ml-100k/u1.base": "".join(sorted(ratings[2:])).encode(),
         "ml-100k/u1.test": "".join(sorted(ratings[:2])).encode(),
     }
@@ -100,25 +124,46 @@ PAIRS = [(2, 5), (1, 1), (3, 2), (1, 4), (2, 1), (3, 3), (1, 2), (2, 3)]
 @pytest.fixture
 def tiny_1m() -> dict[str, bytes]:
     """2 users, 4 films (one of them not rated) and 5 ratings in the layout of MovieLens 1M."""
-    ratings = ["1::1193::5::978300760", "1::3408::4::978300275", "2::1193::5::978298413", "2::260::3::978299000"]
-    films = ["260::Star Wars: Episode IV (1977)::Action|Sci-Fi", "1193::Misérables, Les (1995)::Drama"]
+    ratings = [
+        "1::1193::5::978300760",
+        "1::3408::4::978300275",
+        "2::1193::5::978298413",
+        "2::260::3::978299000",
+    ]
+    films = [
+        "260::Star Wars: Episode IV (1977)::Action|Sci-Fi",
+        "1193::Misérables, Les (1995)::Drama",
+    ]
     films += ["3408::Erin Brockovich (2000)::Drama", "3952::Contender, The (2000)::Drama|Thriller"]
     return {
         "ml-1m/users.dat": b"1::F::1::10::48067\n2::M::56::16::70072-1\n",
         "ml-1m/movies.dat": "".join(f"{film}\n" for film in films).encode("latin-1"),
-        "ml-1m/ratings.dat": "".join(f"{rating}\n" for rating in [*ratings, "2::3408::1::978299100"]).encode(),
+        "ml-1m/ratings.dat": "".join(
+            f"{rating}\n" for rating in [*ratings, "2::3408::1::978299100"]
+        ).encode(),
     }
 
 
 @pytest.fixture
 def tiny_10m() -> dict[str, bytes]:
     """2 users, 3 films, 4 ratings and 5 tags in the layout of MovieLens 10M."""
-    ratings = ["1::122::5::838985046", "1::185::4.5::838983525", "7::122::0.5::868246450", "7::292::3::868246191"]
+    ratings = [
+        "1::122::5::838985046",
+        "1::185::4.5::838983525",
+        "7::122::0.5::868246450",
+        "7::292::3::868246191",
+    ]
     films = ["122::Boomerang (1992)::Comedy|Romance", "185::Misérables, Les (1995)::Drama"]
-    tags = ["15::185::Excellent!::1215184630", "20::185::politics::1188263867", "1::185:: excellent! ::1188263800"]
+    tags = [
+        "15::185::Excellent!::1215184630",
+        "20::185::politics::1188263867",
+        "1::185:: excellent! ::1188263800",
+    ]
     tags += ["20::292::::1188263835", "20::292::SATIRE: dark::1188263755"]
     return {
-        "ml-10M100K/movies.dat": "\n".join([*films, "292::Pull My Daisy (1958)::(no genres listed)", ""]).encode(),
+        "ml-10M100K/movies.dat": "\n".join(
+            [*films, "292::Pull My Daisy (1958)::(no genres listed)", ""]
+        ).encode(),
         "ml-10M100K/ratings.dat": "".join(f"{rating}\n" for rating in ratings).encode(),
         "ml-10M100K/tags.dat": "".join(f"{tag}\n" for tag in tags).encode(),
     }
@@ -188,7 +233,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if server.status != 200:
             self.send_error(server.status)
             return
-        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and server.ranges else 0
+        start = (
+            int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and server.ranges else 0
+        )
         if start >= len(server.content) > 0:
             self.send_error(416)
             return

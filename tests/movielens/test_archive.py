@@ -19,9 +19,9 @@ LIMIT = 10_000_000
 
 Zipped = Callable[..., Path]
 
-parts = st.text(st.characters(blacklist_characters="/\\:\0", blacklist_categories=["Cs"]), min_size=1).filter(
-    lambda part: part not in (".", "..")
-)
+parts = st.text(
+    st.characters(blacklist_characters="/\\:\0", blacklist_categories=["Cs"]), min_size=1
+).filter(lambda part: part not in (".", ".."))
 
 
 def refusal(path: Path, limit: int = LIMIT) -> str:
@@ -44,14 +44,18 @@ def with_entry(path: Path, name: str, **traits: int) -> Path:
 
 @settings(deadline=None)
 @given(st.lists(parts, min_size=1), st.data())
-def test_any_name_with_two_dots_for_a_part_is_refused(names: list[str], data: st.DataObject) -> None:
+def test_any_name_with_two_dots_for_a_part_is_refused(
+    names: list[str], data: st.DataObject
+) -> None:
     names.insert(data.draw(st.integers(0, len(names))), "..")
     separator = data.draw(st.sampled_from("/\\"))
     assert unsafe(separator.join(names)) == "leads out of the archive"
 
 
 @settings(deadline=None)
-@given(st.lists(parts, min_size=1), st.sampled_from(["/", "\\", "//host/share/", "C:\\", "c:/", "z:"]))
+@given(
+    st.lists(parts, min_size=1), st.sampled_from(["/", "\\", "//host/share/", "C:\\", "c:/", "z:"])
+)
 def test_any_absolute_name_is_refused(names: list[str], start: str) -> None:
     assert unsafe(start + "/".join(names)) == "is an absolute path"
 
@@ -74,9 +78,13 @@ def test_any_other_name_is_allowed(names: list[str]) -> None:
         ("C:\\Windows\\u.data", "is an absolute path"),
     ],
 )
-def test_an_archive_that_names_a_file_outside_itself_is_refused(tmp_path: Path, name: str, why: str) -> None:
+def test_an_archive_that_names_a_file_outside_itself_is_refused(
+    tmp_path: Path, name: str, why: str
+) -> None:
     path = with_entry(tmp_path / "bad.zip", name)
-    assert refusal(path) == (f"{path}: {name!r} {why}; nothing was read. Take the archive as it was published")
+    assert refusal(path) == (
+        f"{path}: {name!r} {why}; nothing was read. Take the archive as it was published"
+    )
 
 
 def test_a_link_in_an_archive_is_refused(tmp_path: Path) -> None:
@@ -88,7 +96,9 @@ def test_a_link_in_an_archive_is_refused(tmp_path: Path) -> None:
 
 def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
     path = with_entry(tmp_path / "bad.zip", "u.data", flag_bits=1)
-    assert refusal(path) == (f"{path}: 'u.data' is encrypted; nothing was read. Take the archive as it was published")
+    assert refusal(path) == (
+        f"{path}: 'u.data' is encrypted; nothing was read. Take the archive as it was published"
+    )
 
 
 def test_an_odd_compression_is_refused(tmp_path: Path) -> None:
@@ -121,7 +131,10 @@ def test_zeros_that_hide_behind_a_small_size_take_no_memory(tmp_path: Path) -> N
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert str(error.value) == f"{path}/u.data: damaged, get the archive again (Bad CRC-32 for file 'u.data')"
+    assert (
+        str(error.value)
+        == f"{path}/u.data: damaged, get the archive again (Bad CRC-32 for file 'u.data')"
+    )
     assert peak < 5_000_000
 
 
@@ -147,10 +160,15 @@ def test_a_changed_byte_is_found_by_the_checksum(zipped: Zipped) -> None:
     path.write_bytes(path.read_bytes().replace(b"1\t2\t3\t4\n", b"1\t2\t5\t4\n"))
     with pytest.raises(DataError) as error:
         open_archive(path, LIMIT).read("u.data")
-    assert str(error.value) == f"{path}/u.data: damaged, get the archive again (Bad CRC-32 for file 'u.data')"
+    assert (
+        str(error.value)
+        == f"{path}/u.data: damaged, get the archive again (Bad CRC-32 for file 'u.data')"
+    )
 
 
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(position=st.integers(0), byte=st.integers(0, 255), cut=st.integers(0, 40))
 def test_any_damage_is_a_data_error_or_harms_nothing(
     zipped: Zipped, tiny: dict[str, bytes], position: int, byte: int, cut: int
@@ -180,7 +198,9 @@ def test_a_file_missing_beside_the_others_names_the_nearest_one(zipped: Zipped) 
     assert archive is not None
     with pytest.raises(DataError) as error:
         archive.read("u.item")
-    assert str(error.value) == (f"{path}: no data/ml-100k/u.item in it; did you mean data/ml-100k/u.items?")
+    assert str(error.value) == (
+        f"{path}: no data/ml-100k/u.item in it; did you mean data/ml-100k/u.items?"
+    )
 
 
 def test_of_two_folders_the_one_nearer_the_top_is_taken(zipped: Zipped) -> None:
@@ -194,7 +214,10 @@ def test_two_folders_at_one_depth_are_refused(zipped: Zipped) -> None:
     path = zipped({"a/u.data": b"", "b/u.data": b""})
     with pytest.raises(DataError) as error:
         open_archive(path, LIMIT).find("u.data")
-    assert str(error.value) == f"{path}: holds both a/u.data and b/u.data; give the folder of one of them"
+    assert (
+        str(error.value)
+        == f"{path}: holds both a/u.data and b/u.data; give the folder of one of them"
+    )
 
 
 def test_names_with_backslashes_are_read_as_folders(zipped: Zipped) -> None:

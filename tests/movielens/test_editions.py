@@ -42,12 +42,17 @@ def test_the_small_set_of_2018_is_what_its_makers_say(
     films = dataset.items.set_index("item")
     assert films.loc[1, "tags"] == ("fun", "pixar")
     assert films.loc[1, "genres"] == ("Adventure", "Animation", "Children", "Comedy", "Fantasy")
-    assert films.loc[171749, ["year", "genres"]].tolist() == [2006, ()]  # Death Note: Desu nôto (2006-2007)
+    assert films.loc[171749, ["year", "genres"]].tolist() == [
+        2006,
+        (),
+    ]  # Death Note: Desu nôto (2006-2007)
     assert films["year"].isna().sum() == 12
     assert films["tmdb"].isna().sum() == 8
 
 
-def test_an_archive_of_the_other_edition_is_refused(real_data: Path, context: cfplug.Context) -> None:
+def test_an_archive_of_the_other_edition_is_refused(
+    real_data: Path, context: cfplug.Context
+) -> None:
     path = real_data / "ml-latest-small-2016.zip"
     with pytest.raises(DataError) as error:
         read_small(MovieLensSmall(path, 2018), context)
@@ -64,8 +69,12 @@ def test_one_million_ratings_are_what_their_makers_say(
     dataset = read_1m(MovieLens1M(path), context)
     assert str(dataset) == "movielens-1m: 1,000,209 ratings, 6,040 users, 3,883 items"
     assert rated(dataset) == 3706
-    assert said == [f"movielens-1m: from {path}, which has as many ratings as were published, 1,000,209"]
-    assert dataset.words == ("the ratings have no time: nothing here can be ordered or split by time",)
+    assert said == [
+        f"movielens-1m: from {path}, which has as many ratings as were published, 1,000,209"
+    ]
+    assert dataset.words == (
+        "the ratings have no time: nothing here can be ordered or split by time",
+    )
     assert dataset.users["age"].value_counts().to_dict() == {
         "25-34": 2096,
         "35-44": 1193,
@@ -102,10 +111,18 @@ def test_the_published_splits_of_titles_are_those_of_ids_less_the_rows_that_went
     by_id = read_100k(MovieLens100K(real_data / "ml-100k.zip"), context)
     dataset = read_100k(MovieLens100K(real_data / "ml-100k.zip", "title"), context)
     assert list(dataset.folds) == ["u1", "u2", "u3", "u4", "u5", "ua", "ub"]
-    assert [len(dataset.folds[f"u{n}"].valid) for n in range(1, 6)] == [19901, 19926, 19941, 19947, 19978]
+    assert [len(dataset.folds[f"u{n}"].valid) for n in range(1, 6)] == [
+        19901,
+        19926,
+        19941,
+        19947,
+        19978,
+    ]
     columns = ["user", "rating", "time"]
     for name, fold in dataset.folds.items():
         kept = set(dataset.ratings.iloc[fold.valid][columns].itertuples(index=False, name=None))
-        whole = set(by_id.ratings.iloc[by_id.folds[name].valid][columns].itertuples(index=False, name=None))
+        whole = set(
+            by_id.ratings.iloc[by_id.folds[name].valid][columns].itertuples(index=False, name=None)
+        )
         assert kept <= whole
         assert (np.diff(fold.valid) > 0).all()

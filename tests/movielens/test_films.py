@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from cfplug import Dataset, Split
 
-used = st.lists(st.tuples(st.integers(-2, 6), st.sampled_from(["A", "a", " b", "B ", "ß", "SS", "", "  ", "c"])))
+used = st.lists(
+    st.tuples(st.integers(-2, 6), st.sampled_from(["A", "a", " b", "B ", "ß", "SS", "", "  ", "c"]))
+)
 
 
 @settings(deadline=None)
@@ -20,7 +22,9 @@ def test_a_films_tags_are_its_distinct_tags_without_regard_to_case(
     used: list[tuple[int, str]], items: list[int]
 ) -> None:
     found = tag_sets(pd.DataFrame(used, columns=["item", "tag"]), items)
-    naive = [{tag.strip().casefold() for each, tag in used if each == item} - {""} for item in items]
+    naive = [
+        {tag.strip().casefold() for each, tag in used if each == item} - {""} for item in items
+    ]
     assert found == [tuple(sorted(tags)) for tags in naive]
 
 
@@ -31,7 +35,9 @@ def test_genres_stand_between_bars() -> None:
 
 
 def test_a_title_loses_the_blanks_around_it_and_keeps_its_year() -> None:
-    films = films_table(pd.DataFrame({"item": [7], "title": [" Fawlty Towers (1975-1979) "], "genres": ["Comedy"]}))
+    films = films_table(
+        pd.DataFrame({"item": [7], "title": [" Fawlty Towers (1975-1979) "], "genres": ["Comedy"]})
+    )
     assert films.iloc[0].tolist() == [7, "Fawlty Towers (1975-1979)", 1975.0, ("Comedy",)]
 
 
@@ -50,7 +56,9 @@ def datasets(draw: st.DrawFn) -> Dataset:
     cut = draw(st.integers(1, len(pairs) - 1))
     folds = {"u1": Split(train=order[:cut], valid=order[cut:])}
     ratings["row"] = range(len(ratings))
-    return Dataset.build("drawn", ratings, items=items, roles={"items": {"title": "label"}}, folds=folds)
+    return Dataset.build(
+        "drawn", ratings, items=items, roles={"items": {"title": "label"}}, folds=folds
+    )
 
 
 @settings(deadline=None)
@@ -74,15 +82,26 @@ def test_joining_by_title_keeps_the_last_rating_of_every_user_and_title(dataset:
 
 @settings(deadline=None)
 @given(datasets())
-def test_joining_by_title_takes_from_a_fold_what_it_takes_from_the_ratings(dataset: Dataset) -> None:
+def test_joining_by_title_takes_from_a_fold_what_it_takes_from_the_ratings(
+    dataset: Dataset,
+) -> None:
     joined = by_title(dataset)
     left = set(joined.ratings["row"])
-    parts = {name: [row for row in rows if row in left] for name, rows in dataset.folds["u1"].parts().items()}
+    parts = {
+        name: [row for row in rows if row in left]
+        for name, rows in dataset.folds["u1"].parts().items()
+    }
     if not all(parts.values()):
         assert joined.folds == {}
-        assert joined.words[-1] == "without the published splits u1, which have a part with no rating left"
+        assert (
+            joined.words[-1]
+            == "without the published splits u1, which have a part with no rating left"
+        )
         return
-    found = {name: joined.ratings["row"].iloc[rows].tolist() for name, rows in joined.folds["u1"].parts().items()}
+    found = {
+        name: joined.ratings["row"].iloc[rows].tolist()
+        for name, rows in joined.folds["u1"].parts().items()
+    }
     assert found == parts
 
 

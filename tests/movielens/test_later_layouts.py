@@ -64,7 +64,12 @@ def test_the_columns_of_1m_have_the_roles_that_models_need(
     tiny_1m: Files, zipped: Zipped, context: cfplug.Context
 ) -> None:
     dataset = read_1m(MovieLens1M(zipped(tiny_1m)), context)
-    assert roles(dataset, "ratings") == {"user": "id", "item": "id", "rating": "target", "time": "time"}
+    assert roles(dataset, "ratings") == {
+        "user": "id",
+        "item": "id",
+        "rating": "target",
+        "time": "time",
+    }
     assert roles(dataset, "users") == {
         "user": "id",
         "age": "category",
@@ -72,7 +77,12 @@ def test_the_columns_of_1m_have_the_roles_that_models_need(
         "occupation": "category",
         "zip_code": "text",
     }
-    assert roles(dataset, "items") == {"item": "id", "title": "label", "year": "number", "genres": "set"}
+    assert roles(dataset, "items") == {
+        "item": "id",
+        "title": "label",
+        "year": "number",
+        "genres": "set",
+    }
 
 
 def test_ratings_of_1m_without_times_are_taken_and_told(
@@ -84,13 +94,20 @@ def test_ratings_of_1m_without_times_are_taken_and_told(
     csv = "userId,movieId,rating\n" + "".join(",".join(cells) + "\n" for cells in cut)
     dats = "".join("::".join(cells) + "\n" for cells in cut)
     for name, content in (("ratings_no_time.csv", csv), ("ratings.dat", dats)):
-        dataset = read_1m(MovieLens1M(zipped({**tiny_1m, f"ml-1m/{name}": content.encode()})), context)
+        dataset = read_1m(
+            MovieLens1M(zipped({**tiny_1m, f"ml-1m/{name}": content.encode()})), context
+        )
         pd.testing.assert_frame_equal(dataset.ratings, whole.ratings.drop(columns="time"))
         assert "time" not in dataset.roles["ratings"]
-        assert dataset.words[0] == "the ratings have no time: nothing here can be ordered or split by time"
+        assert (
+            dataset.words[0]
+            == "the ratings have no time: nothing here can be ordered or split by time"
+        )
 
 
-def test_the_layout_of_10m_is_read(tiny_10m: Files, zipped: Zipped, context: cfplug.Context) -> None:
+def test_the_layout_of_10m_is_read(
+    tiny_10m: Files, zipped: Zipped, context: cfplug.Context
+) -> None:
     dataset = read_10m(MovieLens10M(zipped(tiny_10m)), context)
     assert str(dataset) == "movielens-10m: 4 ratings, 2 users, 3 items"
     assert dataset.ratings["rating"].tolist() == [5.0, 4.5, 0.5, 3.0]
@@ -146,11 +163,17 @@ def test_the_layout_of_csv_files_is_read(
     }
 
 
-def test_csv_ratings_without_times_are_taken_and_told(tiny_csv: Files, zipped: Zipped, context: cfplug.Context) -> None:
+def test_csv_ratings_without_times_are_taken_and_told(
+    tiny_csv: Files, zipped: Zipped, context: cfplug.Context
+) -> None:
     cut = [line.rpartition(b",")[0] + b"\n" for line in tiny_csv["ml-25m/ratings.csv"].splitlines()]
-    dataset = read_25m(MovieLens25M(zipped({**tiny_csv, "ml-25m/ratings.csv": b"".join(cut)})), context)
+    dataset = read_25m(
+        MovieLens25M(zipped({**tiny_csv, "ml-25m/ratings.csv": b"".join(cut)})), context
+    )
     assert list(dataset.ratings.columns) == ["user", "item", "rating"]
-    assert dataset.words[0] == "the ratings have no time: nothing here can be ordered or split by time"
+    assert (
+        dataset.words[0] == "the ratings have no time: nothing here can be ordered or split by time"
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,14 +185,20 @@ def test_csv_ratings_without_times_are_taken_and_told(tiny_csv: Files, zipped: Z
     ],
 )
 def test_the_genome_gives_the_tags_that_are_relevant_enough(
-    tiny_csv: Files, zipped: Zipped, context: cfplug.Context, relevance: float, expected: list[tuple[str, ...]]
+    tiny_csv: Files,
+    zipped: Zipped,
+    context: cfplug.Context,
+    relevance: float,
+    expected: list[tuple[str, ...]],
 ) -> None:
     dataset = read_20m(MovieLens20M(zipped(tiny_csv), genome=True, relevance=relevance), context)
     assert dataset.items["genome"].tolist() == expected
     assert dataset.roles["items"]["genome"] == "set"
 
 
-def test_a_genome_that_is_not_there_is_told(tiny_csv: Files, zipped: Zipped, context: cfplug.Context) -> None:
+def test_a_genome_that_is_not_there_is_told(
+    tiny_csv: Files, zipped: Zipped, context: cfplug.Context
+) -> None:
     del tiny_csv["ml-25m/genome-tags.csv"]
     path = zipped(tiny_csv)
     with pytest.raises(DataError) as error:
@@ -190,15 +219,35 @@ def changed(files: Files, file: str, old: bytes, new: bytes) -> Files:
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("ratings.csv", b"3.5,", b"3.4,", ":3: rating: must be from 0.5 to 5 in steps of 0.5; is 3.4"),
+        (
+            "ratings.csv",
+            b"3.5,",
+            b"3.4,",
+            ":3: rating: must be from 0.5 to 5 in steps of 0.5; is 3.4",
+        ),
         ("ratings.csv", b"3.5,", b"nan,", ":3: rating: must be a number; is 'nan'"),
         ("ratings.csv", b",1147868817", b",-1", ":3: time: must be from 0 to 4294967296; is -1"),
-        ("ratings.csv", b"1,306,", b"1,296,", ":3: user 1 rated item 296 before, on line 2; keep one of the two lines"),
-        ("ratings.csv", b"3.5,", b"3.5,,", ":3: has 5 columns; expected 4 between commas: user, item, rating, time"),
+        (
+            "ratings.csv",
+            b"1,306,",
+            b"1,296,",
+            ":3: user 1 rated item 296 before, on line 2; keep one of the two lines",
+        ),
+        (
+            "ratings.csv",
+            b"3.5,",
+            b"3.5,,",
+            ":3: has 5 columns; expected 4 between commas: user, item, rating, time",
+        ),
         ("ratings.csv", b"movieId", b"movie", ":1: no column called movieId; did you mean movie?"),
         ("movies.csv", b"\n306,", b"\nIII,", ":3: item: must be a whole number; is 'III'"),
         ("tags.csv", b"3,306,Sci", b"x,306,Sci", ":3: user: must be a whole number; is 'x'"),
-        ("tags.csv", b'"so, null"', b"so, null", ":5: has 5 columns; expected 4 between commas: user, item, tag, time"),
+        (
+            "tags.csv",
+            b'"so, null"',
+            b"so, null",
+            ":5: has 5 columns; expected 4 between commas: user, item, tag, time",
+        ),
         (
             "links.csv",
             b"306,0111495,",
@@ -210,7 +259,13 @@ def changed(files: Files, file: str, old: bytes, new: bytes) -> Files:
     ],
 )
 def test_a_fault_in_a_csv_file_is_named_by_file_and_line(
-    tiny_csv: Files, zipped: Zipped, context: cfplug.Context, file: str, old: bytes, new: bytes, message: str
+    tiny_csv: Files,
+    zipped: Zipped,
+    context: cfplug.Context,
+    file: str,
+    old: bytes,
+    new: bytes,
+    message: str,
 ) -> None:
     path = zipped(changed(tiny_csv, file, old, new))
     with pytest.raises(DataError) as error:
@@ -221,16 +276,37 @@ def test_a_fault_in_a_csv_file_is_named_by_file_and_line(
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("users.dat", b"::56::", b"::57::", ":2: age: must be one of 1, 18, 25, 35, 45, 50, 56; is '57'"),
-        ("users.dat", b"::10::", b"::writer::", f":1: occupation: must be one of {CODES}; is 'writer'"),
-        ("users.dat", b"::70072-1", b"", f":2: has 4 columns; expected 5 between double colons: {USERS}"),
+        (
+            "users.dat",
+            b"::56::",
+            b"::57::",
+            ":2: age: must be one of 1, 18, 25, 35, 45, 50, 56; is '57'",
+        ),
+        (
+            "users.dat",
+            b"::10::",
+            b"::writer::",
+            f":1: occupation: must be one of {CODES}; is 'writer'",
+        ),
+        (
+            "users.dat",
+            b"::70072-1",
+            b"",
+            f":2: has 4 columns; expected 5 between double colons: {USERS}",
+        ),
         ("ratings.dat", b"::4::", b"::4.5::", ":2: rating: must be a whole number; is '4.5'"),
         ("ratings.dat", b"::4::", b"::6::", ":2: rating: must be from 1 to 5; is 6"),
         ("movies.dat", b"1193::", b"x::", ":2: item: must be a whole number; is 'x'"),
     ],
 )
 def test_a_fault_in_a_dat_file_is_named_by_file_and_line(
-    tiny_1m: Files, zipped: Zipped, context: cfplug.Context, file: str, old: bytes, new: bytes, message: str
+    tiny_1m: Files,
+    zipped: Zipped,
+    context: cfplug.Context,
+    file: str,
+    old: bytes,
+    new: bytes,
+    message: str,
 ) -> None:
     path = zipped(changed(tiny_1m, file, old, new))
     with pytest.raises(DataError) as error:
@@ -281,7 +357,9 @@ def test_a_copy_whose_hash_nobody_knows_is_compared_by_the_number_of_its_ratings
     ]
 
 
-def test_an_archive_of_10m_is_no_archive_of_1m(tiny_10m: Files, zipped: Zipped, context: cfplug.Context) -> None:
+def test_an_archive_of_10m_is_no_archive_of_1m(
+    tiny_10m: Files, zipped: Zipped, context: cfplug.Context
+) -> None:
     whole = tiny_10m | {"ml-10M100K/ratings.dat": b"1::122::5::838985046\n"}
     path = zipped(whole)
     with pytest.raises(DataError) as error:

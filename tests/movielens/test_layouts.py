@@ -51,7 +51,9 @@ def recbole_files(real_item: bytes, data: bytes, user: bytes, genres: list[str])
 
 def as_recbole(files: Files) -> Files:
     genres = [line.partition("|")[0] for line in files["ml-100k/u.genre"].decode().split()]
-    return recbole_files(files["ml-100k/u.item"], files["ml-100k/u.data"], files["ml-100k/u.user"], genres)
+    return recbole_files(
+        files["ml-100k/u.item"], files["ml-100k/u.data"], files["ml-100k/u.user"], genres
+    )
 
 
 def test_real_ratings_stand_in_the_order_of_the_file(official: Dataset) -> None:
@@ -59,8 +61,17 @@ def test_real_ratings_stand_in_the_order_of_the_file(official: Dataset) -> None:
     first = official.ratings.iloc[0]
     assert (first["user"], first["item"], first["rating"]) == (196, 242, 3)
     assert first["time"] == pd.Timestamp("1997-12-04 15:55:49")
-    assert official.ratings.dtypes.astype(str).tolist() == ["int64", "int64", "float64", "datetime64[s]"]
-    assert (official.scale.low, official.scale.high, official.scale.levels) == (1, 5, (1, 2, 3, 4, 5))
+    assert official.ratings.dtypes.astype(str).tolist() == [
+        "int64",
+        "int64",
+        "float64",
+        "datetime64[s]",
+    ]
+    assert (official.scale.low, official.scale.high, official.scale.levels) == (
+        1,
+        5,
+        (1, 2, 3, 4, 5),
+    )
 
 
 def test_real_users_have_age_gender_occupation_and_zip_code(official: Dataset) -> None:
@@ -103,7 +114,9 @@ def test_real_films_have_title_date_year_and_genres(official: Dataset) -> None:
         (1635, "Two Friends (1986)", pd.Timestamp("1986-04-26"), 1986),
     ],
 )
-def test_real_films_that_are_written_oddly(official: Dataset, item: int, title: str, date: object, year: float) -> None:
+def test_real_films_that_are_written_oddly(
+    official: Dataset, item: int, title: str, date: object, year: float
+) -> None:
     film = official.items.set_index("item").loc[item]
     assert film["title"] == title
     assert film["release_date"] is date or film["release_date"] == date
@@ -126,11 +139,15 @@ def test_the_year_stands_last_in_parentheses(title: str, year: float) -> None:
 def test_real_splits_are_rows_of_the_ratings(official: Dataset, real: Path) -> None:
     assert list(official.folds) == ["u1", "u2", "u3", "u4", "u5", "ua", "ub"]
     sizes = {name: (len(fold.train), len(fold.valid)) for name, fold in official.folds.items()}
-    assert sizes == {f"u{n}": (80000, 20000) for n in "12345"} | {f"u{c}": (90570, 9430) for c in "ab"}
+    assert sizes == {f"u{n}": (80000, 20000) for n in "12345"} | {
+        f"u{c}": (90570, 9430) for c in "ab"
+    }
     rows = official.ratings.iloc[official.folds["u3"].valid]
     ours = {(row.user, row.item, row.rating) for row in rows.itertuples()}
     lines = opened(real, "u.data").read("u3.test").data.decode().splitlines()
-    theirs = {(int(user), int(item), int(rating)) for user, item, rating, _ in map(str.split, lines)}
+    theirs = {
+        (int(user), int(item), int(rating)) for user, item, rating, _ in map(str.split, lines)
+    }
     assert ours == theirs
     assert (np.diff(official.folds["ua"].train) > 0).all()
 
@@ -163,7 +180,9 @@ def test_splits_whose_files_are_missing_are_named(tiny: Files, zipped: Zipped) -
     dataset = layout_100k.read(opened(zipped(tiny), "u.data"), "tiny")
     assert dataset.folds["u1"].valid.tolist() == [0, 1]
     assert dataset.folds["u1"].train.tolist() == [2, 3, 4, 5, 6, 7]
-    assert dataset.words == ("without the published splits u2, u3, u4, u5, ua, ub, whose files are not there",)
+    assert dataset.words == (
+        "without the published splits u2, u3, u4, u5, ua, ub, whose files are not there",
+    )
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -181,7 +200,12 @@ def changed(files: Files, name: str, old: bytes, new: bytes) -> Files:
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
-        ("u.data", b"1\t1\t2\t", b"1\t1\tgood\t", "u.data:2: rating: must be a whole number; is 'good'"),
+        (
+            "u.data",
+            b"1\t1\t2\t",
+            b"1\t1\tgood\t",
+            "u.data:2: rating: must be a whole number; is 'good'",
+        ),
         ("u.data", b"1\t1\t2\t", b"1\t1\t6\t", "u.data:2: rating: must be from 1 to 5; is 6"),
         ("u.data", b"\t880000101", b"\t-5", "u.data:2: time: must be from 0 to 4294967296; is -5"),
         (
@@ -203,7 +227,12 @@ def changed(files: Files, name: str, old: bytes, new: bytes) -> Files:
             b"writer",
             "u.user:3: has 4 columns; expected 5 between vertical bars: user, age, gender, occupation, zip_code",
         ),
-        ("u.user", b"other", b"\xf6ther", "u.user:2: not UTF-8 text (byte 0xf6 at position 8 of the line)"),
+        (
+            "u.user",
+            b"other",
+            b"\xf6ther",
+            "u.user:2: not UTF-8 text (byte 0xf6 at position 8 of the line)",
+        ),
         (
             "u.item",
             b"4-Feb-1996",
@@ -216,7 +245,12 @@ def changed(files: Files, name: str, old: bytes, new: bytes) -> Files:
             b"30-Feb-1996",
             "u.item:2: release_date: must be a date such as 01-Jan-1995; is '30-Feb-1996'",
         ),
-        ("u.item", b"example.org/1|0", b"example.org/1|2", "u.item:1: unknown: must be 0 or 1; is '2'"),
+        (
+            "u.item",
+            b"example.org/1|0",
+            b"example.org/1|2",
+            "u.item:1: unknown: must be 0 or 1; is '2'",
+        ),
         (
             "u1.test",
             b"2\t5\t",
@@ -258,4 +292,7 @@ def test_a_table_of_the_wheel_that_is_not_utf_8_is_told(tiny: Files, zipped: Zip
     path = zipped(files | {films: files[films].decode().encode("latin-1")}, "recbole.whl")
     with pytest.raises(DataError) as error:
         layout_recbole.read(opened(path, "ml-100k.inter"), "tiny")
-    assert str(error.value) == f"{path}/{films}:3: not UTF-8 text (byte 0xe9 at position 10 of the line)"
+    assert (
+        str(error.value)
+        == f"{path}/{films}:3: not UTF-8 text (byte 0xe9 at position 10 of the line)"
+    )

@@ -17,9 +17,17 @@ from cfplug import DataError
 
 COLUMNS = ("user", "item", "rating")
 PLAIN = Format(COLUMNS, "\t", whole=COLUMNS)
-HEADED = Format(COLUMNS, "\t", header=("user_id:token", "item_id:token", "rating:float"), whole=COLUMNS)
+HEADED = Format(
+    COLUMNS, "\t", header=("user_id:token", "item_id:token", "rating:float"), whole=COLUMNS
+)
 COLONS = Format((*COLUMNS, "time"), "::", whole=("user", "item", "time"), decimals=("rating",))
-TEXTS = Format(("item", "title", "genres"), ",", header=("movieId", "title", "genres"), whole=("item",), quoted=True)
+TEXTS = Format(
+    ("item", "title", "genres"),
+    ",",
+    header=("movieId", "title", "genres"),
+    whole=("item",),
+    quoted=True,
+)
 
 cells = st.integers(-(10**17), 10**17)
 tables = st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=20)
@@ -37,24 +45,35 @@ def problem(data: bytes, form: Format = PLAIN) -> str:
 
 @settings(deadline=None)
 @given(tables, st.sampled_from(["\n", "\r\n"]))
-def test_whole_numbers_come_back_as_they_were_written(drawn: list[tuple[int, int, int]], end: str) -> None:
+def test_whole_numbers_come_back_as_they_were_written(
+    drawn: list[tuple[int, int, int]], end: str
+) -> None:
     frame = table(Member("u.data", written(drawn, end)), PLAIN)
     assert list(frame.itertuples(index=False, name=None)) == drawn
 
 
 @settings(deadline=None)
 @given(tables, st.data())
-def test_any_bad_cell_is_told_with_its_line(drawn: list[tuple[int, int, int]], data: st.DataObject) -> None:
+def test_any_bad_cell_is_told_with_its_line(
+    drawn: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
     line = data.draw(st.integers(1, len(drawn)))
-    bad = data.draw(st.sampled_from(["", "x", "3.0", "1e3", " 3", "+3", "True", "--3", "1-", "9" * 19, "٣"]))
+    bad = data.draw(
+        st.sampled_from(["", "x", "3.0", "1e3", " 3", "+3", "True", "--3", "1-", "9" * 19, "٣"])
+    )
     lines = written(drawn).decode().splitlines()
     lines[line - 1] = f"1\t{bad}\t3"
-    assert problem("\n".join(lines).encode()) == f"u.data:{line}: item: must be a whole number; is {bad!r}"
+    assert (
+        problem("\n".join(lines).encode())
+        == f"u.data:{line}: item: must be a whole number; is {bad!r}"
+    )
 
 
 @settings(deadline=None)
 @given(tables, st.data())
-def test_any_line_of_another_width_is_told(drawn: list[tuple[int, int, int]], data: st.DataObject) -> None:
+def test_any_line_of_another_width_is_told(
+    drawn: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
     line = data.draw(st.integers(1, len(drawn)))
     width = data.draw(st.sampled_from([1, 2, 4, 7]))
     lines = written(drawn).decode().splitlines()
@@ -71,7 +90,9 @@ def test_widths_that_cancel_out_are_told() -> None:
 
 
 def test_an_empty_line_between_others_is_told() -> None:
-    assert problem(b"1\t2\t3\n\n1\t2\t3\n") == ("u.data:2: has 1 columns; expected 3 between tabs: user, item, rating")
+    assert problem(b"1\t2\t3\n\n1\t2\t3\n") == (
+        "u.data:2: has 1 columns; expected 3 between tabs: user, item, rating"
+    )
 
 
 def test_an_empty_file_is_told() -> None:
@@ -79,14 +100,18 @@ def test_an_empty_file_is_told() -> None:
 
 
 def test_bytes_that_are_no_text_are_told() -> None:
-    assert problem(b"1\t2\t3\n1\t\xe92\t3\n") == ("u.data:2: not UTF-8 text (byte 0xe9 at position 3 of the line)")
+    assert problem(b"1\t2\t3\n1\t\xe92\t3\n") == (
+        "u.data:2: not UTF-8 text (byte 0xe9 at position 3 of the line)"
+    )
 
 
 def test_lines_are_counted_from_the_header() -> None:
     header = "\t".join(HEADED.header).encode() + b"\n"
     frame = table(Member("u.data", header + b"1\t2\t3\n"), HEADED)
     assert frame.to_numpy().tolist() == [[1, 2, 3]]
-    assert problem(header + b"1\t2\tx\n", HEADED) == "u.data:2: rating: must be a whole number; is 'x'"
+    assert (
+        problem(header + b"1\t2\tx\n", HEADED) == "u.data:2: rating: must be a whole number; is 'x'"
+    )
 
 
 def test_a_misspelt_header_names_the_nearest_column() -> None:
@@ -114,21 +139,28 @@ def test_numbers_between_double_colons_come_back_as_they_were_written(
     drawn: list[tuple[int, int, int]], end: str, data: st.DataObject
 ) -> None:
     halves = data.draw(st.lists(st.integers(1, 10), min_size=len(drawn), max_size=len(drawn)))
-    expected = [(user, item, half / 2, time) for (user, item, time), half in zip(drawn, halves, strict=True)]
+    expected = [
+        (user, item, half / 2, time) for (user, item, time), half in zip(drawn, halves, strict=True)
+    ]
     content = "".join(
-        "::".join(f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in row) + end for row in expected
+        "::".join(f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in row) + end
+        for row in expected
     )
     frame = table(Member("ratings.dat", content.encode()), COLONS)
     assert list(frame.itertuples(index=False, name=None)) == expected
 
 
-@pytest.mark.parametrize("line", ["1::2::3", "1::2:3::4::5", "1:2:3:4", "1::2::3::4::5", "1::2::3.5::"])
+@pytest.mark.parametrize(
+    "line", ["1::2::3", "1::2:3::4::5", "1:2:3:4", "1::2::3::4::5", "1::2::3.5::"]
+)
 def test_colons_out_of_place_are_told(line: str) -> None:
     with pytest.raises(DataError, match=r"^ratings\.dat:2: "):
         table(Member("ratings.dat", f"1::2::4.5::5\n{line}\n".encode()), COLONS)
 
 
-titles = st.text(st.characters(blacklist_characters="\r\n", blacklist_categories=["Cs"]), max_size=12)
+titles = st.text(
+    st.characters(blacklist_characters="\r\n", blacklist_categories=["Cs"]), max_size=12
+)
 
 
 @settings(deadline=None)
@@ -158,8 +190,14 @@ OPEN = "movies.csv:3: the quotes around a cell do not match (unexpected end of d
         ('1,A,B\n2,"C,D', OPEN),
         ('1,A,B\n2,"C,D\n3,"E,F', OPEN),
         ("1,A,B\nx,C,D", "movies.csv:3: item: must be a whole number; is 'x'"),
-        ("1,A,B\n\n2,C,D", "movies.csv:3: has 1 columns; expected 3 between commas: item, title, genres"),
-        ("1,A,B\n2,C", "movies.csv:3: has 2 columns; expected 3 between commas: item, title, genres"),
+        (
+            "1,A,B\n\n2,C,D",
+            "movies.csv:3: has 1 columns; expected 3 between commas: item, title, genres",
+        ),
+        (
+            "1,A,B\n2,C",
+            "movies.csv:3: has 2 columns; expected 3 between commas: item, title, genres",
+        ),
         ("1,A,B\n,C,D", "movies.csv:3: item: must be a whole number; is ''"),
         ("", "movies.csv: there is a header and no row"),
     ],
@@ -178,7 +216,9 @@ def test_bytes_between_commas_that_are_no_text_are_told() -> None:
 
 @pytest.mark.parametrize("read", [table, row_by_row])
 @pytest.mark.parametrize("bad", ["", "x", " 3", "nan", "inf", "1,5", "True"])
-def test_a_rating_that_is_no_number_is_told(read: Callable[[Member, Format], object], bad: str) -> None:
+def test_a_rating_that_is_no_number_is_told(
+    read: Callable[[Member, Format], object], bad: str
+) -> None:
     with pytest.raises(DataError) as error:
         read(Member("ratings.dat", f"1::2::3.5::4\n1::3::{bad}::4\n".encode()), COLONS)
     assert str(error.value) == f"ratings.dat:2: rating: must be a number; is {bad!r}"

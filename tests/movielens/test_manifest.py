@@ -22,8 +22,12 @@ READERS = {
 
 def test_the_sources_are_declared_with_functions_that_can_be_imported() -> None:
     sources = cfplug_movielens.cfplug_sources()
-    assert {source.name: (source.params, source.function("read").__name__) for source in sources} == READERS
-    assert sources[0].summary.startswith("MovieLens 100K: 100,000 ratings of 1,682 films by 943 users")
+    assert {
+        source.name: (source.params, source.function("read").__name__) for source in sources
+    } == READERS
+    assert sources[0].summary.startswith(
+        "MovieLens 100K: 100,000 ratings of 1,682 films by 943 users"
+    )
 
 
 @pytest.mark.parametrize("params", [params for params, _ in READERS.values()])
@@ -35,12 +39,26 @@ def test_every_parameter_is_optional_and_the_path_comes_first(params: type) -> N
 @pytest.mark.parametrize(
     ("params", "given", "message"),
     [
-        (cfplug_movielens.MovieLens100K, {"items": "name"}, "items: must be one of id, title; is 'name'"),
-        (cfplug_movielens.MovieLensSmall, {"edition": 2017}, "edition: must be one of 2016, 2018; is 2017"),
-        (cfplug_movielens.MovieLens25M, {"relevance": 2.0}, "relevance: must be at least 0 and at most 1; is 2.0"),
+        (
+            cfplug_movielens.MovieLens100K,
+            {"items": "name"},
+            "items: must be one of id, title; is 'name'",
+        ),
+        (
+            cfplug_movielens.MovieLensSmall,
+            {"edition": 2017},
+            "edition: must be one of 2016, 2018; is 2017",
+        ),
+        (
+            cfplug_movielens.MovieLens25M,
+            {"relevance": 2.0},
+            "relevance: must be at least 0 and at most 1; is 2.0",
+        ),
     ],
 )
-def test_a_parameter_out_of_bounds_is_refused(params: type, given: dict[str, object], message: str) -> None:
+def test_a_parameter_out_of_bounds_is_refused(
+    params: type, given: dict[str, object], message: str
+) -> None:
     with pytest.raises(ValueError, match=f"^{message}") as error:
         params(**given)
     assert str(error.value).startswith(message)
@@ -48,7 +66,9 @@ def test_a_parameter_out_of_bounds_is_refused(params: type, given: dict[str, obj
 
 def test_declaring_loads_nothing_heavy() -> None:
     program = "import sys, cfplug_movielens; cfplug_movielens.cfplug_sources(); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     heavy = {"pandas", "numpy", "pooch", "requests", "platformdirs", "torch", "fastai", "pyarrow"}
     assert heavy & set(done.stdout.split()) == set()
 

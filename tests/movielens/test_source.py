@@ -58,7 +58,9 @@ def test_a_path_uses_neither_cache_nor_network(
     assert not cache.exists()
 
 
-def test_a_release_is_fetched_and_read(release: Release, cache: Path, context: cfplug.Context) -> None:
+def test_a_release_is_fetched_and_read(
+    release: Release, cache: Path, context: cfplug.Context
+) -> None:
     dataset = read_release(release, LAYOUTS_100K, None, context)
     assert str(dataset) == "movielens-tiny: 8 ratings, 3 users, 5 items"
     assert dataset.users["zip_code"].tolist() == ["85711", "94043", "T8H1N"]
@@ -76,11 +78,16 @@ def test_a_release_is_fetched_and_read(release: Release, cache: Path, context: c
     ]
 
 
-def test_an_archive_of_something_else_names_the_nearest_file(zipped: Zipped, context: cfplug.Context) -> None:
+def test_an_archive_of_something_else_names_the_nearest_file(
+    zipped: Zipped, context: cfplug.Context
+) -> None:
     path = zipped({"ml/u_data": b"", "ml/README": b""})
     with pytest.raises(DataError) as error:
         read_100k(MovieLens100K(path), context)
-    assert str(error.value) == f"{path}: no u.data in it, by which movielens-100k is known; did you mean u_data?"
+    assert (
+        str(error.value)
+        == f"{path}: no u.data in it, by which movielens-100k is known; did you mean u_data?"
+    )
 
 
 def test_a_failed_download_is_a_data_error_too(

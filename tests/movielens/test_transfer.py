@@ -41,14 +41,18 @@ def failure(release: Release, target: Path, context: cfplug.Context) -> str:
     return str(error.value)
 
 
-def test_the_file_comes_whole(release: Release, target: Path, context: cfplug.Context, server: Any) -> None:
+def test_the_file_comes_whole(
+    release: Release, target: Path, context: cfplug.Context, server: Any
+) -> None:
     transfer.download(release, target, context)
     assert target.read_bytes() == server.content
     assert list(target.parent.iterdir()) == [target]
     assert server.asked == [None]
 
 
-def test_pooch_writes_nothing_to_the_terminal(release: Release, target: Path, context: cfplug.Context) -> None:
+def test_pooch_writes_nothing_to_the_terminal(
+    release: Release, target: Path, context: cfplug.Context
+) -> None:
     lines = io.StringIO()
     listener = logging.StreamHandler(lines)
     pooch.get_logger().addHandler(listener)
@@ -104,7 +108,12 @@ def test_a_server_without_ranges_starts_again(
 
 
 def test_a_part_that_is_no_good_is_thrown_away_and_all_is_fetched(
-    release: Release, target: Path, part: Path, context: cfplug.Context, server: Any, said: list[str]
+    release: Release,
+    target: Path,
+    part: Path,
+    context: cfplug.Context,
+    server: Any,
+    said: list[str],
 ) -> None:
     part.write_bytes(b"x" * 500)
     transfer.download(release, target, context)
@@ -151,7 +160,9 @@ def test_a_file_of_another_size_is_not_fetched(
     assert list(target.parent.iterdir()) == []
 
 
-def test_a_stream_without_end_is_cut_off(release: Release, target: Path, context: cfplug.Context, server: Any) -> None:
+def test_a_stream_without_end_is_cut_off(
+    release: Release, target: Path, context: cfplug.Context, server: Any
+) -> None:
     server.content, server.says_length = b"0" * 5_000_000, False
     assert failure(release, target, context) == (
         f"the address gives more than the {release.size:,} bytes of the published archive"
@@ -170,7 +181,8 @@ def test_a_short_stream_of_unknown_length_is_no_whole_file(
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(404, "404 Not Found"), (403, "403 Forbidden"), (503, "503 Service Unavailable")]
+    ("status", "words"),
+    [(404, "404 Not Found"), (403, "403 Forbidden"), (503, "503 Service Unavailable")],
 )
 def test_a_server_that_refuses_is_quoted(
     release: Release, target: Path, context: cfplug.Context, server: Any, status: int, words: str
@@ -185,11 +197,15 @@ def test_a_part_beyond_what_the_server_has_is_thrown_away(
 ) -> None:
     part.write_bytes(server.content[:900])
     server.content = server.content[:800]
-    assert failure(release, target, context) == ("the server answered 416 Requested Range Not Satisfiable")
+    assert failure(release, target, context) == (
+        "the server answered 416 Requested Range Not Satisfiable"
+    )
     assert list(target.parent.iterdir()) == []
 
 
-def test_a_refused_connection_fails_at_once(release: Release, target: Path, context: cfplug.Context) -> None:
+def test_a_refused_connection_fails_at_once(
+    release: Release, target: Path, context: cfplug.Context
+) -> None:
     nobody = attrs.evolve(release, url="http://127.0.0.1:1/tiny.zip")
     started = time.monotonic()
     assert failure(nobody, target, context) == "the connection failed (Connection refused)"
@@ -197,7 +213,11 @@ def test_a_refused_connection_fails_at_once(release: Release, target: Path, cont
 
 
 def test_a_server_that_falls_silent_is_given_up(
-    release: Release, target: Path, context: cfplug.Context, server: Any, monkeypatch: pytest.MonkeyPatch
+    release: Release,
+    target: Path,
+    context: cfplug.Context,
+    server: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(transfer, "READ_SECONDS", 0.2)
     server.breaks_after, server.hangs = [150_000, 0], True
@@ -207,7 +227,9 @@ def test_a_server_that_falls_silent_is_given_up(
     )
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full, a disk that is full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="this system has no /dev/full, a disk that is full"
+)
 def test_a_full_disk_is_told_and_leaves_no_file(
     release: Release, target: Path, part: Path, context: cfplug.Context
 ) -> None:
@@ -244,4 +266,6 @@ ways.obtain(release, context)
     server.lets_go.set()
     transfer.download(release, cache / "tiny.zip", context)
     assert server.asked == [None, "bytes=131072-"]
-    assert hashlib.sha256((cache / "tiny.zip").read_bytes()).hexdigest() == release.hash.removeprefix("sha256:")
+    assert hashlib.sha256(
+        (cache / "tiny.zip").read_bytes()
+    ).hexdigest() == release.hash.removeprefix("sha256:")

@@ -31,8 +31,12 @@ def wheel(tmp_path: Path) -> Wheel:
     record = "tiny_ratings-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("tiny_ratings/ml-100k.inter", "1\t1\t1\t1\n")
-        archive.writestr(f"{record}/METADATA", "Metadata-Version: 2.1\nName: tiny-ratings\nVersion: 1.0\n")
-        archive.writestr(f"{record}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{record}/METADATA", "Metadata-Version: 2.1\nName: tiny-ratings\nVersion: 1.0\n"
+        )
+        archive.writestr(
+            f"{record}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr(f"{record}/RECORD", "")
     return Wheel(
         requirement="tiny-ratings==1.0",
@@ -79,11 +83,18 @@ def test_a_cached_archive_that_was_changed_is_thrown_away_and_fetched_again(
     (cache / "tiny.zip").write_bytes(server.content[:-1] + b"x")
     ways.obtain(release, context)
     assert (cache / "tiny.zip").read_bytes() == server.content
-    assert said[0] == (f"{cache / 'tiny.zip'} is not what was published (its hash is another), so it was thrown away")
+    assert said[0] == (
+        f"{cache / 'tiny.zip'} is not what was published (its hash is another), so it was thrown away"
+    )
 
 
 def test_the_wheel_is_fetched_by_pip_where_the_archive_cannot_be_had(
-    release: Release, wheel: Wheel, cache: Path, context: cfplug.Context, server: Any, said: list[str]
+    release: Release,
+    wheel: Wheel,
+    cache: Path,
+    context: cfplug.Context,
+    server: Any,
+    said: list[str],
 ) -> None:
     server.status = 404
     both = attrs.evolve(release, wheel=wheel)
@@ -141,10 +152,14 @@ def test_pip_is_asked_for_one_wheel_by_its_hash_and_for_nothing_else(
     wheel: Wheel, context: cfplug.Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     scribe = tmp_path / "python"
-    scribe.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/asked\ncat requirements.txt >>{tmp_path}/asked\n')
+    scribe.write_text(
+        f'#!/bin/sh\necho "$@" >{tmp_path}/asked\ncat requirements.txt >>{tmp_path}/asked\n'
+    )
     scribe.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(scribe))
-    with pytest.raises(DownloadError, match=r"^pip brought no tiny_ratings-1\.0-py3-none-any\.whl$"):
+    with pytest.raises(
+        DownloadError, match=r"^pip brought no tiny_ratings-1\.0-py3-none-any\.whl$"
+    ):
         fetch(wheel, context)
     command, requirement = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
     assert command == (
@@ -171,7 +186,9 @@ def test_a_python_without_pip_is_told_how_to_get_it(
     monkeypatch.setattr("sys.executable", str(bare))
     server.status = 404
     failure(attrs.evolve(release, wheel=wheel), context)
-    assert said[-1] == ("movielens-tiny: that failed: this Python has no pip (python -m ensurepip brings it)")
+    assert said[-1] == (
+        "movielens-tiny: that failed: this Python has no pip (python -m ensurepip brings it)"
+    )
 
 
 def test_a_release_without_a_wheel_has_two_ways(
@@ -215,8 +232,12 @@ def test_a_cache_that_cannot_be_written_is_told(
     )
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full, a disk that is full")
-def test_a_full_disk_is_told(release: Release, cache: Path, context: cfplug.Context, said: list[str]) -> None:
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="this system has no /dev/full, a disk that is full"
+)
+def test_a_full_disk_is_told(
+    release: Release, cache: Path, context: cfplug.Context, said: list[str]
+) -> None:
     cache.mkdir(parents=True)
     (cache / "tiny.zip.part").symlink_to("/dev/full")
     failure(release, context)
@@ -227,7 +248,10 @@ def test_a_full_disk_is_told(release: Release, cache: Path, context: cfplug.Cont
 def test_two_that_need_the_archive_at_once_share_one_download(
     release: Release, cache: Path, context: cfplug.Context, server: Any, said: list[str]
 ) -> None:
-    server.breaks_after, server.hangs = [150_000], True  # the first one is kept waiting with half of it
+    server.breaks_after, server.hangs = (
+        [150_000],
+        True,
+    )  # the first one is kept waiting with half of it
     threads = [threading.Thread(target=ways.obtain, args=(release, context)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -247,7 +271,9 @@ def test_what_has_another_hash_is_not_kept(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "a.whl").write_bytes(b"meddled")
     with pytest.raises(DownloadError) as error:
         keep(tmp_path / "a.whl", "sha256:" + "0" * 64)
-    assert str(error.value) == "a.whl has another hash than the one that is known; it was thrown away"
+    assert (
+        str(error.value) == "a.whl has another hash than the one that is known; it was thrown away"
+    )
     assert list(cache.iterdir()) == []
 
 
@@ -255,11 +281,15 @@ def test_what_is_found_with_another_hash_is_removed(cache: Path, said: list[str]
     cache.mkdir(parents=True)
     (cache / "a.zip").write_bytes(b"meddled")
     assert find("a.zip", "sha256:" + "0" * 64, said.append) is None
-    assert said == [f"{cache / 'a.zip'} is not what was published (its hash is another), so it was thrown away"]
+    assert said == [
+        f"{cache / 'a.zip'} is not what was published (its hash is another), so it was thrown away"
+    ]
     assert list(cache.iterdir()) == []
 
 
-@pytest.mark.parametrize("known", ["md5:900150983cd24fb0d6963f7d28e17f72", "md5:900150983CD24FB0D6963F7D28E17F72"])
+@pytest.mark.parametrize(
+    "known", ["md5:900150983cd24fb0d6963f7d28e17f72", "md5:900150983CD24FB0D6963F7D28E17F72"]
+)
 def test_a_hash_names_its_algorithm(cache: Path, said: list[str], known: str) -> None:
     cache.mkdir(parents=True)
     (cache / "a.zip").write_bytes(b"abc")

@@ -24,7 +24,9 @@ features: {{user: [age, group], item: [year, genres]}}
 loss: {{use: mse, range: [0.5, 5.5]}}
 train: {{epochs: 8, learning_rate: 0.02, weight_decay: 0.2, batch_size: 256}}
 """
-SIZES = "layers: [60], user_factors: 8, item_factors: 8, embedding_dropout: 0.1, init_deviation: 0.03"
+SIZES = (
+    "layers: [60], user_factors: 8, item_factors: 8, embedding_dropout: 0.1, init_deviation: 0.03"
+)
 
 
 @functools.cache
@@ -42,14 +44,18 @@ def one_seed(recipe: Recipe, seed: int) -> list[float]:
     catalogue, order = Catalogue.of(dataset), rng.permutation(len(dataset.ratings))
     found = []
     for use in recipe.models:
-        features = learn(use.features, dataset, order[1400:])[0] if use.features is not None else None
+        features = (
+            learn(use.features, dataset, order[1400:])[0] if use.features is not None else None
+        )
 
         def seen(rows: np.ndarray, features: object = features) -> Interactions:
             part = catalogue.interactions(dataset.ratings, rows)
             return part if features is None else features.attached(part, dataset.ratings, rows)  # type: ignore[attr-defined]
 
         train, valid = seen(order[1400:]), seen(order[:1400])
-        fitted = fit(Task(use, catalogue, train, valid, dataset.scale, None, context, features), Watch())
+        fitted = fit(
+            Task(use, catalogue, train, valid, dataset.scale, None, context, features), Watch()
+        )
         error = fitted.model.predictor.predict(valid.batch) - valid.rating
         found.append(float((error**2).mean()))
     return found

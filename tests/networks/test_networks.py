@@ -34,12 +34,22 @@ from cfplug.training.module import Scored
 quick = settings(max_examples=12, deadline=None)
 
 SPEC = Spec(n_users=5, n_items=9, n_outputs=1)
-WIDE = Layers(user_factors=3, item_factors=4, layers=(6, 5), dropout=0.2, embedding_dropout=0.1, init_deviation=0.5)
+WIDE = Layers(
+    user_factors=3,
+    item_factors=4,
+    layers=(6, 5),
+    dropout=0.2,
+    embedding_dropout=0.1,
+    init_deviation=0.5,
+)
 
 
 def batch_of(n: int = 40, spec: Spec = SPEC, seed: int = 0) -> Batch:
     rng = np.random.default_rng(seed)
-    return Batch(torch.as_tensor(rng.integers(0, spec.n_users, n)), torch.as_tensor(rng.integers(0, spec.n_items, n)))
+    return Batch(
+        torch.as_tensor(rng.integers(0, spec.n_users, n)),
+        torch.as_tensor(rng.integers(0, spec.n_items, n)),
+    )
 
 
 def codes(batch: Batch) -> torch.Tensor:
@@ -66,7 +76,9 @@ def test_embedding_nn_is_fastais_from_the_same_seed(
     torch.manual_seed(3)
     ours = embedding_nn(params, SPEC)
     torch.manual_seed(3)
-    theirs = EmbeddingNN(sizes, list(params.layers), use_bn=batch_norm, bn_cont=False)  # there are no numbers
+    theirs = EmbeddingNN(
+        sizes, list(params.layers), use_bn=batch_norm, bn_cont=False
+    )  # there are no numbers
     for mine, other in zip(ours.net.embeds, theirs.embeds, strict=True):
         assert mine.weight.shape == other.weight.shape
         other.weight.data.copy_(mine.weight.data)
@@ -83,8 +95,12 @@ def test_embedding_nn_is_fastais_from_the_same_seed(
 def test_dropout_falls_where_fastais_falls() -> None:
     torch.manual_seed(3)
     ours = embedding_nn(WIDE, SPEC).train()
-    theirs = EmbeddingNN([(5, 3), (9, 4)], [6, 5], ps=[0.2, 0.2], embed_p=0.1, bn_cont=False).train()
-    theirs.load_state_dict({name.removeprefix("net."): value for name, value in ours.state_dict().items()})
+    theirs = EmbeddingNN(
+        [(5, 3), (9, 4)], [6, 5], ps=[0.2, 0.2], embed_p=0.1, bn_cont=False
+    ).train()
+    theirs.load_state_dict(
+        {name.removeprefix("net."): value for name, value in ours.state_dict().items()}
+    )
     outputs = []
     for network, given_ in ((ours, batch_of()), (theirs, codes(batch_of()))):
         torch.manual_seed(9)
@@ -96,12 +112,16 @@ def test_dropout_falls_where_fastais_falls() -> None:
 @pytest.mark.parametrize("deviation", [0.01, 0.3])
 def test_embeddings_start_from_a_normal_cut_at_two_deviations(deviation: float) -> None:
     torch.manual_seed(0)
-    network = embedding_nn(Layers(user_factors=40, item_factors=50, init_deviation=deviation), Spec(200, 300, 1))
+    network = embedding_nn(
+        Layers(user_factors=40, item_factors=50, init_deviation=deviation), Spec(200, 300, 1)
+    )
     for side, shape in (("user", (200, 40)), ("item", (300, 50))):
         table = network.embeddings(side)
         assert (tuple(table.shape), table.requires_grad) == (shape, False)
         assert table.abs().max() <= 2 * deviation
-        assert table.std().item() == pytest.approx(0.8796 * deviation, rel=0.03)  # of a standard normal cut at 2
+        assert table.std().item() == pytest.approx(
+            0.8796 * deviation, rel=0.03
+        )  # of a standard normal cut at 2
 
 
 @pytest.mark.parametrize("build", [embedding_nn, tabular])
@@ -111,10 +131,14 @@ def test_outputs_have_the_shape_that_the_head_takes(build: Any, n_outputs: int) 
 
 
 def test_embedding_nn_looks_at_no_feature() -> None:
-    spec = Spec(5, 9, 1, (Feature("user.age", "user", "number", table=np.ones((5, 1), np.float32)),))
+    spec = Spec(
+        5, 9, 1, (Feature("user.age", "user", "number", table=np.ones((5, 1), np.float32)),)
+    )
     network = embedding_nn(WIDE, spec)
     assert len(network.net.embeds) == 2
-    assert dict(network.named_buffers()).keys() == dict(network.net.named_buffers(prefix="net")).keys()
+    assert (
+        dict(network.named_buffers()).keys() == dict(network.net.named_buffers(prefix="net")).keys()
+    )
 
 
 # fastai's TabularModel, fed by hand from merged tables
@@ -149,9 +173,9 @@ ITEMS = pd.DataFrame(
 def rated(n: int = 40) -> pd.DataFrame:
     rng = np.random.default_rng(5)
     user, item = np.divmod(rng.permutation(45)[:n], 9)
-    time = pd.Series(pd.Timestamp("2001-01-01") + pd.to_timedelta(rng.integers(0, 900, n), "D")).mask(
-        rng.random(n) < 0.1
-    )
+    time = pd.Series(
+        pd.Timestamp("2001-01-01") + pd.to_timedelta(rng.integers(0, 900, n), "D")
+    ).mask(rng.random(n) < 0.1)
     return pd.DataFrame(
         {
             "user": 31 + user,
@@ -174,12 +198,18 @@ EVERYTHING = FeatureChoice(
 
 
 def learned() -> tuple[Dataset, Features, Batch]:
-    roles = {"users": {"job": "category"}, "items": {"medium": "category"}, "ratings": {"device": "category"}}
+    roles = {
+        "users": {"job": "category"},
+        "items": {"medium": "category"},
+        "ratings": {"device": "category"},
+    }
     dataset = Dataset.build("small", rated(), USERS, ITEMS, roles=roles)
     rows = np.arange(40)
     features, words = learn(EVERYTHING, dataset, rows)
     assert words == ()
-    data = features.attached(Catalogue.of(dataset).interactions(dataset.ratings, rows), dataset.ratings, rows)
+    data = features.attached(
+        Catalogue.of(dataset).interactions(dataset.ratings, rows), dataset.ratings, rows
+    )
     return dataset, features, data.batch.to("cpu")
 
 
@@ -205,7 +235,12 @@ def by_hand(dataset: Dataset, network: Network) -> tuple[torch.Tensor, torch.Ten
     wide["month"] = wide["time"].dt.month
     wide["elapsed"] = (wide["time"] - wide["time"].min()).dt.total_seconds() / 86_400
     months = pd.Index(range(1, 13))
-    labels = {"job": USERS["job"], "medium": ITEMS["medium"], "device": wide["device"], "month": months}
+    labels = {
+        "job": USERS["job"],
+        "medium": ITEMS["medium"],
+        "device": wide["device"],
+        "month": months,
+    }
     columns = [
         wide["user"] - 31,
         wide["item"] - 70,
@@ -214,7 +249,12 @@ def by_hand(dataset: Dataset, network: Network) -> tuple[torch.Tensor, torch.Ten
             for name, known in labels.items()
         ),
     ]
-    learned_of = {"age": USERS["age"], "year": ITEMS["year"], "volume": wide["volume"], "elapsed": wide["elapsed"]}
+    learned_of = {
+        "age": USERS["age"],
+        "year": ITEMS["year"],
+        "volume": wide["volume"],
+        "elapsed": wide["elapsed"],
+    }
     numbers = []
     for name, known in learned_of.items():
         scaled = (wide[name] - known.mean()) / known.std(ddof=0)
@@ -243,7 +283,13 @@ def mean_of_members(network: Network, name: str, column: pd.Series[Any]) -> torc
 def test_metadata_is_gathered_from_tables_with_one_row_an_id() -> None:
     """A table of ratings x features is nowhere: neither in the batch nor in the module."""
     _, features, batch = learned()
-    assert set(batch.context) == {"time.month", "time.elapsed", "context.volume", "context.device", "context.mood"}
+    assert set(batch.context) == {
+        "time.month",
+        "time.elapsed",
+        "context.volume",
+        "context.device",
+        "context.mood",
+    }
     inputs = Inputs(features.each, 0.01)
     tables = {tuple(buffer.shape) for buffer in inputs.buffers()}
     assert {shape[0] for shape in tables} == {len(USERS), len(ITEMS)}
@@ -266,7 +312,8 @@ def test_numbers_are_scaled_without_batch_norm_too() -> None:
     _, features, batch = learned()
     torch.manual_seed(0)
     one, half = (
-        tabular(Layers(batch_norm=False, number_scale=scale), Spec(5, 9, 1, features.each)) for scale in (1.0, 0.5)
+        tabular(Layers(batch_norm=False, number_scale=scale), Spec(5, 9, 1, features.each))
+        for scale in (1.0, 0.5)
     )
     half.load_state_dict(one.state_dict())
     entered: list[torch.Tensor] = []
@@ -288,7 +335,11 @@ def test_columns_whose_names_differ_by_a_point_are_two_tables() -> None:
     tables = [np.full((5, 1), value, np.float32) for value in (1.0, 2.0, 3.0)]
     names = ("user.a.b", "user.a_b", "user.a/b")
     inputs = Inputs(
-        [Feature(name, "user", "number", table=table) for name, table in zip(names, tables, strict=True)], 0.1
+        [
+            Feature(name, "user", "number", table=table)
+            for name, table in zip(names, tables, strict=True)
+        ],
+        0.1,
     )
     _, numbers = inputs(batch_of(3))
     assert torch.cat(numbers, dim=1).tolist() == [[1.0, 2.0, 3.0]] * 3
@@ -335,15 +386,23 @@ def test_the_mini_net_is_the_lessons() -> None:
     torch.manual_seed(2)
     params = MiniNet(factors=4, init_range=0.3, embedding_dropout=0.05, hidden=6, dropout=0.5)
     network = mini_net(params, SPEC)
-    lesson = nn.Sequential(nn.Dropout(0.05), nn.Linear(8, 6), nn.ReLU(), nn.Dropout(0.5), nn.Linear(6, 1))
+    lesson = nn.Sequential(
+        nn.Dropout(0.05), nn.Linear(8, 6), nn.ReLU(), nn.Dropout(0.5), nn.Linear(6, 1)
+    )
     lesson.load_state_dict(
-        {name.removeprefix("layers."): value for name, value in network.state_dict().items() if "layers" in name}
+        {
+            name.removeprefix("layers."): value
+            for name, value in network.state_dict().items()
+            if "layers" in name
+        }
     )
     for mode in (True, False):
         network.train(mode)
         lesson.train(mode)
         batch, outputs = batch_of(), []
-        both = torch.cat([network.embeddings("user")[batch.user], network.embeddings("item")[batch.item]], dim=1)
+        both = torch.cat(
+            [network.embeddings("user")[batch.user], network.embeddings("item")[batch.item]], dim=1
+        )
         for part, given_ in ((network, batch), (lesson, both)):
             torch.manual_seed(4)
             outputs.append(part(given_))
@@ -360,7 +419,9 @@ def test_the_mini_nets_output_is_the_sum_written_out() -> None:
         max(0.0, sum(w * x for w, x in zip(row.tolist(), given_, strict=True)) + bias.item())
         for row, bias in zip(first.weight, first.bias, strict=True)
     ]
-    expected = sum(w * h for w, h in zip(last.weight[0].tolist(), hidden, strict=True)) + last.bias.item()
+    expected = (
+        sum(w * h for w, h in zip(last.weight[0].tolist(), hidden, strict=True)) + last.bias.item()
+    )
     assert found == pytest.approx(expected)
 
 
@@ -390,9 +451,13 @@ def test_the_mini_nets_embeddings_start_uniform(most: float) -> None:
 def test_the_networks_declare_what_they_give_and_look_at() -> None:
     declared = {model.name: model for model in cfplug_models()}
     assert list(declared) == ["embedding-nn", "tabular", "mini-net"]
-    assert [model.gives for model in declared.values()] == [("embeddings", "vectors")] * 3
+    assert [model.provides for model in declared.values()] == [("embeddings", "vectors")] * 3
     assert [model.uses_features for model in declared.values()] == [False, True, False]
-    assert [model.function("build") for model in declared.values()] == [embedding_nn, tabular, mini_net]
+    assert [model.function("build") for model in declared.values()] == [
+        embedding_nn,
+        tabular,
+        mini_net,
+    ]
     assert declared["mini-net"].summary == (
         "The network of the fast.ai 0.7 lesson: embeddings, dropout, one hidden layer, dropout."
     )
@@ -404,7 +469,11 @@ def test_the_networks_declare_what_they_give_and_look_at() -> None:
         (Layers, {"user_factors": 0}, "user_factors: must be at least 1; is 0"),
         (Layers, {"layers": (10, 0)}, "layers: must be at least 1; is 0"),
         (Layers, {"dropout": 1.0}, "dropout: must be at least 0 and below 1; is 1.0"),
-        (Layers, {"embedding_dropout": -0.1}, "embedding_dropout: must be at least 0 and below 1; is -0.1"),
+        (
+            Layers,
+            {"embedding_dropout": -0.1},
+            "embedding_dropout: must be at least 0 and below 1; is -0.1",
+        ),
         (Layers, {"number_scale": 0.0}, "number_scale: must be above 0; is 0.0"),
         (Layers, {"init_deviation": 0.0}, "init_deviation: must be above 0; is 0.0"),
         (MiniNet, {"hidden": 0}, "hidden: must be at least 1; is 0"),
@@ -412,7 +481,9 @@ def test_the_networks_declare_what_they_give_and_look_at() -> None:
         (MiniNet, {"dropout": 1.0}, "dropout: must be at least 0 and below 1; is 1.0"),
     ],
 )
-def test_a_parameter_out_of_bounds_is_refused(params: Any, values: dict[str, Any], told: str) -> None:
+def test_a_parameter_out_of_bounds_is_refused(
+    params: Any, values: dict[str, Any], told: str
+) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         params(**values)
 
@@ -469,10 +540,13 @@ def networks() -> dict[str, tuple[Any, Batch]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["embedding-nn", "mini-net", "tabular with features", "embedding-nn, cut points per user"]
+    "name",
+    ["embedding-nn", "mini-net", "tabular with features", "embedding-nn, cut points per user"],
 )
 @pytest.mark.parametrize("sides", [("user",), ("item",), ("user", "item")])
-def test_a_network_says_the_same_with_the_vectors_that_it_has_learned(name: str, sides: tuple[str, ...]) -> None:
+def test_a_network_says_the_same_with_the_vectors_that_it_has_learned(
+    name: str, sides: tuple[str, ...]
+) -> None:
     scored, batch = networks()[name]
     scored.eval()
     given_ = batch
@@ -485,16 +559,21 @@ def test_a_network_says_the_same_with_the_vectors_that_it_has_learned(name: str,
 
 
 @pytest.mark.parametrize(
-    "name", ["embedding-nn", "mini-net", "tabular with features", "embedding-nn, cut points per user"]
+    "name",
+    ["embedding-nn", "mini-net", "tabular with features", "embedding-nn, cut points per user"],
 )
 @pytest.mark.parametrize("side", ["user", "item"])
-def test_slopes_of_a_network_are_those_of_small_steps_in_double_precision(name: str, side: str) -> None:
+def test_slopes_of_a_network_are_those_of_small_steps_in_double_precision(
+    name: str, side: str
+) -> None:
     scored, batch = networks()[name]
     rows = scored.vectors(side)[getattr(batch, side)].detach()
     rating, slopes = NetworkPredictor(scored, "cpu").slopes(side, batch.with_vectors(side, rows))
     assert slopes.shape == rows.shape
     doubled = copy.deepcopy(scored).double().eval()
-    batch = Batch(batch.user, batch.item, {key: _doubled(column) for key, column in batch.context.items()})
+    batch = Batch(
+        batch.user, batch.item, {key: _doubled(column) for key, column in batch.context.items()}
+    )
     plain = doubled.head.decode(doubled(batch.with_vectors(side, rows.double()))).detach().numpy()
     np.testing.assert_allclose(rating, plain, atol=1e-5)
     for column in range(rows.shape[1]):
@@ -502,7 +581,9 @@ def test_slopes_of_a_network_are_those_of_small_steps_in_double_precision(name: 
         for way in (1e-5, -1e-5):
             moved = rows.double()
             moved[:, column] += way
-            ends.append(doubled.head.decode(doubled(batch.with_vectors(side, moved))).detach().numpy())
+            ends.append(
+                doubled.head.decode(doubled(batch.with_vectors(side, moved))).detach().numpy()
+            )
         np.testing.assert_allclose(slopes[:, column], (ends[0] - ends[1]) / 2e-5, atol=1e-4)
 
 

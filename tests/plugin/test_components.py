@@ -29,7 +29,7 @@ class Depth:
 
 DECLARED: dict[str, Component] = {
     "source": cfplug.Source("toy", read="toy.parts:read"),
-    "split": cfplug.Splitter("toy", split="toy.parts:split"),
+    "split": cfplug.SplitMethod("toy", split="toy.parts:split"),
     "model": cfplug.Model("toy", build="toy.parts:build"),
     "loss": cfplug.Loss("toy", build="toy.parts:build"),
     "metric": cfplug.Metric("toy", score="toy.parts:score"),
@@ -129,7 +129,11 @@ REFUSED: list[tuple[Callable[[], object], type[Exception], str]] = [
         ValueError,
         "params: BadDefault.depth: its default must be at least 1; is 0",
     ),
-    (lambda: cfplug.Source("toy", Unresolved, read="a:b"), NameError, "name 'Missing' is not defined"),
+    (
+        lambda: cfplug.Source("toy", Unresolved, read="a:b"),
+        NameError,
+        "name 'Missing' is not defined",
+    ),
     (
         lambda: cfplug.Source("toy", read="toy.parts.read"),
         ValueError,
@@ -171,34 +175,36 @@ REFUSED: list[tuple[Callable[[], object], type[Exception], str]] = [
         "a model that fits itself declares fit and restore, any other neither",
     ),
     (
-        lambda: cfplug.Model("toy", build="a:b", gives=["bias"]),
+        lambda: cfplug.Model("toy", build="a:b", provides=["bias"]),
         ValueError,
-        "gives: no capability called 'bias'; did you mean biases?",
+        "provides: no capability called 'bias'; did you mean biases?",
     ),
     (
-        lambda: cfplug.Loss("toy", build="a:b", gives="distributions"),
+        lambda: cfplug.Loss("toy", build="a:b", provides="distributions"),
         ValueError,
-        "gives: no capability called 'distributions'; did you mean distribution?",
+        "provides: no capability called 'distributions'; did you mean distribution?",
     ),
     (
-        lambda: cfplug.Metric("toy", score="a:b", needs=["levels"]),
+        lambda: cfplug.Metric("toy", score="a:b", requires=["levels"]),
         ValueError,
-        "needs: no capability called 'levels'",
+        "requires: no capability called 'levels'",
     ),
     (
-        lambda: cfplug.Analyzer("toy", analyze="a:b", needs=["embedding"]),
+        lambda: cfplug.Analyzer("toy", analyze="a:b", requires=["embedding"]),
         ValueError,
-        "needs: no capability called 'embedding'; did you mean embeddings?",
+        "requires: no capability called 'embedding'; did you mean embeddings?",
     ),
     (
-        lambda: cfplug.ColdStart("toy", adapt="a:b", needs=["vector"]),
+        lambda: cfplug.ColdStart("toy", adapt="a:b", requires=["vector"]),
         ValueError,
-        "needs: no capability called 'vector'; did you mean vectors?",
+        "requires: no capability called 'vector'; did you mean vectors?",
     ),
 ]
 
 
-@pytest.mark.parametrize(("declare", "kind", "message"), REFUSED, ids=[message[:60] for _, _, message in REFUSED])
+@pytest.mark.parametrize(
+    ("declare", "kind", "message"), REFUSED, ids=[message[:60] for _, _, message in REFUSED]
+)
 def test_a_faulty_declaration_says_what_is_wrong(
     declare: Callable[[], object], kind: type[Exception], message: str
 ) -> None:
@@ -213,10 +219,16 @@ def test_every_kebab_case_name_is_accepted(name: str) -> None:
     assert cfplug.Metric(name, score="a:b").name == name
 
 
-@given(st.text(max_size=8).filter(lambda text: not text.isascii() or set(text) & set(" _/.ABC") or not text.strip("-")))
+@given(
+    st.text(max_size=8).filter(
+        lambda text: not text.isascii() or set(text) & set(" _/.ABC") or not text.strip("-")
+    )
+)
 @settings(deadline=None, max_examples=25)
 def test_no_other_name_is_accepted(name: str) -> None:
-    with pytest.raises(ValueError, match=r"^name: must be a kebab-case noun such as `item-mean`; is "):
+    with pytest.raises(
+        ValueError, match=r"^name: must be a kebab-case noun such as `item-mean`; is "
+    ):
         cfplug.Metric(name, score="a:b")
 
 
@@ -286,7 +298,9 @@ FUNCTIONS: list[tuple[str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("target", "text", "message"), FUNCTIONS, ids=[target for target, _, _ in FUNCTIONS])
+@pytest.mark.parametrize(
+    ("target", "text", "message"), FUNCTIONS, ids=[target for target, _, _ in FUNCTIONS]
+)
 def test_a_function_that_cannot_be_had_is_an_error_when_it_is_used(
     write: Callable[[str, str], None], target: str, text: str, message: str
 ) -> None:
@@ -317,9 +331,14 @@ def test_a_table_without_title_or_rows_prints_its_columns() -> None:
     assert str(cfplug.Table("", ["title", "bias"], [])) == "title  bias"
 
 
-@given(st.lists(st.lists(st.integers(), min_size=3, max_size=3), max_size=4), st.lists(st.integers(), max_size=5))
+@given(
+    st.lists(st.lists(st.integers(), min_size=3, max_size=3), max_size=4),
+    st.lists(st.integers(), max_size=5),
+)
 @settings(deadline=None, max_examples=25)
-def test_a_row_has_as_many_cells_as_there_are_columns(rows: list[list[int]], odd: Sequence[int]) -> None:
+def test_a_row_has_as_many_cells_as_there_are_columns(
+    rows: list[list[int]], odd: Sequence[int]
+) -> None:
     columns = ["a", "b", "c"]
     if len(odd) == 3:
         assert len(cfplug.Table("", columns, [*rows, odd]).rows) == len(rows) + 1
@@ -343,15 +362,19 @@ def asks(params, fitted, context): ...
 
 def test_a_strategy_may_ask_and_say_how_sure_it_is() -> None:
     plain = cfplug.ColdStart("toy", adapt="a:b")
-    assert (plain.ask, plain.gives, plain.needs, plain.origin) == (None, (), (), "mean")
-    asking = cfplug.ColdStart("toy", adapt="a:b", ask=asks, gives="deviation", needs="vectors")
-    assert (asking.gives, asking.needs) == (("deviation",), ("vectors",))
+    assert (plain.ask, plain.provides, plain.requires, plain.origin) == (None, (), (), "mean")
+    asking = cfplug.ColdStart(
+        "toy", adapt="a:b", ask=asks, provides="deviation", requires="vectors"
+    )
+    assert (asking.provides, asking.requires) == (("deviation",), ("vectors",))
     assert asking.function("ask") is asks
-    assert cfplug.ColdStart("toy", adapt="a:b", gives=["distribution", "deviation"]).gives == (
+    assert cfplug.ColdStart(
+        "toy", adapt="a:b", provides=["distribution", "deviation"]
+    ).provides == (
         "distribution",
         "deviation",
     )
-    assert cfplug.Model("toy", build="a:b", gives=["vectors"]).gives == ("vectors",)
+    assert cfplug.Model("toy", build="a:b", provides=["vectors"]).provides == ("vectors",)
 
 
 def test_what_cannot_be_asked_is_told() -> None:
@@ -364,9 +387,15 @@ def test_what_cannot_be_asked_is_told() -> None:
         "ask: test_what_cannot_be_asked_is_told.<locals>.<lambda> takes (params, fitted, newcomers, context); "
         "expected (params, fitted, context)"
     )
-    with pytest.raises(ValueError, match=r"^gives: no capability called 'deviations'; did you mean deviation\?$"):
-        cfplug.ColdStart("toy", adapt="a:b", gives="deviations")
-    with pytest.raises(ValueError, match=r"^gives: no capability called 'vector'; did you mean vectors\?$"):
-        cfplug.Model("toy", build="a:b", gives="vector")
-    with pytest.raises(ValueError, match=r"^ask: must look like `package.module:function`; is 'questions'$"):
+    with pytest.raises(
+        ValueError, match=r"^provides: no capability called 'deviations'; did you mean deviation\?$"
+    ):
+        cfplug.ColdStart("toy", adapt="a:b", provides="deviations")
+    with pytest.raises(
+        ValueError, match=r"^provides: no capability called 'vector'; did you mean vectors\?$"
+    ):
+        cfplug.Model("toy", build="a:b", provides="vector")
+    with pytest.raises(
+        ValueError, match=r"^ask: must look like `package.module:function`; is 'questions'$"
+    ):
         cfplug.ColdStart("toy", adapt="a:b", ask="questions")

@@ -19,7 +19,9 @@ from cfplug.plugin.registry import Registry, assemble
 NOTHING: Mapping[str, str] = {}
 
 
-def plugin(name: str, *metrics: str, requires: tuple[str, ...] = (), distribution: str = "") -> Candidate:
+def plugin(
+    name: str, *metrics: str, requires: tuple[str, ...] = (), distribution: str = ""
+) -> Candidate:
     module = ModuleType(name)
 
     @cfplug.hookimpl
@@ -27,7 +29,9 @@ def plugin(name: str, *metrics: str, requires: tuple[str, ...] = (), distributio
         return [cfplug.Metric(metric, score="zoo:score") for metric in metrics]
 
     vars(module)["cfplug_metrics"] = cfplug_metrics
-    return Candidate(name, distribution or f"cfplug-{name}", "1.2", lambda: module, requires=requires)
+    return Candidate(
+        name, distribution or f"cfplug-{name}", "1.2", lambda: module, requires=requires
+    )
 
 
 def failing(name: str, error: Exception, requires: tuple[str, ...] = ()) -> Candidate:
@@ -37,19 +41,27 @@ def failing(name: str, error: Exception, requires: tuple[str, ...] = ()) -> Cand
     return Candidate(name, f"cfplug-{name}", "1.2", fail, module=name, requires=requires)
 
 
-def of(*candidates: Candidate, limit: str = "", environment: Mapping[str, str] = NOTHING) -> Diagnosis:
+def of(
+    *candidates: Candidate, limit: str = "", environment: Mapping[str, str] = NOTHING
+) -> Diagnosis:
     return diagnose(assemble(candidates, limit), environment)
 
 
 def quick(registry: Registry, **milliseconds: float) -> Registry:
     """The same plugins, as if each had taken this long to import, or no time."""
-    plugins = [attrs.evolve(each, milliseconds=milliseconds.get(each.name, 0.0)) for each in registry.plugins]
+    plugins = [
+        attrs.evolve(each, milliseconds=milliseconds.get(each.name, 0.0))
+        for each in registry.plugins
+    ]
     return attrs.evolve(registry, plugins=tuple(plugins))
 
 
 def test_of_healthy_plugins_there_is_nothing_to_tell() -> None:
     registry = quick(
-        assemble([plugin("ant", "best", requires=("attrs>=20", "cfplug")), plugin("bee", "worst")], "-bee")
+        assemble(
+            [plugin("ant", "best", requires=("attrs>=20", "cfplug")), plugin("bee", "worst")],
+            "-bee",
+        )
     )
     assert diagnose(registry, NOTHING) == Diagnosis((), ())
 
@@ -75,17 +87,25 @@ def test_a_requirement_that_is_not_met_is_wrong_though_the_plugin_works() -> Non
     )
 
 
-def test_a_requirement_is_told_once_for_all_plugins_of_a_distribution_and_not_again_where_one_is_broken() -> None:
+def test_a_requirement_is_told_once_for_all_plugins_of_a_distribution_and_not_again_where_one_is_broken() -> (
+    None
+):
     needs = ("nobody>=2",)
-    (alone,) = of(*(plugin(name, requires=needs, distribution="cfplug-farm") for name in ("ant", "bee"))).wrong
+    (alone,) = of(
+        *(plugin(name, requires=needs, distribution="cfplug-farm") for name in ("ant", "bee"))
+    ).wrong
     assert alone.startswith("cfplug-farm 1.2 has not all it needs\n")
-    (broken,) = of(failing("cow", ModuleNotFoundError("No module named 'nobody'", name="nobody"), needs)).wrong
+    (broken,) = of(
+        failing("cow", ModuleNotFoundError("No module named 'nobody'", name="nobody"), needs)
+    ).wrong
     assert broken.startswith("plugin cow (cfplug-cow 1.2) is broken")
     assert broken.count("it needs nobody>=2, which is not installed") == 1
 
 
 def test_a_requirement_that_may_be_why_a_plugin_is_broken_is_told_beside_it() -> None:
-    broken, needed = of(failing("ant", AttributeError("module has no attribute"), ("attrs<1",))).wrong
+    broken, needed = of(
+        failing("ant", AttributeError("module has no attribute"), ("attrs<1",))
+    ).wrong
     assert "AttributeError" in broken
     assert "it needs attrs<1, and attrs " in needed
 
@@ -122,7 +142,9 @@ def heavy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_manifest_that_loads_something_heavy_is_told_with_what_and_how_long(heavy: Path) -> None:
     registry = quick(assemble(in_folders([heavy])), **{"zoo-heavy": 1234.5})
-    assert [each.heavy for each in registry.plugins] == [("tensorflow",), ()], "whoever comes later finds it there"
+    assert [each.heavy for each in registry.plugins] == [("tensorflow",), ()], (
+        "whoever comes later finds it there"
+    )
     found = diagnose(registry, NOTHING)
     assert found.wrong == ()
     assert found.notes == (
@@ -139,7 +161,13 @@ def test_a_manifest_that_is_slow_for_no_reason_that_we_know_is_told_too() -> Non
 
 
 def test_a_variable_that_nobody_reads_is_told_if_it_looks_like_one_that_is_read() -> None:
-    given = {"CFPLUG_PLUGIN": "x", "CFPLUG_PICTURES": "docs", "CFPLUG_CACHE": "y", "CFPLUG_TRACE": "1", "PLUGINS": "z"}
+    given = {
+        "CFPLUG_PLUGIN": "x",
+        "CFPLUG_PICTURES": "docs",
+        "CFPLUG_CACHE": "y",
+        "CFPLUG_TRACE": "1",
+        "PLUGINS": "z",
+    }
     assert diagnose(assemble([]), given).notes == (
         "the variable CFPLUG_PLUGIN is set, and cfplug reads none of that name; did you mean CFPLUG_PLUGINS?",
     )

@@ -32,7 +32,7 @@ OBSERVERS = {
 
 DECLARED: dict[str, Component] = {
     "source": cfplug.Source("ant", read="zoo:read"),
-    "split": cfplug.Splitter("ant", split="zoo:split"),
+    "split": cfplug.SplitMethod("ant", split="zoo:split"),
     "model": cfplug.Model("ant", build="zoo:build"),
     "loss": cfplug.Loss("ant", build="zoo:build"),
     "metric": cfplug.Metric("ant", score="zoo:score"),
@@ -105,7 +105,9 @@ def test_an_observer_takes_one_frozen_event_with_a_public_name(hook: str) -> Non
     assert event is OBSERVERS[hook]
     assert event.__name__ in cfplug.__all__
     assert inspect.getdoc(event)
-    blank = event(**{each.name: None for each in attrs.fields(event) if each.default is attrs.NOTHING})
+    blank = event(
+        **{each.name: None for each in attrs.fields(event) if each.default is attrs.NOTHING}
+    )
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         setattr(blank, attrs.fields(event)[0].name, 1)
 
@@ -115,7 +117,11 @@ def test_the_resolved_recipe_of_an_event_cannot_be_changed_at_any_depth() -> Non
     event = cfplug.RunStarted("t", "t.yaml", Path("runs/t.partial"), resolved=mine)
     mine["models"][0]["train"]["epochs"] = 6
     assert event.resolved["models"][0]["train"]["epochs"] == 5
-    for table in (event.resolved, event.resolved["models"][0], event.resolved["models"][0]["train"]):
+    for table in (
+        event.resolved,
+        event.resolved["models"][0],
+        event.resolved["models"][0]["train"],
+    ):
         with pytest.raises(TypeError, match="does not support item assignment"):
             cast(Any, table)["name"] = "mine"
     assert event.resolved["seeds"] == (1, 2)
@@ -130,7 +136,9 @@ def assert_declared(kind: str, hook: str) -> None:
     registry = assemble([plugin_with(hook, [DECLARED[kind]])])
     assert registry.plugins[0].hooks == (hook,)
     assert registry.find(kind, "zoo/ant").component is DECLARED[kind]
-    assert {other: len(registry.entries(other)) for other in KINDS} == {other: int(other == kind) for other in KINDS}
+    assert {other: len(registry.entries(other)) for other in KINDS} == {
+        other: int(other == kind) for other in KINDS
+    }
 
 
 def test_cfplug_sources_declares_sources() -> None:
@@ -179,7 +187,7 @@ Watched = tuple[cfplug.Run, list[str], list[tuple[str, object]]]
 
 
 class Listening:
-    """A teller that keeps what is said."""
+    """A reporter that keeps what is said."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -192,17 +200,19 @@ class Listening:
 
 
 def carry_out(
-    folder: Path, *plugins: str, text: str = RECIPE, teller: Listening | None = None
+    folder: Path, *plugins: str, text: str = RECIPE, reporter: Listening | None = None
 ) -> tuple[cfplug.Run, list[str]]:
     """The run of a recipe with copies of these files of the zoo as plugins, and what a person was told."""
-    recipe, place, teller = folder / "watched.yaml", folder / "plugins", teller or Listening()
+    recipe, place, reporter = folder / "watched.yaml", folder / "plugins", reporter or Listening()
     recipe.write_text(text)
     place.mkdir()
     for name in plugins:
         (file,) = ZOO.glob(f"*/{name}.py")
         (place / file.name).write_text(file.read_text())
         sys.modules.pop(name, None)
-    return cfplug.run(recipe, out=folder / "runs", plugins_dir=[place], teller=teller), teller.said
+    return cfplug.run(
+        recipe, out=folder / "runs", plugins_dir=[place], reporter=reporter
+    ), reporter.said
 
 
 def partial_of(run: Path) -> Path:
@@ -245,9 +255,14 @@ def test_cfplug_step_finished_is_told_after_each_step_in_the_order_of_the_run(
     watched: Watched,
 ) -> None:
     events = told_of(watched, "cfplug_step_finished")
-    assert all(type(event) is cfplug.StepFinished and event.seed == 7 and event.seconds >= 0 for event in events)
+    assert all(
+        type(event) is cfplug.StepFinished and event.seed == 7 and event.seconds >= 0
+        for event in events
+    )
     assert [
-        (event.step, event.model, event.component) for event in events if isinstance(event, cfplug.StepFinished)
+        (event.step, event.model, event.component)
+        for event in events
+        if isinstance(event, cfplug.StepFinished)
     ] == [
         ("read", "", "tables/synthetic"),
         ("split", "", "splits/random"),
@@ -288,11 +303,15 @@ def test_cfplug_run_finished_is_told_once_last_with_the_metrics_and_the_claims(
     run = watched[0]
     assert watched[2][-1] == ("cfplug_run_finished", event)
     rows = json.loads((run.path / "metrics.json").read_text())
-    assert event == cfplug.RunFinished(run.path, tuple(tuple(row.values())[:6] for row in rows), False)
+    assert event == cfplug.RunFinished(
+        run.path, tuple(tuple(row.values())[:6] for row in rows), False
+    )
     assert run.path.is_dir()
 
 
-def test_cfplug_run_failed_is_told_in_the_place_of_finished_with_the_error_and_where_it_was(tmp_path: Path) -> None:
+def test_cfplug_run_failed_is_told_in_the_place_of_finished_with_the_error_and_where_it_was(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(OSError, match="the server does not answer"):
         carry_out(tmp_path, "listener", "zoo_sources", text=UNREADABLE)
     started, failed = (event for _, event in sys.modules["listener"].told)
@@ -310,16 +329,20 @@ def test_cfplug_run_failed_is_told_in_the_place_of_finished_with_the_error_and_w
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_cfplug_run_failed_tells_that_a_person_stopped_the_run_and_a_resumed_one_starts_again(tmp_path: Path) -> None:
+def test_cfplug_run_failed_tells_that_a_person_stopped_the_run_and_a_resumed_one_starts_again(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(KeyboardInterrupt):
         carry_out(tmp_path, "listener", "stopper")
     told = sys.modules["listener"].told
     (_, started), *_, (hook, failed) = told
     assert hook == "cfplug_run_failed"
-    assert failed == cfplug.RunFailed(started.folder, "KeyboardInterrupt", (), True, True, started.run)
+    assert failed == cfplug.RunFailed(
+        started.folder, "KeyboardInterrupt", (), True, True, started.run
+    )
     assert not started.resumed
     told.clear()
-    resumed = cfplug.resume(failed.folder, plugins_dir=[tmp_path / "plugins"], teller=Listening())
+    resumed = cfplug.resume(failed.folder, plugins_dir=[tmp_path / "plugins"], reporter=Listening())
     (_, again), *_, (_, finished) = told
     assert attrs.evolve(again, resumed=False, recipe=started.recipe) == started
     assert again.resumed
@@ -329,10 +352,10 @@ def test_cfplug_run_failed_tells_that_a_person_stopped_the_run_and_a_resumed_one
 def test_an_observer_of_a_failed_run_that_raises_becomes_a_warning_and_the_error_is_the_runs_own(
     tmp_path: Path,
 ) -> None:
-    teller = Listening()
+    reporter = Listening()
     with pytest.raises(OSError, match="the server does not answer"):
-        carry_out(tmp_path, "meddler", "zoo_sources", text=UNREADABLE, teller=teller)
-    (warning,) = [line for line in teller.said if "cfplug_run_failed" in line]
+        carry_out(tmp_path, "meddler", "zoo_sources", text=UNREADABLE, reporter=reporter)
+    (warning,) = [line for line in reporter.said if "cfplug_run_failed" in line]
     assert "raised AttributeError: 'tuple' object has no attribute 'append'" in warning
 
 
@@ -355,8 +378,14 @@ def test_observers_that_raise_leave_or_meddle_become_warnings_and_change_nothing
     fixed = "TypeError: 'tuple' object does not support item assignment"
     assert set(warnings) == {
         warning("cfplug_run_started", frozen, 8, 'event.title = "mine"'),
-        *(warning("cfplug_step_finished", f"LookupError: no table for the step {step}", 13, table) for step in steps),
-        *(warning("cfplug_epoch_finished", f"SystemExit: epoch {epoch} is enough", 18, leave) for epoch in (1, 2)),
+        *(
+            warning("cfplug_step_finished", f"LookupError: no table for the step {step}", 13, table)
+            for step in steps
+        ),
+        *(
+            warning("cfplug_epoch_finished", f"SystemExit: epoch {epoch} is enough", 18, leave)
+            for epoch in (1, 2)
+        ),
         warning("cfplug_run_finished", fixed, 23, "event.metrics[0][4] = 0.0"),
     }
     assert len(warnings) == 1 + 10 + 2 + 1

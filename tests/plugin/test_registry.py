@@ -73,7 +73,7 @@ cfplug_metrics must return a list of cfplug.Metric; one entry is type <class 're
     "returns_nothing": "cfplug_metrics must return a list of cfplug.Metric; returned None",
     "returns_one": "cfplug_metrics must return a list of cfplug.Metric; returned cfplug.Metric best",
     "returns_table": """\
-cfplug_metrics must return a list of cfplug.Metric; returned dict {{'best': Metric(name='...='', needs=())}}""",
+cfplug_metrics must return a list of cfplug.Metric; returned dict {{'best': Metric(name='...='', requires=())}}""",
     "speechless": """\
 importing it raised SpeechlessError: (its text cannot be had)
   at {file}:9: raise SpeechlessError""",
@@ -118,11 +118,16 @@ HERE = {"cfplug": version("cfplug"), "numpy": version("numpy"), "init": cfplug._
 def full_text(stem: str) -> str:
     """What a person is told of one plugin of zoo/broken."""
     name, file = stem.replace("_", "-"), BROKEN / f"{stem}.py"
-    why, advice = WHY[stem].format(file=file, **HERE), f"{ADVICE[stem]}; or " if stem in ADVICE else ""
+    why, advice = (
+        WHY[stem].format(file=file, **HERE),
+        f"{ADVICE[stem]}; or " if stem in ADVICE else "",
+    )
     return f"plugin {name} ({file}) is broken: {why}\n  {advice}switch it off with CFPLUG_PLUGINS=-{name}"
 
 
-def candidate(name: str, *metrics: str, distribution: str = "cfplug-zoo", version: str = "1.2") -> Candidate:
+def candidate(
+    name: str, *metrics: str, distribution: str = "cfplug-zoo", version: str = "1.2"
+) -> Candidate:
     """A healthy plugin that declares `metrics`."""
     module = ModuleType(name)
 
@@ -206,7 +211,9 @@ def test_the_line_told_is_the_plugins_own_and_not_one_of_a_library(tmp_path: Pat
     (package / "names.py").write_text("import json\n\nNAMES = json.loads('no json')\n")
     announce(tmp_path, "cfplug-layered", "0.3", "layered = cfplug_layered")
     with on_path(tmp_path):
-        plugin = only(assemble(each for each in installed() if each.distribution == "cfplug-layered"))
+        plugin = only(
+            assemble(each for each in installed() if each.distribution == "cfplug-layered")
+        )
     assert plugin.why == (
         "plugin layered (cfplug-layered 0.3) is broken: importing it raised JSONDecodeError: "
         "Expecting value: line 1 column 1 (char 0)\n"
@@ -215,9 +222,14 @@ def test_the_line_told_is_the_plugins_own_and_not_one_of_a_library(tmp_path: Pat
     )
 
 
-def test_what_a_plugin_prints_while_it_loads_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_plugin_prints_while_it_loads_goes_to_standard_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     sys.modules.pop("talkative", None)
-    assert only(assemble(each for each in in_folders([ZOO / "odd"]) if each.name == "talkative")).state == "ok"
+    assert (
+        only(assemble(each for each in in_folders([ZOO / "odd"]) if each.name == "talkative")).state
+        == "ok"
+    )
     shown = capfd.readouterr()
     assert shown.out == ""
     assert shown.err == "talkative was imported\ntalkative was asked\n"
@@ -225,7 +237,12 @@ def test_what_a_plugin_prints_while_it_loads_goes_to_standard_error(capfd: pytes
 
 def test_odd_but_healthy_plugins_are_loaded() -> None:
     registry = assemble(in_folders([ZOO / "odd"]))
-    assert states(registry) == {"fragile": "ok", "magical": "ok", "renamed": "ok", "talkative": "ok"}
+    assert states(registry) == {
+        "fragile": "ok",
+        "magical": "ok",
+        "renamed": "ok",
+        "talkative": "ok",
+    }
     assert [entry.full_name for entry in registry.entries("metric")] == [
         "fragile/fragile",
         "magical/magic",
@@ -257,7 +274,9 @@ def shuffled(draw: st.DrawFn) -> tuple[list[Candidate], list[Candidate], list[st
     animals = [candidate(name, "best", f"{name}-metric") for name in names]
     broken = [specimens()[stem] for stem in stems]
     fault = st.sampled_from([failing, raising])
-    broken += [draw(fault)(name, draw(st.sampled_from(["aaa", "cfplug", "zzz"]))) for name in namesakes]
+    broken += [
+        draw(fault)(name, draw(st.sampled_from(["aaa", "cfplug", "zzz"]))) for name in namesakes
+    ]
     every = [*animals, *broken]
     return every, draw(st.permutations(every)), names
 
@@ -285,7 +304,9 @@ def test_the_listing_does_not_depend_on_the_order_of_installation(
     one, other = assemble(every), assemble(other_way)
     assert timeless(one.plugins) == timeless(other.plugins)
     for kind in KINDS:
-        assert [entry.full_name for entry in one.entries(kind)] == [entry.full_name for entry in other.entries(kind)]
+        assert [entry.full_name for entry in one.entries(kind)] == [
+            entry.full_name for entry in other.entries(kind)
+        ]
     assert one.clashes() == other.clashes()
 
 
@@ -299,7 +320,10 @@ def test_who_does_as_told_has_no_broken_plugin_left_and_every_healthy_one(
     after = assemble(every, before.switching_off(*before.broken).removeprefix("CFPLUG_PLUGINS="))
     assert after.broken == []
     assert after.words == before.words
-    told = [[plugin.title for plugin in each.plugins if plugin.state == "ok"] for each in (before, after)]
+    told = [
+        [plugin.title for plugin in each.plugins if plugin.state == "ok"]
+        for each in (before, after)
+    ]
     assert told[0] == told[1]
 
 
@@ -330,9 +354,15 @@ def test_cfplug_plugins_decides_what_is_loaded_and_what_is_not_even_imported(
 
         return attrs.evolve(inner, load=load_and_tell)
 
-    limit = (" , " if spaced else ",").join([*sorted(wanted), *(f"-{name}" for name in sorted(unwanted))])
+    limit = (" , " if spaced else ",").join(
+        [*sorted(wanted), *(f"-{name}" for name in sorted(unwanted))]
+    )
     registry = assemble(map(watched, ["dog", "cat", "bee", "ant"]), limit)
-    expected = [name for name in ("ant", "bee", "cat", "dog") if name not in unwanted and name in (wanted or {name})]
+    expected = [
+        name
+        for name in ("ant", "bee", "cat", "dog")
+        if name not in unwanted and name in (wanted or {name})
+    ]
     assert imported == expected
     assert [plugin.name for plugin in registry.plugins if plugin.state == "ok"] == expected
     assert [plugin.why for plugin in registry.plugins if plugin.state == "off"] == [
@@ -342,7 +372,9 @@ def test_cfplug_plugins_decides_what_is_loaded_and_what_is_not_even_imported(
 
 
 def test_cfplug_plugins_with_an_unknown_name_is_told_with_the_nearest_one() -> None:
-    registry = assemble([candidate("movielens", "best"), candidate("tables", "worst")], "movilens, -zebra")
+    registry = assemble(
+        [candidate("movielens", "best"), candidate("tables", "worst")], "movilens, -zebra"
+    )
     assert registry.words == (
         "CFPLUG_PLUGINS names a plugin 'movilens' that is not installed; did you mean movielens?",
         "CFPLUG_PLUGINS names a plugin 'zebra' that is not installed",
@@ -352,7 +384,10 @@ def test_cfplug_plugins_with_an_unknown_name_is_told_with_the_nearest_one() -> N
 
 def test_load_reads_cfplug_plugins_from_the_environment_that_it_is_given() -> None:
     registry = load([ZOO / "odd"], {"CFPLUG_PLUGINS": "metrics,renamed"})
-    assert [name for name, state in states(registry).items() if state == "ok"] == ["metrics", "renamed"]
+    assert [name for name, state in states(registry).items() if state == "ok"] == [
+        "metrics",
+        "renamed",
+    ]
 
 
 # Names
@@ -379,7 +414,9 @@ def test_a_recipe_that_uses_a_short_name_of_two_plugins_is_told_both_full_names(
 
 
 def test_two_distributions_with_one_plugin_name_keep_the_first_and_tell_of_the_other() -> None:
-    registry = assemble([candidate("ant", "b", distribution="zz"), candidate("ant", "a", distribution="aa")])
+    registry = assemble(
+        [candidate("ant", "b", distribution="zz"), candidate("ant", "a", distribution="aa")]
+    )
     first, second = registry.plugins
     assert (first.distribution, first.state) == ("aa", "ok")
     assert second.why == (
@@ -390,7 +427,11 @@ def test_two_distributions_with_one_plugin_name_keep_the_first_and_tell_of_the_o
 
 
 def test_of_two_plugins_of_one_name_either_can_be_switched_off() -> None:
-    two = [candidate("ant", "b", distribution="zz"), candidate("ant", "a", distribution="aa"), candidate("bee", "c")]
+    two = [
+        candidate("ant", "b", distribution="zz"),
+        candidate("ant", "a", distribution="aa"),
+        candidate("bee", "c"),
+    ]
     assert [each.state for each in assemble(two, "-zz:ant").plugins] == ["ok", "off", "ok"]
     assert [each.state for each in assemble(two, "-aa:ant").plugins] == ["off", "ok", "ok"]
     assert [each.state for each in assemble(two, "zz:ant").plugins] == ["off", "ok", "off"]
@@ -414,14 +455,22 @@ def test_two_files_of_one_name_are_told_to_differ(tmp_path: Path) -> None:
 
 def test_a_plugin_cannot_take_the_name_of_one_of_cfplugs_own() -> None:
     registry = assemble(
-        [candidate("metrics", "a", distribution="aaa"), candidate("metrics", "b", distribution="cfplug")]
+        [
+            candidate("metrics", "a", distribution="aaa"),
+            candidate("metrics", "b", distribution="cfplug"),
+        ]
     )
-    assert [(plugin.distribution, plugin.state) for plugin in registry.plugins] == [("cfplug", "ok"), ("aaa", "broken")]
+    assert [(plugin.distribution, plugin.state) for plugin in registry.plugins] == [
+        ("cfplug", "ok"),
+        ("aaa", "broken"),
+    ]
 
 
 def test_one_module_under_two_names_is_one_plugin() -> None:
     module = candidate("ant", "best").load()
-    registry = assemble(Candidate(name, "cfplug-zoo", "1.2", lambda: module) for name in ("ant", "bee"))
+    registry = assemble(
+        Candidate(name, "cfplug-zoo", "1.2", lambda: module) for name in ("ant", "bee")
+    )
     assert registry.plugins[1].why == (
         "plugin bee (cfplug-zoo 1.2) is broken: its module ant is the plugin ant already\n"
         "  switch it off with CFPLUG_PLUGINS=-bee"
@@ -445,12 +494,18 @@ def missing(registry: Registry, kind: str, name: str) -> str:
 
 def test_an_unknown_name_is_told_with_the_nearest_one() -> None:
     registry = assemble([candidate("ant", "rmse", "precision")])
-    assert missing(registry, "metric", "rsme") == 'no metric called "rsme"; did you mean rmse? (cfplug list metrics)'
+    assert (
+        missing(registry, "metric", "rsme")
+        == 'no metric called "rsme"; did you mean rmse? (cfplug list metrics)'
+    )
     assert missing(registry, "loss", "mse") == 'no loss called "mse" (cfplug list losses)'
     assert missing(registry, "metric", "ant/rsme") == (
         'no metric called "ant/rsme"; did you mean ant/rmse? (cfplug list metrics)'
     )
-    assert missing(registry, "metric", "ann/rmse") == 'no plugin called "ann"; did you mean ant? (cfplug plugins)'
+    assert (
+        missing(registry, "metric", "ann/rmse")
+        == 'no plugin called "ann"; did you mean ant? (cfplug plugins)'
+    )
 
 
 def test_a_name_that_a_broken_plugin_may_have_is_told_with_why_it_is_broken() -> None:
@@ -459,7 +514,9 @@ def test_a_name_that_a_broken_plugin_may_have_is_told_with_why_it_is_broken() ->
     assert why.startswith(
         "plugin bee (cfplug-zoo 1.2) is broken: importing it raised ImportError: no module called left"
     )
-    assert missing(registry, "metric", "bee/best") == f"bee/best needs a plugin that is broken\n{why}"
+    assert (
+        missing(registry, "metric", "bee/best") == f"bee/best needs a plugin that is broken\n{why}"
+    )
     assert missing(registry, "metric", "sting") == (
         f'no metric called "sting" (cfplug list metrics)\nperhaps it belongs to a plugin that is broken\n{why}'
     )
@@ -473,7 +530,8 @@ def test_a_name_that_a_broken_plugin_may_have_is_told_with_why_it_is_broken() ->
 def test_a_name_of_a_plugin_that_is_switched_off_is_told_so() -> None:
     registry = assemble([candidate("ant", "best"), candidate("bee", "sting")], "-bee")
     assert (
-        missing(registry, "metric", "bee/sting") == "bee/sting needs the plugin bee, which CFPLUG_PLUGINS switches off"
+        missing(registry, "metric", "bee/sting")
+        == "bee/sting needs the plugin bee, which CFPLUG_PLUGINS switches off"
     )
     assert missing(registry, "metric", "sting") == (
         'no metric called "sting" (cfplug list metrics)\n'
@@ -539,12 +597,18 @@ STARTED = cfplug.RunStarted("Tiny", "tiny.yaml", Path("runs/tiny.partial"))
 
 
 @pytest.mark.parametrize("error", [LookupError("no table"), SystemExit("enough"), GeneratorExit()])
-def test_an_observer_that_raises_becomes_a_warning_and_the_others_are_still_told(error: BaseException) -> None:
+def test_an_observer_that_raises_becomes_a_warning_and_the_others_are_still_told(
+    error: BaseException,
+) -> None:
     told: list[tuple[str, object]] = []
-    registry = assemble([observer("ant", told), observer("bee", told, error), observer("cat", told)])
+    registry = assemble(
+        [observer("ant", told), observer("bee", told, error), observer("cat", told)]
+    )
     (warning,) = registry.notify("cfplug_run_started", STARTED)
     words = f"{type(error).__name__}: {error}".removesuffix(": ")
-    assert warning.split("\n")[0] == (f"the observer cfplug_run_started of plugin bee (cfplug-zoo 1.2) raised {words}")
+    assert warning.split("\n")[0] == (
+        f"the observer cfplug_run_started of plugin bee (cfplug-zoo 1.2) raised {words}"
+    )
     assert warning.split("\n")[1].startswith(f"  at {__file__}:")
     assert warning.endswith(": raise error")
     assert [name for name, _ in told] == ["ant", "bee", "cat"]
@@ -589,7 +653,12 @@ class on_path:  # noqa: N801
 
 
 def announce(
-    site: Path, distribution: str, version: str, *points: str, metadata: bool = True, requires: Sequence[str] = ()
+    site: Path,
+    distribution: str,
+    version: str,
+    *points: str,
+    metadata: bool = True,
+    requires: Sequence[str] = (),
 ) -> Path:
     """Write what an installer leaves of a distribution with these entry points and requirements."""
     folder = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
@@ -631,7 +700,9 @@ def loaded(*sites: Path) -> Registry:
 
 def found(*sites: Path) -> Mapping[str, Plugin]:
     """The plugins of these folders, without cfplug's own."""
-    return {plugin.name: plugin for plugin in loaded(*sites).plugins if plugin.distribution != "cfplug"}
+    return {
+        plugin.name: plugin for plugin in loaded(*sites).plugins if plugin.distribution != "cfplug"
+    }
 
 
 def test_a_third_party_is_found_by_its_entry_point(tmp_path: Path) -> None:
@@ -695,7 +766,9 @@ def test_files_that_are_no_text_take_no_other_plugin_away(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("needed", ["cfplug>=9", "cfplug<0.0.1", "cfplug (==7.*)", "CFPLUG>=9"])
-def test_a_plugin_made_for_another_cfplug_is_told_so_and_not_imported(tmp_path: Path, needed: str) -> None:
+def test_a_plugin_made_for_another_cfplug_is_told_so_and_not_imported(
+    tmp_path: Path, needed: str
+) -> None:
     announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin", requires=["attrs", needed])
     (tmp_path / "bee_plugin.py").write_text("raise AssertionError('it was imported')")
     need = needed.replace(" (", "").replace(")", "")
@@ -708,7 +781,14 @@ def test_a_plugin_made_for_another_cfplug_is_told_so_and_not_imported(tmp_path: 
 
 @pytest.mark.parametrize(
     "needed",
-    ["cfplug", "cfplug>=0.1", "cfplug >=0.0.9, !=0.5", 'cfplug>=9; extra == "later"', "cfplug-x>=9", "cfplug>=x"],
+    [
+        "cfplug",
+        "cfplug>=0.1",
+        "cfplug >=0.0.9, !=0.5",
+        'cfplug>=9; extra == "later"',
+        "cfplug-x>=9",
+        "cfplug>=x",
+    ],
 )
 def test_a_plugin_made_for_this_cfplug_is_loaded(tmp_path: Path, needed: str) -> None:
     announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin", requires=[needed])
@@ -716,10 +796,19 @@ def test_a_plugin_made_for_this_cfplug_is_loaded(tmp_path: Path, needed: str) ->
     assert (found(tmp_path)["bee"].state, found(tmp_path)["bee"].requires) == ("ok", (needed,))
 
 
-def test_a_plugin_whose_dependency_is_missing_tells_which_and_how_to_install_it(tmp_path: Path) -> None:
-    needs = ["attrs>=20", "Left.Pad>=2", 'winapi; sys_platform == "no such"', "numpy<1; extra == 'old'"]
+def test_a_plugin_whose_dependency_is_missing_tells_which_and_how_to_install_it(
+    tmp_path: Path,
+) -> None:
+    needs = [
+        "attrs>=20",
+        "Left.Pad>=2",
+        'winapi; sys_platform == "no such"',
+        "numpy<1; extra == 'old'",
+    ]
     announce(tmp_path, "cfplug-bee", "0.4", "bee = cfplug_bee", requires=needs)
-    folder = write_package(tmp_path, "cfplug_bee", manifest="from cfplug_bee import pads\n", pads="import left_pad\n")
+    folder = write_package(
+        tmp_path, "cfplug_bee", manifest="from cfplug_bee import pads\n", pads="import left_pad\n"
+    )
     assert found(tmp_path)["bee"].why == (
         "plugin bee (cfplug-bee 0.4) is broken: importing it raised ModuleNotFoundError: No module named 'left_pad'\n"
         f"  at {folder / 'pads.py'}:1: import left_pad\n"
@@ -728,7 +817,9 @@ def test_a_plugin_whose_dependency_is_missing_tells_which_and_how_to_install_it(
     )
 
 
-def test_a_plugin_that_forgot_to_ask_for_its_dependency_is_told_the_name_that_it_imports(tmp_path: Path) -> None:
+def test_a_plugin_that_forgot_to_ask_for_its_dependency_is_told_the_name_that_it_imports(
+    tmp_path: Path,
+) -> None:
     announce(tmp_path, "cfplug-bee", "0.4", "bee = cfplug_bee", requires=["cfplug>=0.1"])
     write_package(tmp_path, "cfplug_bee", manifest="import left_pad.sides\n")
     assert found(tmp_path)["bee"].why.endswith(
@@ -738,7 +829,10 @@ def test_a_plugin_that_forgot_to_ask_for_its_dependency_is_told_the_name_that_it
 
 def test_a_plugin_that_imports_itself_in_a_circle_is_told_where(tmp_path: Path) -> None:
     announce(tmp_path, "cfplug-ring", "0.1", "ring = cfplug_ring")
-    manifest, inner = "from cfplug_ring.inner import RATES\n\nNAMES = ()\n", "from cfplug_ring import NAMES\n"
+    manifest, inner = (
+        "from cfplug_ring.inner import RATES\n\nNAMES = ()\n",
+        "from cfplug_ring import NAMES\n",
+    )
     folder = write_package(tmp_path, "cfplug_ring", manifest=manifest, inner=inner)
     first, *rest = found(tmp_path)["ring"].why.splitlines()
     assert first.startswith(
@@ -754,21 +848,35 @@ def test_a_plugin_that_imports_itself_in_a_circle_is_told_where(tmp_path: Path) 
 def test_two_plugins_that_import_each_other_are_each_told(tmp_path: Path) -> None:
     for name, other in (("ant", "bee"), ("bee", "ant")):
         announce(tmp_path, f"cfplug-{name}", "0.1", f"{name} = cfplug_{name}")
-        write_package(tmp_path, f"cfplug_{name}", manifest=f"from cfplug_{other} import {other.upper()}\n")
+        write_package(
+            tmp_path, f"cfplug_{name}", manifest=f"from cfplug_{other} import {other.upper()}\n"
+        )
     plugins = found(tmp_path)
-    assert {name: plugin.state for name, plugin in plugins.items()} == {"ant": "broken", "bee": "broken"}
+    assert {name: plugin.state for name, plugin in plugins.items()} == {
+        "ant": "broken",
+        "bee": "broken",
+    }
     for name, plugin in plugins.items():
         assert "(most likely due to a circular import)" in plugin.why
         assert f"cfplug_{name}" in plugin.why.splitlines()[1]
 
 
-def test_a_plugin_that_asks_for_all_plugins_while_it_is_imported_breaks_only_itself(tmp_path: Path) -> None:
+def test_a_plugin_that_asks_for_all_plugins_while_it_is_imported_breaks_only_itself(
+    tmp_path: Path,
+) -> None:
     announce(tmp_path, "cfplug-asker", "0.1", "asker = cfplug_asker")
-    asks = "import cfplug\nfrom cfplug.plugin.registry import load\n\nload().find('metric', 'rmse')\n"
-    write_package(tmp_path, "cfplug_asker", manifest=asks + "METRIC = load().find('metric', 'asker/best')\n")
+    asks = (
+        "import cfplug\nfrom cfplug.plugin.registry import load\n\nload().find('metric', 'rmse')\n"
+    )
+    write_package(
+        tmp_path, "cfplug_asker", manifest=asks + "METRIC = load().find('metric', 'asker/best')\n"
+    )
     registry = loaded(tmp_path)
     assert [plugin.name for plugin in registry.broken] == ["asker"]
-    assert "importing it raised PluginError: asker/best needs a plugin that is broken" in registry.broken[0].why
+    assert (
+        "importing it raised PluginError: asker/best needs a plugin that is broken"
+        in registry.broken[0].why
+    )
 
 
 def test_two_distributions_with_one_plugin_name_are_told_with_both(tmp_path: Path) -> None:
@@ -798,12 +906,17 @@ def test_a_plugin_with_a_thousand_components_has_them_all(tmp_path: Path) -> Non
         announce(tmp_path, f"cfplug-{name}", "0.1", f"{name} = cfplug_{name}")
         write_package(tmp_path, f"cfplug_{name}", manifest=MANY)
     registry = loaded(tmp_path)
-    assert [len(each.components) for each in registry.plugins if each.name in ("many", "more")] == [1000, 1000]
+    assert [len(each.components) for each in registry.plugins if each.name in ("many", "more")] == [
+        1000,
+        1000,
+    ]
     assert registry.find("metric", "many/best-734").component.name == "best-734"
     assert missing(registry, "metric", "best-734") == (
         "2 plugins have a metric called best-734; write many/best-734 or more/best-734"
     )
-    assert missing(registry, "metric", "bets-734").startswith('no metric called "bets-734"; did you mean best-734?')
+    assert missing(registry, "metric", "bets-734").startswith(
+        'no metric called "bets-734"; did you mean best-734?'
+    )
     assert len(registry.clashes()) == 1000
 
 
@@ -811,7 +924,11 @@ def test_a_plugin_with_a_thousand_components_has_them_all(tmp_path: Path) -> Non
 
 
 def test_a_file_that_says_badly_what_it_needs_is_told(tmp_path: Path) -> None:
-    for name, line in (("half", "dependencies = ["), ("texts", "dependencies = 'scipy'"), ("fine", "other = 1")):
+    for name, line in (
+        ("half", "dependencies = ["),
+        ("texts", "dependencies = 'scipy'"),
+        ("fine", "other = 1"),
+    ):
         text = f"# /// script\n# {line}\n# ///\n" + METRIC_PLUGIN.format(name)
         (tmp_path / f"zoo_{name}.py").write_text(text)
     fine, half, texts = assemble(in_folders([tmp_path])).plugins
@@ -843,7 +960,9 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["json", "this"])
-def test_a_file_may_not_hide_a_module_whether_it_is_imported_yet_or_not(tmp_path: Path, module: str) -> None:
+def test_a_file_may_not_hide_a_module_whether_it_is_imported_yet_or_not(
+    tmp_path: Path, module: str
+) -> None:
     file = tmp_path / f"{module}.py"
     file.write_text(METRIC_PLUGIN.format(module))
     assert only(assemble(in_folders([tmp_path]))).why == (
@@ -878,7 +997,9 @@ def test_a_file_that_failed_is_imported_afresh_the_next_time(tmp_path: Path) -> 
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with cfplug and a broken third party side by side, as in anyone's site-packages."""
     site = tmp_path_factory.mktemp("site")
-    shutil.copytree(Path(cfplug.__file__).parent, site / "cfplug", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        Path(cfplug.__file__).parent, site / "cfplug", ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copytree(BROKEN, site / "cfplug_broken", ignore=shutil.ignore_patterns("__pycache__"))
     (site / "cfplug_broken" / "__init__.py").touch()
     points = [f"{stem.replace('_', '-')} = cfplug_broken.{stem}" for stem in sorted(WHY)]
@@ -891,7 +1012,9 @@ def command(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join([str(site), *sys.path[1:]])
     environment = {**os.environ, "PYTHONPATH": paths, "COLUMNS": "80"}
     call = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(call, env=environment, capture_output=True, text=True, cwd=site, check=False)
+    return subprocess.run(
+        call, env=environment, capture_output=True, text=True, cwd=site, check=False
+    )
 
 
 def test_plugins_and_doctor_work_whatever_is_broken(site: Path) -> None:
@@ -909,7 +1032,11 @@ def test_plugins_and_doctor_work_whatever_is_broken(site: Path) -> None:
 
 
 def test_the_last_line_is_told_for_a_plugin_that_is_installed_beside_cfplug(site: Path) -> None:
-    (plugin,) = (each for each in json.loads(command(site, "plugins", "--json").stdout) if each["name"] == "leaves")
+    (plugin,) = (
+        each
+        for each in json.loads(command(site, "plugins", "--json").stdout)
+        if each["name"] == "leaves"
+    )
     assert plugin["why"] == (
         "plugin leaves (cfplug-broken 0.9) is broken: importing it raised SystemExit: 3\n"
         f"  at {site / 'cfplug_broken' / 'leaves.py'}:5: sys.exit(3)\n"

@@ -68,7 +68,9 @@ def test_only_what_is_asked_of_one_distribution_can_be_told() -> None:
     ]
 
 
-numbers = st.lists(st.sampled_from([0, 1, 2, 10]), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
+numbers = st.lists(st.sampled_from([0, 1, 2, 10]), min_size=1, max_size=4).map(
+    lambda parts: ".".join(map(str, parts))
+)
 
 
 @given(numbers, st.one_of(numbers, numbers.map("{}.dev1".format), numbers.map("{}+cpu".format)))
@@ -78,7 +80,9 @@ numbers = st.lists(st.sampled_from([0, 1, 2, 10]), min_size=1, max_size=4).map(l
 def test_a_lower_bound_is_met_exactly_when_packaging_says_so(bound: str, found: str) -> None:
     here: Mapping[str, str] = {"x": found}
     expected = SpecifierSet(f">={bound}").contains(found, prereleases=True)
-    assert list(unmet([f"x>={bound}"], here.get)) == ([] if expected else [Unmet("x", f"x>={bound}", found)])
+    assert list(unmet([f"x>={bound}"], here.get)) == (
+        [] if expected else [Unmet("x", f"x>={bound}", found)]
+    )
 
 
 def test_versions_are_those_of_the_distributions_that_are_here() -> None:

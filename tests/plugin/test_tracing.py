@@ -101,18 +101,27 @@ def test_a_call_within_a_call_has_its_own_time(
     def ask(event: object) -> None:
         list(registry.notify("cfplug_run_finished", event))
 
-    candidates = [plugin("ant", cfplug_run_finished=lambda event: None), plugin("bee", cfplug_run_started=ask)]
+    candidates = [
+        plugin("ant", cfplug_run_finished=lambda event: None),
+        plugin("bee", cfplug_run_started=ask),
+    ]
     registry = assemble(candidates, tracing="1")
     seconds = iter([0.0, 1.0, 1.25, 4.0])
-    monkeypatch.setattr("cfplug.plugin.tracing.time", SimpleNamespace(perf_counter=lambda: next(seconds)))
+    monkeypatch.setattr(
+        "cfplug.plugin.tracing.time", SimpleNamespace(perf_counter=lambda: next(seconds))
+    )
     notify(registry)
-    assert [(line.split()[3], line.split()[-2]) for line in capsys.readouterr().err.splitlines()] == [
+    assert [
+        (line.split()[3], line.split()[-2]) for line in capsys.readouterr().err.splitlines()
+    ] == [
         ("ant", "250.0"),
         ("bee", "4000.0"),
     ]
 
 
-def test_a_file_gets_the_lines_at_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_gets_the_lines_at_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "trace.txt"
     for count in (1, 2):
         assemble([plugin("ant", cfplug_metrics=metrics(count))], tracing=f" {file} ")
@@ -134,7 +143,10 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_where_it_is_off_pluggy_calls_hooks_as_if_there_were_no_trace(
     setting: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    on, off, bare = (assemble([plugin("ant", cfplug_metrics=metrics(3))], tracing=each) for each in ("1", setting, ""))
+    on, off, bare = (
+        assemble([plugin("ant", cfplug_metrics=metrics(3))], tracing=each)
+        for each in ("1", setting, "")
+    )
     assert off.manager._inner_hookexec is bare.manager._inner_hookexec
     assert on.manager._inner_hookexec is not bare.manager._inner_hookexec
     assert len(capsys.readouterr().err.splitlines()) == 1
@@ -142,6 +154,8 @@ def test_where_it_is_off_pluggy_calls_hooks_as_if_there_were_no_trace(
 
 def test_the_environment_says_whether_it_is_on(capsys: pytest.CaptureFixture[str]) -> None:
     load(environment={"CFPLUG_TRACE": "1", "CFPLUG_PLUGINS": "losses"})
-    assert re.fullmatch(r"trace: cfplug_losses of losses: \d losses, .* ms\n", capsys.readouterr().err)
+    assert re.fullmatch(
+        r"trace: cfplug_losses of losses: \d losses, .* ms\n", capsys.readouterr().err
+    )
     load(environment={"CFPLUG_PLUGINS": "losses"})
     assert capsys.readouterr().err == ""

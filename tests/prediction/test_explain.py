@@ -21,7 +21,11 @@ quick = settings(max_examples=20, deadline=None)
 
 NOBODY = np.zeros(0, np.int32)
 CATALOGUE = Catalogue(
-    Vocabulary("user", ("ann", "bob")), Vocabulary("item", (1, 2, 3), ("Heat", "Ran", "Jaws")), NOBODY, NOBODY, NOBODY
+    Vocabulary("user", ("ann", "bob")),
+    Vocabulary("item", (1, 2, 3), ("Heat", "Ran", "Jaws")),
+    NOBODY,
+    NOBODY,
+    NOBODY,
 )
 PAIR = Batch(np.array([1]), np.array([2]))
 
@@ -33,7 +37,10 @@ class Sum:
         self._terms = terms
 
     def terms(self, batch: Batch) -> dict[str, np.ndarray]:
-        return {name.replace("_", " "): np.full(len(batch), value) for name, value in self._terms.items()}
+        return {
+            name.replace("_", " "): np.full(len(batch), value)
+            for name, value in self._terms.items()
+        }
 
 
 class Sigmoid(Sum):
@@ -47,15 +54,24 @@ class Sigmoid(Sum):
 
 
 @quick
-@given(terms=st.lists(st.floats(-4, 4), min_size=1, max_size=6), scale=st.sampled_from([1.0, 1e-3, 1e-7, 0.0]))
-def test_base_and_contributions_sum_to_the_rating_in_proportion_to_the_terms(terms: list[float], scale: float) -> None:
+@given(
+    terms=st.lists(st.floats(-4, 4), min_size=1, max_size=6),
+    scale=st.sampled_from([1.0, 1e-3, 1e-7, 0.0]),
+)
+def test_base_and_contributions_sum_to_the_rating_in_proportion_to_the_terms(
+    terms: list[float], scale: float
+) -> None:
     named = {f"factor_{number}": scale * term for number, term in enumerate(terms)}
     found = by_terms(Sigmoid(**named), PAIR, CATALOGUE, None)
     rating = 5 / (1 + math.exp(-sum(named.values()) - 1))
     assert found.base == pytest.approx(5 / (1 + math.exp(-1)))
-    assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(rating, abs=1e-9)
+    assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(
+        rating, abs=1e-9
+    )
     assert {part.name.replace(" ", "_"): part.term for part in found.parts} == named
-    told = [part for part in found.parts if abs(part.term) > 1e-300]  # the least numbers have no six digits
+    told = [
+        part for part in found.parts if abs(part.term) > 1e-300
+    ]  # the least numbers have no six digits
     rates = {round(part.contribution / part.term, 6) for part in told}
     assert len(rates) <= 1
     assert all(rate > 0 for rate in rates)
@@ -64,7 +80,9 @@ def test_base_and_contributions_sum_to_the_rating_in_proportion_to_the_terms(ter
 def test_terms_that_cancel_get_the_rate_at_which_the_rating_changes_there() -> None:
     found = by_terms(Sigmoid(factor_1=2.0, factor_2=-2.0), PAIR, CATALOGUE, None)
     rate = 5 * math.exp(-1) / (1 + math.exp(-1)) ** 2
-    assert [part.contribution for part in found.parts] == pytest.approx([2 * rate, -2 * rate], rel=1e-6)
+    assert [part.contribution for part in found.parts] == pytest.approx(
+        [2 * rate, -2 * rate], rel=1e-6
+    )
 
 
 def test_the_mean_is_where_a_sum_starts_and_no_part_of_it() -> None:
@@ -110,7 +128,9 @@ def crossed(weights: np.ndarray) -> Any:
 
     def predict(batch: Batch) -> np.ndarray:
         age = batch.context["user.age"].sum(axis=1)
-        rating: np.ndarray = weights[0] * batch.user * age + weights[1] * np.maximum(batch.item - batch.user, age)
+        rating: np.ndarray = weights[0] * batch.user * age + weights[1] * np.maximum(
+            batch.item - batch.user, age
+        )
         return rating
 
     return predict
@@ -155,7 +175,10 @@ def test_of_a_sum_each_input_gets_its_own_term_whatever_the_order(case: Drawn) -
     assert {name: part for name, (part, _) in found.items()} == {
         name: pytest.approx(expected[name], abs=1e-9) for name in found
     }
-    spread = {name: (here - there).std(ddof=1) / math.sqrt(len(there)) for name, (here, there) in terms.items()}
+    spread = {
+        name: (here - there).std(ddof=1) / math.sqrt(len(there))
+        for name, (here, there) in terms.items()
+    }
     assert {name: error for name, (_, error) in found.items()} == {
         name: pytest.approx(spread[name], abs=1e-9) for name in found
     }
@@ -182,9 +205,15 @@ def test_the_parts_are_shapley_values_within_their_errors() -> None:
         assert abs(part - exact[name]) < 4 * error
 
 
-def test_an_input_that_no_pair_changes_is_left_out_and_one_that_the_model_ignores_gets_nothing() -> None:
+def test_an_input_that_no_pair_changes_is_left_out_and_one_that_the_model_ignores_gets_nothing() -> (
+    None
+):
     one = {"user": np.array([1]), "item": np.array([2]), "time.hour": np.array([5])}
-    many = {"user": np.array([0, 1, 2]), "item": np.array([0, 0, 1]), "time.hour": np.array([5, 5, 5])}
+    many = {
+        "user": np.array([0, 1, 2]),
+        "item": np.array([0, 0, 1]),
+        "time.hour": np.array([5, 5, 5]),
+    }
     base, found = swapped(lambda batch: batch.item * 1.0, one, many, np.random.default_rng(0))
     assert base == pytest.approx(1 / 3)
     assert list(found) == ["user", "item"]
@@ -196,19 +225,37 @@ def test_an_input_that_no_pair_changes_is_left_out_and_one_that_the_model_ignore
 def test_sets_of_different_widths_are_filled_up() -> None:
     """The rating is the sum of the codes of a set."""
     one = {"user": np.array([0]), "item": np.array([0]), "context.tags": np.array([[7]])}
-    many = {"user": np.array([0, 0]), "item": np.array([0, 0]), "context.tags": np.array([[1, 2, 3], [4, 0, 0]])}
+    many = {
+        "user": np.array([0, 0]),
+        "item": np.array([0, 0]),
+        "context.tags": np.array([[1, 2, 3], [4, 0, 0]]),
+    }
     for here, there, total in ((one, many, 7), (many, one, 6)):
         here = {name: column[:1] for name, column in here.items()}
         rating = swapped(
-            lambda batch: batch.context["context.tags"].sum(axis=1) * 1.0, here, there, np.random.default_rng(0)
+            lambda batch: batch.context["context.tags"].sum(axis=1) * 1.0,
+            here,
+            there,
+            np.random.default_rng(0),
         )
         assert rating[0] + rating[1]["context.tags"][0] == pytest.approx(total)
 
 
 # In words
 
-YEAR = Feature("item.year", "item", "number", (), 1990.0, 5.0, True, np.array([[1, 0], [0.1, 0], [0, 1]], np.float32))
-GENRES = Feature("item.genres", "item", "set", ("Crime", "War"), table=np.array([[1, 2], [0, 0], [2, 0]]))
+YEAR = Feature(
+    "item.year",
+    "item",
+    "number",
+    (),
+    1990.0,
+    5.0,
+    True,
+    np.array([[1, 0], [0.1, 0], [0, 1]], np.float32),
+)
+GENRES = Feature(
+    "item.genres", "item", "set", ("Crime", "War"), table=np.array([[1, 2], [0, 0], [2, 0]])
+)
 JOB = Feature("user.job", "user", "category", ("nurse", "poet"), table=np.array([2, 0]))
 DAY = Feature("time.day-of-week", "context", "category", tuple(map(str, range(7))))
 
@@ -216,7 +263,14 @@ DAY = Feature("time.day-of-week", "context", "category", tuple(map(str, range(7)
 def test_features_are_gathered_by_the_codes_of_their_side() -> None:
     batch = Batch(np.array([1, 0, 0]), np.array([2, 2, 0]), {DAY.name: np.array([7, 0, 1])})
     found = inputs(batch, Features((YEAR, GENRES, JOB, DAY)))
-    assert list(found) == ["user", "item", "item.year", "item.genres", "user.job", "time.day-of-week"]
+    assert list(found) == [
+        "user",
+        "item",
+        "item.year",
+        "item.genres",
+        "user.job",
+        "time.day-of-week",
+    ]
     assert found["user.job"].tolist() == [0, 2, 2]
     assert found["item.genres"].tolist() == [[2, 0], [2, 0], [1, 2]]
     assert found["time.day-of-week"].tolist() == [7, 0, 1]

@@ -18,7 +18,11 @@ def explanation(*parts: Part, base: float = 2.5, note: str = "") -> Explanation:
     return Explanation("pmf", "ann", 7, ("user ann", "Heat (1995)"), total, reasons)
 
 
-THREE = (Part("user bias", "ann", 0.25, 0.5), Part("factor 1", "", -1.0, -2.0), Part("item bias", "Heat", 0.5, 1.0))
+THREE = (
+    Part("user bias", "ann", 0.25, 0.5),
+    Part("factor 1", "", -1.0, -2.0),
+    Part("item bias", "Heat", 0.5, 1.0),
+)
 
 
 def test_the_parts_stand_largest_first_between_the_start_and_the_prediction() -> None:
@@ -43,12 +47,16 @@ def test_an_estimate_stands_with_its_interval_and_has_no_term() -> None:
 
 
 def test_the_small_parts_stand_together() -> None:
-    assert [(part.name, part.contribution, part.term) for part in explanation(*THREE).shortened(1)] == [
+    assert [
+        (part.name, part.contribution, part.term) for part in explanation(*THREE).shortened(1)
+    ] == [
         ("factor 1", -1.0, -2.0),
         ("the other 2 parts", 0.75, 1.5),
     ]
     alone = explanation(*THREE).shortened(2)
-    assert [part.name for part in alone] == ["factor 1", "item bias", "user bias"], "one part is no `other parts`"
+    assert [part.name for part in alone] == ["factor 1", "item bias", "user bias"], (
+        "one part is no `other parts`"
+    )
 
 
 def test_the_others_are_at_most_as_unsure_as_all_of_them_together() -> None:
@@ -58,8 +66,12 @@ def test_the_others_are_at_most_as_unsure_as_all_of_them_together() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(parts=st.lists(st.tuples(numbers, numbers), max_size=8), most=st.integers(0, 9), base=numbers)
-def test_shortening_loses_nothing_of_the_sum(parts: list[tuple[float, float]], most: int, base: float) -> None:
+@given(
+    parts=st.lists(st.tuples(numbers, numbers), max_size=8), most=st.integers(0, 9), base=numbers
+)
+def test_shortening_loses_nothing_of_the_sum(
+    parts: list[tuple[float, float]], most: int, base: float
+) -> None:
     found = explanation(*(Part("part", "", move, term) for move, term in parts), base=base)
     short = found.shortened(most)
     assert len(short) <= most + 1

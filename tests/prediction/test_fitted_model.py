@@ -23,7 +23,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 import cfplug
-from cfplug import Batch, CapabilityError, DataError, Dataset, FittedModel, PluginError, UnknownIdError
+from cfplug import (
+    Batch,
+    CapabilityError,
+    DataError,
+    Dataset,
+    FittedModel,
+    PluginError,
+    UnknownIdError,
+)
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.features import Features, Spec
 from cfplug.prediction import fitted_model as prediction_module
@@ -38,12 +46,18 @@ from cfplug.training.module import Scored
 
 quick = settings(max_examples=12, deadline=None)
 
-CONTEXT = cfplug.Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+CONTEXT = cfplug.Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 POLICIES = {
     "global-mean": Policy(
-        "global-mean", "mean", lambda fitted, new: global_mean(cfplug.NoParams(), fitted, new, CONTEXT)
+        "global-mean",
+        "mean",
+        lambda fitted, new: global_mean(cfplug.NoParams(), fitted, new, CONTEXT),
     ),
-    "item-mean": Policy("item-mean", "mean", lambda fitted, new: item_mean(ItemMean(2.0), fitted, new, CONTEXT)),
+    "item-mean": Policy(
+        "item-mean", "mean", lambda fitted, new: item_mean(ItemMean(2.0), fitted, new, CONTEXT)
+    ),
 }
 
 
@@ -57,7 +71,9 @@ class Data:
     train: np.ndarray
 
     def dataset(self) -> Dataset:
-        return Dataset.build("drawn", self.ratings, column("user", self.users), column("item", self.items))
+        return Dataset.build(
+            "drawn", self.ratings, column("user", self.users), column("item", self.items)
+        )
 
     @property
     def trained(self) -> list[tuple[Any, Any, float]]:
@@ -106,7 +122,9 @@ def fitted(data: Data, model: str = "pmf", policy: str | None = "item-mean") -> 
         module = pmf(Pmf(5, 0.5), spec) if model == "pmf" else dot_product(DotProduct(5, 0.5), spec)
         predictor = NetworkPredictor(Scored(module, squared(Mse((0.0, 5.5)), dataset.scale)), "cpu")
     chosen = POLICIES[policy] if policy else None
-    return FittedModel(model, f"factors/{model}", 0, gives, catalogue, Support.of(train), predictor, chosen)
+    return FittedModel(
+        model, f"factors/{model}", 0, gives, catalogue, Support.of(train), predictor, chosen
+    )
 
 
 models = st.sampled_from(MODELS)
@@ -114,7 +132,9 @@ models = st.sampled_from(MODELS)
 
 def asked(data: Data) -> st.SearchStrategy[pd.DataFrame]:
     """Pairs of known, untrained and new ids."""
-    pair = st.tuples(st.sampled_from([*data.users, "new", "newer"]), st.sampled_from([*data.items, 99]))
+    pair = st.tuples(
+        st.sampled_from([*data.users, "new", "newer"]), st.sampled_from([*data.items, 99])
+    )
     return st.lists(pair, min_size=1, max_size=12).map(pairs_of)
 
 
@@ -123,7 +143,9 @@ def asked(data: Data) -> st.SearchStrategy[pd.DataFrame]:
 
 @quick
 @given(data=drawn(), model=models, draw=st.data())
-def test_predictions_do_not_depend_on_the_order_of_the_pairs(data: Data, model: str, draw: Any) -> None:
+def test_predictions_do_not_depend_on_the_order_of_the_pairs(
+    data: Data, model: str, draw: Any
+) -> None:
     pairs = draw.draw(asked(data))
     order = draw.draw(st.permutations(range(len(pairs))))
     one = fitted(data, model)
@@ -142,10 +164,16 @@ def test_one_row_gives_what_it_gives_in_a_batch(data: Data, model: str, draw: An
 @quick
 @given(data=drawn(), model=models, draw=st.data())
 def test_predictions_do_not_depend_on_how_ids_are_named(data: Data, model: str, draw: Any) -> None:
-    fresh = st.integers(-99, 99) | st.integers(0, 99).map(str) | st.text("aé\U0001f3ac", min_size=1, max_size=5)
+    fresh = (
+        st.integers(-99, 99)
+        | st.integers(0, 99).map(str)
+        | st.text("aé\U0001f3ac", min_size=1, max_size=5)
+    )
     names = {}
     for side, ids in (("user", [*data.users, "new", "newer"]), ("item", [*data.items, 99])):
-        drawn_names = draw.draw(st.lists(fresh, min_size=len(ids), max_size=len(ids), unique_by=str))
+        drawn_names = draw.draw(
+            st.lists(fresh, min_size=len(ids), max_size=len(ids), unique_by=str)
+        )
         names[side] = dict(zip(ids, drawn_names, strict=True))
     renamed = evolve(
         data,
@@ -154,7 +182,10 @@ def test_predictions_do_not_depend_on_how_ids_are_named(data: Data, model: str, 
         items=[names["item"][each] for each in data.items],
     )
     pairs = draw.draw(asked(data))
-    before, after = fitted(data, model).predict(pairs), ask(fitted(renamed, model), rename(pairs, names))
+    before, after = (
+        fitted(data, model).predict(pairs),
+        ask(fitted(renamed, model), rename(pairs, names)),
+    )
     assert after["prediction"].tolist() == before["prediction"].tolist()
     assert after["origin"].tolist() == before["origin"].tolist()
 
@@ -162,7 +193,9 @@ def test_predictions_do_not_depend_on_how_ids_are_named(data: Data, model: str, 
 def rename(table: pd.DataFrame, names: dict[str, dict[Any, Any]]) -> pd.DataFrame:
     return table.assign(
         **{
-            side: pd.Series([names[side][each] for each in table[side]], dtype=object, index=table.index)
+            side: pd.Series(
+                [names[side][each] for each in table[side]], dtype=object, index=table.index
+            )
             for side in names
         }
     )
@@ -178,12 +211,19 @@ def ask(model: FittedModel, pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_numbers_as_text_are_the_same_ids() -> None:
-    data = Data(pairs_of([(1, 7), (2, 7), (2, 8)]).assign(rating=[1.0, 4.0, 5.0]), [1, 2], [7, 8, 9], np.arange(3))
+    data = Data(
+        pairs_of([(1, 7), (2, 7), (2, 8)]).assign(rating=[1.0, 4.0, 5.0]),
+        [1, 2],
+        [7, 8, 9],
+        np.arange(3),
+    )
     one = fitted(data)
     number = one.predict(pd.DataFrame({"user": [1, 2, 3], "item": [8, 7, 9]}))
     text = one.predict(pd.DataFrame({"user": ["1", "2", "3"], "item": ["8", "7", "9"]}))
     real = one.predict(pd.DataFrame({"user": [1.0, 2.0, 3.0], "item": [8.0, 7.0, 9.0]}))
-    assert number["prediction"].tolist() == text["prediction"].tolist() == real["prediction"].tolist()
+    assert (
+        number["prediction"].tolist() == text["prediction"].tolist() == real["prediction"].tolist()
+    )
     assert number["origin"].tolist() == text["origin"].tolist() == [WARM, WARM, "mean"]
 
 
@@ -222,7 +262,9 @@ def test_no_pairs_give_no_predictions(model: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["str", "string", "string[pyarrow]", "category", "object"])
 def test_pairs_may_have_any_type_of_text(dtype: str) -> None:
-    pairs = pd.DataFrame({"user": pd.Series(["b", "new"], dtype=dtype), "item": pd.array([3, 1], dtype="Int64")})
+    pairs = pd.DataFrame(
+        {"user": pd.Series(["b", "new"], dtype=dtype), "item": pd.array([3, 1], dtype="Int64")}
+    )
     assert story().predict(pairs)["origin"].tolist() == [WARM, "mean"]
 
 
@@ -296,7 +338,10 @@ def test_a_strategy_is_told_the_newcomers_and_asked_only_for_their_pairs() -> No
             return np.arange(len(pairs)) + 100.0
 
     def adapt(model: FittedModel, newcomers: Newcomers) -> Spy:
-        seen["users"], seen["items"] = newcomers.users["user"].tolist(), newcomers.items["item"].tolist()
+        seen["users"], seen["items"] = (
+            newcomers.users["user"].tolist(),
+            newcomers.items["item"].tolist(),
+        )
         seen["ratings"] = list(newcomers.ratings.columns), len(newcomers.ratings)
         return Spy()
 
@@ -353,14 +398,24 @@ def test_ratings_that_are_none_are_refused(rating: np.ndarray, told: str) -> Non
 
 
 @quick
-@given(data=drawn(), model=models, seen=st.booleans(), policy=st.sampled_from([None, "item-mean"]), draw=st.data())
+@given(
+    data=drawn(),
+    model=models,
+    seen=st.booleans(),
+    policy=st.sampled_from([None, "item-mean"]),
+    draw=st.data(),
+)
 def test_recommendations_are_the_best_of_what_is_left(
     data: Data, model: str, seen: bool, policy: str | None, draw: Any
 ) -> None:
     users, items = ({row[position] for row in data.trained} for position in (0, 1))
     user = draw.draw(st.sampled_from(sorted(users) if policy is None else [*data.users, "new"]))
     rated = {row[1] for row in data.ratings.itertuples(index=False) if row[0] == user}
-    left = [item for item in data.items if (seen or item not in rated) and (policy is not None or item in items)]
+    left = [
+        item
+        for item in data.items
+        if (seen or item not in rated) and (policy is not None or item in items)
+    ]
     assume(left)
     n, one = draw.draw(st.integers(1, len(left))), fitted(data, model, policy)
     best = one.recommend(user, n, exclude_seen=not seen)
@@ -397,7 +452,14 @@ def test_what_is_recommended_is_shown_with_its_title() -> None:
     catalogue = Catalogue.of(dataset)
     train = catalogue.interactions(dataset.ratings, np.arange(3))
     model = FittedModel(
-        "bias", "factors/bias", 0, (), catalogue, Support.of(train), fit_bias(Bias(), train, CONTEXT), None
+        "bias",
+        "factors/bias",
+        0,
+        (),
+        catalogue,
+        Support.of(train),
+        fit_bias(Bias(), train, CONTEXT),
+        None,
     )
     assert model.recommend("a", 2)[["item", "label"]].to_numpy().tolist() == [[2, "Ran"], [3, "3"]]
 
@@ -434,14 +496,21 @@ def test_a_newcomer_is_refused_where_the_policy_is_error() -> None:
         ("item-mean", "a", -1, True, "asked for -1 items; 5 can be recommended to user 'a'"),
     ],
 )
-def test_more_than_there_are_is_refused(policy: str | None, user: str, n: int, seen: bool, told: str) -> None:
+def test_more_than_there_are_is_refused(
+    policy: str | None, user: str, n: int, seen: bool, told: str
+) -> None:
     with pytest.raises(DataError) as raised:
         story(policy).recommend(user, n, exclude_seen=not seen)
     assert str(raised.value) == told
 
 
 def test_a_user_is_found_by_value_and_shown_plainly() -> None:
-    data = Data(pairs_of([(1, 7), (2, 7), (2, 8)]).assign(rating=[1.0, 4.0, 5.0]), [1, 2], [7, 8, 9], np.arange(3))
+    data = Data(
+        pairs_of([(1, 7), (2, 7), (2, 8)]).assign(rating=[1.0, 4.0, 5.0]),
+        [1, 2],
+        [7, 8, 9],
+        np.arange(3),
+    )
     one = fitted(data)
     expected = one.recommend(1, 2)
     for user in ("1", 1.0, np.int64(1), np.str_("1")):
@@ -451,7 +520,10 @@ def test_a_user_is_found_by_value_and_shown_plainly() -> None:
     assert str(raised.value) == "asked for 3 items; 2 can be recommended to user 1"
     with pytest.raises(DataError) as raised:
         one.recommend("bob", 1)
-    assert str(raised.value) == "row 0, column user: the user ids are whole numbers, such as 1; asked for 'bob'"
+    assert (
+        str(raised.value)
+        == "row 0, column user: the user ids are whole numbers, such as 1; asked for 'bob'"
+    )
 
 
 # What else a model gives
@@ -460,11 +532,19 @@ def test_a_user_is_found_by_value_and_shown_plainly() -> None:
 def test_embeddings_and_biases_have_the_ids_as_index() -> None:
     model = story(model="pmf")
     factors, bias = model.embeddings("user"), model.biases("item")
-    assert (factors.shape, factors.index.tolist(), factors.index.name) == ((3, 5), ["a", "b", "c"], "user")
+    assert (factors.shape, factors.index.tolist(), factors.index.name) == (
+        (3, 5),
+        ["a", "b", "c"],
+        "user",
+    )
     assert (bias.index.tolist(), bias.index.name, bias.name) == ([1, 2, 3, 4, 5], "item", "bias")
     module = model.predictor.scored.module
-    np.testing.assert_array_equal(factors.to_numpy(), module.factors["user"].weight.detach().double().numpy())
-    np.testing.assert_array_equal(bias.to_numpy(), module.bias["item"].weight.detach().double().numpy()[:, 0])
+    np.testing.assert_array_equal(
+        factors.to_numpy(), module.factors["user"].weight.detach().double().numpy()
+    )
+    np.testing.assert_array_equal(
+        bias.to_numpy(), module.bias["item"].weight.detach().double().numpy()[:, 0]
+    )
 
 
 def test_a_model_without_a_capability_says_so() -> None:
@@ -491,7 +571,12 @@ class Halves(nn.Module):
 def test_a_distribution_is_given_where_every_id_was_trained() -> None:
     model = story(model="pmf")
     halves = Scored(model.predictor.scored.module, Halves())
-    two = evolve(model, gives=("distribution",), predictor=NetworkPredictor(halves, "cpu"), levels=(1.0, 2.0))
+    two = evolve(
+        model,
+        provides=("distribution",),
+        predictor=NetworkPredictor(halves, "cpu"),
+        levels=(1.0, 2.0),
+    )
     answers = two.answer(pairs_of([("a", 3), ("b", 2), ("b", 1)]))
     assert answers.distribution is not None
     assert answers.distribution.shape == (3, 2)
@@ -511,7 +596,9 @@ def test_chunks_change_no_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = pairs_of([(user, item) for user in "ab" for item in (1, 2, 3)] * 3)
     whole = model.predict(pairs)
     sizes: list[int] = []
-    model.predictor.scored.module.register_forward_hook(lambda module, given, out: sizes.append(len(out)))
+    model.predictor.scored.module.register_forward_hook(
+        lambda module, given, out: sizes.append(len(out))
+    )
     monkeypatch.setattr(network, "CHUNK", 7)
     pd.testing.assert_frame_equal(model.predict(pairs), whole, check_exact=True)
     assert sizes == [7, 7, 7]
@@ -521,10 +608,16 @@ def test_chunks_change_no_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_row_is_the_same_to_the_last_bit_wherever_it_stands(factors: int) -> None:
     torch.manual_seed(factors)
     predictor = NetworkPredictor(
-        Scored(pmf(Pmf(factors, 0.5), Spec(30, 41, 1)), squared(Mse((0.0, 5.5)), cfplug.Scale(1, 5))), "cpu"
+        Scored(
+            pmf(Pmf(factors, 0.5), Spec(30, 41, 1)), squared(Mse((0.0, 5.5)), cfplug.Scale(1, 5))
+        ),
+        "cpu",
     )
     rng = np.random.default_rng(0)
-    batch, order = Batch(rng.integers(0, 30, 1500), rng.integers(0, 41, 1500)), rng.permutation(1500)
+    batch, order = (
+        Batch(rng.integers(0, 30, 1500), rng.integers(0, 41, 1500)),
+        rng.permutation(1500),
+    )
     whole = predictor.predict(batch)
     assert predictor.predict(batch[order]).tolist() == whole[order].tolist()
     rows = range(0, 1500, 29)
@@ -585,7 +678,9 @@ def looked() -> Dataset:
     """Users a and b and items 1 to 4, of which 4 has no rating among the first four."""
     table = pairs_of([("a", 1), ("a", 2), ("b", 1), ("b", 3), ("b", 4)]).assign(
         rating=[5.0, 4.0, 2.0, 1.0, 3.0],
-        time=pd.to_datetime(["2001-01-01 05:00", "2003-04-05 06:00", None, "2002-01-01 07:00", "2009-01-01 09:00"]),
+        time=pd.to_datetime(
+            ["2001-01-01 05:00", "2003-04-05 06:00", None, "2002-01-01 07:00", "2009-01-01 09:00"]
+        ),
         device=["tv", "phone", "tv", "phone", "tv"],
         volume=[1.0, 2.0, 3.0, np.nan, 9.0],
     )
@@ -598,13 +693,17 @@ def looking() -> FittedModel:
     catalogue, rows = Catalogue.of(dataset), np.arange(4)
     features, _ = learn(FeatureChoice(time=("hour",), context=("device", "volume")), dataset, rows)
     support = Support.of(catalogue.interactions(dataset.ratings, rows))
-    model = FittedModel("looks", "ours/looks", 0, (), catalogue, support, Looks(features), POLICIES["item-mean"])
+    model = FittedModel(
+        "looks", "ours/looks", 0, (), catalogue, support, Looks(features), POLICIES["item-mean"]
+    )
     return evolve(model, features=features)
 
 
 def test_a_question_is_answered_by_its_own_time_and_context() -> None:
     pairs = pairs_of([("a", 3), ("new", 1), ("b", 2), ("a", 1)]).assign(
-        time=pd.to_datetime(["2030-01-01 21:00", "2030-01-01 00:00", "2030-01-01 04:00", "2030-01-01 01:00"]),
+        time=pd.to_datetime(
+            ["2030-01-01 21:00", "2030-01-01 00:00", "2030-01-01 04:00", "2030-01-01 01:00"]
+        ),
         volume=[1.0, 2.0, np.nan, 5.0],
         device=["phone", "tv", "tv", "radio"],
         other="left alone",
@@ -640,7 +739,9 @@ def test_a_strategy_sees_the_columns_of_the_rating_that_the_model_looks_at() -> 
         ({"volume": float("inf")}, "row 0, column volume: a number is finite or missing; is inf"),
     ],
 )
-def test_a_question_without_what_the_model_looks_at_is_refused(change: dict[str, Any], text: str) -> None:
+def test_a_question_without_what_the_model_looks_at_is_refused(
+    change: dict[str, Any], text: str
+) -> None:
     pairs = pairs_of([("a", 1), ("b", 1)]).assign(time=NOW, device="tv", volume=1.0)
     gone = [change.pop("drop")] if "drop" in change else []
     with pytest.raises(DataError) as caught:
@@ -671,7 +772,9 @@ def test_a_recommendation_is_for_the_time_and_context_that_are_given(time: Any) 
     given_ = {"time": time, "device": "phone", "volume": 1.0}
     best = looking().recommend("b", 2, exclude_seen=False, context=given_)
     assert best[["item", "prediction"]].to_numpy().tolist() == [[3, 21.002], [2, 21.001]]
-    assert looking().recommend("b", 1, context={**given_, "volume": None})["prediction"].tolist() == [21.001 - 1000]
+    assert looking().recommend("b", 1, context={**given_, "volume": None})[
+        "prediction"
+    ].tolist() == [21.001 - 1000]
 
 
 @pytest.mark.parametrize(
@@ -699,7 +802,9 @@ def test_a_recommendation_is_for_the_time_and_context_that_are_given(time: Any) 
     ],
     ids=str,
 )
-def test_a_context_that_is_not_what_the_model_looks_at_is_refused(context: dict[str, Any], text: str) -> None:
+def test_a_context_that_is_not_what_the_model_looks_at_is_refused(
+    context: dict[str, Any], text: str
+) -> None:
     with pytest.raises(DataError) as caught:
         looking().recommend("a", 1, context=context)
     assert str(caught.value) == text
@@ -727,12 +832,16 @@ def test_lists_are_the_best_of_what_training_saw_and_the_user_did_not_rate_there
     for user, found in zip(users, lists, strict=True):
         rated = {row[1] for row in data.trained if row[0] == data.users[user]}
         left = [code for code, item in enumerate(data.items) if item in known - rated]
-        answers = one.predict(pairs_of([(data.users[user], data.items[code]) for code in left]))["prediction"].tolist()
+        answers = one.predict(pairs_of([(data.users[user], data.items[code]) for code in left]))[
+            "prediction"
+        ].tolist()
         order = sorted(range(len(left)), key=lambda at: (-answers[at], at))[:k]
         assert found.tolist() == [left[at] for at in order] + [-1] * (k - len(order))
 
 
-def test_lists_are_the_same_however_many_are_asked_about_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_are_the_same_however_many_are_asked_about_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model = story(model="pmf")
     seen = model.catalogue.encode(pairs_of([("a", 1), ("b", 3)]))
     users = np.array([1, 0, 1, 2])
@@ -771,7 +880,7 @@ def halves(policy: Policy | None) -> FittedModel:
     support = Support.of(train, (1.0, 5.0))
     return evolve(
         model,
-        gives=("distribution",),
+        provides=("distribution",),
         predictor=NetworkPredictor(scored, "cpu"),
         support=support,
         levels=(1.0, 5.0),
@@ -788,7 +897,9 @@ def test_a_strategy_that_gives_a_distribution_fills_in_for_newcomers() -> None:
     np.testing.assert_allclose(answers.distribution.sum(axis=1), 1, rtol=1e-6)
     alone = halves(None).answer(pairs.iloc[[0, 2]]).distribution
     np.testing.assert_array_equal(answers.distribution[[0, 2]], alone)
-    np.testing.assert_allclose(answers.distribution[[1, 3]] @ answers.levels, answers.rating[[1, 3]])
+    np.testing.assert_allclose(
+        answers.distribution[[1, 3]] @ answers.levels, answers.rating[[1, 3]]
+    )
     assert answers.distribution[1].tolist() == pytest.approx([(1 + 2 * 0.5) / 4, (1 + 2 * 0.5) / 4])
     assert answers.distribution[3].tolist() == pytest.approx([(0 + 2 * 0.5) / 4, (2 + 2 * 0.5) / 4])
 
@@ -805,15 +916,29 @@ def test_codes_come_with_an_answer() -> None:
 
 
 @quick
-@given(data=drawn(), side=st.sampled_from(["user", "item"]), measure=st.sampled_from(["cosine", "euclidean"]))
-def test_likeness_is_symmetric_and_of_trained_ids_alone(data: Data, side: str, measure: str) -> None:
+@given(
+    data=drawn(),
+    side=st.sampled_from(["user", "item"]),
+    measure=st.sampled_from(["cosine", "euclidean"]),
+)
+def test_likeness_is_symmetric_and_of_trained_ids_alone(
+    data: Data, side: str, measure: str
+) -> None:
     model = fitted(data)
     ids = data.users if side == "user" else data.items
     known = {row[0 if side == "user" else 1] for row in data.trained}
     column = "similarity" if measure == "cosine" else "distance"
-    found = {each: model.similar(each, 99, side=side, measure=measure) for each in ids if each in known}
-    pairs = {(one, row[0]): row[1] for one, frame in found.items() for row in frame[[side, column]].to_numpy()}
-    assert {one for one, _ in pairs} | {other for _, other in pairs} == (known if len(known) > 1 else set())
+    found = {
+        each: model.similar(each, 99, side=side, measure=measure) for each in ids if each in known
+    }
+    pairs = {
+        (one, row[0]): row[1]
+        for one, frame in found.items()
+        for row in frame[[side, column]].to_numpy()
+    }
+    assert {one for one, _ in pairs} | {other for _, other in pairs} == (
+        known if len(known) > 1 else set()
+    )
     assert set(pairs) == {(one, other) for one in known for other in known - {one}}
     assert all(pairs[other, one] == value for (one, other), value in pairs.items())
     for frame in found.values():
@@ -843,14 +968,24 @@ def test_neighbours_have_rank_id_label_measure_and_ratings() -> None:
     assert found["rank"].tolist() == [1]
     assert list(model.similar(1, measure="euclidean").columns)[3] == "distance"
     both = model.similar(1)
-    assert {(row.item, row.label, row.ratings) for row in both.itertuples()} == {(2, "Ran", 1), (3, "3", 1)}
+    assert {(row.item, row.label, row.ratings) for row in both.itertuples()} == {
+        (2, "Ran", 1),
+        (3, "3", 1),
+    }
     assert model.similar(2, most_rated=1)[["item", "ratings"]].to_numpy().tolist() == [[1, 2]]
     assert model.similar("b", side="user")["user"].tolist() == ["a"]
 
 
 def test_equally_near_ones_stand_in_the_order_of_the_catalogue() -> None:
     """Whatever their ratings: here the last one has the most."""
-    rows = [("a", 1, 1.0), ("a", 2, 2.0), ("a", 3, 3.0), ("b", 3, 4.0), ("b", 2, 5.0), ("c", 3, 5.0)]
+    rows = [
+        ("a", 1, 1.0),
+        ("a", 2, 2.0),
+        ("a", 3, 3.0),
+        ("b", 3, 4.0),
+        ("b", 2, 5.0),
+        ("c", 3, 5.0),
+    ]
     table = pairs_of([row[:2] for row in rows]).assign(rating=[row[2] for row in rows])
     model = fitted(Data(table, ["a", "b", "c"], [4, 1, 2, 3], np.arange(6)))
     model.predictor.scored.module.factors["item"].weight.data[:] = 1.0
@@ -862,7 +997,11 @@ def test_equally_near_ones_stand_in_the_order_of_the_catalogue() -> None:
 @pytest.mark.parametrize(
     ("question", "error", "told"),
     [
-        (lambda model: model.similar("Hent"), DataError, "no item is called 'Hent'; did you mean 'Heat'?"),
+        (
+            lambda model: model.similar("Hent"),
+            DataError,
+            "no item is called 'Hent'; did you mean 'Heat'?",
+        ),
         (
             lambda model: model.similar("Jaws"),
             UnknownIdError,
@@ -879,7 +1018,11 @@ def test_equally_near_ones_stand_in_the_order_of_the_catalogue() -> None:
             DataError,
             "no measure called 'cosinus'; did you mean cosine? (cosine, euclidean)",
         ),
-        (lambda model: evolve(model, gives=()).similar(1), CapabilityError, "pmf (factors/pmf) has no embeddings"),
+        (
+            lambda model: evolve(model, provides=()).similar(1),
+            CapabilityError,
+            "pmf (factors/pmf) has no embeddings",
+        ),
         (
             lambda model: model.explain("a", "Jaws"),
             UnknownIdError,
@@ -893,7 +1036,9 @@ def test_equally_near_ones_stand_in_the_order_of_the_catalogue() -> None:
         ),
     ],
 )
-def test_a_question_about_what_was_not_learned_is_refused(question: Any, error: Any, told: str) -> None:
+def test_a_question_about_what_was_not_learned_is_refused(
+    question: Any, error: Any, told: str
+) -> None:
     with pytest.raises(error) as raised:
         question(titled_story())
     assert str(raised.value) == told
@@ -903,7 +1048,9 @@ def titled_story(model: str = "pmf") -> FittedModel:
     """The story's ratings with titles; 3 has none, and Jaws, as user c, no rating in training."""
     one = story(model=model)
     labels = ("Heat", "Ran", "3", "Jaws", "Brazil")
-    return evolve(one, catalogue=evolve(one.catalogue, item=evolve(one.catalogue.item, labels=labels)))
+    return evolve(
+        one, catalogue=evolve(one.catalogue, item=evolve(one.catalogue.item, labels=labels))
+    )
 
 
 # Why
@@ -911,16 +1058,22 @@ def titled_story(model: str = "pmf") -> FittedModel:
 
 @quick
 @given(data=drawn(), model=models, by_terms=st.booleans(), draw=st.data())
-def test_an_explanation_sums_to_the_prediction(data: Data, model: str, by_terms: bool, draw: Any) -> None:
-    one = fitted(data, model) if by_terms else evolve(fitted(data, model), gives=())
+def test_an_explanation_sums_to_the_prediction(
+    data: Data, model: str, by_terms: bool, draw: Any
+) -> None:
+    one = fitted(data, model) if by_terms else evolve(fitted(data, model), provides=())
     user, item, _ = draw.draw(st.sampled_from(data.trained))
     found = one.explain(user, item)
     assert (found.user, found.item, found.model) == (user, item, model)
     assert found.prediction == one.predict(pairs_of([(user, item)]))["prediction"].tolist()[0]
-    assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(found.prediction, abs=1e-5)
+    assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(
+        found.prediction, abs=1e-5
+    )
     assert found.exact == by_terms or not found.parts
     if by_terms and model != "bias":
-        raw = one.predictor.scored.module(one.catalogue.encode(pairs_of([(user, item)])).to("cpu")).item()
+        raw = one.predictor.scored.module(
+            one.catalogue.encode(pairs_of([(user, item)])).to("cpu")
+        ).item()
         assert sum(part.term or 0 for part in found.parts) == pytest.approx(raw, abs=1e-5)
         assert found.base == pytest.approx(2.75)
 
@@ -937,7 +1090,7 @@ def test_the_parts_of_a_baseline_are_its_offsets() -> None:
 
 def test_asked_again_and_again_a_baseline_gives_its_offsets_beside_those_of_others() -> None:
     """Which it does for any order of the two inputs, since they only add up."""
-    model = evolve(titled_story("bias"), gives=())
+    model = evolve(titled_story("bias"), provides=())
     found = model.explain("b", 1, seed=3)
     biases = {side: model.predictor.biases(side) for side in ("user", "item")}
     others = model._background(pairs_of([("b", 1)]), np.random.default_rng(3))
@@ -949,7 +1102,7 @@ def test_asked_again_and_again_a_baseline_gives_its_offsets_beside_those_of_othe
 
 
 def test_an_explanation_is_the_same_for_the_same_seed() -> None:
-    model = evolve(titled_story(), gives=())
+    model = evolve(titled_story(), provides=())
     assert model.explain("b", 2) == model.explain("b", 2, seed=0)
     assert model.explain("b", 2) != model.explain("b", 2, seed=1)
 
@@ -958,16 +1111,26 @@ def test_an_explanation_is_the_same_for_the_same_seed() -> None:
 def test_parts_of_a_rating_by_cut_points_sum_up_too(cut_points: str) -> None:
     model = titled_story()
     scale = cfplug.Scale(1.0, 5.0, (1.0, 2.0, 4.0, 5.0))
-    scored = Scored(model.predictor.scored.module, ordinal(Ordinal(cut_points=cut_points), scale), n_users=3)
+    scored = Scored(
+        model.predictor.scored.module, ordinal(Ordinal(cut_points=cut_points), scale), n_users=3
+    )
     if scored.personal is not None:
-        scored.personal.weight.data.copy_(torch.tensor([[0.0, 0.0, 0.0], [1.0, -0.5, 0.25], [9.0, 9.0, 9.0]]))
+        scored.personal.weight.data.copy_(
+            torch.tensor([[0.0, 0.0, 0.0], [1.0, -0.5, 0.25], [9.0, 9.0, 9.0]])
+        )
     model = evolve(model, predictor=NetworkPredictor(scored, "cpu"), levels=scale.levels)
     for user, item in (("a", 3), ("b", 2)):
         found = model.explain(user, item)
-        assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(found.prediction, abs=1e-5)
+        assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(
+            found.prediction, abs=1e-5
+        )
         nothing = model.predictor.scored.head.decode(
             torch.cat(
-                [torch.zeros(1, 1), *([scored.personal.weight[[int(user == "b")]]] if scored.personal else [])], 1
+                [
+                    torch.zeros(1, 1),
+                    *([scored.personal.weight[[int(user == "b")]]] if scored.personal else []),
+                ],
+                1,
             )
         )
         assert found.base == pytest.approx(nothing.item(), abs=1e-6)
@@ -976,7 +1139,9 @@ def test_parts_of_a_rating_by_cut_points_sum_up_too(cut_points: str) -> None:
 def test_decoding_leaves_the_model_as_it_was() -> None:
     model = titled_story()
     head = ordinal(Ordinal(), cfplug.Scale(1.0, 5.0, (1.0, 2.0, 5.0)))
-    model = evolve(model, predictor=NetworkPredictor(Scored(model.predictor.scored.module, head), "cpu"))
+    model = evolve(
+        model, predictor=NetworkPredictor(Scored(model.predictor.scored.module, head), "cpu")
+    )
     before = model.predict(pairs_of([("a", 2)]))["prediction"].tolist()
     model.explain("a", 2)
     assert {weight.dtype for weight in head.parameters()} == {torch.float32}
@@ -993,7 +1158,9 @@ def evidence_of(dataset: Dataset) -> Evidence:
 
 
 def test_context_is_held_where_no_data_is_at_hand_and_that_is_said() -> None:
-    found = looking().explain("a", 3, context={"time": "2001-01-01 21:00", "device": "tv", "volume": 1.0})
+    found = looking().explain(
+        "a", 3, context={"time": "2001-01-01 21:00", "device": "tv", "volume": 1.0}
+    )
     assert found.prediction == 21 + 100 + 0.002
     assert [part.name for part in found.parts] == ["item", "user"]
     told = "The same in all these pairs, and so without a part: context.device, context.volume, time.hour."
@@ -1003,21 +1170,31 @@ def test_context_is_held_where_no_data_is_at_hand_and_that_is_said() -> None:
 def test_with_the_data_at_hand_time_and_context_of_other_ratings_tell_what_they_change() -> None:
     """The rating is the hour, 100 for a tv, 1000 less where the volume is not known, and the item's code / 1000."""
     model = evolve(looking(), evidence=evidence_of(looked()))
-    found = model.explain("a", 3, context={"time": "2001-01-01 21:00", "device": "tv", "volume": 1.0})
+    found = model.explain(
+        "a", 3, context={"time": "2001-01-01 21:00", "device": "tv", "volume": 1.0}
+    )
     parts = {part.name: part for part in found.parts}
-    asked_for = pd.DataFrame({"user": ["a"], "item": [3], "time": [NOW], "device": ["tv"], "volume": [1.0]})
+    asked_for = pd.DataFrame(
+        {"user": ["a"], "item": [3], "time": [NOW], "device": ["tv"], "volume": [1.0]}
+    )
     others = model._background(asked_for, np.random.default_rng(0)).context
     assert set(others["time.hour"].tolist()) == {0, 6, 7, 8}, "a time that is missing stays missing"
     assert parts["time.hour"].contribution == pytest.approx(22 - others["time.hour"].mean())
     tv = (others["context.device"] == 2).mean()
     assert parts["context.device"].contribution == pytest.approx(100 * (1 - tv))
-    assert parts["context.volume"].contribution == pytest.approx(1000 * others["context.volume"][:, 1].mean())
-    assert {name: parts[name].value for name in ("time.hour", "context.device", "context.volume")} == {
+    assert parts["context.volume"].contribution == pytest.approx(
+        1000 * others["context.volume"][:, 1].mean()
+    )
+    assert {
+        name: parts[name].value for name in ("time.hour", "context.device", "context.volume")
+    } == {
         "time.hour": "21",
         "context.device": "tv",
         "context.volume": "1",
     }
-    assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(found.prediction, abs=1e-5)
+    assert found.base + sum(part.contribution for part in found.parts) == pytest.approx(
+        found.prediction, abs=1e-5
+    )
     assert parts["user"].contribution == 0
 
 
@@ -1070,17 +1247,35 @@ def test_who_says_nothing_of_it_has_the_word_of_the_strategy_and_no_deviation() 
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        ({"origins": ["x"]}, "tells: asked for the origins of 2 ratings, it gave an array of shape (1,)"),
-        ({"origins": "mean"}, "tells: asked for the origins of 2 ratings, it gave an array of shape ()"),
+        (
+            {"origins": ["x"]},
+            "tells: asked for the origins of 2 ratings, it gave an array of shape (1,)",
+        ),
+        (
+            {"origins": "mean"},
+            "tells: asked for the origins of 2 ratings, it gave an array of shape ()",
+        ),
         ({"origins": ["x", None]}, "tells: an origin is a word; it gave None"),
-        ({"deviation": [1.0]}, "tells: its deviation must have the shape (2,); it gave an array of shape (1,)"),
+        (
+            {"deviation": [1.0]},
+            "tells: its deviation must have the shape (2,); it gave an array of shape (1,)",
+        ),
         (
             {"deviation": [[1.0, 1.0]]},
             "tells: its deviation must have the shape (2,); it gave an array of shape (1, 2)",
         ),
-        ({"deviation": ["1", "2"]}, "tells: its deviation must be numbers; it gave an array of <U1"),
-        ({"deviation": [1.0, -0.1]}, "tells: 1 of 2 numbers of its deviation are not finite or below 0"),
-        ({"deviation": [np.nan, np.inf]}, "tells: 2 of 2 numbers of its deviation are not finite or below 0"),
+        (
+            {"deviation": ["1", "2"]},
+            "tells: its deviation must be numbers; it gave an array of <U1",
+        ),
+        (
+            {"deviation": [1.0, -0.1]},
+            "tells: 1 of 2 numbers of its deviation are not finite or below 0",
+        ),
+        (
+            {"deviation": [np.nan, np.inf]},
+            "tells: 2 of 2 numbers of its deviation are not finite or below 0",
+        ),
     ],
 )
 def test_what_a_strategy_says_beside_ratings_is_checked(more: dict[str, Any], text: str) -> None:
@@ -1093,7 +1288,10 @@ def test_what_a_strategy_says_beside_ratings_is_checked(more: dict[str, Any], te
 @pytest.mark.parametrize(
     ("share", "text"),
     [
-        (np.ones((2, 2)), "tells: its distribution must have the shape (2, 3); it gave an array of shape (2, 2)"),
+        (
+            np.ones((2, 2)),
+            "tells: its distribution must have the shape (2, 3); it gave an array of shape (2, 2)",
+        ),
         (-np.ones((2, 3)), "tells: 6 of 6 numbers of its distribution are not finite or below 0"),
         (np.full((2, 3), "x"), "tells: its distribution must be numbers; it gave an array of <U1"),
     ],
@@ -1106,7 +1304,9 @@ def test_a_strategys_distribution_is_checked(share: Any, text: str) -> None:
         def distribution(self, asked: Any) -> Any:
             return np.full((len(asked), 3), 1 / 3)
 
-    whole = evolve(story(), gives=("distribution",), levels=(1.0, 2.0, 3.0), predictor=Levels(None))
+    whole = evolve(
+        story(), provides=("distribution",), levels=(1.0, 2.0, 3.0), predictor=Levels(None)
+    )
     with pytest.raises(PluginError) as caught:
         telling(whole, distribution=share).answer(FOUR)
     assert str(caught.value) == text
@@ -1132,9 +1332,17 @@ def test_what_is_told_of_newcomers_reaches_the_strategy_and_others_of_the_pairs_
 
 def test_what_a_newcomer_has_rated_is_not_recommended_again_but_what_was_not_seen_is() -> None:
     model = telling(story())
-    told = model.newcomers(ratings=pairs_of([("new", 1), ("new", 3), ("other", 2)]).assign(rating=[5.0, None, 4.0]))
+    told = model.newcomers(
+        ratings=pairs_of([("new", 1), ("new", 3), ("other", 2)]).assign(rating=[5.0, None, 4.0])
+    )
     assert model.recommend("new", 4, newcomers=told)["item"].tolist() == [2, 3, 4, 5]
-    assert model.recommend("new", 5, newcomers=told, exclude_seen=False)["item"].tolist() == [1, 2, 3, 4, 5]
+    assert model.recommend("new", 5, newcomers=told, exclude_seen=False)["item"].tolist() == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
     assert model.recommend("other", 4, newcomers=told)["item"].tolist() == [1, 3, 4, 5]
 
 
@@ -1176,10 +1384,14 @@ def test_what_all_newcomers_need_is_worked_out_once() -> None:
 
 @quick
 @given(data=drawn(), model=models, draw=st.data())
-def test_a_model_says_the_same_with_the_vectors_that_it_has_learned(data: Data, model: str, draw: Any) -> None:
-    one = evolve(fitted(data, model), gives=("vectors",))
+def test_a_model_says_the_same_with_the_vectors_that_it_has_learned(
+    data: Data, model: str, draw: Any
+) -> None:
+    one = evolve(fitted(data, model), provides=("vectors",))
     codes = one.encoded(
-        pairs_of([(data.users[0], item) for item in data.items[:4]] + [(data.users[-1], data.items[0])])
+        pairs_of(
+            [(data.users[0], item) for item in data.items[:4]] + [(data.users[-1], data.items[0])]
+        )
     )
     plain = one.predictor.predict(codes)
     for sides in (("user",), ("item",), ("user", "item")):
@@ -1192,11 +1404,13 @@ def test_a_model_says_the_same_with_the_vectors_that_it_has_learned(data: Data, 
 @quick
 @given(data=drawn(), model=models, side=st.sampled_from(["user", "item"]), seed=st.integers(0, 99))
 def test_slopes_are_those_of_small_steps(data: Data, model: str, side: str, seed: int) -> None:
-    one = evolve(fitted(data, model), gives=("vectors",))
+    one = evolve(fitted(data, model), provides=("vectors",))
     codes = one.encoded(pairs_of([(user, data.items[0]) for user in data.users]))
     vectors = np.random.default_rng(seed).normal(size=(len(codes), one.vectors(side).shape[1]))
     rating, slopes = one.slopes(side, codes.with_vectors(side, vectors))
-    np.testing.assert_allclose(rating, one.predictor.predict(codes.with_vectors(side, vectors)), atol=1e-6)
+    np.testing.assert_allclose(
+        rating, one.predictor.predict(codes.with_vectors(side, vectors)), atol=1e-6
+    )
     assert slopes.shape == vectors.shape
     for column in range(vectors.shape[1]):
         moved = vectors.copy()
@@ -1206,7 +1420,7 @@ def test_slopes_are_those_of_small_steps(data: Data, model: str, side: str, seed
 
 
 def test_vectors_are_a_copy_and_a_model_without_them_says_so() -> None:
-    one = evolve(story(model="pmf"), gives=("vectors",))
+    one = evolve(story(model="pmf"), provides=("vectors",))
     one.vectors("item")[:] = 0.0
     assert one.vectors("item").any()
     assert one.vectors("item").shape == (5, 6)

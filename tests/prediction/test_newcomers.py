@@ -22,27 +22,40 @@ from cfplug.prediction.fitted_model import Policy
 from cfplug.prediction.newcomers import Acquaintance, Newcomers, among, introduced
 
 quick = settings(max_examples=20, deadline=None)
-CONTEXT = cfplug.Context(0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None)
+CONTEXT = cfplug.Context(
+    0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None
+)
 
 
 def rated(rows: list[tuple[Any, Any, Any]]) -> pd.DataFrame:
     users, items, ratings = ([row[position] for row in rows] for position in range(3))
     return pd.DataFrame(
-        {"user": pd.Series(users, dtype=object), "item": pd.Series(items, dtype=object), "rating": ratings}
+        {
+            "user": pd.Series(users, dtype=object),
+            "item": pd.Series(items, dtype=object),
+            "rating": ratings,
+        }
     )
 
 
 def shop() -> Acquaintance:
     """Users 1, 2, 17 and items 1 to 5; user 17 and the items 4 and 5 have no training ratings."""
     ratings = rated([(1, 1, 5.0), (1, 2, 3.0), (2, 1, 1.0), (2, 3, 4.0), (17, 4, 2.0)])
-    users = pd.DataFrame({"user": [1, 2, 17], "age": [30.0, 50.0, 41.0], "job": ["nurse", "writer", "nurse"]})
+    users = pd.DataFrame(
+        {"user": [1, 2, 17], "age": [30.0, 50.0, 41.0], "job": ["nurse", "writer", "nurse"]}
+    )
     items = pd.DataFrame(
-        {"item": [1, 2, 3, 4, 5], "out": pd.to_datetime(["1994", "1965", None, "2001", "1999"], format="%Y")}
+        {
+            "item": [1, 2, 3, 4, 5],
+            "out": pd.to_datetime(["1994", "1965", None, "2001", "1999"], format="%Y"),
+        }
     )
     roles = {"users": {"job": "category"}}
     dataset = Dataset.build("shop", ratings, users, items, roles=roles, scale=Scale(1.0, 5.0))
     catalogue = Catalogue.of(dataset)
-    return Acquaintance(catalogue, Support.of(catalogue.interactions(dataset.ratings, np.arange(4))), dataset.scale)
+    return Acquaintance(
+        catalogue, Support.of(catalogue.interactions(dataset.ratings, np.arange(4))), dataset.scale
+    )
 
 
 def introduce(**tables: pd.DataFrame | None) -> Newcomers:
@@ -63,7 +76,10 @@ def users(*ids: Any, **columns: list[Any]) -> pd.DataFrame:
 
 
 def test_a_newcomer_is_told_by_metadata_or_only_by_ratings() -> None:
-    new = introduce(users=users(90, age=["34"]), ratings=rated([(91, 1, 4.0), (90, 2, 5), (2, 5, 3), (91, 3, None)]))
+    new = introduce(
+        users=users(90, age=["34"]),
+        ratings=rated([(91, 1, 4.0), (90, 2, 5), (2, 5, 3), (91, 3, None)]),
+    )
     assert new.users["user"].tolist() == [90, 91]
     assert new.users["age"].tolist()[0] == 34.0
     assert new.users["age"].isna().tolist() == [False, True]
@@ -110,19 +126,34 @@ def test_one_newcomer_by_any_spelling_of_the_id(other: Any) -> None:
     assert new.users["user"].tolist() == [90]
     assert new.places("user", pd.Series([other, 91, 90], dtype=object)).tolist() == [0, -1, 0]
     assert new.rated_by(other).tolist() == [1, 2]
-    assert refusal(users=users(90, other, age=[34, 35])) == f"row 1, column user: {other!r} stands there twice"
+    assert (
+        refusal(users=users(90, other, age=[34, 35]))
+        == f"row 1, column user: {other!r} stands there twice"
+    )
     assert refusal(ratings=rated([(90, 1, 4.0), (90, 2, 4.0), (other, "1", 3.0)])) == (
         "row 2: this pair of user and item was rated before"
     )
 
 
 @quick
-@given(ids=st.lists(st.integers(-9, 9) | st.integers(-9, 9).map(str) | st.sampled_from(["a", "é", "1.0", "", "007"])))
+@given(
+    ids=st.lists(
+        st.integers(-9, 9)
+        | st.integers(-9, 9).map(str)
+        | st.sampled_from(["a", "é", "1.0", "", "007"])
+    )
+)
 def test_places_are_those_of_a_dictionary_by_value(ids: list[Any]) -> None:
     """Of newcomers without repeats; " 7" is a whole number, 007 and 1.0 as text are none."""
 
     def value(each: Any) -> Any:
-        return each if isinstance(each, int) else int(each) if each.lstrip("-").isdigit() and each != "007" else each
+        return (
+            each
+            if isinstance(each, int)
+            else int(each)
+            if each.lstrip("-").isdigit() and each != "007"
+            else each
+        )
 
     there = {value(each): each for each in ids[::2]}
     new = Newcomers(users(*there.values()), pd.DataFrame({"item": []}), rated([]))
@@ -147,14 +178,29 @@ def test_what_was_not_seen_was_not_rated() -> None:
 @pytest.mark.parametrize(
     ("tables", "text"),
     [
-        ({"users": pd.DataFrame({"usr": [90]})}, "newcomers need a column called user; found usr; did you mean usr?"),
+        (
+            {"users": pd.DataFrame({"usr": [90]})},
+            "newcomers need a column called user; found usr; did you mean usr?",
+        ),
         ({"users": pd.DataFrame({3: [90]})}, "newcomers need a column called user; found 3"),
         ({"items": pd.DataFrame()}, "newcomers need a column called item; found none"),
-        ({"users": users(90, 2)}, "row 1, column user: 2 is no newcomer: training saw 2 ratings of this user"),
-        ({"users": users("2")}, "row 0, column user: '2' is no newcomer: training saw 2 ratings of this user"),
+        (
+            {"users": users(90, 2)},
+            "row 1, column user: 2 is no newcomer: training saw 2 ratings of this user",
+        ),
+        (
+            {"users": users("2")},
+            "row 0, column user: '2' is no newcomer: training saw 2 ratings of this user",
+        ),
         ({"users": users(90, 91, 90)}, "row 2, column user: 90 stands there twice"),
-        ({"users": users("x")}, "row 0, column user: the user ids are whole numbers, such as 1; asked for 'x'"),
-        ({"users": users(90, None)}, "row 1, column user: the user ids are whole numbers, such as 1; asked for None"),
+        (
+            {"users": users("x")},
+            "row 0, column user: the user ids are whole numbers, such as 1; asked for 'x'",
+        ),
+        (
+            {"users": users(90, None)},
+            "row 1, column user: the user ids are whole numbers, such as 1; asked for None",
+        ),
         (
             {"users": users(90, agee=[3])},
             "nothing called agee is known of users; did you mean age? (known are: age, job)",
@@ -202,7 +248,9 @@ def test_what_was_not_seen_was_not_rated() -> None:
         ),
     ],
 )
-def test_what_cannot_be_is_refused_with_its_place(tables: dict[str, pd.DataFrame], text: str) -> None:
+def test_what_cannot_be_is_refused_with_its_place(
+    tables: dict[str, pd.DataFrame], text: str
+) -> None:
     assert refusal(**tables) == text
 
 
@@ -218,7 +266,9 @@ def test_a_row_is_counted_from_the_top_whatever_the_index() -> None:
 
 def test_without_a_scale_any_finite_rating_will_do() -> None:
     boundless = evolve(shop(), scale=None)
-    assert introduced(boundless, None, None, rated([(90, 1, -1e9)])).ratings["rating"].tolist() == [-1e9]
+    assert introduced(boundless, None, None, rated([(90, 1, -1e9)])).ratings["rating"].tolist() == [
+        -1e9
+    ]
 
 
 # Everybody in a table of pairs
@@ -235,7 +285,9 @@ def test_among_pairs_all_whom_training_never_saw_are_newcomers_each_once() -> No
 
 def test_who_was_introduced_is_not_looked_up_again() -> None:
     told = introduce(users=users(17, 90, age=[48, None]), ratings=rated([(17, 1, 4.0)]))
-    new = among(shop(), pd.DataFrame({"user": ["17", 91, 1], "item": [1, 1, 5]}, dtype=object), told)
+    new = among(
+        shop(), pd.DataFrame({"user": ["17", 91, 1], "item": [1, 1, 5]}, dtype=object), told
+    )
     assert new.users["user"].tolist() == [17, 90, 91]
     assert new.users["age"].tolist()[0] == 48.0
     assert new.items["item"].tolist() == [5]
@@ -254,9 +306,13 @@ class Told:
     def predict(self, pairs: pd.DataFrame) -> np.ndarray:
         """Of shape (n,)."""
         ages = self.newcomers.users["age"].fillna(0.0).to_numpy(dtype=float)
-        own = self.newcomers.ratings.groupby(self.newcomers.places("user", self.newcomers.ratings["user"]))["rating"]
+        own = self.newcomers.ratings.groupby(
+            self.newcomers.places("user", self.newcomers.ratings["user"])
+        )["rating"]
         places = self.newcomers.places("user", pairs["user"])
-        found: np.ndarray = ages[places] + 1000 * np.array([own.sum().get(place, 0.0) for place in places])
+        found: np.ndarray = ages[places] + 1000 * np.array(
+            [own.sum().get(place, 0.0) for place in places]
+        )
         return found
 
 
@@ -271,23 +327,37 @@ def model(policy: str = "told") -> FittedModel:
     known = shop()
     policies = {
         "told": Policy("told", "told", lambda fitted, new: Told(new)),
-        "item-mean": Policy("item-mean", "mean", lambda fitted, new: item_mean(ItemMean(2.0), fitted, new, CONTEXT)),
+        "item-mean": Policy(
+            "item-mean", "mean", lambda fitted, new: item_mean(ItemMean(2.0), fitted, new, CONTEXT)
+        ),
     }
     return FittedModel(
-        "m", "t/m", 0, (), known.catalogue, known.support, Nothing(), policies[policy], scale=known.scale
+        "m",
+        "t/m",
+        0,
+        (),
+        known.catalogue,
+        known.support,
+        Nothing(),
+        policies[policy],
+        scale=known.scale,
     )
 
 
 @quick
 @given(order=st.permutations(range(4)), asked=st.permutations(range(5)))
-def test_another_order_of_newcomers_is_another_order_of_answers(order: list[int], asked: list[int]) -> None:
+def test_another_order_of_newcomers_is_another_order_of_answers(
+    order: list[int], asked: list[int]
+) -> None:
     table = users(90, 91, 92, 93, age=[31, 38, None, 45])
     told = rated([(90, 1, 4.0), (92, 1, 2.0), (92, 3, 5.0), (93, 2, 1.0), (90, 2, 3.0)])
     pairs = pd.DataFrame({"user": [90, 91, 92, 93, 94], "item": [3, 3, 2, 1, 1]})
     one = model()
     before = one.predict(pairs, newcomers=one.newcomers(users=table, ratings=told))
     moved = one.newcomers(users=table.iloc[order], ratings=told.iloc[asked])
-    pd.testing.assert_frame_equal(one.predict(pairs.iloc[asked], newcomers=moved), before.iloc[asked])
+    pd.testing.assert_frame_equal(
+        one.predict(pairs.iloc[asked], newcomers=moved), before.iloc[asked]
+    )
     assert before["prediction"].tolist() == [31 + 7000.0, 38.0, 7000.0, 45 + 1000.0, 0.0]
 
 

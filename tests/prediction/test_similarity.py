@@ -63,16 +63,26 @@ def test_nothing_is_nearer_to_a_row_than_itself(rows: np.ndarray) -> None:
 
 @quick
 @given(rows=vectors(), measure=measures, data=st.data())
-@example(rows=np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 0.0], [3.0, 0.0]]), measure="cosine", data=None)
-def test_neighbours_are_sorted_with_ties_in_the_order_given(rows: np.ndarray, measure: str, data: Any) -> None:
+@example(
+    rows=np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 0.0], [3.0, 0.0]]), measure="cosine", data=None
+)
+def test_neighbours_are_sorted_with_ties_in_the_order_given(
+    rows: np.ndarray, measure: str, data: Any
+) -> None:
     """Against a sort written out; rows that are equal tie, as do those of one direction by cosine."""
     code = data.draw(st.integers(0, len(rows) - 1)) if data else 0
-    among = data.draw(st.lists(st.integers(0, len(rows) - 1), unique=True).map(sorted)) if data else [1, 2, 3]
+    among = (
+        data.draw(st.lists(st.integers(0, len(rows) - 1), unique=True).map(sorted))
+        if data
+        else [1, 2, 3]
+    )
     n = data.draw(st.integers(1, 10)) if data else 9
     found, values = nearest(rows, code, np.array(among, dtype=np.int64), measure, n)
     all_values = MEASURES[measure][0](rows, code)
     sign = 1 if measure == "euclidean" else -1
-    expected = sorted((each for each in among if each != code), key=lambda each: (sign * all_values[each], each))[:n]
+    expected = sorted(
+        (each for each in among if each != code), key=lambda each: (sign * all_values[each], each)
+    )[:n]
     assert found.tolist() == expected
     assert values.tolist() == all_values[expected].tolist()
 
@@ -96,4 +106,6 @@ def test_an_unknown_measure_is_told_with_the_nearest() -> None:
     assert [measured(each) for each in MEASURES] == ["similarity", "distance"]
     with pytest.raises(DataError) as raised:
         measured("cosin")
-    assert str(raised.value) == "no measure called 'cosin'; did you mean cosine? (cosine, euclidean)"
+    assert (
+        str(raised.value) == "no measure called 'cosin'; did you mean cosine? (cosine, euclidean)"
+    )

@@ -31,15 +31,21 @@ from cfplug.training.module import Scored
 quick = settings(max_examples=12, deadline=None)
 
 SCALE = Scale(1.0, 5.0, (1.0, 2.0, 3.0, 4.0, 5.0))
-USERS = pd.DataFrame({"user": [1, 2, 3, 4, 5], "age": [20.0, 30.0, 40.0, 25.0, None], "job": [*"abba", None]})
-ITEMS = pd.DataFrame({"item": range(11, 19), "genre": [("x",), ("y", "z", "x"), ("z",), *[("y",)] * 4, ()]})
+USERS = pd.DataFrame(
+    {"user": [1, 2, 3, 4, 5], "age": [20.0, 30.0, 40.0, 25.0, None], "job": [*"abba", None]}
+)
+ITEMS = pd.DataFrame(
+    {"item": range(11, 19), "genre": [("x",), ("y", "z", "x"), ("z",), *[("y",)] * 4, ()]}
+)
 ROLES = {"users": {"job": "category"}, "items": {"genre": "set"}}
 PAIRS = [(1, 11), (1, 12), (2, 13), (3, 14), (3, 11), (2, 15)]
 
 
 def dataset() -> Dataset:
     """Users 1 to 3 and items 11 to 15 have ratings; 4, 5 and 16 to 18 have none."""
-    ratings = pd.DataFrame(PAIRS, columns=["user", "item"]).assign(rating=[1.0, 5.0, 3.0, 2.0, 4.0, 4.0])
+    ratings = pd.DataFrame(PAIRS, columns=["user", "item"]).assign(
+        rating=[1.0, 5.0, 3.0, 2.0, 4.0, 4.0]
+    )
     return Dataset.build("small", ratings, USERS, ITEMS, roles=ROLES, scale=SCALE)
 
 
@@ -54,14 +60,25 @@ def model(kind: str = "pmf") -> FittedModel:
         chosen = FeatureChoice(user=("age", "job"), item=("genre",))
         features, _ = learn(chosen, data, np.arange(len(data.ratings)))
         spec = Spec(len(USERS), len(ITEMS), 1, tuple(features))
-        module: Any = tabular(Layers(3, 4, (6,), embedding_dropout=0.0, dropout=0.0, batch_norm=False), spec)
+        module: Any = tabular(
+            Layers(3, 4, (6,), embedding_dropout=0.0, dropout=0.0, batch_norm=False), spec
+        )
     else:
         module = pmf(Pmf(3, 0.5), Spec(len(USERS), len(ITEMS), 1))
     per_level = kind == "ordinal"
-    head = ordinal(Ordinal(cut_points="per-user"), SCALE) if per_level else squared(Mse(None), SCALE)
+    head = (
+        ordinal(Ordinal(cut_points="per-user"), SCALE) if per_level else squared(Mse(None), SCALE)
+    )
     scored = Scored(module, head, n_users=len(USERS))
     return FittedModel(
-        *(kind, f"t/{kind}", 0, ("vectors", *(["distribution"] if per_level else [])), catalogue, Support.of(train)),
+        *(
+            kind,
+            f"t/{kind}",
+            0,
+            ("vectors", *(["distribution"] if per_level else [])),
+            catalogue,
+            Support.of(train),
+        ),
         NetworkPredictor(scored, "cpu"),
         features=features,
         levels=SCALE.levels if per_level else (),
@@ -76,7 +93,9 @@ def asked(*pairs: tuple[Any, Any]) -> pd.DataFrame:
 def newcomers(one: FittedModel) -> Newcomers:
     """Users 90, 4 and 91, and items 77 and 16."""
     users = pd.DataFrame({"user": [90, 4, 91], "age": [33, 25, None], "job": ["b", "a", None]})
-    return one.newcomers(users=users, items=pd.DataFrame({"item": [77, 16], "genre": ["z|y", ("y",)]}))
+    return one.newcomers(
+        users=users, items=pd.DataFrame({"item": [77, 16], "genre": ["z|y", ("y",)]})
+    )
 
 
 def drawn(one: FittedModel, seed: int = 0) -> dict[str, np.ndarray]:
@@ -88,7 +107,9 @@ def drawn(one: FittedModel, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 PEOPLE, THINGS = [1, 2, 3, 90, 4, 91, "90"], [11, 12, 15, 77, 16, "16"]
-pairs_of_all = st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(THINGS)), min_size=1, max_size=9)
+pairs_of_all = st.lists(
+    st.tuples(st.sampled_from(PEOPLE), st.sampled_from(THINGS)), min_size=1, max_size=9
+)
 
 
 def naive(one: FittedModel, vectors: dict[str, np.ndarray], user: Any, item: Any) -> float:
@@ -97,14 +118,18 @@ def naive(one: FittedModel, vectors: dict[str, np.ndarray], user: Any, item: Any
     rows = []
     for side, name, first in (("user", int(user), 1), ("item", int(item), 11)):
         place = places[side].get(name)
-        rows.append(one.vectors(side)[name - first] if place is None else vectors[side][place].astype(float))
+        rows.append(
+            one.vectors(side)[name - first] if place is None else vectors[side][place].astype(float)
+        )
     p, q = rows
     return float(p[:-1] @ q[:-1]) + p[-1] + q[-1]
 
 
 @quick
 @given(pairs=pairs_of_all, seed=st.integers(0, 99))
-def test_a_rating_is_the_models_own_sum_with_the_vectors_that_are_given(pairs: list[Any], seed: int) -> None:
+def test_a_rating_is_the_models_own_sum_with_the_vectors_that_are_given(
+    pairs: list[Any], seed: int
+) -> None:
     one = model()
     vectors = drawn(one, seed)
     told = ByVectors(one, newcomers(one), vectors).predict(asked(*pairs))
@@ -113,11 +138,15 @@ def test_a_rating_is_the_models_own_sum_with_the_vectors_that_are_given(pairs: l
 
 @quick
 @given(pairs=pairs_of_all, order=st.permutations(range(3)))
-def test_another_order_of_newcomers_and_their_vectors_is_the_same_answer(pairs: list[Any], order: list[int]) -> None:
+def test_another_order_of_newcomers_and_their_vectors_is_the_same_answer(
+    pairs: list[Any], order: list[int]
+) -> None:
     one = model()
     new, vectors = newcomers(one), drawn(one)
     moved = evolve(new, users=new.users.iloc[order].reset_index(drop=True))
-    again = ByVectors(one, moved, {**vectors, "user": vectors["user"][order]}).predict(asked(*pairs))
+    again = ByVectors(one, moved, {**vectors, "user": vectors["user"][order]}).predict(
+        asked(*pairs)
+    )
     assert again.tolist() == ByVectors(one, new, vectors).predict(asked(*pairs)).tolist()
 
 
@@ -128,11 +157,15 @@ def test_who_is_known_gets_what_the_model_says_anyway(kind: str) -> None:
     alone = ByVectors(one, newcomers(one), drawn(one))
     assert alone.predict(known).tolist() == one.predict(known)["prediction"].tolist()
     beside = asked((90, 11), *known.itertuples(index=False, name=None))
-    assert alone.predict(beside)[1:].tolist() == pytest.approx(one.predict(known)["prediction"].tolist(), abs=1e-5)
+    assert alone.predict(beside)[1:].tolist() == pytest.approx(
+        one.predict(known)["prediction"].tolist(), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("kind", ["pmf", "tabular", "ordinal"])
-def test_a_newcomer_with_the_vector_and_metadata_of_one_who_is_known_is_answered_like_them(kind: str) -> None:
+def test_a_newcomer_with_the_vector_and_metadata_of_one_who_is_known_is_answered_like_them(
+    kind: str,
+) -> None:
     one = model(kind)
     twins = one.newcomers(
         users=pd.DataFrame({"user": [92], "age": [30], "job": ["b"]}),
@@ -141,7 +174,9 @@ def test_a_newcomer_with_the_vector_and_metadata_of_one_who_is_known_is_answered
     vectors = {"user": one.vectors("user")[[1]], "item": one.vectors("item")[[1]]}
     told = ByVectors(one, twins, vectors)
     known = one.answer(asked((2, 11), (3, 12), (2, 12)))
-    assert told.predict(asked((92, 11), (3, 78), (92, 78))).tolist() == pytest.approx(known.rating.tolist(), abs=1e-5)
+    assert told.predict(asked((92, 11), (3, 78), (92, 78))).tolist() == pytest.approx(
+        known.rating.tolist(), abs=1e-5
+    )
     share = told.distribution(asked((92, 11), (3, 78), (92, 78)))
     if kind == "ordinal":
         assert known.distribution is not None
@@ -164,7 +199,9 @@ def test_other_vectors_may_stand_in_the_place_of_all_that_was_learned() -> None:
     one = model()
     learned = {"item": one.vectors("item")[::-1].copy()}
     vectors = drawn(one)
-    told = ByVectors(one, newcomers(one), vectors, learned).predict(asked((90, 11), (1, 18 - 4), (4, 77)))
+    told = ByVectors(one, newcomers(one), vectors, learned).predict(
+        asked((90, 11), (1, 18 - 4), (4, 77))
+    )
     swapped = {11: 18, 14: 15}
     p, q = vectors["user"][0].astype(float), one.vectors("item")[swapped[11] - 11]
     assert told[0] == pytest.approx(float(p[:-1] @ q[:-1]) + p[-1] + q[-1], abs=1e-5)

@@ -40,7 +40,9 @@ def test_a_recipe_is_found_with_and_without_its_ending(own: Path, name: str) -> 
         ("../secret", "no recipe called ../secret (cfplug recipes list)"),
     ],
 )
-def test_an_unknown_name_is_an_error_that_names_the_nearest_one(own: Path, name: str, message: str) -> None:
+def test_an_unknown_name_is_an_error_that_names_the_nearest_one(
+    own: Path, name: str, message: str
+) -> None:
     (own.parent / "secret.yaml").write_text("data: synthetic\n", encoding="utf-8")
     with pytest.raises(CfplugError) as raised:
         builtin.find(name)

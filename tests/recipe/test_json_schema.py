@@ -1,9 +1,9 @@
 """The schema of recipes: it accepts what the reader accepts, and refuses what the reader refuses if it can say so.
 
-JSON knows one kind of number, so that 1.0 is a whole number there; a recipe is stricter, and an editor that reads YAML
-can be no stricter than JSON. The tests look with a checker of types that goes by Python's, as the reader does: 1.0 is
-no whole number, `true` no number, and what is not finite no number either.
-"""
+JSON knows one kind of number, so that 1.0 is a whole number there; a recipe is stricter, and an
+editor that reads YAML can be no stricter than JSON. The tests look with a checker of types that
+goes by Python's, as the reader does: 1.0 is no whole number, `true` no number, and what is not
+finite no number either."""
 
 from __future__ import annotations
 
@@ -139,7 +139,11 @@ UNSAID = {
     "an analyzer of a model that lacks what it needs": Unsaid(
         r"analyzers\[\d+\]",
         r"\S.* needs .*, and the model .*, gives none",
-        {"data": "synthetic", "models": ["mean"], "analyzers": [{"use": "bias-ranking", "models": ["mean"]}]},
+        {
+            "data": "synthetic",
+            "models": ["mean"],
+            "analyzers": [{"use": "bias-ranking", "models": ["mean"]}],
+        },
         "analyzers[0]: bias-ranking needs biases, and the model mean, which fits itself, gives none",
     ),
     "epochs after which the rate drops must rise": Unsaid(
@@ -210,11 +214,19 @@ def is_a_plugins_own(problem: Problem, table: Table) -> bool:
     for path, kind, each in entries(table):
         where, entry = path_text(path), each if isinstance(each, dict) else {"use": each}
         if problem.path == where or problem.path.startswith(f"{where}."):
-            named = [found for found in registry().entries(kind) if entry.get("use") in Names((found,)).of(found)]
+            named = [
+                found
+                for found in registry().entries(kind)
+                if entry.get("use") in Names((found,)).of(found)
+            ]
             for component in (found.component for found in named):
-                values = {key: value for key, value in entry.items() if key not in component.reserved}
+                values = {
+                    key: value for key, value in entry.items() if key not in component.reserved
+                }
                 own = problem.path.removeprefix(f"{where}.").partition(".")[0]
-                if own not in component.reserved and keeps_its_declaration(component.params, values):
+                if own not in component.reserved and keeps_its_declaration(
+                    component.params, values
+                ):
                     return True
     return False
 
@@ -223,7 +235,8 @@ def unsaid(problem: Problem, table: Table) -> bool:
     """Whether a problem is one of those that the schema cannot tell."""
     rules = (each for each in UNSAID.values() if each.message != "anything")
     return is_a_plugins_own(problem, table) or any(
-        re.fullmatch(each.path, problem.path) and re.fullmatch(each.message, problem.message, re.DOTALL)
+        re.fullmatch(each.path, problem.path)
+        and re.fullmatch(each.message, problem.message, re.DOTALL)
         for each in rules
     )
 
@@ -236,14 +249,18 @@ def hold(table: Table) -> None:
         assert [str(each) for each in problems if not unsaid(each, table)] == []
     else:
         event("refused")
-        assert problems, [f"{each.json_path}: {each.message}"[:300] for each in validator().iter_errors(table)]
+        assert problems, [
+            f"{each.json_path}: {each.message}"[:300] for each in validator().iter_errors(table)
+        ]
 
 
 # The law
 
 RECIPES, FAULTY = recipes(registry()), broken_recipes(registry())
 
-few = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+few = settings(
+    max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 CLASSES_OF_KEYS = (Heading, TrainSettings, FeatureChoice, Claim, Looks)
 
@@ -258,9 +275,50 @@ ANY_KEY = sorted(
 ANY_VALUE: list[Any] = [
     *(None, True, False, 0, 1, 2, 3, -1, 5, 10, 2**32, 2**32 - 1, 10**39, 10**40),
     *(0.0, 1.0, 2.0, 0.5, 1.5, -0.5, 1e9, float("nan"), float("inf"), -float("inf")),
-    *("", "all", "error", "a/b", ".x", "x ", "a\nb", " \n", "\x7f", "a\u2028b", LONG, "x" * 80, "x" * 81, "s\0"),
-    *("valid", "test", "cpu", "sgdr", "steps", "constant", "flat-cosine", "ema", "mean", "rmse", "month"),
-    *([], {}, [0], [1, 1], [3, 1], [1, 3], ["all"], ["all", "a"], ["a", "a"], ["a"], [None], [[]], ["month"]),
+    *(
+        "",
+        "all",
+        "error",
+        "a/b",
+        ".x",
+        "x ",
+        "a\nb",
+        " \n",
+        "\x7f",
+        "a\u2028b",
+        LONG,
+        "x" * 80,
+        "x" * 81,
+        "s\0",
+    ),
+    *(
+        "valid",
+        "test",
+        "cpu",
+        "sgdr",
+        "steps",
+        "constant",
+        "flat-cosine",
+        "ema",
+        "mean",
+        "rmse",
+        "month",
+    ),
+    *(
+        [],
+        {},
+        [0],
+        [1, 1],
+        [3, 1],
+        [1, 3],
+        ["all"],
+        ["all", "a"],
+        ["a", "a"],
+        ["a"],
+        [None],
+        [[]],
+        ["month"],
+    ),
     *({"use": "error"}, {"use": "mean"}, {"a": 1}),
     *sorted({component.name for component in COMPONENTS}),
 ]
@@ -270,7 +328,9 @@ def places(value: Any, path: At = ()) -> Iterator[At]:
     """Every place in a recipe, the whole of it first."""
     yield path
     for step, inner in (
-        value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value if isinstance(value, list) else ())
     ):
         yield from places(inner, (*path, step))
 
@@ -296,7 +356,13 @@ def left_out(value: Any, step: str | int) -> Any:
 
 def added(value: Any, key: str, new: Any) -> Any:
     """With one more key or item; a value that is neither table nor list makes room for the new one."""
-    return {**value, key: new} if isinstance(value, dict) else [*value, new] if isinstance(value, list) else new
+    return (
+        {**value, key: new}
+        if isinstance(value, dict)
+        else [*value, new]
+        if isinstance(value, list)
+        else new
+    )
 
 
 @st.composite
@@ -306,7 +372,11 @@ def careless(draw: st.DrawFn) -> Table:
     for _ in range(draw(st.integers(1, 2))):
         there = list(places(table))
         path, other = (there[draw(st.integers(0, len(there) - 1))] for _ in range(2))
-        new = at(table, other) if draw(st.booleans()) else ANY_VALUE[draw(st.integers(0, len(ANY_VALUE) - 1))]
+        new = (
+            at(table, other)
+            if draw(st.booleans())
+            else ANY_VALUE[draw(st.integers(0, len(ANY_VALUE) - 1))]
+        )
         how = draw(st.integers(0, 2))
         if how == 0 and path:
             table = changed(table, path, lambda _, new=new: new)
@@ -379,9 +449,28 @@ BOTH_ACCEPT: list[Table] = [
     {"data": "synthetic", "models": ["pmf", CLASSES], "metrics": ["nll"]},
     {"data": "synthetic", "models": ["mean", "pmf"], "cold_starts": ["fold-in"]},
     simple(unknown="fold-in"),
-    SEVERAL | {"claims": [{"metric": "mse", "at_least": 1, "at_most": None, "model": "bias", "part": "test"}]},
-    simple(claims=[{"metric": "mse", "at_most": 1, "model": "", "fold": "u1", "revealed": 0, "cold_start": ""}]),
-    simple(cold_starts=["item-mean"], claims=[ON_NEWCOMERS | {"revealed": 3, "part": "valid", "fold": ""}]),
+    SEVERAL
+    | {
+        "claims": [
+            {"metric": "mse", "at_least": 1, "at_most": None, "model": "bias", "part": "test"}
+        ]
+    },
+    simple(
+        claims=[
+            {
+                "metric": "mse",
+                "at_most": 1,
+                "model": "",
+                "fold": "u1",
+                "revealed": 0,
+                "cold_start": "",
+            }
+        ]
+    ),
+    simple(
+        cold_starts=["item-mean"],
+        claims=[ON_NEWCOMERS | {"revealed": 3, "part": "valid", "fold": ""}],
+    ),
 ]
 """Recipes that come near a rule between keys, on its right side."""
 
@@ -446,7 +535,11 @@ BOTH_REFUSE: list[Table] = [
     BY_ITSELF | {"metrics": ["nll"]},
     simple(metrics=["nll"], loss="ordinal", models=[{"use": "pmf", "loss": "mse"}]),
     simple(metrics=["nll"], loss="ordinal", models=["mean", {"use": "pmf", "loss": "mse"}]),
-    {"data": "synthetic", "models": ["mean", {"use": "pmf", "loss": "mse"}], "metrics": [{"use": "metrics/ece"}]},
+    {
+        "data": "synthetic",
+        "models": ["mean", {"use": "pmf", "loss": "mse"}],
+        "metrics": [{"use": "metrics/ece"}],
+    },
     BY_ITSELF | {"unknown": "fold-in"},
     {"data": "synthetic", "models": ["pmf", "mean"], "unknown": {"use": "fold-in"}},
     BY_ITSELF | {"cold_starts": ["item-mean", {"use": "coldstart/fold-in"}]},
@@ -508,10 +601,15 @@ def test_the_patterns_are_those_of_the_reader(text: str) -> None:
 # The schema as a whole
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_each_recipe_that_ships_is_accepted_as_any_editor_sees_it(path: Path) -> None:
     table = parse(path.read_text(encoding="utf-8"), path.name)[0].plain()
-    assert [str(error) for error in jsonschema.Draft202012Validator(recipe_schema(registry())).iter_errors(table)] == []
+    assert [
+        str(error)
+        for error in jsonschema.Draft202012Validator(recipe_schema(registry())).iter_errors(table)
+    ] == []
 
 
 def test_the_schema_is_json_valid_by_its_metaschema_and_small() -> None:
@@ -526,7 +624,9 @@ def test_the_schema_is_json_valid_by_its_metaschema_and_small() -> None:
 def test_the_schema_says_who_wrote_it_for_which_plugins_and_how_an_editor_reads_it() -> None:
     schema = recipe_schema(registry())
     assert schema["title"] == f"A recipe of cfplug {cfplug.__version__}"
-    assert schema["$comment"].startswith("Written by `cfplug schema --out recipe.schema.json` for audit (cfplug ")
+    assert schema["$comment"].startswith(
+        "Written by `cfplug schema --out recipe.schema.json` for audit (cfplug "
+    )
     assert "# yaml-language-server: $schema=recipe.schema.json" in schema["$comment"]
 
 
@@ -566,8 +666,16 @@ def test_names_come_with_their_help_for_completion() -> None:
     ("table", "path", "words"),
     [
         (simple(train={"epochs": 0}), "$.train.epochs", "0 is less than the minimum of 1"),
-        (simple(models=[{"use": "pmf", "factors": 0}]), "$.models[0].factors", "0 is less than the minimum of 1"),
-        (simple(loss={"use": "huber", "delta": "x"}), "$.loss.delta", "'x' is not of type 'number'"),
+        (
+            simple(models=[{"use": "pmf", "factors": 0}]),
+            "$.models[0].factors",
+            "0 is less than the minimum of 1",
+        ),
+        (
+            simple(loss={"use": "huber", "delta": "x"}),
+            "$.loss.delta",
+            "'x' is not of type 'number'",
+        ),
         (simple(device="gpu"), "$.device", "'gpu' is not one of ['auto', 'cpu', 'cuda', 'mps']"),
     ],
 )
@@ -586,7 +694,9 @@ print([each for each in ("torch", "fastai", "pandas", "numpy", "scipy", "sklearn
 
 
 def test_making_the_schema_loads_nothing_heavy() -> None:
-    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False
+    )
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
@@ -619,12 +729,12 @@ def adapt(params, fitted, newcomers, context):
 
 @cfplug.hookimpl
 def cfplug_models():
-    return [cfplug.Model("mood", Mood, build=build, gives="vectors"), cfplug.Model("pmf", build=build)]
+    return [cfplug.Model("mood", Mood, build=build, provides="vectors"), cfplug.Model("pmf", build=build)]
 
 
 @cfplug.hookimpl
 def cfplug_metrics():
-    return [cfplug.Metric("odds", score=score, needs=["embeddings", "distribution"])]
+    return [cfplug.Metric("odds", score=score, requires=["embeddings", "distribution"])]
 
 
 @cfplug.hookimpl
@@ -693,15 +803,29 @@ def test_a_strangers_component_is_known_with_its_bounds_and_a_name_of_two_only_i
         ({"models": ["dot-product"], "loss": "ordinal", "metrics": ["odds"]}, True),
         ({"models": ["dot-product"], "metrics": ["odds"]}, False),
         ({"models": ["house-blend/pmf"], "loss": "ordinal", "metrics": ["odds"]}, False),
-        ({"models": ["house-blend/pmf", "dot-product"], "loss": "ordinal", "metrics": ["odds"]}, True),
-        ({"models": ["dot-product"], "loss": "ordinal", "metrics": ["odds"], "unknown": "shrug"}, False),
-        ({"models": ["dot-product"], "loss": "ordinal", "metrics": ["mse"], "unknown": "shrug"}, True),
-        ({"models": ["dot-product"], "loss": "ordinal", "metrics": ["odds"], "unknown": "error"}, True),
+        (
+            {"models": ["house-blend/pmf", "dot-product"], "loss": "ordinal", "metrics": ["odds"]},
+            True,
+        ),
+        (
+            {"models": ["dot-product"], "loss": "ordinal", "metrics": ["odds"], "unknown": "shrug"},
+            False,
+        ),
+        (
+            {"models": ["dot-product"], "loss": "ordinal", "metrics": ["mse"], "unknown": "shrug"},
+            True,
+        ),
+        (
+            {"models": ["dot-product"], "loss": "ordinal", "metrics": ["odds"], "unknown": "error"},
+            True,
+        ),
         ({"models": ["house-blend/pmf"], "cold_starts": ["fold-in", "shrug"]}, False),
         ({"models": [{"use": "mood", "strength": 1}], "cold_starts": ["fold-in", "shrug"]}, True),
     ],
 )
-def test_what_a_strangers_component_needs_or_gives_is_known(house: Registry, table: Table, right: bool) -> None:
+def test_what_a_strangers_component_needs_or_gives_is_known(
+    house: Registry, table: Table, right: bool
+) -> None:
     assert agree({"data": "synthetic", **table}, house) == right
 
 
@@ -718,7 +842,9 @@ def test_what_a_strangers_component_needs_or_gives_is_known(house: Registry, tab
         ("-audit,-insight", {"analyzers": ["slices"]}, False),
     ],
 )
-def test_a_key_whose_default_is_switched_off_must_be_given(off: str, table: Table, right: bool) -> None:
+def test_a_key_whose_default_is_switched_off_must_be_given(
+    off: str, table: Table, right: bool
+) -> None:
     known = load(environment={"CFPLUG_PLUGINS": off})
     jsonschema.Draft202012Validator.check_schema(recipe_schema(known))
     assert agree(simple(**table), known) == right

@@ -1,9 +1,8 @@
 """Recipes: what is accepted, what is refused and where, overrides, and the resolved text.
 
-The laws are held with recipes that hypothesis makes. A recipe is a tree that knows which values each
-place may not have; `Page` writes it in one of many styles and notes where everything stands, so that
-the places in messages are held against another hand's counting.
-"""
+The laws are held with recipes that hypothesis makes. A recipe is a tree that knows which values
+each place may not have; `Page` writes it in one of many styles and notes where everything stands,
+so that the places in messages are held against another hand's counting."""
 
 from __future__ import annotations
 
@@ -113,7 +112,10 @@ def replaced(node: Any, path: At, change: Callable[[Any], Any]) -> Any:
     """The tree with the value at `path` changed."""
     if not path:
         return change(node)
-    inner = [(step, replaced(each, path[1:], change) if step == path[0] else each) for step, each in children(node)]
+    inner = [
+        (step, replaced(each, path[1:], change) if step == path[0] else each)
+        for step, each in children(node)
+    ]
     if isinstance(node, Table):
         return attrs.evolve(node, entries=tuple(inner))
     return attrs.evolve(node, items=tuple(each for _, each in inner))
@@ -169,12 +171,21 @@ class Page:
                 self.inner(inner, (*path, step), indent + 2, same_line=True)
             else:
                 self.key(str(step), (*path, step))
-                self.inner(inner, (*path, step), indent + self.chance.choice([1, 2, 4]), same_line=False)
+                self.inner(
+                    inner, (*path, step), indent + self.chance.choice([1, 2, 4]), same_line=False
+                )
 
     def inner(self, node: Any, path: At, indent: int, *, same_line: bool) -> None:
         if isinstance(node, Leaf | Raw) or not list(children(node)) or self.chance.random() < 0.3:
-            if isinstance(node, Leaf) and node.value is None and not same_line and self.chance.random() < 0.5:
-                self.values.setdefault(path, self.keys[path][-1])  # nothing at all is null, and stands at its key
+            if (
+                isinstance(node, Leaf)
+                and node.value is None
+                and not same_line
+                and self.chance.random() < 0.5
+            ):
+                self.values.setdefault(
+                    path, self.keys[path][-1]
+                )  # nothing at all is null, and stands at its key
             else:
                 self.put("" if same_line else self.chance.choice([" ", "   "]))
                 self.flow(node, path)
@@ -255,7 +266,9 @@ texts = st.text(max_size=9).filter(lambda text: is_one_line(text.strip())) | st.
     ]
 )
 names = st.sampled_from(["wide", "PMF 2", "слово", "a.b", "no", "3", "x-seed-1"])
-paths = st.sampled_from(["ratings.csv", "../data/u.data", "/data/ml-100k.zip", "a b/ü.parquet", "3"])
+paths = st.sampled_from(
+    ["ratings.csv", "../data/u.data", "/data/ml-100k.zip", "a b/ü.parquet", "3"]
+)
 
 
 def whole(low: int, high: int, *outside: int) -> st.SearchStrategy[Leaf]:
@@ -289,24 +302,33 @@ def pair(low: float, high: float) -> st.SearchStrategy[Items]:
 
 @st.composite
 def table(
-    draw: st.DrawFn, needed: Mapping[str, Any], optional: Mapping[str, Any], wrong: tuple[Any, ...] = Table(()).wrong
+    draw: st.DrawFn,
+    needed: Mapping[str, Any],
+    optional: Mapping[str, Any],
+    wrong: tuple[Any, ...] = Table(()).wrong,
 ) -> Table:
     entries = draw(st.fixed_dictionaries(dict(needed), optional=dict(optional)))
     return Table(tuple(draw(st.permutations(list(entries.items())))), tuple(needed), wrong)
 
 
-def component(kind: str, name: str, needed: Mapping[str, Any] = {}, **optional: Any) -> st.SearchStrategy[Table]:
+def component(
+    kind: str, name: str, needed: Mapping[str, Any] = {}, **optional: Any
+) -> st.SearchStrategy[Table]:
     return table({"use": named(kind, name), **needed}, optional)
 
 
 roles = st.dictionaries(
-    st.sampled_from(["users.age", "items.genres", "ratings.week"]), choice("category", "number"), min_size=1
+    st.sampled_from(["users.age", "items.genres", "ratings.week"]),
+    choice("category", "number"),
+    min_size=1,
 ).map(lambda entries: Table(tuple(entries.items()), wrong=(5, "words", None, [1]), free=True))
 
 sources = (
     named("source", "synthetic", "movielens-100k")
     | component(
-        "source", "movielens-100k", path=text(paths, "", "a\0b").map(lambda leaf: attrs.evolve(leaf, wrong=NO_TEXT[:2]))
+        "source",
+        "movielens-100k",
+        path=text(paths, "", "a\0b").map(lambda leaf: attrs.evolve(leaf, wrong=NO_TEXT[:2])),
     )
     | component(
         "source",
@@ -355,20 +377,31 @@ trains = table(
     wrong=(5, "fast", None, [1]),
 )
 unknowns = (
-    text(st.just("error"), "nonesuch-zz", "errror").map(lambda leaf: attrs.evolve(leaf, wrong=NO_NAME))
+    text(st.just("error"), "nonesuch-zz", "errror").map(
+        lambda leaf: attrs.evolve(leaf, wrong=NO_NAME)
+    )
     | named("cold-start", "item-mean", "global-mean")
     | component("cold-start", "item-mean", damping=real(0, 99, -1))
 )
 
 MODELS: dict[str, dict[str, Any]] = {
-    "pmf": {"factors": whole(1, 99, 0), "init_deviation": real(0.01, 9, 0), "loss": losses, "train": trains},
+    "pmf": {
+        "factors": whole(1, 99, 0),
+        "init_deviation": real(0.01, 9, 0),
+        "loss": losses,
+        "train": trains,
+    },
     "dot-product": {"factors": whole(1, 99, -1), "loss": losses, "train": trains},
     "mean": {},
     "bias": {"user_damping": real(0, 9, -1), "rounds": whole(1, 99, 0)},
 }
 METRICS: dict[str, dict[str, Any]] = {"mse": {}, "rmse": {}, "mae": {}}
 ANALYZERS: dict[str, dict[str, Any]] = {
-    "bias-ranking": {"side": choice("item", "user"), "show": whole(1, 9, 0), "most_rated": whole(1, 99, 0)}
+    "bias-ranking": {
+        "side": choice("item", "user"),
+        "show": whole(1, 9, 0),
+        "most_rated": whole(1, 99, 0),
+    }
 }
 SHELVES = {"model": MODELS, "metric": METRICS, "analyzer": ANALYZERS}
 
@@ -382,7 +415,13 @@ def lists(draw: st.DrawFn, kind: str, size: int) -> Items:
         name = draw(st.sampled_from(sorted(SHELVES[kind])))
         if name in seen or draw(st.booleans()):
             label = text(
-                names.map(lambda word, number=number: f"{word}{number}"), "", "a/b", ".x", "x ", "x" * 81, "a\nb"
+                names.map(lambda word, number=number: f"{word}{number}"),
+                "",
+                "a/b",
+                ".x",
+                "x ",
+                "x" * 81,
+                "a\nb",
             )
             item = draw(component(kind, name, {"name": label}, **SHELVES[kind][name]))
             items.append(attrs.evolve(item, needed=("use",)))
@@ -396,7 +435,9 @@ def lists(draw: st.DrawFn, kind: str, size: int) -> Items:
 def called(item: Any) -> str:
     """What an entry of a list is called."""
     entries = dict(item.entries) if isinstance(item, Table) else {"use": item}
-    return str(entries["name"].value if "name" in entries else entries["use"].value.rpartition("/")[2])
+    return str(
+        entries["name"].value if "name" in entries else entries["use"].value.rpartition("/")[2]
+    )
 
 
 @st.composite
@@ -416,7 +457,8 @@ def claims(draw: st.DrawFn, models: Items, metrics: Items | None) -> Table:
 
 def gradient(models: Items) -> bool:
     return any(
-        (item["use"] if isinstance(item, Table) else item).value.rpartition("/")[2] in ("pmf", "dot-product")
+        (item["use"] if isinstance(item, Table) else item).value.rpartition("/")[2]
+        in ("pmf", "dot-product")
         for item in models.items
     )
 
@@ -426,7 +468,9 @@ def recipes(draw: st.DrawFn) -> Table:
     models, metrics = draw(lists("model", 4)), draw(st.none() | lists("metric", 3))
     seeds = st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4, unique=True).map(
         lambda values: Items(
-            tuple(Leaf(value, NO_WHOLE, (-1, 2**32)) for value in values), (5, "words", {"a": 1}), ([], [3, 3])
+            tuple(Leaf(value, NO_WHOLE, (-1, 2**32)) for value in values),
+            (5, "words", {"a": 1}),
+            ([], [3, 3]),
         )
     )
     optional: dict[str, Any] = {
@@ -434,19 +478,27 @@ def recipes(draw: st.DrawFn) -> Table:
         "split": splits,
         "unknown": unknowns,
         "analyzers": lists("analyzer", 2),
-        "claims": st.lists(claims(models, metrics), min_size=1, max_size=3).map(lambda items: Items(tuple(items))),
+        "claims": st.lists(claims(models, metrics), min_size=1, max_size=3).map(
+            lambda items: Items(tuple(items))
+        ),
         "device": choice("auto", "cpu", "cuda", "mps"),
         draw(st.sampled_from(["seed", "seeds"])): None,
     }
     optional |= {"loss": losses, "train": trains} if gradient(models) else {}
-    seed = st.integers(0, 2**32 - 1).map(lambda value: Leaf(value, ("3", True, 2.5, [1]), (-1, 2**32)))
-    optional |= {key: {"seed": seed, "seeds": seeds}[key] for key in optional if optional[key] is None}
+    seed = st.integers(0, 2**32 - 1).map(
+        lambda value: Leaf(value, ("3", True, 2.5, [1]), (-1, 2**32))
+    )
+    optional |= {
+        key: {"seed": seed, "seeds": seeds}[key] for key in optional if optional[key] is None
+    }
     needed = {"data": sources, "models": st.just(models)}
     made = draw(table(needed, optional))
     if metrics is None:
         return made
     position = draw(st.integers(0, len(made.entries)))
-    return attrs.evolve(made, entries=(*made.entries[:position], ("metrics", metrics), *made.entries[position:]))
+    return attrs.evolve(
+        made, entries=(*made.entries[:position], ("metrics", metrics), *made.entries[position:])
+    )
 
 
 styles = st.integers(0, 2**16)
@@ -483,18 +535,29 @@ def test_the_resolved_recipe_leaves_nothing_to_defaults(tree: Table, style: int)
     uses += [] if root["unknown"] == "error" else [root["unknown"]]
     found = {entry.full_name: entry for kind in cfplug.KINDS for entry in registry().entries(kind)}
     for use in uses:
-        given_names = set(use) - ({"use", "name", "loss", "train"} if use in root["models"] else {"use", "name"})
+        given_names = set(use) - (
+            {"use", "name", "loss", "train"} if use in root["models"] else {"use", "name"}
+        )
         assert given_names == {each.name for each in parameters(found[use["use"]].component.params)}
     for model in root["models"]:
-        assert ("train" in model) == ("loss" in model) == (model["use"] in ("factors/pmf", "factors/dot-product"))
-        assert set(model.get("train", {})) in (set(), {each.name for each in parameters(TrainSettings)})
+        assert (
+            ("train" in model)
+            == ("loss" in model)
+            == (model["use"] in ("factors/pmf", "factors/dot-product"))
+        )
+        assert set(model.get("train", {})) in (
+            set(),
+            {each.name for each in parameters(TrainSettings)},
+        )
 
 
 @given(recipes(), st.data())
 @settings(deadline=None, max_examples=20)
 def test_another_value_gives_another_recipe(tree: Table, data: st.DataObject) -> None:
     changeable = ("factors", "epochs", "batch_size", "rounds", "show", "at_most", "at_least")
-    paths = [path for path, _ in walk(tree) if path and path[-1] in changeable and path[0] != "train"]
+    paths = [
+        path for path, _ in walk(tree) if path and path[-1] in changeable and path[0] != "train"
+    ]
     assume(paths)
     path = data.draw(st.sampled_from(paths))
     other = replaced(tree, path, lambda leaf: attrs.evolve(leaf, value=leaf.value + 1))
@@ -566,7 +629,11 @@ def dropped(tree: Table) -> Iterator[Fault]:
     for path, node in walk(tree):
         for key in node.needed if isinstance(node, Table) else ():
             without = tuple(entry for entry in node.entries if entry[0] != key)
-            yield Fault("dropped", replaced(tree, path, lambda table, e=without: attrs.evolve(table, entries=e)), path)
+            yield Fault(
+                "dropped",
+                replaced(tree, path, lambda table, e=without: attrs.evolve(table, entries=e)),
+                path,
+            )
 
 
 def misspellings(key: str) -> list[str]:
@@ -582,8 +649,12 @@ def misspelt(tree: Table) -> Iterator[Fault]:
     for path, node in walk(tree):
         for key, _ in node.entries if isinstance(node, Table) and not node.free else ():
             for word in misspellings(key)[len(key) % 3 :: len(key)]:
-                renamed = tuple((word if each == key else each, inner) for each, inner in node.entries)
-                other = replaced(tree, path, lambda table, e=renamed: attrs.evolve(table, entries=e))
+                renamed = tuple(
+                    (word if each == key else each, inner) for each, inner in node.entries
+                )
+                other = replaced(
+                    tree, path, lambda table, e=renamed: attrs.evolve(table, entries=e)
+                )
                 yield Fault("misspelt", other, (*path, word), on_key=True)
 
 
@@ -592,7 +663,9 @@ def doubled(tree: Table) -> Iterator[Fault]:
         for position, entry in enumerate(node.entries if isinstance(node, Table) else ()):
             for after in {position + 1, len(node.entries)}:
                 entries = (*node.entries[:after], entry, *node.entries[after:])
-                other = replaced(tree, path, lambda table, e=entries: attrs.evolve(table, entries=e))
+                other = replaced(
+                    tree, path, lambda table, e=entries: attrs.evolve(table, entries=e)
+                )
                 yield Fault("doubled", other, (*path, entry[0]), on_key=True)
 
 
@@ -623,9 +696,17 @@ def check_fault(fault: Fault, style: int) -> None:
     page = Page.of(fault.tree, style)
     problems = told(page.text)
     place = page.place(fault.at, on_key=fault.on_key)
-    assert [problem.place for problem in problems if problem.path == path_text(fault.at)][:1] == [place], page.text
-    others = [str(problem) for problem in problems if (problem.place, problem.path) != (place, path_text(fault.at))]
-    assert not others or (fault.kind == "misspelt" and all(" needs " in other for other in others)), (page.text, others)
+    assert [problem.place for problem in problems if problem.path == path_text(fault.at)][:1] == [
+        place
+    ], page.text
+    others = [
+        str(problem)
+        for problem in problems
+        if (problem.place, problem.path) != (place, path_text(fault.at))
+    ]
+    assert not others or (
+        fault.kind == "misspelt" and all(" needs " in other for other in others)
+    ), (page.text, others)
     assert len(problems) - len(others) == 1
 
 
@@ -643,15 +724,26 @@ def test_one_fault_is_told_at_its_line_and_column_and_nothing_else_is(
 FULL = as_tree(
     {
         "title": "All keys",
-        "data": {"use": "csv", "ratings": "r.csv", "roles": {"users.age": "category"}, "scale": [1, 5]},
+        "data": {
+            "use": "csv",
+            "ratings": "r.csv",
+            "roles": {"users.age": "category"},
+            "scale": [1, 5],
+        },
         "split": {"use": "random", "valid": 0.25, "test": 0.125},
         "loss": {"use": "mse", "range": [0, 5.5]},
         "train": {"epochs": 3, "schedule": "constant"},
-        "models": ["pmf", {"use": "pmf", "name": "wide", "factors": 99, "train": {"epochs": 2}, "loss": "mse"}, "mean"],
+        "models": [
+            "pmf",
+            {"use": "pmf", "name": "wide", "factors": 99, "train": {"epochs": 2}, "loss": "mse"},
+            "mean",
+        ],
         "metrics": ["mse", {"use": "rmse", "name": "root"}],
         "unknown": {"use": "item-mean", "damping": 2},
         "analyzers": [{"use": "bias-ranking", "side": "user"}],
-        "claims": [{"metric": "root", "at_most": 1, "model": "wide", "part": "test", "source": "me"}],
+        "claims": [
+            {"metric": "root", "at_most": 1, "model": "wide", "part": "test", "source": "me"}
+        ],
         "device": "cpu",
         "seeds": [3, 5],
     }
@@ -660,9 +752,17 @@ FULL = as_tree(
 
 def test_every_key_of_a_full_recipe_is_told_when_it_is_misspelt_doubled_or_forbidden() -> None:
     faults = [
-        fault for kind in (misspelt, doubled, forbidden) for fault in kind(FULL) if fault.at[:2] != ("data", "roles")
+        fault
+        for kind in (misspelt, doubled, forbidden)
+        for fault in kind(FULL)
+        if fault.at[:2] != ("data", "roles")
     ]
-    faults += [fault for kind in (doubled, forbidden) for fault in kind(FULL) if fault.at[:2] == ("data", "roles")]
+    faults += [
+        fault
+        for kind in (doubled, forbidden)
+        for fault in kind(FULL)
+        if fault.at[:2] == ("data", "roles")
+    ]
     assert not told(Page.of(FULL, 0).text)
     assert len(faults) > 150
     for style, fault in enumerate(faults):
@@ -671,14 +771,28 @@ def test_every_key_of_a_full_recipe_is_told_when_it_is_misspelt_doubled_or_forbi
 
 @given(recipes(), styles, st.data())
 @settings(deadline=None, max_examples=25)
-def test_several_faults_are_found_in_one_pass_in_file_order(tree: Table, style: int, data: st.DataObject) -> None:
+def test_several_faults_are_found_in_one_pass_in_file_order(
+    tree: Table, style: int, data: st.DataObject
+) -> None:
     """Faults in parameters, of which none hides another."""
-    paths = [path for path, node in walk(tree) if isinstance(node, Leaf) and node.wrong and isinstance(path[-1], str)]
-    paths = [path for path in paths if path[-1] not in ("use", "name") and path[0] != "unknown" and len(path) > 1]
+    paths = [
+        path
+        for path, node in walk(tree)
+        if isinstance(node, Leaf) and node.wrong and isinstance(path[-1], str)
+    ]
+    paths = [
+        path
+        for path in paths
+        if path[-1] not in ("use", "name") and path[0] != "unknown" and len(path) > 1
+    ]
     assume(len(paths) > 1)
     for path in data.draw(st.lists(st.sampled_from(paths), min_size=2, max_size=5, unique=True)):
         tree = replaced(tree, path, lambda leaf: Leaf(leaf.wrong[0], ()))
-    wrong = {path for path, node in walk(tree) if isinstance(node, Leaf) and path in paths and not node.wrong}
+    wrong = {
+        path
+        for path, node in walk(tree)
+        if isinstance(node, Leaf) and path in paths and not node.wrong
+    }
     page = Page.of(tree, style)
     problems = told(page.text)
     assert {(problem.path, problem.place) for problem in problems} == {
@@ -700,37 +814,67 @@ MESSAGES: list[tuple[str, list[str]]] = [
         "seed: 1\n",
         [
             f"1:1: a recipe needs {each}"
-            for each in ("data: the name of a source, or a table with it under `use`", "models: a list of models")
+            for each in (
+                "data: the name of a source, or a table with it under `use`",
+                "models: a list of models",
+            )
         ],
     ),
     (f"{LINES}modles: [pmf]\n", ["3:1: modles: unknown key of a recipe; did you mean models?"]),
-    ("data: synthetic\nmodles: [pmf]\n", ["2:1: modles: unknown key of a recipe; did you mean models?"]),
+    (
+        "data: synthetic\nmodles: [pmf]\n",
+        ["2:1: modles: unknown key of a recipe; did you mean models?"],
+    ),
     (f"{LINES}zzz: 1\n", ["3:1: zzz: unknown key of a recipe"]),
     (f'{LINES}"a\\e[2J": 1\n', ["3:1: 'a\\x1b[2J': unknown key of a recipe"]),
     ("- data\n", ["1:1: a recipe is a table of keys, such as `data: movielens-100k`"]),
     ("data\n", ["1:1: a recipe is a table of keys, such as `data: movielens-100k`"]),
     ("# nothing\n", ["1:1: the recipe is empty"]),
     (f"{LINES}title: 5\n", ["3:8: title: must be text; is 5"]),
-    (f"{LINES}title: |\n  two\n  lines\n", ["3:8: title: must be one line of text; is 'two\\nlines\\n'"]),
-    (f"{LINES}device: gpu\n", ["3:9: device: must be one of auto, cpu, cuda, mps; is 'gpu'; did you mean cpu?"]),
+    (
+        f"{LINES}title: |\n  two\n  lines\n",
+        ["3:8: title: must be one line of text; is 'two\\nlines\\n'"],
+    ),
+    (
+        f"{LINES}device: gpu\n",
+        ["3:9: device: must be one of auto, cpu, cuda, mps; is 'gpu'; did you mean cpu?"],
+    ),
     (f"{LINES}seed: -1\n", ["3:7: seed: must be at least 0 and at most 4294967295; is -1"]),
     (f"{LINES}seed: '3'\n", ["3:7: seed: must be a whole number; is '3'"]),
     (f"{LINES}seeds: 5\n", ["3:8: seeds: must be a list of whole numbers; is 5"]),
     (f"{LINES}seeds: [1, true]\n", ["3:12: seeds[1]: must be a whole number; is true"]),
-    (f"{LINES}seeds: [1, 4294967296]\n", ["3:12: seeds[1]: must be at least 0 and at most 4294967295; is 4294967296"]),
+    (
+        f"{LINES}seeds: [1, 4294967296]\n",
+        ["3:12: seeds[1]: must be at least 0 and at most 4294967295; is 4294967296"],
+    ),
     (f"{LINES}seeds: []\n", ["3:8: seeds: must be different numbers, at least one; is []"]),
-    (f"{LINES}seeds: [4, 7, 4]\n", ["3:8: seeds: must be different numbers, at least one; is [4, 7, 4]"]),
+    (
+        f"{LINES}seeds: [4, 7, 4]\n",
+        ["3:8: seeds: must be different numbers, at least one; is [4, 7, 4]"],
+    ),
     (f"{LINES}seed: 5\nseeds: [1]\n", ["4:8: seeds: cannot stand beside seed; give one of them"]),
     # one component
-    (f"{LINES}split:\n", ["3:1: split: must be the name of a split, or a table with it under `use`; is null"]),
+    (
+        f"{LINES}split:\n",
+        ["3:1: split: must be the name of a split, or a table with it under `use`; is null"],
+    ),
     (
         f"{LINES}split: [random]\n",
         ["3:8: split: must be the name of a split, or a table with it under `use`; is ['random']"],
     ),
-    (f"{LINES}split: {{valid: 0.3}}\n", ["3:8: split: a split needs use: its name (cfplug list splits)"]),
-    (f"{LINES}split: {{user: random}}\n", ["3:9: split.user: unknown key of a split; did you mean use?"]),
+    (
+        f"{LINES}split: {{valid: 0.3}}\n",
+        ["3:8: split: a split needs use: its name (cfplug list splits)"],
+    ),
+    (
+        f"{LINES}split: {{user: random}}\n",
+        ["3:9: split.user: unknown key of a split; did you mean use?"],
+    ),
     (f"{LINES}split: {{use: 5}}\n", ["3:14: split.use: must be the name of a split; is 5"]),
-    (f"{LINES}split: radnom\n", ['3:8: split: no split called "radnom"; did you mean random? (cfplug list splits)']),
+    (
+        f"{LINES}split: radnom\n",
+        ['3:8: split: no split called "radnom"; did you mean random? (cfplug list splits)'],
+    ),
     (f"{LINES}split: mse\n", ['3:8: split: no split called "mse" (cfplug list splits)']),
     (
         f'{LINES}split: "a\\nb"\n',
@@ -740,18 +884,30 @@ MESSAGES: list[tuple[str, list[str]]] = [
         f"{LINES}split: {{use: random, name: x}}\n",
         ["3:22: split.name: only an entry of a list has a name; leave it out"],
     ),
-    (f"{LINES}split: {{use: random, valid: 1}}\n", ["3:29: split.valid: must be above 0 and below 1; is 1.0"]),
+    (
+        f"{LINES}split: {{use: random, valid: 1}}\n",
+        ["3:29: split.valid: must be above 0 and below 1; is 1.0"],
+    ),
     (
         f"{LINES}split: {{use: random, valid: 0.5, test: 0.5}}\n",
         ["3:8: split: valid and test: must leave something to train; are 0.5 and 0.5"],
     ),
-    ("data: csv\nmodels: [mean]\n", ["1:7: data: csv needs ratings: the file of ratings, one a row"]),
+    (
+        "data: csv\nmodels: [mean]\n",
+        ["1:7: data: csv needs ratings: the file of ratings, one a row"],
+    ),
     (
         "data: {use: csv, ratngs: a}\nmodels: [mean]\n",
         ["1:18: data.ratngs: unknown parameter of csv; did you mean ratings?"],
     ),
-    (f"{LINES}loss: {{use: mse, range: [5, 1]}}\n", ["3:25: loss.range: must go from low to high; is [5.0, 1.0]"]),
-    (f"{LINES}loss: {{use: mse, range: [1, x]}}\n", ["3:29: loss.range[1]: must be a number; is 'x'"]),
+    (
+        f"{LINES}loss: {{use: mse, range: [5, 1]}}\n",
+        ["3:25: loss.range: must go from low to high; is [5.0, 1.0]"],
+    ),
+    (
+        f"{LINES}loss: {{use: mse, range: [1, x]}}\n",
+        ["3:29: loss.range[1]: must be a number; is 'x'"],
+    ),
     # models
     ("data: synthetic\nmodels: pmf\n", ["2:9: models: must be a list, such as [pmf]; is 'pmf'"]),
     ("data: synthetic\nmodels: {use: pmf}\n", ["2:9: models: must be a list; is {use: 'pmf'}"]),
@@ -765,7 +921,10 @@ MESSAGES: list[tuple[str, list[str]]] = [
         "data: synthetic\nmodels: [{factors: 5}]\n",
         ["2:10: models[0]: a model needs use: its name (cfplug list models)"],
     ),
-    ("data: synthetic\nmodels: [{usee: pmf}]\n", ["2:11: models[0].usee: unknown key of a model; did you mean use?"]),
+    (
+        "data: synthetic\nmodels: [{usee: pmf}]\n",
+        ["2:11: models[0].usee: unknown key of a model; did you mean use?"],
+    ),
     (
         "data: synthetic\nmodels: [{use: pmf, factors: true}]\n",
         ["2:30: models[0].factors: must be a whole number; is true"],
@@ -807,7 +966,10 @@ MESSAGES: list[tuple[str, list[str]]] = [
     ),
     (
         "data: synthetic\nmodels: [mean]\nloss: mse\ntrain: {}\n",
-        [f"{line}:1: {key}: no model of this recipe learns by gradient" for line, key in ((3, "loss"), (4, "train"))],
+        [
+            f"{line}:1: {key}: no model of this recipe learns by gradient"
+            for line, key in ((3, "loss"), (4, "train"))
+        ],
     ),
     (
         "data: synthetic\nmodels:\n- use: pmf\n  factors: 0\n  train: {epochs: 0}\n  loss: mes\n",
@@ -817,10 +979,16 @@ MESSAGES: list[tuple[str, list[str]]] = [
             '6:9: models[0].loss: no loss called "mes"; did you mean mse? (cfplug list losses)',
         ],
     ),
-    ("data: synthetic\nmodels: [{use: pmf, train: 5}]\n", ["2:28: models[0].train: must be a table of keys; is 5"]),
+    (
+        "data: synthetic\nmodels: [{use: pmf, train: 5}]\n",
+        ["2:28: models[0].train: must be a table of keys; is 5"],
+    ),
     (f"{LINES}train: 5\n", ["3:8: train: must be a table of keys; is 5"]),
     (f"{LINES}train:\n", ["3:1: train: must be a table of keys; is null"]),
-    (f"{LINES}train: {{epoch: 5}}\n", ["3:9: train.epoch: unknown parameter of train; did you mean epochs?"]),
+    (
+        f"{LINES}train: {{epoch: 5}}\n",
+        ["3:9: train.epoch: unknown parameter of train; did you mean epochs?"],
+    ),
     (
         f"{LINES}train: {{optimizer: adm}}\n",
         ["3:20: train.optimizer: must be one of adam, sgd; is 'adm'; did you mean adam?"],
@@ -835,8 +1003,14 @@ MESSAGES: list[tuple[str, list[str]]] = [
             for at, (column, found) in enumerate([(11, 1), (14, "null"), (20, "['mse']")])
         ],
     ),
-    (f"{LINES}metrics: [mse, mse]\n", ["3:16: metrics[1]: 'mse' is also metrics[0]; give one of them a `name`"]),
-    (f"{LINES}unknown: no\n", ['3:10: unknown: no cold-start called "no" (cfplug list cold-starts)']),
+    (
+        f"{LINES}metrics: [mse, mse]\n",
+        ["3:16: metrics[1]: 'mse' is also metrics[0]; give one of them a `name`"],
+    ),
+    (
+        f"{LINES}unknown: no\n",
+        ['3:10: unknown: no cold-start called "no" (cfplug list cold-starts)'],
+    ),
     (f"{LINES}unknown: eror\n", ["3:10: unknown: no policy called 'eror'; did you mean error?"]),
     (
         f"{LINES}unknown: {{damping: 3}}\n",
@@ -844,9 +1018,14 @@ MESSAGES: list[tuple[str, list[str]]] = [
     ),
     (
         f"{LINES}analyzers: [5]\n",
-        ["3:13: analyzers[0]: must be the name of an analyzer, or a table with it under `use`; is 5"],
+        [
+            "3:13: analyzers[0]: must be the name of an analyzer, or a table with it under `use`; is 5"
+        ],
     ),
-    (f"{LINES}analyzers: [{{}}]\n", ["3:13: analyzers[0]: an analyzer needs use: its name (cfplug list analyzers)"]),
+    (
+        f"{LINES}analyzers: [{{}}]\n",
+        ["3:13: analyzers[0]: an analyzer needs use: its name (cfplug list analyzers)"],
+    ),
     (
         f"{LINES}analyzers: [{{use: bias-ranking, models: pmf}}]\n",
         ["3:41: analyzers[0].models: must be a list of texts; is 'pmf'"],
@@ -889,14 +1068,22 @@ MESSAGES: list[tuple[str, list[str]]] = [
     ),
     (
         "data: synthetic\nmodels: [pmf, mean]\nclaims: [{metric: mse, at_most: 1}]\n",
-        ["3:10: claims[0]: a claim of a recipe with several models names one of them under `model`: pmf, mean"],
+        [
+            "3:10: claims[0]: a claim of a recipe with several models names one of them under `model`: pmf, mean"
+        ],
     ),
 ]
 
 
-@pytest.mark.parametrize(("text", "messages"), MESSAGES, ids=[messages[0][:60] for _, messages in MESSAGES])
-def test_a_fault_is_told_with_its_place_its_key_and_what_to_do(text: str, messages: list[str]) -> None:
-    assert [str(problem) for problem in told(text)] == [f"{SOURCE}:{message}" for message in messages]
+@pytest.mark.parametrize(
+    ("text", "messages"), MESSAGES, ids=[messages[0][:60] for _, messages in MESSAGES]
+)
+def test_a_fault_is_told_with_its_place_its_key_and_what_to_do(
+    text: str, messages: list[str]
+) -> None:
+    assert [str(problem) for problem in told(text)] == [
+        f"{SOURCE}:{message}" for message in messages
+    ]
 
 
 def test_the_messages_are_those_of_the_design() -> None:
@@ -939,7 +1126,10 @@ seed: 42
 def test_one_problem_is_not_two() -> None:
     with pytest.raises(RecipeError) as raised:
         read("data: synthetic\nmodels: []\n")
-    assert str(raised.value) == "r.yaml:2:9: models: must have at least one entry\n1 problem; nothing was run."
+    assert (
+        str(raised.value)
+        == "r.yaml:2:9: models: must have at least one entry\n1 problem; nothing was run."
+    )
 
 
 # What a value may be
@@ -954,7 +1144,12 @@ def test_values_are_those_of_yaml_1_2() -> None:
     )
     assert recipe.title == "no"
     data: Any = recipe.data.params
-    assert (data.ratings.name, data.user, data.time, data.scale) == ("3", "yes", "2001-01-01", (1.0, 5.0))
+    assert (data.ratings.name, data.user, data.time, data.scale) == (
+        "3",
+        "yes",
+        "2001-01-01",
+        (1.0, 5.0),
+    )
     model: Any = recipe.models[0].use.params
     assert (model.user_damping, type(model.user_damping), model.rounds) == (3.0, float, 16)
     split: Any = recipe.split.params
@@ -981,14 +1176,19 @@ def test_an_entry_of_analyzers_looks_at_all_models_or_at_those_that_it_names() -
         "data: synthetic\nmodels: [pmf, bias, {use: pmf, name: other}]\n"
         "analyzers: [bias-ranking, {use: bias-ranking, name: again, models: [other, pmf]}]\n"
     )
-    assert [each.models for each in recipe.analyzers] == [("pmf", "bias", "other"), ("pmf", "other")]
+    assert [each.models for each in recipe.analyzers] == [
+        ("pmf", "bias", "other"),
+        ("pmf", "other"),
+    ]
     assert [each.looks_at("bias") for each in recipe.analyzers] == [True, False]
     entries = yaml.parse(recipe.resolved(), SOURCE)[0].plain()["analyzers"]
     assert [entry.get("models") for entry in entries] == [None, ["pmf", "other"]]
 
 
 def test_an_analyzer_that_a_named_model_cannot_serve_is_told_before_the_run() -> None:
-    plugins = with_plugin(analyzers=[cfplug.Analyzer("reliability", analyze="a:b", needs="distribution")])
+    plugins = with_plugin(
+        analyzers=[cfplug.Analyzer("reliability", analyze="a:b", requires="distribution")]
+    )
     assert told_by(plugins, f"{LINES}analyzers: [reliability]\n") == []
     assert told_by(plugins, f"{LINES}analyzers: [{{use: reliability, models: [pmf]}}]\n") == [
         "r.yaml:3:13: analyzers[0]: reliability needs a distribution, and the model pmf, with the loss mse, gives none"
@@ -1008,7 +1208,10 @@ def test_a_model_has_its_own_loss_and_train_in_place_of_those_of_the_recipe() ->
     )
     losses = [model.loss.params for model in recipe.models if model.loss]
     assert [each.range for each in losses] == [(0.0, 6.0), None]
-    assert [model.train for model in recipe.models] == [TrainSettings(3, batch_size=9), TrainSettings(7)]
+    assert [model.train for model in recipe.models] == [
+        TrainSettings(3, batch_size=9),
+        TrainSettings(7),
+    ]
 
 
 @pytest.mark.parametrize("policy", ["error", "{use: error}"])
@@ -1035,7 +1238,9 @@ def test_a_claim_is_met_up_to_its_bound() -> None:
 
 @given(recipes(), styles, st.data())
 @settings(deadline=None, max_examples=20)
-def test_a_recipe_with_slips_of_the_pen_is_a_recipe_or_an_error(tree: Table, style: int, data: st.DataObject) -> None:
+def test_a_recipe_with_slips_of_the_pen_is_a_recipe_or_an_error(
+    tree: Table, style: int, data: st.DataObject
+) -> None:
     text = Page.of(tree, style).text
     slips = st.text("ab:-?[]{},&*!|>'\"%@`#\n\t \\.~<=01e\x00\x85\u2028", max_size=3)
     for _ in range(data.draw(st.integers(1, 3))):
@@ -1057,16 +1262,24 @@ def test_any_text_is_a_recipe_or_an_error(text: str) -> None:
 
 
 def check_places(text: str, problems: Sequence[cfplug.Problem]) -> None:
-    places = [(problem.place.line or 0, problem.place.column or 0) for problem in problems if problem.place]
+    places = [
+        (problem.place.line or 0, problem.place.column or 0)
+        for problem in problems
+        if problem.place
+    ]
     assert len(places) == len(problems)
     assert places == sorted(places)
     assert all(line >= 1 and column >= 1 for line, column in places)
-    assert not any("Traceback" in problem.message or "object at 0x" in problem.message for problem in problems)
+    assert not any(
+        "Traceback" in problem.message or "object at 0x" in problem.message for problem in problems
+    )
 
 
 @given(st.binary(max_size=60))
 @settings(deadline=None, max_examples=20)
-def test_any_bytes_are_a_recipe_or_an_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_any_bytes_are_a_recipe_or_an_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     path = tmp_path_factory.getbasetemp() / "bytes.yaml"
     path.write_bytes(content)
     with pytest.raises(RecipeError) as raised:  # no sixty bytes of chance name a model
@@ -1089,7 +1302,9 @@ def test_a_recipe_may_be_given_in_overrides_alone(tree: Table) -> None:
 @settings(deadline=None, max_examples=20)
 def test_an_override_is_checked_like_the_file(tree: Table, style: int, data: st.DataObject) -> None:
     faults = {
-        fault.at: fault for fault in mistaken(tree) if not any("." in str(step) for step in fault.at) and fault.at
+        fault.at: fault
+        for fault in mistaken(tree)
+        if not any("." in str(step) for step in fault.at) and fault.at
     }
     fault = faults[data.draw(st.sampled_from(sorted(faults, key=str)))]
     in_file = told(Page.of(fault.tree, style).text)
@@ -1116,13 +1331,22 @@ def test_problems_of_overrides_come_after_those_of_the_file_in_the_order_of_the_
 
 
 OVERRIDES: list[tuple[list[str], str]] = [
-    (["train.epoch=3"], "--set argument 1: train.epoch: unknown parameter of train; did you mean epochs?"),
+    (
+        ["train.epoch=3"],
+        "--set argument 1: train.epoch: unknown parameter of train; did you mean epochs?",
+    ),
     (["trian.epochs=3"], "--set argument 1: trian: unknown key of a recipe; did you mean train?"),
-    (["seed=1", "models.0.factors=x"], "--set argument 2: models[0].factors: must be a whole number; is 'x'"),
+    (
+        ["seed=1", "models.0.factors=x"],
+        "--set argument 2: models[0].factors: must be a whole number; is 'x'",
+    ),
     (["models.1=mean"], "--set argument 1: models[1]: no such position; models has 1 entry"),
     (["train.batch_size="], "--set argument 1: train.batch_size: must be a whole number; is null"),
     (["data=csv"], "--set argument 1: data: csv needs ratings: the file of ratings, one a row"),
-    (["models=[mean]", "loss.range=[0, 6]"], "--set argument 2: loss: no model of this recipe learns by gradient"),
+    (
+        ["models=[mean]", "loss.range=[0, 6]"],
+        "--set argument 2: loss: no model of this recipe learns by gradient",
+    ),
     (
         ["metrics.1=rmes"],
         '--set argument 1: metrics[1]: no metric called "rmes"; did you mean rmse? (cfplug list metrics)',
@@ -1131,13 +1355,17 @@ OVERRIDES: list[tuple[list[str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("sets", "message"), OVERRIDES, ids=[message[18:70] for _, message in OVERRIDES])
+@pytest.mark.parametrize(
+    ("sets", "message"), OVERRIDES, ids=[message[18:70] for _, message in OVERRIDES]
+)
 def test_a_faulty_override_is_told_with_its_argument(sets: list[str], message: str) -> None:
     assert [str(problem) for problem in told(f"{LINES}seed: 3\n", *sets)] == [message]
 
 
 def test_an_override_may_change_a_part_of_a_default() -> None:
-    recipe = read(LINES, "split.valid=0.4", "loss.range=[0, 6]", "metrics.1=mae", "unknown.damping=7")
+    recipe = read(
+        LINES, "split.valid=0.4", "loss.range=[0, 6]", "metrics.1=mae", "unknown.damping=7"
+    )
     split, unknown, loss = recipe.split.params, recipe.unknown, recipe.models[0].loss
     assert split.valid == 0.4
     assert unknown is not None
@@ -1164,14 +1392,19 @@ def test_relative_paths_start_from_the_folder_of_the_recipe_or_the_current_one(
     away.mkdir()
     monkeypatch.chdir(away)
     path = home / "mine.yaml"
-    path.write_text("data: {use: csv, ratings: data/r.csv, users: /abs/u.csv}\nmodels: [mean]\n", encoding="utf-8")
+    path.write_text(
+        "data: {use: csv, ratings: data/r.csv, users: /abs/u.csv}\nmodels: [mean]\n",
+        encoding="utf-8",
+    )
     sets = ["data.items=i.csv"]
     for given_path in (path, Path("../home/mine.yaml")):
         params: Any = read_recipe(given_path, set=sets, registry=registry()).data.params
         assert params.ratings.resolve() == home / "data" / "r.csv"
         assert params.users == Path("/abs/u.csv")
         assert params.items == away / "i.csv"
-    whole: Any = read_recipe(path, set=["data={use: csv, ratings: r.csv}"], registry=registry()).data.params
+    whole: Any = read_recipe(
+        path, set=["data={use: csv, ratings: r.csv}"], registry=registry()
+    ).data.params
     assert whole.ratings == away / "r.csv"
 
 
@@ -1231,8 +1464,8 @@ def told_by(plugins: Registry, text: str) -> list[str]:
 
 def test_a_metric_that_the_loss_cannot_serve_is_told() -> None:
     plugins = with_plugin(
-        losses=[cfplug.Loss("levels", build="a:b", gives=["distribution"])],
-        metrics=[cfplug.Metric("log-loss", score="a:b", needs=["distribution"])],
+        losses=[cfplug.Loss("levels", build="a:b", provides=["distribution"])],
+        metrics=[cfplug.Metric("log-loss", score="a:b", requires=["distribution"])],
     )
     text = "data: synthetic\nmodels: [pmf, mean]\nmetrics: [mse, log-loss]\n"
     assert told_by(plugins, text) == [
@@ -1244,8 +1477,8 @@ def test_a_metric_that_the_loss_cannot_serve_is_told() -> None:
 
 def test_a_metric_that_one_model_can_serve_is_allowed_but_no_claim_about_another() -> None:
     plugins = with_plugin(
-        losses=[cfplug.Loss("levels", build="a:b", gives=["distribution"])],
-        metrics=[cfplug.Metric("log-loss", score="a:b", needs=["distribution"])],
+        losses=[cfplug.Loss("levels", build="a:b", provides=["distribution"])],
+        metrics=[cfplug.Metric("log-loss", score="a:b", requires=["distribution"])],
     )
     text = "data: synthetic\nloss: levels\nmodels: [pmf, mean]\nmetrics: [mse, log-loss]\nclaims:\n"
     claim = "- {metric: log-loss, model: MODEL, at_most: 1}\n"
@@ -1257,8 +1490,8 @@ def test_a_metric_that_one_model_can_serve_is_allowed_but_no_claim_about_another
 
 def test_a_policy_for_unknown_ids_must_serve_the_metrics_too() -> None:
     plugins = with_plugin(
-        losses=[cfplug.Loss("levels", build="a:b", gives=["distribution"])],
-        metrics=[cfplug.Metric("log-loss", score="a:b", needs=["distribution"])],
+        losses=[cfplug.Loss("levels", build="a:b", provides=["distribution"])],
+        metrics=[cfplug.Metric("log-loss", score="a:b", requires=["distribution"])],
         cold_starts=[cfplug.ColdStart("guess", adapt="a:b")],
     )
     text = "data: synthetic\nloss: levels\nmodels: [pmf]\nmetrics: [log-loss]\nunknown: POLICY\n"
@@ -1272,7 +1505,7 @@ def test_a_name_that_two_plugins_give_breaks_only_the_recipe_that_uses_it() -> N
     plugins = with_plugin(
         losses=[cfplug.Loss("mse", build="a:b")],
         metrics=[cfplug.Metric("rmse", score="a:b")],
-        splits=[cfplug.Splitter("random", split="a:b")],
+        splits=[cfplug.SplitMethod("random", split="a:b")],
         cold_starts=[cfplug.ColdStart("item-mean", adapt="a:b")],
     )
     assert told_by(plugins, LINES) == []
@@ -1322,7 +1555,9 @@ def test_a_component_can_be_named_alone() -> None:
 
 @attrs.frozen
 class Parts:
-    split: dict[str, int] = cfplug.param({"a": 1}, help="a parameter that is called like a key of recipes")
+    split: dict[str, int] = cfplug.param(
+        {"a": 1}, help="a parameter that is called like a key of recipes"
+    )
 
 
 def test_a_component_alone_knows_nothing_of_the_defaults_of_recipes() -> None:
@@ -1341,7 +1576,10 @@ def test_the_problems_of_a_component_alone_are_told_like_those_of_a_recipe() -> 
     )
     with pytest.raises(RecipeError) as raised:
         read_use("source", "csv", registry=registry())
-    assert str(raised.value) == "csv: csv needs ratings: the file of ratings, one a row\n1 problem; nothing was run."
+    assert (
+        str(raised.value)
+        == "csv: csv needs ratings: the file of ratings, one a row\n1 problem; nothing was run."
+    )
     with pytest.raises(RecipeError) as raised:
         read_use("source", "synthetc", registry=registry())
     assert str(raised.value) == (
@@ -1361,12 +1599,17 @@ TABULAR = "data: synthetic\nmodels: [tabular, pmf]\n"
     ("features", "choice"),
     [
         ("{user: [age], item: all, time: [month]}", FeatureChoice(("age",), ("all",), ("month",))),
-        ("{item: [all], context: [device, mood]}", FeatureChoice(item=("all",), context=("device", "mood"))),
+        (
+            "{item: [all], context: [device, mood]}",
+            FeatureChoice(item=("all",), context=("device", "mood")),
+        ),
         ("all", FeatureChoice(("all",), ("all",), ("all",), ("all",))),
         ("{}", FeatureChoice()),
     ],
 )
-def test_features_are_read_and_survive_the_resolved_recipe(features: str, choice: FeatureChoice) -> None:
+def test_features_are_read_and_survive_the_resolved_recipe(
+    features: str, choice: FeatureChoice
+) -> None:
     recipe = read(f"{TABULAR}features: {features}\n")
     assert [model.features for model in recipe.models] == [choice, None]
     assert [model.features for model in read(recipe.resolved()).models] == [choice, None]
@@ -1412,16 +1655,19 @@ models:
     ]
     assert [model.train is None for model in recipe.models] == [False, True, True, True, True]
     assert parse_recipe(recipe.resolved(), SOURCE, registry=registry()) == recipe
-    assert read("data: synthetic\nmodels: [rlfm]\nfeatures: {item: all}\n").models[0].features == FeatureChoice(
-        item=("all",)
-    )
+    assert read("data: synthetic\nmodels: [rlfm]\nfeatures: {item: all}\n").models[
+        0
+    ].features == FeatureChoice(item=("all",))
 
 
 @pytest.mark.parametrize(
     ("sets", "choice"),
     [
         (["features.user=[age]"], FeatureChoice(user=("age",))),
-        (["features.user=all", "features.time=[hour]"], FeatureChoice(user=("all",), time=("hour",))),
+        (
+            ["features.user=all", "features.time=[hour]"],
+            FeatureChoice(user=("all",), time=("hour",)),
+        ),
         (["models.0.features.item=all"], FeatureChoice(item=("all",))),
     ],
 )
@@ -1439,13 +1685,19 @@ PARTS_OF_TIME = "all, year, month, day-of-week, hour, elapsed, item-age"
         ("{user: age}", "r.yaml:3:18: features.user: must be a list of texts; is 'age'"),
         ("{user: null}", "r.yaml:3:18: features.user: must be a list of texts; is null"),
         ("{user: [3]}", "r.yaml:3:19: features.user[0]: must be text; is 3"),
-        ("{users: [age]}", "r.yaml:3:12: features.users: unknown parameter of features; did you mean user?"),
+        (
+            "{users: [age]}",
+            "r.yaml:3:12: features.users: unknown parameter of features; did you mean user?",
+        ),
         (
             "{time: [month, hours]}",
             f"r.yaml:3:26: features.time[1]: must be one of {PARTS_OF_TIME}; is 'hours'; did you mean hour?",
         ),
         ("{user: [all, age]}", "r.yaml:3:18: features.user: all stands alone; is ['all', 'age']"),
-        ("{item: [year, year]}", "r.yaml:3:18: features.item: names a column twice; is ['year', 'year']"),
+        (
+            "{item: [year, year]}",
+            "r.yaml:3:18: features.item: names a column twice; is ['year', 'year']",
+        ),
         ("{user: [age], user: all}", "r.yaml:3:25: features.user: given twice; first on line 3"),
         ("[age]", "r.yaml:3:11: features: must be a table of keys, or all; is ['age']"),
         ("every", "r.yaml:3:11: features: must be a table of keys, or all; is 'every'"),
@@ -1459,7 +1711,10 @@ def test_faults_of_features_are_told_at_their_place(features: str, message: str)
 @pytest.mark.parametrize(
     ("text", "messages"),
     [
-        ("models: [pmf]\nfeatures: all\n", ["r.yaml:3:1: features: no model of this recipe looks at features"]),
+        (
+            "models: [pmf]\nfeatures: all\n",
+            ["r.yaml:3:1: features: no model of this recipe looks at features"],
+        ),
         (
             "models: [bias, mean]\nfeatures: {user: [age]}\n",
             ["r.yaml:3:1: features: no model of this recipe looks at features"],
@@ -1494,7 +1749,9 @@ def test_faults_of_features_are_told_at_their_place(features: str, message: str)
         ),
         (
             "models: [tabluar]\nfeatures: all\n",
-            ['r.yaml:2:10: models[0]: no model called "tabluar"; did you mean tabular? (cfplug list models)'],
+            [
+                'r.yaml:2:10: models[0]: no model called "tabluar"; did you mean tabular? (cfplug list models)'
+            ],
         ),
         (
             "models: [tabular]\nfeaturs: all\n",
@@ -1511,7 +1768,9 @@ def test_features_that_no_model_looks_at_are_told(text: str, messages: list[str]
 
 @pytest.mark.parametrize("unknown", ["error", "item-mean", "global-mean"])
 @pytest.mark.parametrize("loss", ["cross-entropy", "ordinal"])
-def test_a_metric_that_needs_a_distribution_is_accepted_where_there_is_one(loss: str, unknown: str) -> None:
+def test_a_metric_that_needs_a_distribution_is_accepted_where_there_is_one(
+    loss: str, unknown: str
+) -> None:
     text = f"data: synthetic\nmodels: [pmf]\nloss: {loss}\nmetrics: [nll, accuracy, ece, rps]\nunknown: {unknown}\n"
     assert told(text) == []
 
@@ -1531,9 +1790,15 @@ def test_strategies_on_newcomers_are_read_with_what_is_revealed() -> None:
     )
     assert [use.name for use in recipe.cold_starts] == ["global-mean", "shrunk"]
     assert recipe.reveal == (0, 3)
-    assert recipe.claims == (Claim("rmse", at_most=1, model="pmf", cold_start="shrunk", revealed=3),)
+    assert recipe.claims == (
+        Claim("rmse", at_most=1, model="pmf", cold_start="shrunk", revealed=3),
+    )
     again = read(recipe.resolved())
-    assert (again.cold_starts, again.reveal, again.claims) == (recipe.cold_starts, recipe.reveal, recipe.claims)
+    assert (again.cold_starts, again.reveal, again.claims) == (
+        recipe.cold_starts,
+        recipe.reveal,
+        recipe.claims,
+    )
 
 
 def test_nobody_is_new_where_a_recipe_does_not_say_so() -> None:
@@ -1554,18 +1819,31 @@ def test_nobody_is_new_where_a_recipe_does_not_say_so() -> None:
             "cold_starts: [item-mean, item-mean]",
             ["5:26: cold_starts[1]: 'item-mean' is also cold_starts[0]; give one of them a `name`"],
         ),
-        ("reveal: []", ["5:9: reveal: must be different numbers in rising order, at least one; is []"]),
-        ("reveal: [3, 1]", ["5:9: reveal: must be different numbers in rising order, at least one; is [3, 1]"]),
-        ("reveal: [1, 1]", ["5:9: reveal: must be different numbers in rising order, at least one; is [1, 1]"]),
+        (
+            "reveal: []",
+            ["5:9: reveal: must be different numbers in rising order, at least one; is []"],
+        ),
+        (
+            "reveal: [3, 1]",
+            ["5:9: reveal: must be different numbers in rising order, at least one; is [3, 1]"],
+        ),
+        (
+            "reveal: [1, 1]",
+            ["5:9: reveal: must be different numbers in rising order, at least one; is [1, 1]"],
+        ),
         ("reveal: [0, -1]", ["5:13: reveal[1]: must be at least 0; is -1"]),
         ("reveal: [0.5]", ["5:10: reveal[0]: must be a whole number; is 0.5"]),
     ],
 )
-def test_a_fault_in_what_is_tried_on_newcomers_is_told_at_its_place(lines: str, messages: list[str]) -> None:
+def test_a_fault_in_what_is_tried_on_newcomers_is_told_at_its_place(
+    lines: str, messages: list[str]
+) -> None:
     key = lines.partition(":")[0]
     kept = [line for line in ON_NEWCOMERS.splitlines() if not line.startswith(key)]
     text = "\n".join([*kept, *["#"] * (4 - len(kept)), lines, ""])
-    assert [str(problem) for problem in told(text)] == [f"{SOURCE}:{message}" for message in messages]
+    assert [str(problem) for problem in told(text)] == [
+        f"{SOURCE}:{message}" for message in messages
+    ]
 
 
 @pytest.mark.parametrize(
@@ -1573,7 +1851,9 @@ def test_a_fault_in_what_is_tried_on_newcomers_is_told_at_its_place(lines: str, 
     [
         (
             "{metric: rmse, model: pmf, cold_start: shrunken, at_most: 1}",
-            ["claims[0].cold_start: 'shrunken' is none of the recipe's cold_starts; did you mean shrunk?"],
+            [
+                "claims[0].cold_start: 'shrunken' is none of the recipe's cold_starts; did you mean shrunk?"
+            ],
         ),
         (
             "{metric: mse, model: pmf, cold_start: shrunk, at_most: 1}",
@@ -1595,25 +1875,36 @@ def test_a_fault_in_what_is_tried_on_newcomers_is_told_at_its_place(lines: str, 
         ),
     ],
 )
-def test_a_fault_in_a_claim_on_newcomers_is_told_at_its_key(claim: str, messages: list[str]) -> None:
+def test_a_fault_in_a_claim_on_newcomers_is_told_at_its_key(
+    claim: str, messages: list[str]
+) -> None:
     problems = told(f"{ON_NEWCOMERS}claims: [{claim}]\n")
     assert [f"{problem.path}: {problem.message}" for problem in problems] == messages
 
 
 def test_a_claim_on_newcomers_needs_strategies() -> None:
     (problem,) = told(f"{LINES}claims: [{{metric: rmse, cold_start: shrunk, at_most: 1}}]\n")
-    assert (problem.path, problem.message) == ("claims[0].cold_start", "the recipe has no cold_starts")
+    assert (problem.path, problem.message) == (
+        "claims[0].cold_start",
+        "the recipe has no cold_starts",
+    )
 
 
 def test_a_strategy_must_fit_one_of_the_models_and_that_of_unknown_ids_all_of_them() -> None:
-    plugins = with_plugin(cold_starts=[cfplug.ColdStart("folds", adapt="a:b", needs=["vectors"])])
+    plugins = with_plugin(
+        cold_starts=[cfplug.ColdStart("folds", adapt="a:b", requires=["vectors"])]
+    )
     text = "data: synthetic\nmodels: MODELS\nKEY: VALUE\n"
 
     def messages(models: str, key: str, value: str) -> list[str]:
-        return told_by(plugins, text.replace("MODELS", models).replace("KEY", key).replace("VALUE", value))
+        return told_by(
+            plugins, text.replace("MODELS", models).replace("KEY", key).replace("VALUE", value)
+        )
 
     why = "folds needs vectors, and the model mean, which fits itself, gives none"
     assert messages("[mean, pmf]", "cold_starts", "[global-mean, folds]") == []
-    assert messages("[mean]", "cold_starts", "[global-mean, folds]") == [f"r.yaml:3:28: cold_starts[1]: {why}"]
+    assert messages("[mean]", "cold_starts", "[global-mean, folds]") == [
+        f"r.yaml:3:28: cold_starts[1]: {why}"
+    ]
     assert messages("[pmf]", "unknown", "folds") == []
     assert messages("[pmf, mean]", "unknown", "folds") == [f"r.yaml:3:10: unknown: {why}"]

@@ -29,7 +29,10 @@ def test_a_claim_is_met_on_its_side_of_the_bound_and_at_it(bound: float, measure
     ("bounds", "told"),
     [
         ({}, "a claim needs at_most or at_least"),
-        ({"at_most": 1.0, "at_least": 0.0}, "at_least: cannot stand beside at_most; make it a claim of its own"),
+        (
+            {"at_most": 1.0, "at_least": 0.0},
+            "at_least: cannot stand beside at_most; make it a claim of its own",
+        ),
     ],
 )
 def test_a_claim_has_one_bound(bounds: dict[str, float], told: str) -> None:
@@ -85,7 +88,9 @@ def test_a_model_that_fits_itself_resolves_without_loss_and_train() -> None:
         ({"revealed": 3}, "revealed: needs cold_start, the name of the strategy"),
     ],
 )
-def test_a_claim_on_newcomers_is_about_a_strategy_on_all_folds(more: dict[str, Any], told: str) -> None:
+def test_a_claim_on_newcomers_is_about_a_strategy_on_all_folds(
+    more: dict[str, Any], told: str
+) -> None:
     with pytest.raises(ValueError, match=r"^(cold_start|revealed): ") as caught:
         Claim("rmse", at_most=1.0, **more)
     assert str(caught.value) == told
@@ -93,7 +98,8 @@ def test_a_claim_on_newcomers_is_about_a_strategy_on_all_folds(more: dict[str, A
 
 def test_strategies_on_newcomers_are_resolved_with_names_and_every_default() -> None:
     recipe = parse_recipe(
-        f"{SMALL}cold_starts: [global-mean, {{use: item-mean, name: b}}]\nreveal: [2]\n", "small.yaml"
+        f"{SMALL}cold_starts: [global-mean, {{use: item-mean, name: b}}]\nreveal: [2]\n",
+        "small.yaml",
     )
     text = recipe.resolved()
     assert (

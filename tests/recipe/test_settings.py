@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug.params import Fault, Structured, check_parameters, parameters, plain, structure
-from cfplug.recipe.settings import AVERAGES, DECAY_ROWS, DECAYS, MONITORS, NEEDS, OPTIMIZERS, SCHEDULES, TrainSettings
+from cfplug.recipe.settings import (
+    AVERAGES,
+    DECAY_ROWS,
+    DECAYS,
+    MONITORS,
+    NEEDS,
+    OPTIMIZERS,
+    SCHEDULES,
+    TrainSettings,
+)
 
 shares = st.floats(0, 0.999)
 
@@ -18,7 +27,11 @@ OF_CHOICE: dict[str, dict[str, Any]] = {
     "one-cycle": {"peak_share": st.floats(0.001, 0.999), "start_divisor": st.floats(1, 1e6)},
     "constant": {},
     "flat-cosine": {"flat_share": shares},
-    "sgdr": {"cycles": st.integers(1, 6), "cycle_length": st.integers(1, 5), "cycle_multiplier": st.integers(1, 4)},
+    "sgdr": {
+        "cycles": st.integers(1, 6),
+        "cycle_length": st.integers(1, 5),
+        "cycle_multiplier": st.integers(1, 4),
+    },
     "steps": {"step_factor": st.floats(0.001, 9)},
     "none": {},
     "ema": {"average_decay": shares, "average_from": shares},
@@ -36,7 +49,9 @@ OF_CHOICE: dict[str, dict[str, Any]] = {
 def tables(draw: st.DrawFn) -> dict[str, Any]:
     """A train table without a fault."""
     schedule, average = draw(st.sampled_from(SCHEDULES)), draw(st.sampled_from(AVERAGES))
-    drops = st.lists(st.integers(1, 50), min_size=1, max_size=4, unique=True).map(lambda each: tuple(sorted(each)))
+    drops = st.lists(st.integers(1, 50), min_size=1, max_size=4, unique=True).map(
+        lambda each: tuple(sorted(each))
+    )
     length = {} if schedule == "sgdr" else {"epochs": st.integers(1, 99)}
     more = OF_CHOICE[schedule] | OF_CHOICE[average]
     table = draw(st.fixed_dictionaries({}, optional=SIMPLE | length | more))
@@ -73,7 +88,12 @@ def test_settings_written_out_are_the_same_settings(values: dict[str, Any]) -> N
 def test_an_empty_table_trains_as_the_chapter_does() -> None:
     made = structure(TrainSettings, {}, owner="train").value
     assert made == TrainSettings()
-    assert (made.epochs, made.learning_rate, made.weight_decay, made.batch_size) == (5, 5e-3, 0.1, 64)
+    assert (made.epochs, made.learning_rate, made.weight_decay, made.batch_size) == (
+        5,
+        5e-3,
+        0.1,
+        64,
+    )
     assert (made.schedule, made.optimizer) == ("one-cycle", "adam")
 
 
@@ -121,9 +141,13 @@ def test_every_setting_has_a_value_that_it_refuses() -> None:
     assert {name for name, _, _ in REFUSED} == {each.name for each in parameters(TrainSettings)}
 
 
-@pytest.mark.parametrize(("name", "value", "message"), REFUSED, ids=[f"{name}={value}" for name, value, _ in REFUSED])
+@pytest.mark.parametrize(
+    ("name", "value", "message"), REFUSED, ids=[f"{name}={value}" for name, value, _ in REFUSED]
+)
 def test_a_setting_out_of_bounds_is_told(name: str, value: Any, message: str) -> None:
-    assert structure(TrainSettings, {name: value}, owner="train") == Structured(None, (Fault((name,), message),))
+    assert structure(TrainSettings, {name: value}, owner="train") == Structured(
+        None, (Fault((name,), message),)
+    )
 
 
 CLASHES: list[tuple[dict[str, Any], Fault]] = [
@@ -133,20 +157,30 @@ CLASHES: list[tuple[dict[str, Any], Fault]] = [
     ),
     (
         {"schedule": "steps"},
-        Fault(("schedule",), "steps needs step_epochs, the epochs after which the rate drops, such as [3]"),
+        Fault(
+            ("schedule",),
+            "steps needs step_epochs, the epochs after which the rate drops, such as [3]",
+        ),
     ),
     ({"schedule": "steps", "step_epochs": [3, 3]}, Fault(("step_epochs",), "must rise; is [3, 3]")),
     (
         {"step_epochs": [3]},
-        Fault(("step_epochs",), "has no effect where schedule is one-cycle; it needs schedule: steps"),
+        Fault(
+            ("step_epochs",), "has no effect where schedule is one-cycle; it needs schedule: steps"
+        ),
     ),
     (
         {"schedule": "constant", "peak_share": 0.3},
-        Fault(("peak_share",), "has no effect where schedule is constant; it needs schedule: one-cycle"),
+        Fault(
+            ("peak_share",),
+            "has no effect where schedule is constant; it needs schedule: one-cycle",
+        ),
     ),
     (
         {"average_from": 0.5},
-        Fault(("average_from",), "has no effect where average is none; it needs average: ema or mean"),
+        Fault(
+            ("average_from",), "has no effect where average is none; it needs average: ema or mean"
+        ),
     ),
     (
         {"average": "mean", "average_decay": 0.9},
@@ -154,7 +188,9 @@ CLASHES: list[tuple[dict[str, Any], Fault]] = [
     ),
     (
         {"monitor": "mae"},
-        Fault(("monitor",), "has no effect without patience, the epochs to wait for an improvement"),
+        Fault(
+            ("monitor",), "has no effect without patience, the epochs to wait for an improvement"
+        ),
     ),
 ]
 
@@ -168,7 +204,13 @@ def test_settings_that_clash_are_told(values: dict[str, Any], fault: Fault) -> N
 def test_a_setting_without_effect_is_refused_and_taken_where_it_has_one(name: str) -> None:
     owner, choices = NEEDS[name]
     default = {each.name: each.default for each in parameters(TrainSettings)}[name]
-    value = (3,) if name == "step_epochs" else default + 1 if isinstance(default, int) else default / 2 + 0.4
+    value = (
+        (3,)
+        if name == "step_epochs"
+        else default + 1
+        if isinstance(default, int)
+        else default / 2 + 0.4
+    )
     beside = {"step_epochs": (3,)} if "steps" in choices else {}
     for choice in choices:
         assert getattr(TrainSettings(**{owner: choice, **beside, name: value}), name) == value
@@ -177,8 +219,12 @@ def test_a_setting_without_effect_is_refused_and_taken_where_it_has_one(name: st
 
 
 @given(st.integers(1, 6), st.integers(1, 5), st.integers(1, 4))
-def test_the_epochs_of_sgdr_are_those_of_its_cycles(cycles: int, length: int, multiplier: int) -> None:
-    made = TrainSettings(schedule="sgdr", cycles=cycles, cycle_length=length, cycle_multiplier=multiplier)
+def test_the_epochs_of_sgdr_are_those_of_its_cycles(
+    cycles: int, length: int, multiplier: int
+) -> None:
+    made = TrainSettings(
+        schedule="sgdr", cycles=cycles, cycle_length=length, cycle_multiplier=multiplier
+    )
     lengths, each = [], length
     for _cycle in range(cycles):
         lengths.append(each)
@@ -193,7 +239,9 @@ def test_the_lessons_two_cycles_of_sgdr_are_three_epochs() -> None:
 
 def test_every_setting_has_a_default_and_a_line_of_help() -> None:
     check_parameters(TrainSettings)
-    assert [each.name for each in parameters(TrainSettings) if each.required or not each.rule.help] == []
+    assert [
+        each.name for each in parameters(TrainSettings) if each.required or not each.rule.help
+    ] == []
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -21,7 +21,9 @@ from cfplug.recipe.shapes import any_of, properties, shape, table, when
 STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
     {
         "integer": lambda _, value: type(value) is int,
-        "number": lambda _, value: type(value) is int or (type(value) is float and math.isfinite(value)),
+        "number": lambda _, value: (
+            type(value) is int or (type(value) is float and math.isfinite(value))
+        ),
     }
 )
 Validator: Any = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=STRICT)
@@ -30,7 +32,13 @@ KINDS: list[Any] = [
     *(int, float, str, bool, Path, Any),
     *(int | None, str | None, Path | None, float | None, bool | None),
     *(int | float, int | str, int | str | None, float | tuple[str, ...]),
-    *(tuple[int, ...], tuple[float, float], tuple[str, ...] | None, tuple[Path, ...], tuple[int | str, ...]),
+    *(
+        tuple[int, ...],
+        tuple[float, float],
+        tuple[str, ...] | None,
+        tuple[Path, ...],
+        tuple[int | str, ...],
+    ),
     *(dict[str, str], dict[str, float], dict[str, tuple[int, ...]] | None),
 ]
 
@@ -49,7 +57,10 @@ VALUES = st.recursive(
     | st.booleans()
     | st.integers(-2, 3)
     | st.sampled_from([0.0, 0.5, 1.0, 2.0, -1.5, math.nan, math.inf, "", "a", "b", "x\0", "a\n"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2)
+    ),
     max_leaves=4,
 )
 
@@ -74,11 +85,17 @@ def has_shape(value: Any, kind: Any, rule: Rule) -> bool:
 @example(None, str | None, Rule("", choices=("a",)))
 @example("x\0", Path, Rule(""))
 @example([1, 0], tuple[int, ...], Rule("", at_least=1))
-def test_a_value_has_the_shape_exactly_when_the_reader_takes_it(value: Any, kind: Any, rule: Rule) -> None:
+def test_a_value_has_the_shape_exactly_when_the_reader_takes_it(
+    value: Any, kind: Any, rule: Rule
+) -> None:
     if rule.choices and kind in (Path, Path | None, tuple[Path, ...], bool, bool | None, Any):
-        assert has_shape(value, kind, rule) or not taken(value, kind, rule)  # choices of these are left to the reader
+        assert has_shape(value, kind, rule) or not taken(
+            value, kind, rule
+        )  # choices of these are left to the reader
     elif kind is Any:
-        assert has_shape(value, kind, rule) or not taken(value, kind, rule)  # what lies within is anything
+        assert has_shape(value, kind, rule) or not taken(
+            value, kind, rule
+        )  # what lies within is anything
     else:
         assert has_shape(value, kind, rule) == taken(value, kind, rule)
 
@@ -121,7 +138,9 @@ def test_a_table_tells_help_unit_bounds_default_and_what_is_needed() -> None:
     assert list(properties(Knobs)) == [field.name for field in attrs.fields(Knobs)]
 
 
-@pytest.mark.parametrize(("options", "value", "right"), [([], 1, False), ([True], 1, True), ([False, True], 1, True)])
+@pytest.mark.parametrize(
+    ("options", "value", "right"), [([], 1, False), ([True], 1, True), ([False, True], 1, True)]
+)
 def test_any_of_no_shapes_is_none(options: list[Any], value: Any, right: bool) -> None:
     assert Validator(any_of(options)).is_valid(value) == right
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from cfplug.errors import Place, RecipeError
 from cfplug.recipe.yaml import REFUSED, Node, override, parse, path_text
 
-texts = st.text(max_size=12).filter(lambda text: not any("\ud800" <= letter <= "\udfff" for letter in text))
+texts = st.text(max_size=12).filter(
+    lambda text: not any("\ud800" <= letter <= "\udfff" for letter in text)
+)
 keys = texts.filter(lambda text: len(text) < 10)
 scalars = (
     st.none()
@@ -24,7 +26,9 @@ scalars = (
     | texts
 )
 trees = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=12
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
 )
 
 
@@ -208,50 +212,73 @@ FORBIDDEN: list[tuple[str, list[str]]] = [
     ),
     (
         "&a [*a]",
-        [f"x.yaml:1:{at}anchors and aliases are not allowed; write the value out" for at in ("1: ", "5: [0]: ")],
+        [
+            f"x.yaml:1:{at}anchors and aliases are not allowed; write the value out"
+            for at in ("1: ", "5: [0]: ")
+        ],
     ),
-    ("a: !!python/object/apply:os.system [ls]\n", ["x.yaml:1:4: a: tags are not allowed; write the plain value"]),
+    (
+        "a: !!python/object/apply:os.system [ls]\n",
+        ["x.yaml:1:4: a: tags are not allowed; write the plain value"],
+    ),
     ("a: !!int 3\n", ["x.yaml:1:4: a: tags are not allowed; write the plain value"]),
     ("a: !!set {b}\n", ["x.yaml:1:4: a: tags are not allowed; write the plain value"]),
     ("a: ! b\n", ["x.yaml:1:4: a: tags are not allowed; write the plain value"]),
     ("!!str a: 1\n", ["x.yaml:1:1: tags are not allowed; write the plain value"]),
     ("*a : 1\n", ["x.yaml:1:1: anchors and aliases are not allowed; write the value out"]),
     ("a: 1\nb: 2\n'a': 3\n", ["x.yaml:3:1: a: given twice; first on line 1"]),
-    ("a: 1\na: 2\na: 3\n", [f"x.yaml:{line}:1: a: given twice; first on line 1" for line in (2, 3)]),
+    (
+        "a: 1\na: 2\na: 3\n",
+        [f"x.yaml:{line}:1: a: given twice; first on line 1" for line in (2, 3)],
+    ),
     ("a: {b: 1, b: 1}\n", ["x.yaml:1:11: a.b: given twice; first on line 1"]),
     (
         "a: 1\na: {c: 1, c: 2}\n",
-        ["x.yaml:2:11: a.c: given twice; first on line 2", "x.yaml:2:1: a: given twice; first on line 1"],
+        [
+            "x.yaml:2:11: a.c: given twice; first on line 2",
+            "x.yaml:2:1: a: given twice; first on line 1",
+        ],
     ),
     ("a: {1: 2}\n", ["x.yaml:1:5: a: a key is text; is 1"]),
     ("null: 2\n", ["x.yaml:1:1: a key is text; is null"]),
     ("? [a, {b: c}]\n: 2\nd: 3\n", ["x.yaml:1:3: a key is text; is a table or a list"]),
     ("a: " + "9" * 41, ["x.yaml:1:4: a: a number of more than 40 digits"]),
     ('a: "\\uD800"', ["x.yaml:1:4: a: half of a surrogate pair is no text"]),
-    ("%YAML 1.1\n---\na: yes\n", ["x.yaml:2:1: a recipe is YAML 1.2; leave out the line with %YAML"]),
+    (
+        "%YAML 1.1\n---\na: yes\n",
+        ["x.yaml:2:1: a recipe is YAML 1.2; leave out the line with %YAML"],
+    ),
     ("a: 1\n---\nb: 2\n", ["x.yaml:2:1: a recipe is one document; here begins another"]),
     ("- " * 30 + "a", ["x.yaml:1:43: " + "[0]" * 21 + ": nested too deeply; at most 20 levels"]),
     ("? " * 30 + "a", ["x.yaml:1:3: a key is text; is a table or a list"]),
     ("a: [1\n", ["x.yaml:2:1: not YAML: expected ',' or ']', but got '<stream end>'"]),
     (
         "a:\n\tb: 1\n",
-        ["x.yaml:2:1: not YAML: found character '\\t' that cannot start any token; write spaces, not tabs"],
+        [
+            "x.yaml:2:1: not YAML: found character '\\t' that cannot start any token; write spaces, not tabs"
+        ],
     ),
     ("a: 'b\n", ["x.yaml:2:1: not YAML: found unexpected end of stream"]),
     ("a: 1\nb: \x00\n", ["x.yaml:2:4: not YAML: it may not hold '\\x00'"]),
     ("\x07", ["x.yaml:1:1: not YAML: it may not hold '\\x07'"]),
     ("a: b: c\n", ["x.yaml:1:5: not YAML: mapping values are not allowed here"]),
-    ("%YAML 9.9\n---\na: 1\n", ["x.yaml:1:1: not YAML: found incompatible YAML document (version 1.* is required)"]),
+    (
+        "%YAML 9.9\n---\na: 1\n",
+        ["x.yaml:1:1: not YAML: found incompatible YAML document (version 1.* is required)"],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("text", "messages"), FORBIDDEN, ids=[repr(text[:30]) for text, _ in FORBIDDEN])
+@pytest.mark.parametrize(
+    ("text", "messages"), FORBIDDEN, ids=[repr(text[:30]) for text, _ in FORBIDDEN]
+)
 def test_what_a_recipe_may_not_have_is_told_at_its_place(text: str, messages: list[str]) -> None:
     assert told(text) == messages
 
 
 BOMB = "a: &a [x, x]\n" + "".join(
-    f"{after}: &{after} [*{before}, *{before}]\n" for before, after in itertools.pairwise("abcdefghi")
+    f"{after}: &{after} [*{before}, *{before}]\n"
+    for before, after in itertools.pairwise("abcdefghi")
 )
 
 
@@ -273,7 +300,9 @@ def test_a_document_without_a_value_is_null(text: str) -> None:
     assert read(text).value is None
 
 
-YAML_LETTERS = st.text("ab:-?[]{},&*!|>'\"%@`#\n\t \\.~<=0159eE+_xo\0\x85\u2028\ufeff\ud800é", max_size=40)
+YAML_LETTERS = st.text(
+    "ab:-?[]{},&*!|>'\"%@`#\n\t \\.~<=0159eE+_xo\0\x85\u2028\ufeff\ud800é", max_size=40
+)
 
 
 @given(st.text() | YAML_LETTERS)
@@ -325,7 +354,9 @@ steps = st.text("abcdef", min_size=1, max_size=3)
     trees,
 )
 @settings(deadline=None, max_examples=50)
-def test_an_override_changes_what_it_names_and_nothing_else(tree: dict[str, Any], path: list[str], value: Any) -> None:
+def test_an_override_changes_what_it_names_and_nothing_else(
+    tree: dict[str, Any], path: list[str], value: Any
+) -> None:
     before = read(json.dumps(tree, indent=1))
     after = override(before, f"{'.'.join(path)}={json.dumps(value)}", ARGUMENT)
 
@@ -346,7 +377,13 @@ def test_an_override_changes_what_it_names_and_nothing_else(tree: dict[str, Any]
 
 def everywhere(node: Node) -> set[Place]:
     """Every place within `node`."""
-    inner = node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, tuple) else ()
+    inner = (
+        node.value.values()
+        if isinstance(node.value, dict)
+        else node.value
+        if isinstance(node.value, tuple)
+        else ()
+    )
     return {node.place, *node.keys.values()}.union(*map(everywhere, inner))
 
 
@@ -362,7 +399,9 @@ def test_an_override_reaches_into_lists_and_opens_names() -> None:
         "loss": {"use": "mse", "range": [0, 5.5]},
     }
     assert root.place_of(("models", 0, "use")) == Place("x.yaml", 1, 10)
-    assert root.place_of(("models", 0, "factors")) == root.place_of(("loss", "range", 1)) == ARGUMENT
+    assert (
+        root.place_of(("models", 0, "factors")) == root.place_of(("loss", "range", 1)) == ARGUMENT
+    )
 
 
 BAD_OVERRIDES: list[tuple[str, str]] = [
@@ -385,15 +424,23 @@ BAD_OVERRIDES: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("argument", "message"), BAD_OVERRIDES, ids=[argument[:20] for argument, _ in BAD_OVERRIDES])
-def test_a_bad_override_is_told_with_the_number_of_its_argument(argument: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("argument", "message"), BAD_OVERRIDES, ids=[argument[:20] for argument, _ in BAD_OVERRIDES]
+)
+def test_a_bad_override_is_told_with_the_number_of_its_argument(
+    argument: str, message: str
+) -> None:
     root = read("models: [pmf]\nseeds: [1, 2, 3]\n")
     with pytest.raises(RecipeError) as raised:
         override(root, argument, Place("--set argument 2"))
     assert str(raised.value) == f"--set argument 2: {message}\n1 problem; nothing was run."
 
 
-@given(st.text() | YAML_LETTERS | st.builds("{}={}".format, st.text("ab.[]01", max_size=9), YAML_LETTERS))
+@given(
+    st.text()
+    | YAML_LETTERS
+    | st.builds("{}={}".format, st.text("ab.[]01", max_size=9), YAML_LETTERS)
+)
 @settings(deadline=None, max_examples=100)
 def test_no_override_crashes_the_reader(argument: str) -> None:
     root = read("a: [b, {a: c}]\nb: 1\n")

@@ -14,7 +14,13 @@ POINTS = ("name", "bias", "mean rating", "kind")
 
 
 def chart(mark: str = "point", **roles: Any) -> Chart:
-    return Chart("Map", mark, POINTS, [("Heat", 0.5, 4.0, "crime")], **{"x": "bias", "y": "mean rating", **roles})
+    return Chart(
+        "Map",
+        mark,
+        POINTS,
+        [("Heat", 0.5, 4.0, "crime")],
+        **{"x": "bias", "y": "mean rating", **roles},
+    )
 
 
 def test_a_section_takes_one_paragraph_or_several() -> None:
@@ -28,7 +34,9 @@ def test_a_section_takes_one_paragraph_or_several() -> None:
 
 
 def test_a_table_shows_its_title_its_cells_and_its_note() -> None:
-    table = cfplug.Table("ours", ("model", "mse"), [("pmf", 0.5), ("offsets", None)], "lower is better")
+    table = cfplug.Table(
+        "ours", ("model", "mse"), [("pmf", 0.5), ("offsets", None)], "lower is better"
+    )
     assert str(table) == "ours\nmodel    mse\npmf      0.5\noffsets\nlower is better"
     assert table._repr_html_() == (
         "<table><caption>ours</caption><thead><tr><th>model</th><th>mse</th></tr></thead><tbody>"
@@ -68,7 +76,9 @@ def test_an_interval_shows_its_ends() -> None:
         ((2, 2, 2), "2 (2 to 2)"),
     ],
 )
-def test_the_ends_of_an_interval_have_the_decimals_of_its_number(ends: tuple[float, float, float], shown: str) -> None:
+def test_the_ends_of_an_interval_have_the_decimals_of_its_number(
+    ends: tuple[float, float, float], shown: str
+) -> None:
     assert str(Interval(*ends)) == shown
 
 
@@ -91,7 +101,9 @@ def test_any_cell_can_be_taken_for_an_interval() -> None:
         (None, "None"),
     ],
 )
-def test_a_number_is_rounded_to_what_its_interval_lets_it_say(cell: Interval | float | None, shown: str) -> None:
+def test_a_number_is_rounded_to_what_its_interval_lets_it_say(
+    cell: Interval | float | None, shown: str
+) -> None:
     assert str(rounded(cell)) == shown
 
 
@@ -116,13 +128,22 @@ def test_the_data_of_a_chart_is_a_table() -> None:
     ("roles", "text"),
     [
         ({"mark": "pie"}, "mark: is 'pie' (bar, line, point, hexagon, cell, interval)"),
-        ({"mark": "pont"}, "mark: is 'pont'; did you mean point? (bar, line, point, hexagon, cell, interval)"),
+        (
+            {"mark": "pont"},
+            "mark: is 'pont'; did you mean point? (bar, line, point, hexagon, cell, interval)",
+        ),
         ({"x": "bais"}, "x: is 'bais'; did you mean bias? (name, bias, mean rating, kind)"),
         ({"y": ""}, "y: is '' (name, bias, mean rating, kind)"),
         ({"color": "genre"}, "color: is 'genre' (name, bias, mean rating, kind)"),
-        ({"facet": "kinds"}, "facet: is 'kinds'; did you mean kind? (name, bias, mean rating, kind)"),
+        (
+            {"facet": "kinds"},
+            "facet: is 'kinds'; did you mean kind? (name, bias, mean rating, kind)",
+        ),
         ({"log": "z"}, "log: is 'z' (x, y)"),
-        ({"reference": "diagonl"}, "reference: is 'diagonl'; did you mean diagonal? (, diagonal, zero)"),
+        (
+            {"reference": "diagonl"},
+            "reference: is 'diagonl'; did you mean diagonal? (, diagonal, zero)",
+        ),
         ({"mark": "interval"}, "an interval needs low and high, the columns with its ends"),
     ],
 )

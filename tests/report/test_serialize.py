@@ -14,7 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Chart, Interval, PluginError, Section, Table
-from cfplug.report.serialize import check_section, csv_files, csv_text, place_of, read_section, section_words
+from cfplug.report.serialize import (
+    check_section,
+    csv_files,
+    csv_text,
+    place_of,
+    read_section,
+    section_words,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 text = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -25,7 +32,11 @@ cells = simple | st.builds(Interval, finite, finite, finite)
 def tables() -> st.SearchStrategy[Table]:
     return st.lists(text, min_size=1, max_size=3).flatmap(
         lambda columns: st.builds(
-            Table, text, st.just(columns), st.lists(st.tuples(*[cells] * len(columns)), max_size=4), text
+            Table,
+            text,
+            st.just(columns),
+            st.lists(st.tuples(*[cells] * len(columns)), max_size=4),
+            text,
         )
     )
 
@@ -33,7 +44,9 @@ def tables() -> st.SearchStrategy[Table]:
 def charts() -> st.SearchStrategy[Chart]:
     rows = st.lists(st.tuples(finite, finite, text | st.none()), max_size=4)
     return st.builds(
-        lambda title, rows, note: Chart(title, "point", ("a", "b", "who"), rows, x="a", y="b", label="who", note=note),
+        lambda title, rows, note: Chart(
+            title, "point", ("a", "b", "who"), rows, x="a", y="b", label="who", note=note
+        ),
         text,
         rows,
         text,
@@ -66,7 +79,8 @@ def test_a_csv_file_holds_every_cell_and_the_ends_of_every_interval(table: Table
     assert {len(row) for row in rows} <= {len(header)}
     for row, given_row in zip(rows, table.rows, strict=True):
         flat = [
-            _flat(cell, any(isinstance(each[i], Interval) for each in table.rows)) for i, cell in enumerate(given_row)
+            _flat(cell, any(isinstance(each[i], Interval) for each in table.rows))
+            for i, cell in enumerate(given_row)
         ]
         assert row == [("" if each is None else str(each)) for cell in flat for each in cell]
 
@@ -78,13 +92,20 @@ def _flat(cell: object, three: bool) -> list[object]:
 
 
 def test_an_interval_is_three_columns_of_a_csv_file() -> None:
-    table = Table("errors", ("group", "error, rating points"), [("men", Interval(0.5, 0.25, 0.75)), ("women", None)])
+    table = Table(
+        "errors",
+        ("group", "error, rating points"),
+        [("men", Interval(0.5, 0.25, 0.75)), ("women", None)],
+    )
     header = '"error, rating points","error, rating points (low)","error, rating points (high)"'
     assert csv_text(table) == f"group,{header}\r\nmen,0.5,0.25,0.75\r\nwomen,,,\r\n"
 
 
 def test_every_table_and_chart_has_its_file_under_model_and_analyzer() -> None:
-    table, chart = Table("Lowest bias", ("a",), [(1,)]), Chart("Map: 1 & 2", "point", ("a",), [(1,)], x="a", y="a")
+    table, chart = (
+        Table("Lowest bias", ("a",), [(1,)]),
+        Chart("Map: 1 & 2", "point", ("a",), [(1,)], x="a", y="a"),
+    )
     found = [
         Section("Biases", "", [table, table], [chart], analyzer="bias-ranking", model="PMF 50"),
         Section("Biases", "", [table], analyzer="bias-ranking", model="bias"),
@@ -102,7 +123,10 @@ def test_every_table_and_chart_has_its_file_under_model_and_analyzer() -> None:
 @given(sections)
 def test_a_hostile_title_makes_no_hostile_path(section: Section) -> None:
     for path, _ in csv_files([section]):
-        assert re.fullmatch(r"sections/([a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?/)*[0-9]+(-[a-z0-9-]*[a-z0-9])?\.csv", path)
+        assert re.fullmatch(
+            r"sections/([a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?/)*[0-9]+(-[a-z0-9-]*[a-z0-9])?\.csv",
+            path,
+        )
 
 
 def test_a_section_without_an_analyzer_lies_under_its_title() -> None:
@@ -118,14 +142,24 @@ def test_words_that_lack_something_are_refused(key: str) -> None:
 
 
 def test_numbers_of_numpy_in_a_section_become_plain_ones() -> None:
-    table = Table("t", ("a", "b", "c"), [(np.float64(0.5), np.int32(3), np.bool_(True)), ("x", None, 1.5)], "below")
+    table = Table(
+        "t",
+        ("a", "b", "c"),
+        [(np.float64(0.5), np.int32(3), np.bool_(True)), ("x", None, 1.5)],
+        "below",
+    )
     found = section_words([check_section(Section("s", "one paragraph", [table]))])
     assert json.loads(json.dumps(found)) == [
         {
             "title": "s",
             "text": ["one paragraph"],
             "tables": [
-                {"title": "t", "columns": ["a", "b", "c"], "rows": [[0.5, 3, True], ["x", None, 1.5]], "note": "below"}
+                {
+                    "title": "t",
+                    "columns": ["a", "b", "c"],
+                    "rows": [[0.5, 3, True], ["x", None, 1.5]],
+                    "note": "below",
+                }
             ],
             "charts": [],
             "analyzer": "",
@@ -150,7 +184,9 @@ def test_numbers_of_numpy_in_a_section_become_plain_ones() -> None:
         ),
     ],
 )
-def test_a_section_that_a_folder_cannot_hold_is_the_analyzers_fault(section: object, text: str) -> None:
+def test_a_section_that_a_folder_cannot_hold_is_the_analyzers_fault(
+    section: object, text: str
+) -> None:
     with pytest.raises(PluginError) as caught:
         check_section(section)
     assert str(caught.value) == text

@@ -41,7 +41,9 @@ def texts(*cells: object) -> tuple[tuple[str, ...], str]:
         ((), ((), "short")),
     ],
 )
-def test_a_column_is_shown_with_one_form_for_all_its_cells(cells: tuple, expected: tuple | None) -> None:
+def test_a_column_is_shown_with_one_form_for_all_its_cells(
+    cells: tuple, expected: tuple | None
+) -> None:
     assert texts(*cells) == (expected or (cells, "long"))
 
 
@@ -51,7 +53,9 @@ def test_decimals_of_a_column_are_even_and_close_to_the_value(values: list[float
     assert style == "number"
     small = any(0 < abs(value) < 1e-3 for value in values)
     for text, value in zip(shown, values, strict=True):
-        assert float(text.replace(",", "")) == pytest.approx(value, rel=1e-3, abs=0 if small else 5e-5)
+        assert float(text.replace(",", "")) == pytest.approx(
+            value, rel=1e-3, abs=0 if small else 5e-5
+        )
     if not small:
         assert len({len(text.partition(".")[2]) for text in shown}) == 1
 
@@ -67,7 +71,11 @@ def test_an_interval_has_the_decimals_of_its_column_and_sorts_by_its_value() -> 
     assert found.style == "number"
 
 
-@given(st.lists(st.floats(-1e6, 1e6) | st.integers(-(10**9), 10**9) | st.none(), min_size=1, max_size=9))
+@given(
+    st.lists(
+        st.floats(-1e6, 1e6) | st.integers(-(10**9), 10**9) | st.none(), min_size=1, max_size=9
+    )
+)
 def test_numbers_sort_by_what_they_are_and_not_by_what_is_shown(values: list[float | None]) -> None:
     assert [cell.value for cell in column(*values).cells] == values
 
@@ -80,4 +88,7 @@ def test_text_sorts_by_the_number_that_it_begins_with_if_the_whole_column_does()
 
 
 def test_a_table_without_rows_keeps_its_columns() -> None:
-    assert [(each.title, each.cells) for each in columns(Table("", ("a", "b"), []))] == [("a", ()), ("b", ())]
+    assert [(each.title, each.cells) for each in columns(Table("", ("a", "b"), []))] == [
+        ("a", ()),
+        ("b", ()),
+    ]

@@ -55,21 +55,31 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Run]:
     """Carries out a recipe with analyzers of this file."""
 
     def run(
-        analyzers: Sequence[Analyzer], entries: str, more: str = "", teller: Quiet | None = None, recipe: str = RECIPE
+        analyzers: Sequence[Analyzer],
+        entries: str,
+        more: str = "",
+        reporter: Quiet | None = None,
+        recipe: str = RECIPE,
     ) -> Run:
         module = types.ModuleType("mine")
         module.cfplug_analyzers = hookimpl(lambda: analyzers, specname="cfplug_analyzers")  # type: ignore[attr-defined]
-        registry: Registry = assemble([*installed(), Candidate("mine", "tests", "1.0", lambda: module)])
+        registry: Registry = assemble(
+            [*installed(), Candidate("mine", "tests", "1.0", lambda: module)]
+        )
         assert [plugin.why for plugin in registry.plugins if plugin.state != "ok"] == []
         for room in (runner, storage):
             monkeypatch.setattr(room, "load", lambda folders: registry)
-        parsed = parse_recipe(f"{recipe}analyzers: {entries}\n{more}", "ours.yaml", registry=registry)
-        return cfplug.run(parsed, out=tmp_path / "runs", teller=teller or Quiet())
+        parsed = parse_recipe(
+            f"{recipe}analyzers: {entries}\n{more}", "ours.yaml", registry=registry
+        )
+        return cfplug.run(parsed, out=tmp_path / "runs", reporter=reporter or Quiet())
 
     return run
 
 
-def test_an_analyzer_sees_the_data_the_split_and_what_was_predicted(ran: Callable[..., Run]) -> None:
+def test_an_analyzer_sees_the_data_the_split_and_what_was_predicted(
+    ran: Callable[..., Run],
+) -> None:
     seen = Seen()
     made = ran([Analyzer("seen", analyze=seen)], "[seen]")
     assert [model.name for model in seen.models] == ["pmf", "bias", "classes"]
@@ -77,7 +87,9 @@ def test_an_analyzer_sees_the_data_the_split_and_what_was_predicted(ran: Callabl
         evidence = model.evidence
         assert evidence.part == "valid"
         assert len(evidence.train) == len(evidence.split.train) == 240
-        whole = pd.concat([evidence.train, evidence.dataset.ratings.iloc[evidence.split.valid]]).sort_index()
+        whole = pd.concat(
+            [evidence.train, evidence.dataset.ratings.iloc[evidence.split.valid]]
+        ).sort_index()
         pd.testing.assert_frame_equal(whole, evidence.dataset.ratings)
         kept = made.predictions()
         kept = kept[kept["model"] == model.name].reset_index(drop=True)
@@ -85,7 +97,7 @@ def test_an_analyzer_sees_the_data_the_split_and_what_was_predicted(ran: Callabl
             assert evidence.held_out[column].tolist() == kept[column].tolist()
         again = model.answer(evidence.held_out)
         assert evidence.held_out["prediction"].tolist() == again.rating.tolist()
-        if "distribution" in model.gives:
+        if "distribution" in model.provides:
             np.testing.assert_array_equal(evidence.distribution, again.distribution)
         else:
             assert evidence.distribution is None
@@ -96,13 +108,24 @@ def test_an_analyzer_sees_how_training_went(ran: Callable[..., Run]) -> None:
     made = ran([Analyzer("seen", analyze=seen)], "[seen]")
     pmf, bias, _ = (model.evidence for model in seen.models)
     history = pd.read_csv(made.path / "history.csv")
-    pd.testing.assert_frame_equal(pmf.history, history[history["model"] == "pmf"][pmf.history.columns.tolist()])
+    pd.testing.assert_frame_equal(
+        pmf.history, history[history["model"] == "pmf"][pmf.history.columns.tolist()]
+    )
     assert pmf.history["epoch"].tolist() == [1, 2]
-    assert pmf.schedule[["step", "epoch"]].to_numpy().tolist() == [[1, 1], [2, 1], [3, 1], [4, 2], [5, 2], [6, 2]]
+    assert pmf.schedule[["step", "epoch"]].to_numpy().tolist() == [
+        [1, 1],
+        [2, 1],
+        [3, 1],
+        [4, 2],
+        [5, 2],
+        [6, 2],
+    ]
     assert (len(bias.history), len(bias.schedule)) == (0, 0)
 
 
-def test_the_schedule_that_an_analyzer_sees_is_the_one_that_training_followed(ran: Callable[..., Run]) -> None:
+def test_the_schedule_that_an_analyzer_sees_is_the_one_that_training_followed(
+    ran: Callable[..., Run],
+) -> None:
     from fastai.callback.core import Callback
 
     from cfplug.training import learner
@@ -118,9 +141,15 @@ def test_the_schedule_that_an_analyzer_sees_is_the_one_that_training_followed(ra
     seen, watching, real = Seen(), Watching(), learner.learner_of
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(learner, "learner_of", lambda *a, **k: real(*a, **k).add_cb(watching))
-        ran([Analyzer("seen", analyze=seen)], "[{use: seen, models: [pmf]}]", recipe=RECIPE.replace(", bias", ""))
+        ran(
+            [Analyzer("seen", analyze=seen)],
+            "[{use: seen, models: [pmf]}]",
+            recipe=RECIPE.replace(", bias", ""),
+        )
     shown = seen.models[0].evidence.schedule[["learning_rate", "momentum"]].to_numpy()
-    assert watching.rates[: len(shown)] == [pytest.approx(tuple(row), rel=1e-6) for row in shown.tolist()]
+    assert watching.rates[: len(shown)] == [
+        pytest.approx(tuple(row), rel=1e-6) for row in shown.tolist()
+    ]
 
 
 def test_with_a_test_part_the_held_out_ratings_are_those_of_the_test_part(
@@ -139,7 +168,10 @@ def test_a_model_that_was_opened_later_has_no_evidence(ran: Callable[..., Run]) 
     for run in (made, cfplug.open_run(made.path)):
         with pytest.raises(CapabilityError) as caught:
             _ = run.model.evidence
-        assert str(caught.value) == "pmf (factors/pmf) has no data at hand: only a run that analyses has it"
+        assert (
+            str(caught.value)
+            == "pmf (factors/pmf) has no data at hand: only a run that analyses has it"
+        )
 
 
 @pytest.mark.parametrize(
@@ -158,16 +190,25 @@ def test_an_analyzer_looks_at_the_models_that_its_entry_names(
     seen = Seen()
     made = ran([Analyzer("seen", analyze=seen, once=once)], f"[{entry}]")
     assert [model.name for model in seen.models] == expected
-    assert [(section.analyzer, section.model) for section in made.sections] == [("seen", name) for name in expected]
+    assert [(section.analyzer, section.model) for section in made.sections] == [
+        ("seen", name) for name in expected
+    ]
     assert cfplug.open_run(made.path).sections == made.sections
 
 
-def test_a_model_that_lacks_what_an_analyzer_needs_says_so_in_one_line(ran: Callable[..., Run]) -> None:
+def test_a_model_that_lacks_what_an_analyzer_needs_says_so_in_one_line(
+    ran: Callable[..., Run],
+) -> None:
     seen = Seen()
-    made = ran([Analyzer("seen", analyze=seen, needs="distribution")], "[{use: seen, name: theirs}]")
+    made = ran(
+        [Analyzer("seen", analyze=seen, requires="distribution")], "[{use: seen, name: theirs}]"
+    )
     assert [model.name for model in seen.models] == ["classes"]
     assert made.sections[0] == Section(
-        "theirs of pmf", "pmf has no distribution, which this needs.", analyzer="theirs", model="pmf"
+        "theirs of pmf",
+        "pmf has no distribution, which this needs.",
+        analyzer="theirs",
+        model="pmf",
     )
     assert [section.model for section in made.sections] == ["pmf", "bias", "classes"]
 
@@ -182,11 +223,21 @@ def leaves(params: Any, fitted: FittedModel, context: cfplug.Context) -> Section
 
 def test_an_analyzer_that_fails_costs_one_section(ran: Callable[..., Run]) -> None:
     words, seen = Words(), Seen()
-    analyzers = [Analyzer("raises", analyze=raises), Analyzer("leaves", analyze=leaves), Analyzer("seen", analyze=seen)]
-    made = ran(analyzers, "[{use: raises, models: [pmf]}, {use: leaves, models: [pmf]}, seen]", teller=words)
+    analyzers = [
+        Analyzer("raises", analyze=raises),
+        Analyzer("leaves", analyze=leaves),
+        Analyzer("seen", analyze=seen),
+    ]
+    made = ran(
+        analyzers,
+        "[{use: raises, models: [pmf]}, {use: leaves, models: [pmf]}, seen]",
+        reporter=words,
+    )
     raised, left, *others = made.sections
     where = "of plugin mine (tests 1.0), ours.yaml:5:13, failed: KeyError: 'no column\\ncalled <b>year</b>'"
-    assert raised == Section("raises of pmf", f"mine/raises {where}", analyzer="raises", model="pmf")
+    assert raised == Section(
+        "raises of pmf", f"mine/raises {where}", analyzer="raises", model="pmf"
+    )
     assert "ours.yaml:5:43, failed: PluginError: it left the program" in left.text[0]
     assert [section.model for section in others] == ["pmf", "bias", "classes"]
     page = (made.path / "report.html").read_text(encoding="utf-8")
@@ -218,10 +269,14 @@ def test_what_an_analyzer_gave_is_kept_in_plain_numbers(ran: Callable[..., Run])
 def test_two_runs_analyse_the_same(ran: Callable[..., Run]) -> None:
     one, other = (ran([Analyzer("seen", analyze=Seen())], "[seen]") for _ in range(2))
     assert one.sections == other.sections
-    assert len({section.text for section in one.sections}) == 1  # every model's analyzer draws from the same start
+    assert (
+        len({section.text for section in one.sections}) == 1
+    )  # every model's analyzer draws from the same start
 
 
-def test_a_model_knows_what_its_users_gave_and_which_of_it_is_like_an_item(ran: Callable[..., Run]) -> None:
+def test_a_model_knows_what_its_users_gave_and_which_of_it_is_like_an_item(
+    ran: Callable[..., Run],
+) -> None:
     seen = Seen()
     made = ran([Analyzer("seen", analyze=seen)], "[{use: seen, models: [pmf]}]")
     ratings = seen.models[0].evidence.dataset.ratings

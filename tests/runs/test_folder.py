@@ -20,7 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfplug import ArtifactError
-from cfplug.files import arrays_to_bytes, json_text, read_arrays, read_json, read_text, sha256, write_bytes
+from cfplug.files import (
+    arrays_to_bytes,
+    json_text,
+    read_arrays,
+    read_json,
+    read_text,
+    sha256,
+    write_bytes,
+)
 from cfplug.runs import folder as run_folder
 from cfplug.runs.folder import RunFolder
 
@@ -96,7 +104,9 @@ def test_a_folder_gets_the_rights_that_the_user_gives_to_any_folder(tmp_path: Pa
     assert folder.partial.stat().st_mode & 0o777 == 0o750
 
 
-def test_runs_of_one_second_are_numbered_whether_the_earlier_are_finished_or_not(tmp_path: Path) -> None:
+def test_runs_of_one_second_are_numbered_whether_the_earlier_are_finished_or_not(
+    tmp_path: Path,
+) -> None:
     first = RunFolder.create(tmp_path, "pmf", FILES)
     second = RunFolder.create(tmp_path, "pmf", FILES)
     first.finish("checkpoints")
@@ -130,11 +140,16 @@ def test_finishing_drops_the_scratch_and_gives_the_final_name(tmp_path: Path) ->
     assert folder.finish("checkpoints") == folder.final
     assert names(tmp_path) == {
         f"pmf-{NOON}",
-        *(f"pmf-{NOON}/{name}" for name in (*FILES, "models", "models/pmf", "models/pmf/model.json")),
+        *(
+            f"pmf-{NOON}/{name}"
+            for name in (*FILES, "models", "models/pmf", "models/pmf/model.json")
+        ),
     }
 
 
-def test_a_folder_is_never_called_finished_before_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_never_called_finished_before_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = RunFolder.create(tmp_path, "pmf", FILES)
 
     def crash(path: Path, target: Path) -> None:
@@ -154,7 +169,9 @@ def test_discarding_takes_the_unfinished_folder_away(tmp_path: Path) -> None:
 # A stopped run
 
 
-def test_a_stopped_run_is_found_by_either_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_is_found_by_either_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = RunFolder.create(tmp_path, "pmf", FILES)
     assert RunFolder.of_partial(folder.partial) == RunFolder.of_partial(folder.final) == folder
     monkeypatch.chdir(tmp_path)
@@ -198,7 +215,9 @@ def test_a_crash_between_write_and_replace_leaves_the_old_file_whole(tmp_path: P
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"newer"}
 
 
-def test_an_interrupted_write_leaves_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_write_leaves_no_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(descriptor: int) -> None:
         raise KeyboardInterrupt
 
@@ -220,7 +239,9 @@ def test_a_file_that_grows_too_large_is_a_clear_error_and_the_old_one_stays(tmp_
     assert [each.name for each in path.parent.iterdir()] == ["weights.safetensors"]
 
 
-def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_clear_error_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(descriptor: int) -> None:
         raise failing(errno.ENOSPC)
 
@@ -251,8 +272,12 @@ def test_a_file_of_a_folder_without_rights_is_a_clear_error() -> None:
     assert left == []
 
 
-def test_a_read_only_file_system_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_only(path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+def test_a_read_only_file_system_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(
+        path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False
+    ) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
     monkeypatch.setattr(Path, "mkdir", read_only)
@@ -287,7 +312,10 @@ def test_a_scratch_that_cannot_be_dropped_keeps_the_folder_unfinished(
 
 
 def test_json_has_one_form_for_one_value() -> None:
-    assert json_text({"b": [1, 0.1], "a": "é"}) == '{\n  "b": [\n    1,\n    0.1\n  ],\n  "a": "é"\n}\n'
+    assert (
+        json_text({"b": [1, 0.1], "a": "é"})
+        == '{\n  "b": [\n    1,\n    0.1\n  ],\n  "a": "é"\n}\n'
+    )
 
 
 def test_json_holds_no_nan() -> None:
@@ -298,7 +326,9 @@ def test_json_holds_no_nan() -> None:
 def test_a_missing_file_says_what_the_folder_is_not(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
         read_text(tmp_path / "files.json")
-    assert str(caught.value) == f"{tmp_path} has no files.json; it is not a run folder, or not whole"
+    assert (
+        str(caught.value) == f"{tmp_path} has no files.json; it is not a run folder, or not whole"
+    )
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -329,7 +359,9 @@ ARRAYS = hnp.arrays(
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=6), ARRAYS, max_size=4), st.randoms())
-def test_arrays_come_back_with_their_shapes_and_bits_whatever_their_order(arrays: dict, random) -> None:
+def test_arrays_come_back_with_their_shapes_and_bits_whatever_their_order(
+    arrays: dict, random
+) -> None:
     arrays.pop("__metadata__", None)
     shuffled = list(arrays.items())
     random.shuffle(shuffled)
@@ -389,7 +421,10 @@ def test_a_cut_weights_file_is_refused(weights: tuple[Path, str]) -> None:
 def test_a_missing_weights_file_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
         read_arrays(tmp_path / "weights.safetensors", "0" * 64)
-    assert str(caught.value) == f"{tmp_path}/weights.safetensors cannot be read: No such file or directory"
+    assert (
+        str(caught.value)
+        == f"{tmp_path}/weights.safetensors cannot be read: No such file or directory"
+    )
 
 
 class Trap:
@@ -412,7 +447,9 @@ def archive(path: Path) -> None:
         archive,
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(b"\xff" * 40),
-        lambda path: path.write_bytes((100).to_bytes(8, "little") + b'{"a": {"dtype": "F64", "shape": [9]'),
+        lambda path: path.write_bytes(
+            (100).to_bytes(8, "little") + b'{"a": {"dtype": "F64", "shape": [9]'
+        ),
     ],
     ids=["pickle", "npy", "torch.save", "empty", "noise", "cut header"],
 )
@@ -429,7 +466,9 @@ def test_a_file_that_is_no_safetensors_is_refused_and_never_run(
     assert not (tmp_path / "sprung").exists()
 
 
-def test_the_trap_would_spring_where_pickles_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trap_would_spring_where_pickles_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CFPLUG_TRAP", str(tmp_path / "sprung"))
     pickle.loads(pickle.dumps(Trap()))
     assert (tmp_path / "sprung").exists()

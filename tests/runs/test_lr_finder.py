@@ -18,7 +18,16 @@ from cfplug.plugin.registry import load
 from cfplug.progress import Quiet
 from cfplug.recipe.parser import parse_recipe
 from cfplug.recipe.recipe import Recipe
-from cfplug.runs.lr_finder import HIGHEST, LOWEST, STEPS, Sweep, find_rates, models_to_try, read_off, sweep
+from cfplug.runs.lr_finder import (
+    HIGHEST,
+    LOWEST,
+    STEPS,
+    Sweep,
+    find_rates,
+    models_to_try,
+    read_off,
+    sweep,
+)
 from cfplug.runs.runner import tasks
 
 TEXT = """\
@@ -38,11 +47,13 @@ def recipe(text: str = TEXT) -> Recipe:
 
 
 def swept(chosen: Recipe, name: str | None = None) -> list[Sweep]:
-    return list(find_rates(chosen, load(()), models_to_try(chosen, name), teller=Quiet()))
+    return list(find_rates(chosen, load(()), models_to_try(chosen, name), reporter=Quiet()))
 
 
 def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main.main, list(map(str, arguments)), prog_name="cfplug", env={"COLUMNS": "80"})
+    return CliRunner().invoke(
+        main, list(map(str, arguments)), prog_name="cfplug", env={"COLUMNS": "80"}
+    )
 
 
 @pytest.fixture
@@ -62,7 +73,9 @@ def test_each_model_that_learns_by_gradient_has_a_curve() -> None:
     for each in found:
         rate = each.curve["rate"].to_numpy()
         assert len(rate) <= STEPS
-        assert rate == pytest.approx([LOWEST * (HIGHEST / LOWEST) ** (step / STEPS) for step in range(len(rate))])
+        assert rate == pytest.approx(
+            [LOWEST * (HIGHEST / LOWEST) ** (step / STEPS) for step in range(len(rate))]
+        )
         assert np.isfinite(each.curve["loss"]).all()
         assert set(each.suggestions) == {"valley", "steep", "minimum"}
         assert all(LOWEST / 10 <= value <= HIGHEST for value in each.suggestions.values())
@@ -70,7 +83,11 @@ def test_each_model_that_learns_by_gradient_has_a_curve() -> None:
 
 def test_a_sweep_is_the_same_each_time_and_hangs_on_the_seed() -> None:
     torch.rand(3)
-    first, again, other = swept(recipe(), "pmf"), swept(recipe(), "pmf"), swept(recipe(TEXT.replace("5", "6")), "pmf")
+    first, again, other = (
+        swept(recipe(), "pmf"),
+        swept(recipe(), "pmf"),
+        swept(recipe(TEXT.replace("5", "6")), "pmf"),
+    )
     pd.testing.assert_frame_equal(first[0].curve, again[0].curve, check_exact=True)
     assert first[0].suggestions == again[0].suggestions
     assert not first[0].curve["loss"].head(20).equals(other[0].curve["loss"].head(20))
@@ -78,7 +95,7 @@ def test_a_sweep_is_the_same_each_time_and_hangs_on_the_seed() -> None:
 
 def test_the_first_loss_is_that_of_the_model_before_training(tmp_path: Path) -> None:
     chosen = recipe(TEXT.replace("batch_size: 32", "batch_size: 4096"))
-    task = next(tasks(chosen, load(()), tmp_path, teller=Quiet()))
+    task = next(tasks(chosen, load(()), tmp_path, reporter=Quiet()))
     loss = float(((task.train.rating - 0) ** 2).mean())  # factors and biases start near zero
     assert sweep(task).curve["loss"].iloc[0] == pytest.approx(loss, rel=0.02)
 
@@ -125,7 +142,10 @@ def test_a_curve_ends_before_the_first_loss_that_is_no_number() -> None:
 def test_a_curve_that_is_too_short_is_an_error(numbers: int, told: int) -> None:
     with pytest.raises(TrainingError) as caught:
         read_off("ours", curve([2.0] * numbers + [float("nan")] * 20))
-    assert str(caught.value) == f"ours: the loss is no number after {told} steps, at a rate of 1e-07 and more"
+    assert (
+        str(caught.value)
+        == f"ours: the loss is no number after {told} steps, at a rate of 1e-07 and more"
+    )
 
 
 # The drawing
@@ -135,13 +155,21 @@ def test_the_drawing_shows_the_curve_and_each_suggestion() -> None:
     drawn = read_off("a <b> & c", curve([*np.linspace(3, 1, 80), *np.linspace(1, 2, 20)]))
     text = drawn.svg()
     words = {element.text for element in ElementTree.fromstring(text).iter() if element.text}
-    assert {"valley", "steep", "minimum", "learning rate", "a <b> & c: the loss as the rate grows"} <= words
+    assert {
+        "valley",
+        "steep",
+        "minimum",
+        "learning rate",
+        "a <b> & c: the loss as the rate grows",
+    } <= words
 
 
 # The command
 
 
-def test_the_command_prints_the_rates_and_where_the_plots_are_and_writes_nothing_else(here: Path) -> None:
+def test_the_command_prints_the_rates_and_where_the_plots_are_and_writes_nothing_else(
+    here: Path,
+) -> None:
     result = call("find-rate", "ours.yaml")
     assert result.exit_code == 0, result.output
     names = [f"rates/ours-{model}.{kind}" for model in ("pmf", "dot") for kind in ("svg", "csv")]
@@ -155,12 +183,24 @@ def test_the_command_prints_the_rates_and_where_the_plots_are_and_writes_nothing
 
 def test_the_command_can_be_asked_for_one_model_in_json_and_elsewhere(here: Path) -> None:
     result = call(
-        "find-rate", "ours.yaml", "--model", "dot", "--out", "there", "--set", "train.batch_size=64", "--json"
+        "find-rate",
+        "ours.yaml",
+        "--model",
+        "dot",
+        "--out",
+        "there",
+        "--set",
+        "train.batch_size=64",
+        "--json",
     )
     assert result.exit_code == 0, result.output
     (answer,) = json.loads(result.stdout)
     assert list(answer) == ["model", "valley", "steep", "minimum", "plot", "curve"]
-    assert (answer["model"], answer["plot"], answer["curve"]) == ("dot", "there/ours-dot.svg", "there/ours-dot.csv")
+    assert (answer["model"], answer["plot"], answer["curve"]) == (
+        "dot",
+        "there/ours-dot.svg",
+        "there/ours-dot.csv",
+    )
     assert not (here / "rates").exists()
 
 
@@ -172,7 +212,9 @@ def test_the_command_can_be_asked_for_one_model_in_json_and_elsewhere(here: Path
         ([], "no model of it learns by gradient, so none has a learning rate"),
     ],
 )
-def test_a_model_without_a_rate_is_told_before_any_data_is_read(here: Path, options: list[str], text: str) -> None:
+def test_a_model_without_a_rate_is_told_before_any_data_is_read(
+    here: Path, options: list[str], text: str
+) -> None:
     if not options:
         (here / "ours.yaml").write_text("data: synthetic\nmodels: [mean, bias]\n")
     result = call("find-rate", "ours.yaml", *options)

@@ -32,7 +32,9 @@ ENVIRONMENT = {
     "data_sha256": "0123456789abcdef" * 4,
 }
 HISTORY = Table(
-    "Training", ("model", "epoch", "train loss", "seconds"), [("pmf", 1, 0.5, 1.25), ("pmf", 2, 0.4375, 1.5)]
+    "Training",
+    ("model", "epoch", "train loss", "seconds"),
+    [("pmf", 1, 0.5, 1.25), ("pmf", 2, 0.4375, 1.5)],
 )
 
 
@@ -67,7 +69,9 @@ class Page(HTMLParser):
         self.tags.append(f"/{tag}")
 
 
-def run_of(title: str = "ours", sections: tuple[Section, ...] = (), claims: str = "", comment: str = "") -> Run:
+def run_of(
+    title: str = "ours", sections: tuple[Section, ...] = (), claims: str = "", comment: str = ""
+) -> Run:
     heading = title.replace("'", "''")
     text = f"title: '{heading}'\ndata: synthetic\nmodels: [pmf]\nmetrics: [mse, mae]\n{claims}# {comment}\n"
     rows = [("pmf", 42, "", "valid", "mse", 0.5), ("pmf", 42, "", "valid", "mae", 0.25)]
@@ -81,14 +85,27 @@ def run_of(title: str = "ours", sections: tuple[Section, ...] = (), claims: str 
 
 
 def page(
-    run: Run, data: str = "synthetic: 3 ratings", history: Table = HISTORY, comparison: Table | None = None
+    run: Run,
+    data: str = "synthetic: 3 ratings",
+    history: Table = HISTORY,
+    comparison: Table | None = None,
 ) -> str:
     return render(run, ENVIRONMENT, data, history, comparison)
 
 
 def chart_of(word: str, n: int = 3) -> Chart:
     rows = [(k, k * k % 7, word, word) for k in range(n)]
-    return Chart(word, "point", ("a", "b", word, "label"), rows, x="a", y="b", label="label", color=word, note=word)
+    return Chart(
+        word,
+        "point",
+        ("a", "b", word, "label"),
+        rows,
+        x="a",
+        y="b",
+        label="label",
+        color=word,
+        note=word,
+    )
 
 
 @pytest.mark.parametrize("hostile", [BAD, WORSE])
@@ -105,7 +122,9 @@ def test_hostile_text_is_shown_as_text_wherever_it_stands(hostile: str) -> None:
     text = told(hostile, hostile)
     found, harmless = Page(text), Page(told("plain", "plain"))
     assert found.tags == harmless.tags
-    assert [(tag, name) for tag, name, _ in found.attributes] == [(tag, name) for tag, name, _ in harmless.attributes]
+    assert [(tag, name) for tag, name, _ in found.attributes] == [
+        (tag, name) for tag, name, _ in harmless.attributes
+    ]
     everything, plain = "".join(found.text), "".join(harmless.text)
     recipe = yaml_of(text)
     assert recipe.count(hostile) >= 1
@@ -113,7 +132,9 @@ def test_hostile_text_is_shown_as_text_wherever_it_stands(hostile: str) -> None:
         told("plain", "plain")
     ).count("plain")
     assert "49" not in everything
-    assert not any("<script" in code or "<img" in code for code in found.code if code.startswith("{"))
+    assert not any(
+        "<script" in code or "<img" in code for code in found.code if code.startswith("{")
+    )
 
 
 def yaml_of(text: str) -> str:
@@ -122,9 +143,18 @@ def yaml_of(text: str) -> str:
 
 
 def test_the_page_asks_the_network_for_nothing() -> None:
-    text = page(run_of("https://example.org/picture.png", (Section("s", "http://example.org", (), (chart_of("x"),)),)))
+    text = page(
+        run_of(
+            "https://example.org/picture.png",
+            (Section("s", "http://example.org", (), (chart_of("x"),)),),
+        )
+    )
     found = Page(text)
-    links = [value for _, name, value in found.attributes if name in ("src", "href", "action", "data", "srcset")]
+    links = [
+        value
+        for _, name, value in found.attributes
+        if name in ("src", "href", "action", "data", "srcset")
+    ]
     assert links
     assert all(re.fullmatch(r"#[a-z0-9-]+", link) for link in links)
     style = text[text.index("<style>") : text.index("</style>")]
@@ -135,9 +165,16 @@ def test_the_page_asks_the_network_for_nothing() -> None:
 def test_only_the_page_s_own_scripts_may_run_and_nothing_may_be_fetched() -> None:
     for charts in ((), (chart_of(BAD),)):
         text = page(run_of(sections=(Section("s", BAD, (), charts),)))
-        (policy,) = (value for _, name, value in Page(text).attributes if name == "content" and "default-src" in value)
+        (policy,) = (
+            value
+            for _, name, value in Page(text).attributes
+            if name == "content" and "default-src" in value
+        )
         run = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-        hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in run]
+        hashes = [
+            f"'sha256-{base64.b64encode(hashlib.sha256(each.encode()).digest()).decode()}'"
+            for each in run
+        ]
         rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
         assert rules["default-src"] == "'none'"
         assert rules["script-src"].split() == hashes
@@ -157,7 +194,16 @@ def test_every_link_has_its_target() -> None:
     targets = {value for _, name, value in found.attributes if name == "id"}
     assert links == targets - {"tip"}
     assert links == {
-        *("results", "section-1", "section-2", "training", "metrics", "recipe", "metric-1", "metric-2"),
+        *(
+            "results",
+            "section-1",
+            "section-2",
+            "training",
+            "metrics",
+            "recipe",
+            "metric-1",
+            "metric-2",
+        ),
     }
 
 
@@ -172,15 +218,28 @@ def test_each_metric_of_the_results_leads_to_what_it_means() -> None:
 
 def test_sections_stand_below_their_model_where_there_are_several() -> None:
     def contents(*models: str) -> str:
-        text = page(run_of(sections=tuple(Section(f"of {k}", "", model=model) for k, model in enumerate(models))))
-        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text[text.index("<nav") : text.index("</nav>")]))
+        text = page(
+            run_of(
+                sections=tuple(
+                    Section(f"of {k}", "", model=model) for k, model in enumerate(models)
+                )
+            )
+        )
+        return re.sub(
+            r"\s+", " ", re.sub(r"<[^>]+>", " ", text[text.index("<nav") : text.index("</nav>")])
+        )
 
     assert "Results pmf of 0 of 1 bias of 2 Training" in contents("pmf", "pmf", "bias")
     assert "Results of 0 of 1 Training" in contents("pmf", "pmf")
 
 
 def test_the_comparison_of_several_models_has_its_place_with_its_note_below() -> None:
-    table = Table("mse on valid, beside pmf", ("model", "difference"), [("bias", "+0.1000")], "below 0 is better")
+    table = Table(
+        "mse on valid, beside pmf",
+        ("model", "difference"),
+        [("bias", "+0.1000")],
+        "below 0 is better",
+    )
     text = page(run_of(), comparison=table)
     assert '<a href="#comparison">Comparison</a>' in text
     assert text.index('id="results"') < text.index('id="comparison"') < text.index('id="training"')
@@ -204,7 +263,9 @@ def test_claims_are_told_by_colour_and_only_there() -> None:
 
 
 def test_results_without_claims_have_no_empty_columns() -> None:
-    headings = re.findall(r"<th [^>]*>(.*?)</th>", page(run_of(), history=Table("Training", ("model",), [])))
+    headings = re.findall(
+        r"<th [^>]*>(.*?)</th>", page(run_of(), history=Table("Training", ("model",), []))
+    )
     assert headings == ["model", "metric", "measured"]
     assert '<p class="note">Measured on the valid part.</p>' in page(run_of())
 
@@ -213,7 +274,10 @@ def test_a_result_has_its_interval_below_it_and_its_verdict_beside_it() -> None:
     run = run_of(claims="claims: [{metric: mse, at_most: 0.6, source: a paper}]\n")
     metrics = run.metrics.assign(low=[0.4, np.nan], high=[0.61, np.nan])
     text = page(attrs.evolve(run, metrics=metrics))
-    assert '<td class="number" data-value="0.5">0.50 <small>0.40 to 0.61</small></td><td class="short yes">' in text
+    assert (
+        '<td class="number" data-value="0.5">0.50 <small>0.40 to 0.61</small></td><td class="short yes">'
+        in text
+    )
     assert "Measured on the valid part; below a number stands its 95 % interval over users." in text
     headings = re.findall(r"<th [^>]*>(.*?)</th>", text)
     assert headings[:6] == ["model", "metric", "measured", "met", "claimed", "source"]
@@ -238,7 +302,10 @@ def test_parts_are_told_apart_where_there_are_several() -> None:
 
 def test_a_table_that_bears_the_title_of_a_chart_is_folded_below_it() -> None:
     chart = Chart("Errors", "bar", ("kind", "error"), [("a", 0.5)], x="kind", y="error")
-    tables = [Table("Errors", ("kind",), [("in numbers",)]), Table("Others", ("kind",), [("alone",)])]
+    tables = [
+        Table("Errors", ("kind",), [("in numbers",)]),
+        Table("Others", ("kind",), [("alone",)]),
+    ]
     text = page(run_of(sections=(Section("s", "", tables, [chart]),)))
     figure = text[text.index("<figure") : text.index("</figure>")]
     assert "<summary>In numbers</summary>" in figure
@@ -249,7 +316,9 @@ def test_a_table_that_bears_the_title_of_a_chart_is_folded_below_it() -> None:
 
 
 def test_an_interval_stands_small_in_the_cell_of_its_number() -> None:
-    section = Section("s", "", [Table("t", ("mse", "n"), [(Interval(0.815, 0.8, 0.83), 3), (None, 4)])])
+    section = Section(
+        "s", "", [Table("t", ("mse", "n"), [(Interval(0.815, 0.8, 0.83), 3), (None, 4)])]
+    )
     text = page(run_of(sections=(section,)))
     assert '<td class="number" data-value="0.815">0.815 <small>0.800 to 0.830</small></td>' in text
     assert '<td class="number"></td>' in text
@@ -261,11 +330,15 @@ def test_a_long_table_offers_all_of_its_rows(rows: int, folded: bool) -> None:
     text = page(run_of(sections=(Section("s", "", [table]),)))
     assert text.count(">Show all ") == folded
     assert (f">Show all {rows:,} rows</button>" in text) == folded
-    assert sum(style == "number" for style, _ in Page(text).cells) >= rows  # every row is there all the same
+    assert (
+        sum(style == "number" for style, _ in Page(text).cells) >= rows
+    )  # every row is there all the same
 
 
 def test_a_chart_stands_as_data_below_its_title_and_above_its_note() -> None:
-    chart = Chart("The map", "point", ("a", "b"), [(1, 2), (3, 5)], x="a", y="b", note="Two points.")
+    chart = Chart(
+        "The map", "point", ("a", "b"), [(1, 2), (3, 5)], x="a", y="b", note="Two points."
+    )
     text = page(run_of(sections=(Section("s", "", (), (chart,)),)))
     figure = text[text.index("<figure") : text.index("</figure>")]
     assert figure.index("The map") < figure.index('<div class="plot"') < figure.index("Two points.")
@@ -287,7 +360,10 @@ def test_a_chart_without_rows_is_said_to_be_empty() -> None:
 
 def test_a_large_report_stays_below_ten_megabytes() -> None:
     rng = np.random.default_rng(0)
-    points = [(*rng.normal(size=2).tolist(), f"A film with a title of some length, {k} ({k})") for k in range(1000)]
+    points = [
+        (*rng.normal(size=2).tolist(), f"A film with a title of some length, {k} ({k})")
+        for k in range(1000)
+    ]
     table = Table("t", ("title", "x", "y"), [(title, x, y) for x, y, title in points])
     charts = [Chart("c", "point", ("x", "y", "title"), points, x="x", y="y", label="title")] * 5
     text = page(run_of(sections=tuple(Section("s", "", [table], charts) for _ in range(5))))

@@ -20,9 +20,13 @@ from cfplug.progress import Quiet
 from tests.report.test_vega import CHARTS
 from tests.runs.test_page import page, run_of
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome is installed")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome is installed"
+)
 
 BAD = "<script>alert(1)</script>"
 TALL = 800
@@ -33,22 +37,36 @@ def sections() -> tuple[Section, ...]:
     """Every mark, a table with intervals, a long one, and a map whose titles are not kind."""
     rng = np.random.default_rng(0)
     rows = [
-        (*rng.normal(size=2).tolist(), BAD if k == 0 else f"Film {k}", PICTURE, f"genre {k % 9}") for k in range(300)
+        (*rng.normal(size=2).tolist(), BAD if k == 0 else f"Film {k}", PICTURE, f"genre {k % 9}")
+        for k in range(300)
     ]
     points = [
-        (x, y, title, picture, title if k < 40 else "", genre) for k, (x, y, title, picture, genre) in enumerate(rows)
+        (x, y, title, picture, title if k < 40 else "", genre)
+        for k, (x, y, title, picture, genre) in enumerate(rows)
     ]
     points[0] = (4.0, -4.0625, *points[0][2:])  # by itself, so that there is room for its words
     columns = ("x", "y", "title", "image", "label", BAD)
     titles = Chart(BAD, "point", columns, points, x="x", y="y", label="label", color=BAD)
     alone = Chart("One", "bar", ("n", "title"), [(3, BAD)], x="n", y="title")
-    numbers = [("nine", 9, Interval(0.5, 0.25, 0.75)), ("ten", 10, Interval(-2.0, -3.0, 1.0)), ("none", None, None)]
+    numbers = [
+        ("nine", 9, Interval(0.5, 0.25, 0.75)),
+        ("ten", 10, Interval(-2.0, -3.0, 1.0)),
+        ("none", None, None),
+    ]
     numbers.append(("two", 2, Interval(-10.0, -12.0, -8.0)))
     wide = [(f"an item with a title, {k}", f"user {k % 3}", k) for k in range(60)]
-    crosstab = Chart("Wide", "cell", ("item", "user", "rating"), wide, x="item", y="user", color="rating")
+    crosstab = Chart(
+        "Wide", "cell", ("item", "user", "rating"), wide, x="item", y="user", color="rating"
+    )
     long = Table("Long", ("n", "title"), [(k, f"{BAD} {k}") for k in range(60)])
     return (
-        Section("First", BAD, (Table("Short", ("word", "n", "value"), numbers), long), (alone,), model="pmf"),
+        Section(
+            "First",
+            BAD,
+            (Table("Short", ("word", "n", "value"), numbers), long),
+            (alone,),
+            model="pmf",
+        ),
         Section("Marks", "All of them.", (), (*CHARTS.values(), crosstab), model="pmf"),
         Section("Map", "Titles.", (), (titles,), model="bias"),
     )
@@ -74,7 +92,9 @@ def browser() -> Iterator[Browser]:
 class Visit:
     """A page that is open, and all that it did beside showing itself."""
 
-    def __init__(self, browser: Browser, address: str, *, width: int = 1280, **options: Any) -> None:
+    def __init__(
+        self, browser: Browser, address: str, *, width: int = 1280, **options: Any
+    ) -> None:
         self.page: Page = browser.new_page(viewport={"width": width, "height": TALL}, **options)
         self.said: list[str] = []
         self.asked: list[str] = []
@@ -95,7 +115,9 @@ class Visit:
         until = time.monotonic() + 60
         while self.page.locator(".plot svg").count() < charts and time.monotonic() < until:
             self.page.wait_for_timeout(20)
-        assert self.page.locator(".plot svg").count() == self.page.locator(".plot").count() == charts
+        assert (
+            self.page.locator(".plot svg").count() == self.page.locator(".plot").count() == charts
+        )
         return self.page
 
 
@@ -114,7 +136,9 @@ def test_the_page_shows_itself_without_a_complaint_or_a_request(
 
 
 @pytest.mark.parametrize("width", [390, 800, 1280])
-def test_nothing_scrolls_sideways_but_boxes_of_their_own(browser: Browser, address: str, width: int) -> None:
+def test_nothing_scrolls_sideways_but_boxes_of_their_own(
+    browser: Browser, address: str, width: int
+) -> None:
     with Visit(browser, address, width=width) as visit:
         shown = visit.drawn()
         assert shown.evaluate("document.documentElement.scrollWidth") == width
@@ -122,18 +146,31 @@ def test_nothing_scrolls_sideways_but_boxes_of_their_own(browser: Browser, addre
             "[...document.querySelectorAll('figure:not(.cell) .plot')].map(p => p.scrollWidth - p.clientWidth)"
         )
         assert max(charts) <= 1
-        assert shown.locator("figure.cell .plot").last.evaluate("p => p.scrollWidth > p.clientWidth + 9")
+        assert shown.locator("figure.cell .plot").last.evaluate(
+            "p => p.scrollWidth > p.clientWidth + 9"
+        )
 
 
 def test_a_point_shows_its_row_as_text(browser: Browser, address: str) -> None:
     with Visit(browser, address) as visit:
         shown = visit.drawn()
-        point = shown.locator("figure.point").last.locator(".mark-symbol.role-mark").last.locator("path").first
+        point = (
+            shown.locator("figure.point")
+            .last.locator(".mark-symbol.role-mark")
+            .last.locator("path")
+            .first
+        )
         point.scroll_into_view_if_needed()
         point.hover(force=True)
         tip = shown.locator("#tip")
         assert tip.is_visible()
-        terms = dict(zip(tip.locator("dt").all_inner_texts(), tip.locator("dd").all_inner_texts(), strict=True))
+        terms = dict(
+            zip(
+                tip.locator("dt").all_inner_texts(),
+                tip.locator("dd").all_inner_texts(),
+                strict=True,
+            )
+        )
         assert terms == {"x": "4", "y": "-4.063", "title": BAD, "image": PICTURE, BAD: "genre 0"}
         assert tip.locator("script, img").count() == 0
         shown.mouse.move(2, 2)
@@ -156,10 +193,14 @@ def test_words_beside_points_are_text_and_do_not_overlap(browser: Browser, addre
             assert BAD in [text for text, *_ in boxes]
             for (_, x, y, w, h), (_, a, b, v, k) in itertools.combinations(boxes, 2):
                 beside = x + w <= a + 2 or a + v <= x + 2
-                assert beside or y + h <= b + 4 or b + k <= y + 4  # a box has room above and below its letters
+                assert (
+                    beside or y + h <= b + 4 or b + k <= y + 4
+                )  # a box has room above and below its letters
 
 
-def test_a_click_or_a_key_sorts_a_table_by_what_its_numbers_are(browser: Browser, address: str) -> None:
+def test_a_click_or_a_key_sorts_a_table_by_what_its_numbers_are(
+    browser: Browser, address: str
+) -> None:
     with Visit(browser, address) as visit:
         table = visit.page.locator("table", has_text="nine")
 
@@ -168,12 +209,21 @@ def test_a_click_or_a_key_sorts_a_table_by_what_its_numbers_are(browser: Browser
 
         heading = table.locator("th").nth(1)
         heading.locator("button").click()
-        assert (words(), heading.get_attribute("aria-sort")) == (["two", "nine", "ten", "none"], "ascending")
+        assert (words(), heading.get_attribute("aria-sort")) == (
+            ["two", "nine", "ten", "none"],
+            "ascending",
+        )
         heading.locator("button").press("Enter")
-        assert (words(), heading.get_attribute("aria-sort")) == (["ten", "nine", "two", "none"], "descending")
+        assert (words(), heading.get_attribute("aria-sort")) == (
+            ["ten", "nine", "two", "none"],
+            "descending",
+        )
         value = table.locator("th").nth(2)
         value.locator("button").press("Space")
-        assert (words(), value.get_attribute("aria-sort")) == (["two", "ten", "nine", "none"], "ascending")
+        assert (words(), value.get_attribute("aria-sort")) == (
+            ["two", "ten", "nine", "none"],
+            "ascending",
+        )
         assert heading.get_attribute("aria-sort") is None
         table.locator("th").first.locator("button").click()
         assert words() == ["nine", "none", "ten", "two"]
@@ -187,10 +237,14 @@ def test_a_long_table_is_short_until_all_of_it_is_asked_for(browser: Browser, ad
         assert rows.locator("visible=true").count() == 60
 
 
-def test_the_dark_differs_from_the_light_and_is_followed_when_it_comes(browser: Browser, address: str) -> None:
+def test_the_dark_differs_from_the_light_and_is_followed_when_it_comes(
+    browser: Browser, address: str
+) -> None:
     def look(shown: Page) -> tuple[str, str]:
         bar = shown.locator("figure.bar .mark-rect.role-mark path").first
-        return shown.evaluate("getComputedStyle(document.body).backgroundColor"), bar.get_attribute("fill") or ""
+        return shown.evaluate("getComputedStyle(document.body).backgroundColor"), bar.get_attribute(
+            "fill"
+        ) or ""
 
     with Visit(browser, address, color_scheme="light") as visit:
         light = look(visit.drawn())
@@ -206,7 +260,9 @@ def test_paper_is_light_and_has_every_chart_however_early_it_is_printed(
 ) -> None:
     with Visit(browser, address, color_scheme="dark") as visit:
         shown = visit.page
-        shown.evaluate("addEventListener('beforeprint', () => Promise.resolve().then(() => { window.drawn = 0; }))")
+        shown.evaluate(
+            "addEventListener('beforeprint', () => Promise.resolve().then(() => { window.drawn = 0; }))"
+        )
         shown.evaluate(
             "matchMedia('print').addEventListener('change', (e) => { if (e.matches) {"
             " window.drawn = document.querySelectorAll('.plot svg').length;"
@@ -217,12 +273,17 @@ def test_paper_is_light_and_has_every_chart_however_early_it_is_printed(
         assert shown.evaluate("window.drawn") == len(CHARTS) + 3
         shown.emulate_media(media="print")
         assert shown.locator("nav").is_hidden()
-        assert shown.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert (
+            shown.evaluate("getComputedStyle(document.body).backgroundColor")
+            == "rgb(255, 255, 255)"
+        )
         assert shown.locator("table.long tbody tr").locator("visible=true").count() == 60
         assert visit.said == []
 
 
-def test_the_contents_are_folded_on_a_phone_and_lead_to_every_section(browser: Browser, address: str) -> None:
+def test_the_contents_are_folded_on_a_phone_and_lead_to_every_section(
+    browser: Browser, address: str
+) -> None:
     with Visit(browser, address, width=390) as visit:
         assert visit.page.locator("nav a").first.is_hidden()
         visit.page.locator("nav summary").click()
@@ -256,10 +317,12 @@ on_real_data = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> cfplug.Run:
     """The run of recipes/insight.yaml on MovieLens 100K."""
-    quick = [f"models.{model}.train.{key}" for model in (0, 1) for key in ("epochs=1", "batch_size=2048")]
+    quick = [
+        f"models.{model}.train.{key}" for model in (0, 1) for key in ("epochs=1", "batch_size=2048")
+    ]
     overrides = [f"data.path={ARCHIVE}", "device=cpu", *([] if PICTURES else quick)]
     recipe = ROOT / "recipes" / "insight.yaml"
-    return cfplug.run(recipe, set=overrides, out=tmp_path_factory.mktemp("runs"), teller=Quiet())
+    return cfplug.run(recipe, set=overrides, out=tmp_path_factory.mktemp("runs"), reporter=Quiet())
 
 
 def charts_of(run: cfplug.Run) -> int:
@@ -277,7 +340,10 @@ def test_the_page_of_a_real_run_shows_all_without_a_complaint_or_a_request(
         assert shown.locator("main > section h2").count() == len(real.sections) + 5
         assert shown.locator("figure.chart").count() == charts_of(real) > 25
         assert (
-            shown.locator(".plot svg").evaluate_all("all => all.filter(svg => !svg.querySelector('path')).length") == 0
+            shown.locator(".plot svg").evaluate_all(
+                "all => all.filter(svg => !svg.querySelector('path')).length"
+            )
+            == 0
         )
         assert shown.evaluate("document.documentElement.scrollWidth") == width
         assert "failed" not in shown.locator("main").inner_text()
@@ -285,7 +351,9 @@ def test_the_page_of_a_real_run_shows_all_without_a_complaint_or_a_request(
 
 
 @on_real_data
-def test_a_film_on_the_map_says_its_title_and_a_real_table_sorts(browser: Browser, real: cfplug.Run) -> None:
+def test_a_film_on_the_map_says_its_title_and_a_real_table_sorts(
+    browser: Browser, real: cfplug.Run
+) -> None:
     titles = set(real.model.catalogue.item.labels or ())
     with Visit(browser, (real.path / "report.html").as_uri()) as visit:
         shown = visit.drawn(charts_of(real))
@@ -303,7 +371,9 @@ def test_a_film_on_the_map_says_its_title_and_a_real_table_sorts(browser: Browse
 
 
 @on_real_data
-def test_pictures_of_a_real_page_can_be_taken(browser: Browser, real: cfplug.Run, tmp_path: Path) -> None:
+def test_pictures_of_a_real_page_can_be_taken(
+    browser: Browser, real: cfplug.Run, tmp_path: Path
+) -> None:
     folder = Path(PICTURES or tmp_path)
     address = (real.path / "report.html").as_uri()
     with Visit(browser, address) as visit:

@@ -31,7 +31,9 @@ analyzers: [learning-curve, bias-ranking]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return cfplug.run(parse_recipe(RECIPE, "ours.yaml"), out=tmp_path_factory.mktemp("runs"), teller=Quiet())
+    return cfplug.run(
+        parse_recipe(RECIPE, "ours.yaml"), out=tmp_path_factory.mktemp("runs"), reporter=Quiet()
+    )
 
 
 @pytest.fixture
@@ -40,7 +42,11 @@ def copied(run: Run, tmp_path: Path) -> Path:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_the_page_made_again_is_the_page_that_the_run_left(copied: Path) -> None:
@@ -61,12 +67,20 @@ def test_a_page_that_was_lost_or_changed_is_made_again_and_is_in_the_index(copie
 def test_every_chart_becomes_a_picture_with_its_data_beside_it(run: Run, copied: Path) -> None:
     page, *figures = remake(copied, figures=True)
     names = [figure.relative_to(copied).as_posix() for figure in figures]
-    charts = [name for section in run.sections for name, each in names_of(section) if isinstance(each, Chart)]
+    charts = [
+        name
+        for section in run.sections
+        for name, each in names_of(section)
+        if isinstance(each, Chart)
+    ]
     assert len(names) == len(set(names)) == len(charts) >= 4
     assert page.name == "report.html"
     index = json.loads((copied / "files.json").read_text())
     for figure, name in zip(figures, names, strict=True):
-        assert ElementTree.fromstring(figure.read_text(encoding="utf-8")).tag == "{http://www.w3.org/2000/svg}svg"
+        assert (
+            ElementTree.fromstring(figure.read_text(encoding="utf-8")).tag
+            == "{http://www.w3.org/2000/svg}svg"
+        )
         assert index[name] == sha256(figure.read_bytes())
         assert (copied / name.replace("figures/", "sections/", 1)).with_suffix(".csv").exists()
     assert cfplug.open_run(copied).sections == run.sections
@@ -79,7 +93,9 @@ def test_pictures_are_the_same_each_time(copied: Path) -> None:
     assert files_of(copied) == before
 
 
-@pytest.mark.parametrize("name", ["sections.json", "history.csv", "environment.json", "metrics.json"])
+@pytest.mark.parametrize(
+    "name", ["sections.json", "history.csv", "environment.json", "metrics.json"]
+)
 def test_what_was_changed_since_the_run_makes_no_page(copied: Path, name: str) -> None:
     with (copied / name).open("a") as file:
         file.write(" ")

@@ -28,7 +28,9 @@ metrics: [mse, mae]
 def model_of(name: str, seed: int, fold: str) -> SimpleNamespace:
     """A model of this name, seed and fold that learned 3 numbers, 4 with another seed, in so many seconds."""
     predictor = SimpleNamespace(state=lambda: {"numbers": np.zeros(3 if seed == 7 else 4)})
-    return SimpleNamespace(name=name, seed=seed, fold=fold, seconds=seed / 2, predictor=predictor, component=name)
+    return SimpleNamespace(
+        name=name, seed=seed, fold=fold, seconds=seed / 2, predictor=predictor, component=name
+    )
 
 
 def measured(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
@@ -40,7 +42,12 @@ def run_of(extra: str = "", rows: list[tuple] | None = None, title: str = "ours"
     """A run with these numbers, of models that nobody trained."""
     recipe = parse_recipe(f'title: "{title}"\n{HEAD}{extra}', "ours.yaml")
     if rows is None:
-        values = {("pmf", "mse"): 0.5, ("pmf", "mae"): 0.25, ("offsets", "mse"): 0.75, ("offsets", "mae"): 1.125}
+        values = {
+            ("pmf", "mse"): 0.5,
+            ("pmf", "mae"): 0.25,
+            ("offsets", "mse"): 0.75,
+            ("offsets", "mae"): 1.125,
+        }
         rows = [
             (model, seed, "", "valid", metric, value + 0.01 * number)
             for number, seed in enumerate(recipe.seeds)
@@ -81,7 +88,9 @@ def test_claims_stand_beside_what_was_measured() -> None:
 
 
 def test_two_claims_about_one_number_are_both_shown() -> None:
-    run = run_of("claims: [{metric: mse, at_most: 0.4, model: pmf}, {metric: mse, at_least: 0.1, model: pmf}]\n")
+    run = run_of(
+        "claims: [{metric: mse, at_most: 0.4, model: pmf}, {metric: mse, at_least: 0.1, model: pmf}]\n"
+    )
     assert [row[3:6] for row in run.table().rows if row[0] == "pmf" and row[2] == "mse"] == [
         ("0.5000", "at most 0.4", "no"),
         ("0.5000", "at least 0.1", "yes"),
@@ -91,7 +100,9 @@ def test_two_claims_about_one_number_are_both_shown() -> None:
 
 
 def test_a_claim_without_a_model_is_about_the_only_one() -> None:
-    recipe = parse_recipe("data: synthetic\nmodels: [bias]\nclaims: [{metric: mse, at_most: 1}]\n", "ours.yaml")
+    recipe = parse_recipe(
+        "data: synthetic\nmodels: [bias]\nclaims: [{metric: mse, at_most: 1}]\n", "ours.yaml"
+    )
     metrics = measured([("bias", 42, "", "valid", "mse", 1.0)])
     run = Run(Path("x"), recipe, (), metrics)
     assert [(each.model, each.met) for each in run.claims()] == [("bias", True)]
@@ -120,12 +131,17 @@ def test_a_claim_is_about_the_mean_over_the_seeds() -> None:
 
 
 def test_one_value_stands_beside_its_interval_and_several_beside_their_deviation() -> None:
-    rows = [("pmf", 7, "", "valid", "mse", 0.5, 0.4, 0.61), ("pmf", 7, "", "valid", "mae", 0.25, None, None)]
+    rows = [
+        ("pmf", 7, "", "valid", "mse", 0.5, 0.4, 0.61),
+        ("pmf", 7, "", "valid", "mae", 0.25, None, None),
+    ]
     table = run_of("seeds: [7]\n", rows).table()
     assert table.columns[3:6] == ("measured", "95 % interval", "claimed")
     assert [row[3:5] for row in table.rows] == [("0.5000", "0.4000 to 0.6100"), ("0.2500", "")]
     twice = [*rows, ("pmf", 3, "", "valid", "mse", 0.5, 0.4, 0.61)]
-    assert [row[3:5] for row in run_of("seeds: [7, 3]\n", twice[::2]).table().rows] == [("0.5000 ± 0.0000", "")]
+    assert [row[3:5] for row in run_of("seeds: [7, 3]\n", twice[::2]).table().rows] == [
+        ("0.5000 ± 0.0000", "")
+    ]
 
 
 # Folds
@@ -138,7 +154,16 @@ FOLDS = [
 
 def test_folds_are_reported_one_by_one_and_then_all_of_them_with_the_deviation_over_folds() -> None:
     table = run_of("seeds: [7, 3]\n", FOLDS).table()
-    assert table.columns == ("model", "fold", "part", "metric", "measured, mean of 2 seeds", "claimed", "met", "source")
+    assert table.columns == (
+        "model",
+        "fold",
+        "part",
+        "metric",
+        "measured, mean of 2 seeds",
+        "claimed",
+        "met",
+        "source",
+    )
     assert [row[:5] for row in table.rows] == [
         ("pmf", "u1", "valid", "mse", "0.6250 ± 0.1768"),
         ("pmf", "u2", "valid", "mse", "0.3125 ± 0.0884"),
@@ -152,7 +177,11 @@ def test_a_claim_is_about_one_fold_or_about_the_mean_of_all_folds_and_seeds() ->
         "{metric: mse, at_least: 0.7, model: pmf, fold: u1}]\n"
     )
     run = run_of(f"seeds: [7, 3]\n{claims}", FOLDS)
-    assert [(each.value, each.met) for each in run.claims()] == [(0.46875, False), (0.3125, True), (0.625, False)]
+    assert [(each.value, each.met) for each in run.claims()] == [
+        (0.46875, False),
+        (0.3125, True),
+        (0.625, False),
+    ]
     assert [row[1:2] + row[5:7] for row in run.table().rows] == [
         ("u1", "at least 0.7", "no"),
         ("u2", "at most 0.32", "yes"),
@@ -165,7 +194,9 @@ def test_a_claim_is_about_one_fold_or_about_the_mean_of_all_folds_and_seeds() ->
 def test_a_model_of_a_fold_is_found_by_its_fold() -> None:
     run = run_of("seeds: [7, 3]\n", FOLDS, learners={("pmf", 7, "u1"): "first"})
     assert (run.model.seed, run.model.fold, run.learner) == (7, "u1", "first")
-    assert [(model.seed, model.fold) for model in (run.find("pmf", 3), run.find("pmf", fold="u2"))] == [
+    assert [
+        (model.seed, model.fold) for model in (run.find("pmf", 3), run.find("pmf", fold="u2"))
+    ] == [
         (3, "u1"),
         (7, "u2"),
     ]
@@ -209,7 +240,10 @@ def test_what_a_model_cost_is_the_mean_over_its_seeds() -> None:
 
 
 def test_models_of_several_runs_bear_the_names_of_their_runs_where_they_have_one_name() -> None:
-    one, other = (compared_run(name, {"pmf": error, "offsets": 0.5}) for name, error in (("ours", 1.0), ("theirs", 2)))
+    one, other = (
+        compared_run(name, {"pmf": error, "offsets": 0.5})
+        for name, error in (("ours", 1.0), ("theirs", 2))
+    )
     found = compared([one, other], reference="theirs/pmf")
     assert [(row.model, row.mean) for row in found.rows] == [
         ("ours/pmf", 1.0),
@@ -219,7 +253,9 @@ def test_models_of_several_runs_bear_the_names_of_their_runs_where_they_have_one
     ]
     with pytest.raises(CapabilityError) as caught:
         compared([one, one])
-    assert str(caught.value) == ("two runs have a model called ours/pmf; give each run once, in folders of other names")
+    assert str(caught.value) == (
+        "two runs have a model called ours/pmf; give each run once, in folders of other names"
+    )
 
 
 def test_runs_of_other_seeds_were_not_measured_on_the_same_ratings() -> None:
@@ -279,7 +315,9 @@ def test_a_model_is_found_by_name_and_seed() -> None:
 def test_a_model_that_is_not_there_is_named_with_the_nearest() -> None:
     with pytest.raises(CapabilityError) as caught:
         run_of().find("ofsets")
-    assert str(caught.value) == ("the run has no model called 'ofsets'; did you mean offsets? (it has offsets, pmf)")
+    assert str(caught.value) == (
+        "the run has no model called 'ofsets'; did you mean offsets? (it has offsets, pmf)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -290,8 +328,12 @@ def test_a_model_that_is_not_there_is_named_with_the_nearest() -> None:
         (3, "u2", "the run has no pmf of seed 3 on fold u2"),
     ],
 )
-def test_a_seed_or_fold_that_is_not_there_is_named(seed: int | None, fold: str | None, text: str) -> None:
-    rows = [("pmf", seed, fold, "valid", "mse", 1.0) for seed, fold in ((7, "u1"), (7, "u2"), (3, "u1"))]
+def test_a_seed_or_fold_that_is_not_there_is_named(
+    seed: int | None, fold: str | None, text: str
+) -> None:
+    rows = [
+        ("pmf", seed, fold, "valid", "mse", 1.0) for seed, fold in ((7, "u1"), (7, "u2"), (3, "u1"))
+    ]
     with pytest.raises(CapabilityError) as caught:
         run_of("seeds: [7, 3]\n", rows).find("pmf", seed, fold)
     assert str(caught.value) == text
@@ -327,7 +369,7 @@ def test_a_run_and_its_models_show_themselves_in_a_few_lines(tmp_path: Path) -> 
         "data: {use: synthetic, users: 30, items: 20, ratings: 200}\nmodels: [bias]\n",
         encoding="utf-8",
     )
-    run = cfplug.run(recipe, out=tmp_path / "runs", teller=Quiet())
+    run = cfplug.run(recipe, out=tmp_path / "runs", reporter=Quiet())
     users, items = (int((run.model.support.count[side] > 0).sum()) for side in ("user", "item"))
     assert repr(run.model) == (
         f"bias (factors/bias, seed 42): trained on {users} users and {items} items, gives biases and terms and "
@@ -389,7 +431,9 @@ def test_a_claim_on_newcomers_stands_beside_its_interval_and_all_folds() -> None
 
 
 def test_a_claim_on_newcomers_that_was_not_measured_is_not_met() -> None:
-    claim = "claims: [{metric: rmse, model: offsets, cold_start: item-mean, revealed: 5, at_most: 9}]\n"
+    claim = (
+        "claims: [{metric: rmse, model: offsets, cold_start: item-mean, revealed: 5, at_most: 9}]\n"
+    )
     run = run_of(TRIED + claim, newcomers=on_newcomers(("pmf", "item-mean", 5, 1.0, 0.9, 1.1)))
     (measured_,) = run.claims()
     assert np.isnan(measured_.value)

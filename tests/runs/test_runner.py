@@ -53,7 +53,11 @@ VARYING = {"environment.json", "history.csv", "report.html", "files.json"}
 def numbers(path: Path) -> dict[str, bytes]:
     """Every file that two runs of one recipe must have in common, to the last byte."""
     files = {each.relative_to(path).as_posix(): each for each in path.rglob("*") if each.is_file()}
-    same = {name: each for name, each in sorted(files.items()) if not {name, each.name} & {*VARYING, "seconds.json"}}
+    same = {
+        name: each
+        for name, each in sorted(files.items())
+        if not {name, each.name} & {*VARYING, "seconds.json"}
+    }
     return {name: untimed(each) for name, each in same.items()}
 
 
@@ -67,7 +71,9 @@ def untimed(file: Path) -> bytes:
 def assert_same(path: Path, other: Path) -> None:
     """The names of files that differ, where there are any."""
     found, expected = numbers(path), numbers(other)
-    assert {name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)} == set()
+    assert {
+        name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)
+    } == set()
     assert {each.name for each in path.iterdir()} >= VARYING
 
 
@@ -82,7 +88,11 @@ def assert_whole_or_partial(out: Path) -> None:
 
 def left_of(out: Path) -> list[Path]:
     """The folders that a user can resume."""
-    return [path for path in out.glob("*.partial") if not path.name.startswith(".")] if out.exists() else []
+    return (
+        [path for path in out.glob("*.partial") if not path.name.startswith(".")]
+        if out.exists()
+        else []
+    )
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +110,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(scope="module")
 def whole(written: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The run of RECIPE that nobody disturbed."""
-    return cfplug.run(written(RECIPE), out=tmp_path_factory.mktemp("whole"), teller=Quiet())
+    return cfplug.run(written(RECIPE), out=tmp_path_factory.mktemp("whole"), reporter=Quiet())
 
 
 @pytest.fixture(scope="module")
 def whole_one(written: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same for ONE."""
-    return cfplug.run(written(ONE), out=tmp_path_factory.mktemp("whole"), teller=Quiet())
+    return cfplug.run(written(ONE), out=tmp_path_factory.mktemp("whole"), reporter=Quiet())
 
 
 class Words(Quiet):
@@ -131,7 +141,7 @@ class Words(Quiet):
 def interrupted(recipe: Path, out: Path, at: str, times: int = 1) -> Path:
     """The folder that is left of a run which the user stops at these words."""
     with pytest.raises(KeyboardInterrupt):
-        cfplug.run(recipe, out=out, teller=Words(at, times))
+        cfplug.run(recipe, out=out, reporter=Words(at, times))
     (partial,) = left_of(out)
     return partial
 
@@ -139,12 +149,18 @@ def interrupted(recipe: Path, out: Path, at: str, times: int = 1) -> Path:
 # The same twice
 
 
-def test_the_same_recipe_twice_gives_the_same_bytes(written: Callable[[str], Path], whole: Run, tmp_path: Path) -> None:
-    again = cfplug.run(written(RECIPE), out=tmp_path, teller=Quiet())
+def test_the_same_recipe_twice_gives_the_same_bytes(
+    written: Callable[[str], Path], whole: Run, tmp_path: Path
+) -> None:
+    again = cfplug.run(written(RECIPE), out=tmp_path, reporter=Quiet())
     assert_same(again.path, whole.path)
     assert set(numbers(again.path)) >= {
         *("metrics.json", "claims.json", "predictions.parquet"),
-        *(f"models/{model}/{name}" for model in PLACES for name in ("weights.safetensors", "model.json")),
+        *(
+            f"models/{model}/{name}"
+            for model in PLACES
+            for name in ("weights.safetensors", "model.json")
+        ),
         "comparison.csv",
     }
 
@@ -152,14 +168,16 @@ def test_the_same_recipe_twice_gives_the_same_bytes(written: Callable[[str], Pat
 PLACES = ["pmf-seed-7", "bias-seed-7", "pmf-seed-3", "bias-seed-3"]
 
 
-def test_another_seed_gives_other_bytes(written: Callable[[str], Path], whole: Run, tmp_path: Path) -> None:
-    other = cfplug.run(written(RECIPE.replace("[7, 3]", "[7, 4]")), out=tmp_path, teller=Quiet())
+def test_another_seed_gives_other_bytes(
+    written: Callable[[str], Path], whole: Run, tmp_path: Path
+) -> None:
+    other = cfplug.run(written(RECIPE.replace("[7, 3]", "[7, 4]")), out=tmp_path, reporter=Quiet())
     assert other.values("pmf", "mse").iloc[0] == whole.values("pmf", "mse").iloc[0]
     assert other.values("pmf", "mse").iloc[1] != whole.values("pmf", "mse").iloc[1]
 
 
 def test_the_resolved_recipe_gives_the_same_numbers(whole: Run, tmp_path: Path) -> None:
-    again = cfplug.run(whole.path / "resolved.yaml", out=tmp_path, teller=Quiet())
+    again = cfplug.run(whole.path / "resolved.yaml", out=tmp_path, reporter=Quiet())
     found, expected = numbers(again.path), numbers(whole.path)
     assert found.pop("recipe.yaml") == expected.pop("resolved.yaml") == found["resolved.yaml"]
     del expected["recipe.yaml"], found["resolved.yaml"]
@@ -168,7 +186,9 @@ def test_the_resolved_recipe_gives_the_same_numbers(whole: Run, tmp_path: Path) 
 
 def ratings(folder: Path, first: float) -> Path:
     """A table of ratings, its first one given."""
-    frame = pd.DataFrame({"user": np.arange(60) % 11, "item": np.arange(60) % 7, "rating": np.arange(60) % 5 + 1.0})
+    frame = pd.DataFrame(
+        {"user": np.arange(60) % 11, "item": np.arange(60) % 7, "rating": np.arange(60) % 5 + 1.0}
+    )
     frame.loc[0, "rating"] = first
     frame.to_csv(folder / "ratings.csv", index=False)
     return folder / "ratings.csv"
@@ -177,7 +197,10 @@ def ratings(folder: Path, first: float) -> Path:
 def csv_recipe(folder: Path) -> Path:
     path = folder / "ours.yaml"
     path.write_text(
-        ONE.replace("{use: synthetic, users: 31, items: 17, ratings: 200}", "{use: csv, ratings: ratings.csv}")
+        ONE.replace(
+            "{use: synthetic, users: 31, items: 17, ratings: 200}",
+            "{use: csv, ratings: ratings.csv}",
+        )
     )
     return path
 
@@ -193,7 +216,7 @@ def test_one_changed_rating_changes_the_hash_of_the_data(tmp_path: Path) -> None
     recipe.write_text("data: {use: csv, ratings: ratings.csv}\nmodels: [mean]\n")
     for first in (1.0, 1.0, 2.0):
         ratings(tmp_path, first)
-        hashes.append(hash_in(cfplug.run(recipe, out=tmp_path / "runs", teller=Quiet())))
+        hashes.append(hash_in(cfplug.run(recipe, out=tmp_path / "runs", reporter=Quiet())))
     assert hashes[0] == hashes[1] != hashes[2]
 
 
@@ -206,7 +229,7 @@ from cfplug.cli.main import main
 from cfplug.progress import Quiet
 
 with tempfile.TemporaryDirectory() as out:
-    run(sys.argv[1], out=out, teller=Quiet())
+    run(sys.argv[1], out=out, reporter=Quiet())
 print("warm", flush=True)
 for line in sys.stdin:
     order = json.loads(line)
@@ -261,7 +284,9 @@ class Warm:
 
 
 @pytest.fixture(scope="module")
-def warm(written: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+def warm(
+    written: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Warm]:
     process = Warm(written(RECIPE), tmp_path_factory.mktemp("log") / "log")
     with process.process:
         yield process
@@ -280,7 +305,9 @@ def test_a_run_killed_at_any_moment_is_never_half_there_and_can_be_resumed(
     status, life = warm.main("run", recipe, "--out", tmp_path / "unbroken")
     assert status == 0
     (unbroken,) = (tmp_path / "unbroken").iterdir()
-    assert_same(unbroken, whole.path)  # two processes, with other hashes of text, give the same bytes
+    assert_same(
+        unbroken, whole.path
+    )  # two processes, with other hashes of text, give the same bytes
 
     seed = random.SystemRandom().getrandbits(32)
     draw = random.Random(seed)
@@ -289,7 +316,9 @@ def test_a_run_killed_at_any_moment_is_never_half_there_and_can_be_resumed(
     while sum(in_a_row) < 22:
         out = tmp_path / f"runs-{len(in_a_row)}"
         most = min(draw.choice([2, 5, 9]), 22 - sum(in_a_row))
-        in_a_row.append(killed_until_done(warm, recipe, out, [draw.uniform(0, life) for _ in range(most)]))
+        in_a_row.append(
+            killed_until_done(warm, recipe, out, [draw.uniform(0, life) for _ in range(most)])
+        )
         (path,) = (path for path in out.iterdir() if not path.name.startswith("."))
         assert_same(path, whole.path)
         shutil.rmtree(out)
@@ -318,17 +347,19 @@ def test_a_run_stopped_before_any_change_of_its_folder_goes_on_to_the_same_end(
     written: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a kill would leave, at each moment at which the folder is about to change, and with half of each draft."""
-    text = f"{BASE}train: {{epochs: 1, batch_size: 160}}\nmetrics: [mse]\n".replace("[bias]", "[pmf, mean]")
+    text = f"{BASE}train: {{epochs: 1, batch_size: 160}}\nmetrics: [mse]\n".replace(
+        "[bias]", "[pmf, mean]"
+    )
     moments = Moments(tmp_path / "runs", tmp_path / "moments")
     with moments.watching():
-        unbroken = cfplug.run(written(text), out=moments.out, teller=Quiet())
+        unbroken = cfplug.run(written(text), out=moments.out, reporter=Quiet())
     assert len(moments.kept) > 30
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     for moment in moments.kept:
         assert_whole_or_partial(moment)
         assert len(left_of(moment)) + finished(moment) <= 1
         if partial := left_of(moment):
-            cfplug.resume(partial[0], teller=Quiet())
+            cfplug.resume(partial[0], reporter=Quiet())
         if finished(moment):
             (path,) = (path for path in moment.iterdir() if not path.name.startswith("."))
             assert_same(path, unbroken.path)
@@ -362,9 +393,18 @@ class Moments:
 
     def _keep(self) -> None:
         """A draft is kept by half: it is about to be synced, and no part of it may be relied upon."""
-        files = {path.relative_to(self.out): path.read_bytes() for path in self.out.rglob("*") if path.is_file()}
-        data = {name: each[: len(each) // 2] if name.suffix == ".tmp" else each for name, each in files.items()}
-        if (digest := frozenset((name, sha256(each)) for name, each in data.items())) not in self.seen:
+        files = {
+            path.relative_to(self.out): path.read_bytes()
+            for path in self.out.rglob("*")
+            if path.is_file()
+        }
+        data = {
+            name: each[: len(each) // 2] if name.suffix == ".tmp" else each
+            for name, each in files.items()
+        }
+        if (
+            digest := frozenset((name, sha256(each)) for name, each in data.items())
+        ) not in self.seen:
             self.seen.add(digest)
             self.kept.append(self.into / str(len(self.kept)))
             for name, each in data.items():
@@ -391,12 +431,12 @@ def test_an_interrupted_run_says_how_to_go_on_and_keeps_what_was_finished(
 ) -> None:
     words = Words(at, times)
     with pytest.raises(KeyboardInterrupt):
-        cfplug.run(written(RECIPE), out=tmp_path, teller=words)
+        cfplug.run(written(RECIPE), out=tmp_path, reporter=words)
     (partial,) = left_of(tmp_path)
     assert words.said[-1] == f"stopped; go on with: cfplug resume {partial}"
     assert sorted(path.parent.name for path in partial.rglob("model.json")) == sorted(kept)
     after = Words()
-    resumed = cfplug.resume(partial, teller=after)
+    resumed = cfplug.resume(partial, reporter=after)
     finished_before = [text for text in after.said if text.endswith(": was finished before")]
     assert finished_before == [f"{place.partition('-')[0]}: was finished before" for place in kept]
     assert_same(resumed.path, whole.path)
@@ -409,22 +449,29 @@ def test_no_epoch_is_trained_twice(written: Callable[[str], Path], tmp_path: Pat
     recipe = written(ONE.replace("epochs: 2", "epochs: 4"))
     partial = interrupted(recipe, tmp_path, "epoch 3 of 4")
     words = Words()
-    cfplug.resume(partial, teller=words)
-    assert [text.partition(":")[2].partition(":")[0] for text in words.said if "epoch" in text] == [" epoch 4 of 4"]
+    cfplug.resume(partial, reporter=words)
+    assert [text.partition(":")[2].partition(":")[0] for text in words.said if "epoch" in text] == [
+        " epoch 4 of 4"
+    ]
 
 
 def test_the_history_of_a_resumed_run_has_every_epoch(
     written: Callable[[str], Path], whole_one: Run, tmp_path: Path
 ) -> None:
     partial = interrupted(written(ONE), tmp_path, "epoch 1 of 2")
-    resumed = cfplug.resume(partial, teller=Quiet())
-    found, expected = (pd.read_csv(run.path / "history.csv").drop(columns="seconds") for run in (resumed, whole_one))
+    resumed = cfplug.resume(partial, reporter=Quiet())
+    found, expected = (
+        pd.read_csv(run.path / "history.csv").drop(columns="seconds")
+        for run in (resumed, whole_one)
+    )
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
-def test_a_learner_goes_on_where_its_model_was_still_training(written: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_learner_goes_on_where_its_model_was_still_training(
+    written: Callable[[str], Path], tmp_path: Path
+) -> None:
     partial = interrupted(written(ONE), tmp_path, "epoch 1 of 2")
-    resumed = cfplug.resume(partial, teller=Quiet())
+    resumed = cfplug.resume(partial, reporter=Quiet())
     learner = resumed.learner
     with learner.no_bar(), learner.no_logging():
         learner.fit_one_cycle(1)
@@ -437,14 +484,16 @@ def test_changed_data_cannot_be_gone_on_with(tmp_path: Path) -> None:
     before = json.loads((partial / "data.json").read_text())["sha256"]
     ratings(tmp_path, 2.0)
     with pytest.raises(ArtifactError) as caught:
-        cfplug.resume(partial, teller=Quiet())
-    after = runner.read_data(read_recipe(recipe).data, teller=Quiet()).hash()
+        cfplug.resume(partial, reporter=Quiet())
+    after = runner.read_data(read_recipe(recipe).data, reporter=Quiet()).hash()
     assert str(caught.value) == (
         f"the data is not what it was when the run began: its SHA-256 is {after[:12]}..., it was {before[:12]}..."
     )
-    assert caught.value.__notes__ == [f"what was finished is kept; go on with: cfplug resume {partial}"]
+    assert caught.value.__notes__ == [
+        f"what was finished is kept; go on with: cfplug resume {partial}"
+    ]
     ratings(tmp_path, 1.0)
-    assert cfplug.resume(partial, teller=Quiet()).path.exists()
+    assert cfplug.resume(partial, reporter=Quiet()).path.exists()
 
 
 def test_a_resumed_run_that_fails_is_kept_even_if_nothing_was_finished(tmp_path: Path) -> None:
@@ -452,20 +501,20 @@ def test_a_resumed_run_that_fails_is_kept_even_if_nothing_was_finished(tmp_path:
     partial = interrupted(csv_recipe(tmp_path), tmp_path / "runs", ": 60 ratings, ")
     file.rename(tmp_path / "elsewhere")
     with pytest.raises(DataError):
-        cfplug.resume(partial, teller=Quiet())
+        cfplug.resume(partial, reporter=Quiet())
     (tmp_path / "elsewhere").rename(file)
-    assert cfplug.resume(partial, teller=Quiet()).path.exists()
+    assert cfplug.resume(partial, reporter=Quiet()).path.exists()
 
 
 def test_a_finished_run_is_not_resumed(whole: Run) -> None:
     with pytest.raises(ArtifactError) as caught:
-        cfplug.resume(whole.path, teller=Quiet())
+        cfplug.resume(whole.path, reporter=Quiet())
     assert str(caught.value) == f"{whole.path.name} is whole already; there is nothing to resume"
 
 
 def test_a_run_that_is_not_there_is_not_resumed(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
-        cfplug.resume(tmp_path / "ours-1.partial", teller=Quiet())
+        cfplug.resume(tmp_path / "ours-1.partial", reporter=Quiet())
     assert str(caught.value) == f"{tmp_path}/ours-1.partial: there is no such run"
 
 
@@ -490,7 +539,7 @@ def test_a_disk_that_is_full_before_anything_was_finished_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(os, "fsync", full_at(4))
     with pytest.raises(ArtifactError) as caught:
-        cfplug.run(written(ONE), out=tmp_path, teller=Quiet())
+        cfplug.run(written(ONE), out=tmp_path, reporter=Quiet())
     (text,) = str(caught.value).splitlines()
     assert text.startswith(f"cannot write {tmp_path}/ours-")
     assert text.endswith(".partial/checkpoints/models/pmf.safetensors: No space left on device")
@@ -503,11 +552,13 @@ def test_a_disk_that_is_full_later_costs_nothing_that_was_finished(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", full_at(17))
         with pytest.raises(ArtifactError) as caught:
-            cfplug.run(written(ONE), out=tmp_path, teller=Quiet())
+            cfplug.run(written(ONE), out=tmp_path, reporter=Quiet())
     (partial,) = left_of(tmp_path)
     assert str(caught.value) == f"cannot write {partial}/metrics.json: No space left on device"
-    assert caught.value.__notes__ == [f"what was finished is kept; go on with: cfplug resume {partial}"]
-    assert_same(cfplug.resume(partial, teller=Quiet()).path, whole_one.path)
+    assert caught.value.__notes__ == [
+        f"what was finished is kept; go on with: cfplug resume {partial}"
+    ]
+    assert_same(cfplug.resume(partial, reporter=Quiet()).path, whole_one.path)
 
 
 # What a plugin may do wrong
@@ -535,8 +586,8 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registry]:
     return with_hooks
 
 
-def run_with(registry: Registry, recipe: Path, out: Path, teller: Quiet | None = None) -> Run:
-    return cfplug.run(read_recipe(recipe, registry=registry), out=out, teller=teller or Quiet())
+def run_with(registry: Registry, recipe: Path, out: Path, reporter: Quiet | None = None) -> Run:
+    return cfplug.run(read_recipe(recipe, registry=registry), out=out, reporter=reporter or Quiet())
 
 
 def gives(value: Any) -> Callable[[Any, Any], Any]:
@@ -551,7 +602,11 @@ def fails(words: str) -> Any:
     ("hooks", "recipe", "error", "text", "notes"),
     [
         (
-            {"cfplug_sources": lambda: [cfplug.Source("own", read=lambda params, context: fails("no file"))]},
+            {
+                "cfplug_sources": lambda: [
+                    cfplug.Source("own", read=lambda params, context: fails("no file"))
+                ]
+            },
             "data: own\nmodels: [bias]\n",
             RuntimeError,
             "no file",
@@ -565,7 +620,11 @@ def fails(words: str) -> Any:
             ["in step read: mine/own of plugin mine (tests 1.0), {recipe}:2:7"],
         ),
         (
-            {"cfplug_splits": lambda: [cfplug.Splitter("own", split=lambda dataset, params, context: ([0], [1]))]},
+            {
+                "cfplug_splits": lambda: [
+                    cfplug.SplitMethod("own", split=lambda dataset, params, context: ([0], [1]))
+                ]
+            },
             f"{BASE}split: own\n",
             PluginError,
             "split gave tuple, not a Split",
@@ -574,9 +633,11 @@ def fails(words: str) -> Any:
         (
             {
                 "cfplug_splits": lambda: [
-                    cfplug.Splitter(
+                    cfplug.SplitMethod(
                         "own",
-                        split=lambda dataset, params, context: cfplug.Split(np.arange(100), np.arange(100, 199)),
+                        split=lambda dataset, params, context: cfplug.Split(
+                            np.arange(100), np.arange(100, 199)
+                        ),
                     )
                 ]
             },
@@ -588,7 +649,9 @@ def fails(words: str) -> Any:
         (
             {
                 "cfplug_models": lambda: [
-                    cfplug.Model("own", build=lambda params, spec: fails("too wide"), gives=["biases"])
+                    cfplug.Model(
+                        "own", build=lambda params, spec: fails("too wide"), provides=["biases"]
+                    )
                 ]
             },
             "data: synthetic\nmodels:\n- bias\n- {use: own, name: renamed}\n",
@@ -618,7 +681,11 @@ def fails(words: str) -> Any:
             ],
         ),
         (
-            {"cfplug_metrics": lambda: [cfplug.Metric("own", score=lambda params, truth, prediction: float("nan"))]},
+            {
+                "cfplug_metrics": lambda: [
+                    cfplug.Metric("own", score=lambda params, truth, prediction: float("nan"))
+                ]
+            },
             f"{BASE}metrics: [mse, own]\n",
             PluginError,
             "score gave nan; a metric is a finite number",
@@ -662,7 +729,7 @@ class Constant:
 def test_an_analyzer_whose_need_a_model_lacks_says_so_in_the_report(
     plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    made = cfplug.run(written(ONE.replace("bias]", "bias, mean]")), out=tmp_path, teller=Quiet())
+    made = cfplug.run(written(ONE.replace("bias]", "bias, mean]")), out=tmp_path, reporter=Quiet())
     assert [(section.title, section.text[0]) for section in made.sections][-1] == (
         "nearest-items of mean",
         "mean has no embeddings, which this needs.",
@@ -677,7 +744,8 @@ def test_ids_that_training_never_saw_stop_a_run_whose_policy_is_error(
 ) -> None:
     pairs = [(user, item, 3.0) for user in range(8) for item in range(5)]
     frame = pd.DataFrame(
-        [*pairs, ("new", 1, 4.0), (2, "unheard", 4.0), ("newer", 1, 4.0)], columns=["user", "item", "rating"]
+        [*pairs, ("new", 1, 4.0), (2, "unheard", 4.0), ("newer", 1, 4.0)],
+        columns=["user", "item", "rating"],
     )
     frame.to_csv(tmp_path / "ratings.csv", index=False)
     frame.iloc[-4:].to_csv(tmp_path / "valid.csv", index=False)
@@ -690,7 +758,7 @@ def test_ids_that_training_never_saw_stop_a_run_whose_policy_is_error(
     recipe.write_text(text)
     words = Words()
     with pytest.raises(UnknownIdError) as caught:
-        cfplug.run(recipe, out=tmp_path / "runs", teller=words)
+        cfplug.run(recipe, out=tmp_path / "runs", reporter=words)
     assert str(caught.value) == (
         "training never saw 2 users ('new', 'newer') and 1 item ('unheard'), and the recipe says `unknown: error`; "
         "name a cold-start strategy there (cfplug list cold-starts)"
@@ -699,8 +767,11 @@ def test_ids_that_training_never_saw_stop_a_run_whose_policy_is_error(
     assert list((tmp_path / "runs").iterdir()) == []
     recipe.write_text(text.replace("unknown: error", "unknown: item-mean"))
     words = Words()
-    made = cfplug.run(recipe, out=tmp_path / "runs", teller=words)
-    assert "3 of 4 valid ratings have a user or item that training never saw; item-mean answers for them" in words.said
+    made = cfplug.run(recipe, out=tmp_path / "runs", reporter=words)
+    assert (
+        "3 of 4 valid ratings have a user or item that training never saw; item-mean answers for them"
+        in words.said
+    )
     origins = pd.read_parquet(made.path / "predictions.parquet")["origin"].tolist()
     assert origins == ["warm", "mean", "mean", "mean"]
 
@@ -708,9 +779,11 @@ def test_ids_that_training_never_saw_stop_a_run_whose_policy_is_error(
 def test_a_claim_about_a_part_that_is_not_measured_stops_before_training(
     written: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    recipe = written(f"{BASE}claims: [{{metric: mse, at_most: 1}}, {{metric: mse, at_most: 1, part: test}}]\n")
+    recipe = written(
+        f"{BASE}claims: [{{metric: mse, at_most: 1}}, {{metric: mse, at_most: 1, part: test}}]\n"
+    )
     with pytest.raises(RecipeError) as caught:
-        cfplug.run(recipe, out=tmp_path, teller=Quiet())
+        cfplug.run(recipe, out=tmp_path, reporter=Quiet())
     assert str(caught.value) == (
         f"{recipe}: claims[1].part: test is not measured; valid will be\n1 problem; nothing was run."
     )
@@ -720,20 +793,26 @@ def test_a_claim_about_a_part_that_is_not_measured_stops_before_training(
 def test_a_claim_about_the_test_part_is_measured_where_there_is_one(
     written: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    recipe = written(f"{BASE}split: {{use: random, test: 0.1}}\nclaims: [{{metric: mse, at_most: 99, part: test}}]\n")
-    made = cfplug.run(recipe, out=tmp_path, teller=Quiet())
+    recipe = written(
+        f"{BASE}split: {{use: random, test: 0.1}}\nclaims: [{{metric: mse, at_most: 99, part: test}}]\n"
+    )
+    made = cfplug.run(recipe, out=tmp_path, reporter=Quiet())
     assert made.metrics["part"].tolist() == ["valid", "valid", "test", "test"]
     kept = pd.read_parquet(made.path / "predictions.parquet")
     assert kept["part"].value_counts().to_dict() == {"valid": 40, "test": 20}
     (claim,) = json.loads((made.path / "claims.json").read_text())
     test = kept[kept["part"] == "test"]
-    assert claim["measured"] == pytest.approx(((test["prediction"] - test["rating"]) ** 2).mean(), rel=1e-12)
+    assert claim["measured"] == pytest.approx(
+        ((test["prediction"] - test["rating"]) ** 2).mean(), rel=1e-12
+    )
 
 
-def test_a_recipe_with_problems_writes_nothing(written: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_recipe_with_problems_writes_nothing(
+    written: Callable[[str], Path], tmp_path: Path
+) -> None:
     recipe = written("data: synthetic\nmodels: [pfm]\n")
     with pytest.raises(RecipeError):
-        cfplug.run(recipe, out=tmp_path / "runs", teller=Quiet())
+        cfplug.run(recipe, out=tmp_path / "runs", reporter=Quiet())
     assert not (tmp_path / "runs").exists()
 
 
@@ -742,8 +821,10 @@ def test_a_device_that_is_not_there_writes_nothing(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(TrainingError) as caught:
-        cfplug.run(written(f"{BASE}device: cuda\n"), out=tmp_path / "runs", teller=Quiet())
-    assert str(caught.value) == "device: this machine has no cuda; say `device: auto` or `device: cpu`"
+        cfplug.run(written(f"{BASE}device: cuda\n"), out=tmp_path / "runs", reporter=Quiet())
+    assert (
+        str(caught.value) == "device: this machine has no cuda; say `device: auto` or `device: cpu`"
+    )
     assert not (tmp_path / "runs").exists()
 
 
@@ -751,14 +832,18 @@ def test_a_loss_that_is_no_number_is_told_with_the_model_and_its_place(
     written: Callable[[str], Path], tmp_path: Path
 ) -> None:
     train = "{learning_rate: 1e6, batch_size: 40, epochs: 30, optimizer: sgd, schedule: constant}"
-    recipe = written(f"data: {{use: synthetic, users: 31, items: 17, ratings: 200}}\ntrain: {train}\nmodels: [pmf]\n")
+    recipe = written(
+        f"data: {{use: synthetic, users: 31, items: 17, ratings: 200}}\ntrain: {train}\nmodels: [pmf]\n"
+    )
     with pytest.raises(TrainingError) as caught:
-        cfplug.run(recipe, out=tmp_path, teller=Quiet())
+        cfplug.run(recipe, out=tmp_path, reporter=Quiet())
     assert str(caught.value) == (
         "pmf: the training loss became inf in epoch 1, step 3 of 4, at learning rate 1e+06; "
         "a lower train.learning_rate may help"
     )
-    assert caught.value.__notes__[0].startswith("in step train: factors/pmf of plugin factors (cfplug ")
+    assert caught.value.__notes__[0].startswith(
+        "in step train: factors/pmf of plugin factors (cfplug "
+    )
     assert caught.value.__notes__[0].endswith(f"), {recipe}:3:10")
     assert list(tmp_path.iterdir()) == []
 
@@ -767,15 +852,28 @@ def test_a_loss_that_is_no_number_is_told_with_the_model_and_its_place(
 
 
 def test_every_model_is_measured_for_every_seed(whole: Run) -> None:
-    assert list(zip(whole.metrics["model"], whole.metrics["seed"], whole.metrics["metric"], strict=True)) == [
-        (model, seed, metric) for seed in (7, 3) for model in ("pmf", "bias") for metric in ("mse", "mae")
+    assert list(
+        zip(whole.metrics["model"], whole.metrics["seed"], whole.metrics["metric"], strict=True)
+    ) == [
+        (model, seed, metric)
+        for seed in (7, 3)
+        for model in ("pmf", "bias")
+        for metric in ("mse", "mae")
     ]
-    assert [(model.name, model.seed) for model in whole.models] == [("pmf", 7), ("bias", 7), ("pmf", 3), ("bias", 3)]
+    assert [(model.name, model.seed) for model in whole.models] == [
+        ("pmf", 7),
+        ("bias", 7),
+        ("pmf", 3),
+        ("bias", 3),
+    ]
     assert [path.name for path in sorted((whole.path / "models").iterdir())] == sorted(PLACES)
 
 
 def test_claims_are_kept_as_data(whole: Run) -> None:
-    mean = {name: whole.values(name, metric).mean() for name, metric in (("pmf", "mse"), ("bias", "mae"))}
+    mean = {
+        name: whole.values(name, metric).mean()
+        for name, metric in (("pmf", "mse"), ("bias", "mae"))
+    }
     assert json.loads((whole.path / "claims.json").read_text()) == [
         {
             "model": "pmf",
@@ -803,12 +901,17 @@ def test_claims_are_kept_as_data(whole: Run) -> None:
 
 def test_the_models_of_a_seed_share_its_split(whole: Run) -> None:
     kept = pd.read_parquet(whole.path / "predictions.parquet")
-    pairs = {key: rows[["user", "item"]].values.tolist() for key, rows in kept.groupby(["model", "seed"])}
+    pairs = {
+        key: rows[["user", "item"]].values.tolist() for key, rows in kept.groupby(["model", "seed"])
+    }
     assert pairs["pmf", 7] == pairs["bias", 7] != pairs["pmf", 3] == pairs["bias", 3]
 
 
 def test_analyzers_speak_of_the_first_seed_alone(whole: Run) -> None:
-    assert [section.title for section in whole.sections] == ["Nearest items of pmf", "nearest-items of bias"]
+    assert [section.title for section in whole.sections] == [
+        "Nearest items of pmf",
+        "nearest-items of bias",
+    ]
 
 
 def test_the_environment_says_what_the_numbers_depend_on(whole: Run) -> None:
@@ -818,13 +921,17 @@ def test_the_environment_says_what_the_numbers_depend_on(whole: Run) -> None:
         *("data", "device", "started", "seconds"),
     }
     assert found["seeds"] == [7, 3]
-    assert found["data"] == str(read_data(whole.recipe.data, teller=Quiet()))
+    assert found["data"] == str(read_data(whole.recipe.data, reporter=Quiet()))
     assert found["versions"]["cfplug"] == cfplug.__version__
-    assert {"name": "factors", "distribution": "cfplug", "version": cfplug.__version__} in found["plugins"]
+    assert {"name": "factors", "distribution": "cfplug", "version": cfplug.__version__} in found[
+        "plugins"
+    ]
 
 
-def test_the_learner_of_a_run_goes_on_by_hand(written: Callable[[str], Path], tmp_path: Path) -> None:
-    made = cfplug.run(written(ONE), out=tmp_path, teller=Quiet())
+def test_the_learner_of_a_run_goes_on_by_hand(
+    written: Callable[[str], Path], tmp_path: Path
+) -> None:
+    made = cfplug.run(written(ONE), out=tmp_path, reporter=Quiet())
     history = pd.read_csv(made.path / "history.csv")
     learner = made.learner
     with learner.no_bar(), learner.no_logging():
@@ -839,18 +946,24 @@ def test_the_learner_of_a_run_goes_on_by_hand(written: Callable[[str], Path], tm
 def two_folds(dataset: Any, params: Any, context: Any) -> dict[str, cfplug.Split]:
     """Every fifth rating validates, from one start in u2 and from another in u1; other ratings for another seed."""
     rows = np.roll(np.arange(len(dataset.ratings)), context.seed)
-    return {fold: cfplug.Split(rows[rows % 5 != at], rows[rows % 5 == at]) for fold, at in (("u2", 1), ("u1", 0))}
+    return {
+        fold: cfplug.Split(rows[rows % 5 != at], rows[rows % 5 == at])
+        for fold, at in (("u2", 1), ("u1", 0))
+    }
 
 
 FOLDED = f"{RECIPE}split: own\n".replace("model: bias}", "model: bias, fold: u1}")
 FOLD_PLACES = [
-    f"{model}-fold-{fold}-seed-{seed}" for seed in (7, 3) for fold in ("u2", "u1") for model in ("pmf", "bias")
+    f"{model}-fold-{fold}-seed-{seed}"
+    for seed in (7, 3)
+    for fold in ("u2", "u1")
+    for model in ("pmf", "bias")
 ]
 
 
 @pytest.fixture
 def folding(plugin: Callable[..., Registry]) -> Registry:
-    return plugin(cfplug_splits=lambda: [cfplug.Splitter("own", split=two_folds)])
+    return plugin(cfplug_splits=lambda: [cfplug.SplitMethod("own", split=two_folds)])
 
 
 def test_every_model_is_trained_and_measured_on_each_fold_of_each_seed(
@@ -858,7 +971,9 @@ def test_every_model_is_trained_and_measured_on_each_fold_of_each_seed(
 ) -> None:
     words = Words()
     made = run_with(folding, written(FOLDED), tmp_path, words)
-    expected = [(model, seed, fold) for seed in (7, 3) for fold in ("u2", "u1") for model in ("pmf", "bias")]
+    expected = [
+        (model, seed, fold) for seed in (7, 3) for fold in ("u2", "u1") for model in ("pmf", "bias")
+    ]
     assert [(model.name, model.seed, model.fold) for model in made.models] == expected
     found = made.metrics[["model", "seed", "fold"]].drop_duplicates()
     assert list(found.itertuples(index=False, name=None)) == expected
@@ -869,7 +984,9 @@ def test_every_model_is_trained_and_measured_on_each_fold_of_each_seed(
         told = made.find(model, seed, fold).predict(rows)["prediction"]
         assert told.tolist() == rows["prediction"].tolist()
         metrics = made.metrics.set_index(["model", "seed", "fold", "metric"])["value"]
-        assert metrics[model, seed, fold, "mae"] == pytest.approx((told - rows["rating"]).abs().mean(), rel=1e-12)
+        assert metrics[model, seed, fold, "mae"] == pytest.approx(
+            (told - rows["rating"]).abs().mean(), rel=1e-12
+        )
     history = pd.read_csv(made.path / "history.csv")
     assert history[["seed", "fold", "epoch"]].values.tolist() == [
         [seed, fold, epoch] for seed in (7, 3) for fold in ("u2", "u1") for epoch in (1, 2)
@@ -884,11 +1001,22 @@ def test_folds_are_compared_and_claimed_one_by_one_and_analyzed_once(
     made = run_with(folding, written(FOLDED), tmp_path)
     of_fold = made.values("bias", "mae", fold="u1")
     assert len(of_fold) == 2
-    assert [claim.value for claim in made.claims()] == [made.values("pmf", "mse").mean(), of_fold.mean()]
-    assert [each["fold"] for each in json.loads((made.path / "claims.json").read_text())] == ["", "u1"]
+    assert [claim.value for claim in made.claims()] == [
+        made.values("pmf", "mse").mean(),
+        of_fold.mean(),
+    ]
+    assert [each["fold"] for each in json.loads((made.path / "claims.json").read_text())] == [
+        "",
+        "u1",
+    ]
     compared = pd.read_csv(made.path / "comparison.csv")
-    assert compared[["fold", "model"]].values.tolist() == [[fold, m] for fold in ("u2", "u1") for m in ("pmf", "bias")]
-    assert [section.title for section in made.sections] == ["Nearest items of pmf", "nearest-items of bias"]
+    assert compared[["fold", "model"]].values.tolist() == [
+        [fold, m] for fold in ("u2", "u1") for m in ("pmf", "bias")
+    ]
+    assert [section.title for section in made.sections] == [
+        "Nearest items of pmf",
+        "nearest-items of bias",
+    ]
     page = (made.path / "report.html").read_text()
     assert "all folds" in page
     assert "mse on valid, beside pmf" in page
@@ -900,12 +1028,23 @@ def test_an_opened_run_of_folds_is_the_run_that_was_left(
     made = run_with(folding, written(FOLDED), tmp_path)
     opened = cfplug.open_run(made.path)
     pd.testing.assert_frame_equal(opened.metrics, made.metrics, check_exact=True)
-    assert (str(opened), opened.claims(), opened.compared()) == (str(made), made.claims(), made.compared())
+    assert (str(opened), opened.claims(), opened.compared()) == (
+        str(made),
+        made.claims(),
+        made.compared(),
+    )
     asked = pd.DataFrame({"user": [3, 1, 31], "item": [2, 17, 5]})
     for left, found in zip(made.models, opened.models, strict=True):
-        assert (found.name, found.seed, found.fold, found.seconds) == (left.name, left.seed, left.fold, left.seconds)
+        assert (found.name, found.seed, found.fold, found.seconds) == (
+            left.name,
+            left.seed,
+            left.fold,
+            left.seconds,
+        )
         pd.testing.assert_frame_equal(found.predict(asked), left.predict(asked), check_exact=True)
-    assert repr(opened.find("pmf", 3, "u1")).startswith("pmf (factors/pmf, seed 3, fold u1): trained on ")
+    assert repr(opened.find("pmf", 3, "u1")).startswith(
+        "pmf (factors/pmf, seed 3, fold u1): trained on "
+    )
 
 
 @pytest.mark.parametrize(
@@ -918,14 +1057,19 @@ def test_an_opened_run_of_folds_is_the_run_that_was_left(
     ],
 )
 def test_a_run_of_folds_that_was_stopped_goes_on_to_the_same_bytes(
-    folding: Registry, written: Callable[[str], Path], tmp_path: Path, at: str, times: int, kept: list[str]
+    folding: Registry,
+    written: Callable[[str], Path],
+    tmp_path: Path,
+    at: str,
+    times: int,
+    kept: list[str],
 ) -> None:
     unbroken = run_with(folding, written(FOLDED), tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         run_with(folding, written(FOLDED), tmp_path / "runs", Words(at, times))
     (partial,) = left_of(tmp_path / "runs")
     assert sorted(path.parent.name for path in partial.rglob("model.json")) == sorted(kept)
-    resumed = cfplug.resume(partial, teller=Quiet())
+    resumed = cfplug.resume(partial, reporter=Quiet())
     assert_same(resumed.path, unbroken.path)
     pd.testing.assert_frame_equal(resumed.metrics, unbroken.metrics, check_exact=True)
     assert all(model.seconds > 0 for model in resumed.models)
@@ -936,14 +1080,22 @@ def test_observers_are_told_of_which_fold_a_step_and_an_epoch_are(
 ) -> None:
     told: list[Any] = []
     registry = plugin(
-        cfplug_splits=lambda: [cfplug.Splitter("own", split=two_folds)],
+        cfplug_splits=lambda: [cfplug.SplitMethod("own", split=two_folds)],
         cfplug_step_finished=lambda event: told.append(event),
         cfplug_epoch_finished=lambda event: told.append(event),
     )
     run_with(registry, written(FOLDED.replace("seeds: [7, 3]", "seed: 7")), tmp_path)
-    assert [each.fold for each in told if isinstance(each, EpochFinished)] == ["u2", "u2", "u1", "u1"]
+    assert [each.fold for each in told if isinstance(each, EpochFinished)] == [
+        "u2",
+        "u2",
+        "u1",
+        "u1",
+    ]
     steps = [each for each in told if isinstance(each, StepFinished)]
-    assert {step: [each.fold for each in steps if each.step == step] for step in ("split", "train", "analyze")} == {
+    assert {
+        step: [each.fold for each in steps if each.step == step]
+        for step in ("split", "train", "analyze")
+    } == {
         "split": [""],
         "train": ["u2", "u2", "u1", "u1"],
         "analyze": ["u2"],
@@ -981,7 +1133,11 @@ def test_folds_that_are_none_are_told(
     text: str,
     note: str | None,
 ) -> None:
-    registry = plugin(cfplug_splits=lambda: [cfplug.Splitter("own", split=lambda dataset, params, context: folds)])
+    registry = plugin(
+        cfplug_splits=lambda: [
+            cfplug.SplitMethod("own", split=lambda dataset, params, context: folds)
+        ]
+    )
     path = written(f"{BASE}split: own\n")
     with pytest.raises(error) as caught:
         run_with(registry, path, tmp_path)
@@ -994,13 +1150,26 @@ def test_folds_that_are_none_are_told(
 @pytest.mark.parametrize(
     ("split", "claim", "problem"),
     [
-        ("own", "fold: u1x", "fold: the split has no fold called 'u1x'; did you mean u1? (it has u2, u1)"),
-        ("random", "fold: u1", "fold: the split has no fold called 'u1' (it gives one split, without a name)"),
+        (
+            "own",
+            "fold: u1x",
+            "fold: the split has no fold called 'u1x'; did you mean u1? (it has u2, u1)",
+        ),
+        (
+            "random",
+            "fold: u1",
+            "fold: the split has no fold called 'u1' (it gives one split, without a name)",
+        ),
         ("own", "fold: u1, part: test", "part: test is not measured; valid will be"),
     ],
 )
 def test_a_claim_about_a_fold_that_will_not_be_measured_stops_before_training(
-    folding: Registry, written: Callable[[str], Path], tmp_path: Path, split: str, claim: str, problem: str
+    folding: Registry,
+    written: Callable[[str], Path],
+    tmp_path: Path,
+    split: str,
+    claim: str,
+    problem: str,
 ) -> None:
     path = written(
         f"{BASE}split: {split}\nclaims: [{{metric: mse, at_most: 9}}, {{metric: mse, at_most: 1, {claim}}}]\n"
@@ -1014,13 +1183,24 @@ def test_a_claim_about_a_fold_that_will_not_be_measured_stops_before_training(
 def test_ids_that_training_never_saw_are_told_with_their_fold_before_any_training(
     plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    frame = pd.DataFrame({"user": [*range(11), 99], "item": [n % 3 for n in range(12)], "rating": 3.0})
-    frame = pd.concat([frame, frame.iloc[:11].assign(item=(frame["item"].iloc[:11] + 1) % 3)], ignore_index=True)
+    frame = pd.DataFrame(
+        {"user": [*range(11), 99], "item": [n % 3 for n in range(12)], "rating": 3.0}
+    )
+    frame = pd.concat(
+        [frame, frame.iloc[:11].assign(item=(frame["item"].iloc[:11] + 1) % 3)], ignore_index=True
+    )
     rows = np.arange(len(frame))
-    folds = {name: cfplug.Split(rows[rows != row], rows[[row]]) for name, row in (("warm", 0), ("cold", 11))}
+    folds = {
+        name: cfplug.Split(rows[rows != row], rows[[row]])
+        for name, row in (("warm", 0), ("cold", 11))
+    }
     registry = plugin(
-        cfplug_sources=lambda: [cfplug.Source("own", read=gives(cfplug.Dataset.build("own", frame)))],
-        cfplug_splits=lambda: [cfplug.Splitter("own", split=lambda dataset, params, context: folds)],
+        cfplug_sources=lambda: [
+            cfplug.Source("own", read=gives(cfplug.Dataset.build("own", frame)))
+        ],
+        cfplug_splits=lambda: [
+            cfplug.SplitMethod("own", split=lambda dataset, params, context: folds)
+        ],
     )
     text = "data: own\nsplit: own\nmodels: [bias]\n"
     words = Words()
@@ -1055,7 +1235,9 @@ def test_observers_are_told_everything_in_order(
     rows = tuple(made.metrics[list(METRICS[:6])].itertuples(index=False, name=None))
     assert told[-1] == RunFinished(made.path, rows, False)
     steps = [
-        (each.step, each.model, each.seed) if isinstance(each, StepFinished) else (each.epoch, each.model, each.seed)
+        (each.step, each.model, each.seed)
+        if isinstance(each, StepFinished)
+        else (each.epoch, each.model, each.seed)
         for each in told[1:-1]
     ]
 
@@ -1089,7 +1271,9 @@ def test_an_observer_that_raises_is_a_warning_and_costs_nothing(
     warnings = [text.partition("\n")[0] for text in words.said if text.startswith("warning: ")]
     assert (
         warnings
-        == ["warning: the observer cfplug_epoch_finished of plugin mine (tests 1.0) raised RuntimeError: no network"]
+        == [
+            "warning: the observer cfplug_epoch_finished of plugin mine (tests 1.0) raised RuntimeError: no network"
+        ]
         * 2
     )
 
@@ -1100,7 +1284,7 @@ def test_a_run_that_lacked_only_its_name_is_told_to_be_finished(
     told: list[RunFinished] = []
     plugin(cfplug_run_finished=lambda event: told.append(event))
     shutil.copytree(whole_one.path, tmp_path / "ours.partial")
-    resumed = cfplug.resume(tmp_path / "ours", teller=Quiet())
+    resumed = cfplug.resume(tmp_path / "ours", reporter=Quiet())
     assert_same(resumed.path, whole_one.path)
     rows = tuple(whole_one.metrics[list(METRICS[:6])].itertuples(index=False, name=None))
     assert told == [RunFinished(tmp_path / "ours", rows, False)]
@@ -1111,13 +1295,18 @@ def test_a_run_that_lacked_only_its_name_is_told_to_be_finished(
 
 def test_the_data_of_a_source_can_be_read_without_a_run(written: Callable[[str], Path]) -> None:
     recipe = read_recipe(written(ONE))
-    assert str(runner.read_data(recipe.data, teller=Quiet())) == "synthetic: 200 ratings, 31 users, 17 items"
+    assert (
+        str(runner.read_data(recipe.data, reporter=Quiet()))
+        == "synthetic: 200 ratings, 31 users, 17 items"
+    )
 
 
 def test_words_of_the_data_are_told(
     plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    frame = pd.DataFrame({"user": np.arange(60) % 11, "item": np.arange(60) % 7, "rating": np.arange(60) % 5 + 1.0})
+    frame = pd.DataFrame(
+        {"user": np.arange(60) % 11, "item": np.arange(60) % 7, "rating": np.arange(60) % 5 + 1.0}
+    )
     data = cfplug.Dataset.build("told", frame, words=["half of it is missing"])
     registry = plugin(cfplug_sources=lambda: [cfplug.Source("own", read=gives(data))])
     words = Words()
@@ -1138,6 +1327,8 @@ def test_a_hostile_title_in_the_data_is_text_in_the_report(tmp_path: Path) -> No
         f"title: {bad}\ndata: {{use: csv, ratings: ratings.csv, items: items.csv}}\nmodels: [bias]\n"
         f"analyzers: [bias-ranking]\n# {bad}\n"
     )
-    page = (cfplug.run(recipe, out=tmp_path / "runs", teller=Quiet()).path / "report.html").read_text()
+    page = (
+        cfplug.run(recipe, out=tmp_path / "runs", reporter=Quiet()).path / "report.html"
+    ).read_text()
     assert "<script>alert" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt; ") >= 10

@@ -45,8 +45,21 @@ claims: [{metric: mse, at_most: 9, model: pmf, source: a paper}]
 """
 
 FILES = {
-    *("recipe.yaml", "resolved.yaml", "metrics.json", "claims.json", "history.csv", "predictions.parquet"),
-    *("comparison.csv", "models/pmf/seconds.json", "models/bias/seconds.json", "environment.json", "report.html"),
+    *(
+        "recipe.yaml",
+        "resolved.yaml",
+        "metrics.json",
+        "claims.json",
+        "history.csv",
+        "predictions.parquet",
+    ),
+    *(
+        "comparison.csv",
+        "models/pmf/seconds.json",
+        "models/bias/seconds.json",
+        "environment.json",
+        "report.html",
+    ),
     *("sections.json", "catalogue.json", "metadata.json", "rated.safetensors"),
     *("data.json", "files.json", "models/pmf/weights.safetensors", "models/pmf/model.json"),
     *("models/bias/weights.safetensors", "models/bias/model.json"),
@@ -65,7 +78,7 @@ OPENED = sorted(
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("runs")
-    return cfplug.run(parse_recipe(RECIPE, "ours.yaml"), out=out, teller=Quiet())
+    return cfplug.run(parse_recipe(RECIPE, "ours.yaml"), out=out, reporter=Quiet())
 
 
 @pytest.fixture
@@ -79,10 +92,11 @@ def files_of(folder: Path) -> set[str]:
 
 
 def refused(folder: Path, name: str) -> str:
-    found, index = sha256((folder / name).read_bytes()), json.loads((folder / "files.json").read_text())
-    return (
-        f"{folder / name} is not the file that the run wrote: its SHA-256 is {found[:12]}..., not {index[name][:12]}..."
+    found, index = (
+        sha256((folder / name).read_bytes()),
+        json.loads((folder / "files.json").read_text()),
     )
+    return f"{folder / name} is not the file that the run wrote: its SHA-256 is {found[:12]}..., not {index[name][:12]}..."
 
 
 def planted(folder: Path, name: str, data: bytes) -> None:
@@ -98,7 +112,10 @@ def planted(folder: Path, name: str, data: bytes) -> None:
 def test_a_run_folder_holds_exactly_its_files_and_the_docstring_says_what_for(run: Run) -> None:
     listed = {path for path, _ in csv_files(run.sections)}
     assert len(listed) >= 4
-    assert all(path.startswith(("sections/pmf/bias-ranking/", "sections/bias/bias-ranking/")) for path in listed)
+    assert all(
+        path.startswith(("sections/pmf/bias-ranking/", "sections/bias/bias-ranking/"))
+        for path in listed
+    )
     assert files_of(run.path) == FILES | listed
     for name in FILES | {"sections/MODEL/ANALYZER/*.csv"}:
         shown = name.replace("/pmf/", "/NAME/").replace("/bias/", "/NAME/")
@@ -107,7 +124,10 @@ def test_a_run_folder_holds_exactly_its_files_and_the_docstring_says_what_for(ru
 
 def test_the_index_has_every_other_file(run: Run) -> None:
     index = json.loads((run.path / "files.json").read_text())
-    assert index == {name: sha256((run.path / name).read_bytes()) for name in sorted(files_of(run.path) - {INDEX})}
+    assert index == {
+        name: sha256((run.path / name).read_bytes())
+        for name in sorted(files_of(run.path) - {INDEX})
+    }
 
 
 def is_pickle(data: bytes) -> bool:
@@ -130,19 +150,33 @@ def test_an_opened_run_is_the_run_that_was_left(run: Run) -> None:
     pd.testing.assert_frame_equal(found.metrics, run.metrics, check_exact=True)
     assert found.sections == run.sections
     assert (str(found), found.claims()) == (str(run), run.claims())
-    assert [(model.fold, model.seconds) for model in found.models] == [("", model.seconds) for model in run.models]
+    assert [(model.fold, model.seconds) for model in found.models] == [
+        ("", model.seconds) for model in run.models
+    ]
     assert all(model.seconds > 0 for model in run.models)
     pd.testing.assert_frame_equal(found.predictions(), run.predictions(), check_exact=True)
     assert found.compared() == run.compared()
     asked = pd.DataFrame({"user": [3, 1, 31, 99], "item": [2, 17, 5, 5]})
     for left, opened in zip(run.models, found.models, strict=True):
         pd.testing.assert_frame_equal(opened.predict(asked), left.predict(asked), check_exact=True)
-        pd.testing.assert_frame_equal(opened.recommend(7, 4), left.recommend(7, 4), check_exact=True)
+        pd.testing.assert_frame_equal(
+            opened.recommend(7, 4), left.recommend(7, 4), check_exact=True
+        )
 
 
 def test_the_predictions_of_the_folder_are_the_models_own(run: Run) -> None:
     kept = pd.read_parquet(run.path / "predictions.parquet")
-    assert list(kept) == ["model", "seed", "fold", "part", "user", "item", "rating", "prediction", "origin"]
+    assert list(kept) == [
+        "model",
+        "seed",
+        "fold",
+        "part",
+        "user",
+        "item",
+        "rating",
+        "prediction",
+        "origin",
+    ]
     assert len(kept) == 2 * 40
     for name, rows in kept.groupby("model"):
         told = run.find(str(name)).predict(rows)
@@ -151,7 +185,9 @@ def test_the_predictions_of_the_folder_are_the_models_own(run: Run) -> None:
         assert run.values(str(name), "mse").item() == pytest.approx(mse, rel=1e-12)
 
 
-def test_a_run_can_be_opened_where_it_was_moved_to(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_can_be_opened_where_it_was_moved_to(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(copied.parent)
     assert open_run("copy").path == Path("copy")
 
@@ -159,7 +195,7 @@ def test_a_run_can_be_opened_where_it_was_moved_to(copied: Path, monkeypatch: py
 @pytest.mark.parametrize("name", ["checkpoints", "files.json", "model with spaces", "é"])
 def test_a_model_may_have_any_name_that_names_a_folder(tmp_path: Path, name: str) -> None:
     text = RECIPE.replace("bias]\n", f'{{use: bias, name: "{name}"}}]\n', 1)
-    made = cfplug.run(parse_recipe(text, "ours.yaml"), out=tmp_path, teller=Quiet())
+    made = cfplug.run(parse_recipe(text, "ours.yaml"), out=tmp_path, reporter=Quiet())
     assert (made.path / "models" / name / "model.json").exists()
     assert open_run(made.path).find(name).name == name
 
@@ -185,10 +221,15 @@ def test_with_folds_each_model_has_a_folder_for_each(run: Run) -> None:
 @settings(
     max_examples=20,
     deadline=None,
-    phases=[Phase.reuse, Phase.generate],  # any byte says it all; to look for a smaller one takes minutes
+    phases=[
+        Phase.reuse,
+        Phase.generate,
+    ],  # any byte says it all; to look for a smaller one takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(name=st.sampled_from(OPENED), place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+@given(
+    name=st.sampled_from(OPENED), place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255)
+)
 def test_one_changed_byte_is_refused(copied: Path, name: str, place: float, flip: int) -> None:
     path = copied / name
     before = path.read_bytes()
@@ -220,7 +261,10 @@ def test_a_file_that_is_gone_is_named(copied: Path, name: str) -> None:
 
 
 def test_weights_of_two_models_cannot_be_swapped(copied: Path) -> None:
-    pmf, bias = copied / "models/pmf/weights.safetensors", copied / "models/bias/weights.safetensors"
+    pmf, bias = (
+        copied / "models/pmf/weights.safetensors",
+        copied / "models/bias/weights.safetensors",
+    )
     pmf.rename(copied / "aside")
     bias.rename(pmf)
     (copied / "aside").rename(bias)
@@ -239,13 +283,18 @@ def test_a_run_that_is_not_finished_says_how_to_go_on(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "ours", {"recipe.yaml": RECIPE})
     with pytest.raises(ArtifactError) as caught:
         open_run(folder.partial)
-    assert str(caught.value) == f"{folder.partial} is not finished; go on with: cfplug resume {folder.partial}"
+    assert (
+        str(caught.value)
+        == f"{folder.partial} is not finished; go on with: cfplug resume {folder.partial}"
+    )
 
 
 def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
         open_run(tmp_path)
-    assert str(caught.value) == f"{tmp_path} has no files.json; it is not a run folder, or not whole"
+    assert (
+        str(caught.value) == f"{tmp_path} has no files.json; it is not a run folder, or not whole"
+    )
 
 
 def test_an_index_that_is_no_table_is_refused(copied: Path) -> None:
@@ -283,12 +332,17 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "sprung"
 
 
-def test_a_pickle_in_the_place_of_weights_is_refused_and_never_run(copied: Path, trap: Path) -> None:
+def test_a_pickle_in_the_place_of_weights_is_refused_and_never_run(
+    copied: Path, trap: Path
+) -> None:
     name = "models/pmf/weights.safetensors"
     planted(copied, name, pickle.dumps(Trap()))
     with pytest.raises(ArtifactError) as caught:
         open_run(copied)
-    assert str(caught.value) == f"{copied / name} is damaged: Error while deserializing header: header too large"
+    assert (
+        str(caught.value)
+        == f"{copied / name} is damaged: Error while deserializing header: header too large"
+    )
     assert not trap.exists()
 
 
@@ -386,7 +440,7 @@ class Stop(Quiet):
 def stopped(tmp_path: Path) -> Callable[[str], RunFolder]:
     def until(words: str) -> RunFolder:
         with pytest.raises(KeyboardInterrupt):
-            cfplug.run(parse_recipe(RECIPE, "ours.yaml"), out=tmp_path, teller=Stop(words))
+            cfplug.run(parse_recipe(RECIPE, "ours.yaml"), out=tmp_path, reporter=Stop(words))
         (partial,) = tmp_path.glob("ours-*.partial")
         return RunFolder.of_partial(partial)
 
@@ -394,11 +448,16 @@ def stopped(tmp_path: Path) -> Callable[[str], RunFolder]:
 
 
 @pytest.mark.parametrize("words", ['{"history": [3]}', '{"history": "no JSON"}', "{}"])
-def test_a_checkpoint_that_is_none_is_refused(stopped: Callable[[str], RunFolder], words: str) -> None:
+def test_a_checkpoint_that_is_none_is_refused(
+    stopped: Callable[[str], RunFolder], words: str
+) -> None:
     folder = stopped("epoch 1 of 2")
     path = folder.partial / "checkpoints/models/pmf.safetensors"
     write_bytes(
-        path, storage.arrays_to_bytes({"x": np.arange(2)}, {k: json.dumps(v) for k, v in json.loads(words).items()})
+        path,
+        storage.arrays_to_bytes(
+            {"x": np.arange(2)}, {k: json.dumps(v) for k, v in json.loads(words).items()}
+        ),
     )
     with pytest.raises(ArtifactError) as caught:
         storage.read_checkpoint(folder, "models/pmf")
@@ -411,13 +470,15 @@ def test_a_cut_checkpoint_is_refused(stopped: Callable[[str], RunFolder]) -> Non
     path = folder.partial / "checkpoints/models/pmf.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ArtifactError) as caught:
-        cfplug.resume(folder.partial, teller=Quiet())
+        cfplug.resume(folder.partial, reporter=Quiet())
     assert str(caught.value) == (
         f"{path} is damaged: Error while deserializing header: incomplete metadata, file not fully covered"
     )
 
 
-def test_changed_weights_of_a_finished_model_are_not_gone_on_with(stopped: Callable[[str], RunFolder]) -> None:
+def test_changed_weights_of_a_finished_model_are_not_gone_on_with(
+    stopped: Callable[[str], RunFolder],
+) -> None:
     folder = stopped("round 1 of")
     path = folder.partial / "models/pmf/weights.safetensors"
     data = bytearray(path.read_bytes())
@@ -425,13 +486,15 @@ def test_changed_weights_of_a_finished_model_are_not_gone_on_with(stopped: Calla
     data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(ArtifactError) as caught:
-        cfplug.resume(folder.partial, teller=Quiet())
+        cfplug.resume(folder.partial, reporter=Quiet())
     assert str(caught.value) == (
         f"{path} is not the file that the run wrote: its SHA-256 is {sha256(data)[:12]}..., not {expected}..."
     )
 
 
-def test_a_folder_lacks_only_its_name_when_the_index_is_there_and_true(run: Run, tmp_path: Path) -> None:
+def test_a_folder_lacks_only_its_name_when_the_index_is_there_and_true(
+    run: Run, tmp_path: Path
+) -> None:
     folder = RunFolder(tmp_path / "ours")
     shutil.copytree(run.path, folder.partial)
     assert storage.lacks_only_its_name(folder)
@@ -456,7 +519,13 @@ def test_the_index_leaves_out_itself_drafts_and_checkpoints(tmp_path: Path) -> N
 
 
 def test_a_column_of_numbers_and_text_becomes_text_in_parquet() -> None:
-    frame = pd.DataFrame({"user": pd.Series([1, "1", "é"], dtype=object), "item": [3, 2, 1], "value": [0.5, 1.5, -2.0]})
+    frame = pd.DataFrame(
+        {
+            "user": pd.Series([1, "1", "é"], dtype=object),
+            "item": [3, 2, 1],
+            "value": [0.5, 1.5, -2.0],
+        }
+    )
     back = pd.read_parquet(io.BytesIO(parquet(frame)))
     assert back["user"].tolist() == ["1", "1", "é"]
     assert back["item"].tolist() == [3, 2, 1]
@@ -478,7 +547,9 @@ def with_chance() -> Registry:
     """The installed plugins, and one whose cold start answers at random."""
     module = types.ModuleType("chance")
     module.cfplug_cold_starts = cfplug.hookimpl(  # type: ignore[attr-defined]
-        _named("cfplug_cold_starts", lambda: [cfplug.ColdStart("chance", adapt=adapt, origin="drawn")])
+        _named(
+            "cfplug_cold_starts", lambda: [cfplug.ColdStart("chance", adapt=adapt, origin="drawn")]
+        )
     )
     return assemble([*installed(), Candidate("chance", "tests", "1", lambda: module)])
 
@@ -499,7 +570,7 @@ def test_an_answer_drawn_at_random_is_the_same_in_the_run_and_after_it(
     monkeypatch.setattr(runner, "load", lambda folders: registry)
     monkeypatch.setattr(storage, "load", lambda folders: registry)
     recipe: Recipe = parse_recipe(f"{RECIPE}unknown: chance\n", "ours.yaml", registry=registry)
-    made = cfplug.run(recipe, out=tmp_path, teller=Quiet())
+    made = cfplug.run(recipe, out=tmp_path, reporter=Quiet())
     asked = pd.DataFrame({"user": [98, 99, 98], "item": [1, 2, 3]})
     first = made.model.predict(asked)
     assert first["origin"].tolist() == ["drawn"] * 3
@@ -524,7 +595,9 @@ reveal: [0, 2]
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return cfplug.run(parse_recipe(ON_NEWCOMERS, "new.yaml"), out=tmp_path_factory.mktemp("new"), teller=Quiet())
+    return cfplug.run(
+        parse_recipe(ON_NEWCOMERS, "new.yaml"), out=tmp_path_factory.mktemp("new"), reporter=Quiet()
+    )
 
 
 def test_how_newcomers_were_answered_comes_back(tried: Run) -> None:
@@ -555,14 +628,17 @@ def test_metadata_comes_back_and_newcomers_are_answered_as_in_the_run(tried: Run
         warm = made.catalogue.item.decode(np.flatnonzero(made.support.count["item"] > 0)[:2])
         ratings = pd.DataFrame({"user": [90, 91], "item": warm, "rating": [5.0, None]})
         answers = [
-            model.predict(pairs, newcomers=model.newcomers(users=users, ratings=ratings)) for model in (made, back)
+            model.predict(pairs, newcomers=model.newcomers(users=users, ratings=ratings))
+            for model in (made, back)
         ]
         pd.testing.assert_frame_equal(*answers)
         assert set(answers[0]["origin"]) == {"mean"}
 
 
 @pytest.mark.parametrize("name", ["metadata.json", "newcomers.csv"])
-def test_what_is_known_of_newcomers_is_refused_where_it_was_changed(tried: Run, name: str, tmp_path: Path) -> None:
+def test_what_is_known_of_newcomers_is_refused_where_it_was_changed(
+    tried: Run, name: str, tmp_path: Path
+) -> None:
     folder = Path(shutil.copytree(tried.path, tmp_path / "copy"))
     (folder / name).write_text((folder / name).read_text().replace("1", "2", 1))
     with pytest.raises(ArtifactError) as caught:
@@ -575,7 +651,9 @@ def test_metadata_of_another_shape_is_a_damaged_file(tried: Run, tmp_path: Path)
     text = json.dumps({"user": {"roles": {"age": "number"}, "columns": {"age": [1.0]}}, "item": {}})
     (folder / "metadata.json").write_text(text)
     index = json.loads((folder / "files.json").read_text())
-    (folder / "files.json").write_text(json.dumps({**index, "metadata.json": sha256(text.encode())}))
+    (folder / "files.json").write_text(
+        json.dumps({**index, "metadata.json": sha256(text.encode())})
+    )
     with pytest.raises(ArtifactError) as caught:
         open_run(folder)
     told = "is damaged: ValueError: a column has 1 values; there are 31 ids"
@@ -584,4 +662,7 @@ def test_metadata_of_another_shape_is_a_damaged_file(tried: Run, tmp_path: Path)
 
 def test_a_run_that_tried_nothing_on_newcomers_has_no_file_of_them(run: Run) -> None:
     assert not {"newcomers.csv", "newcomers.parquet"} & files_of(run.path)
-    assert (list(open_run(run.path).newcomers.columns), len(run.newcomers)) == (list(run.newcomers.columns), 0)
+    assert (list(open_run(run.path).newcomers.columns), len(run.newcomers)) == (
+        list(run.newcomers.columns),
+        0,
+    )

@@ -28,20 +28,26 @@ def template(folder: Path, text: str = "one") -> Path:
     return folder
 
 
-def test_an_edition_is_kept_under_the_version_that_has_it(editions: Editions, tmp_path: Path) -> None:
+def test_an_edition_is_kept_under_the_version_that_has_it(
+    editions: Editions, tmp_path: Path
+) -> None:
     assert editions.tags() == {}
     assert editions.keep(template(tmp_path / "t"), "0.1.0") == "v0.1.0"
     assert list(editions.tags()) == ["v0.1.0"]
 
 
-def test_a_template_that_changed_within_one_version_is_another_edition(editions: Editions, tmp_path: Path) -> None:
+def test_a_template_that_changed_within_one_version_is_another_edition(
+    editions: Editions, tmp_path: Path
+) -> None:
     first = editions.keep(template(tmp_path / "t", "one"), "0.1.0")
     second = editions.keep(template(tmp_path / "t", "two"), "0.1.0")
     again = editions.keep(template(tmp_path / "t", "one"), "0.1.0")
     assert (first, second, again) == ("v0.1.0", "v0.1.0.post1", "v0.1.0")
 
 
-def test_two_versions_with_one_template_are_two_editions(editions: Editions, tmp_path: Path) -> None:
+def test_two_versions_with_one_template_are_two_editions(
+    editions: Editions, tmp_path: Path
+) -> None:
     tags = [editions.keep(template(tmp_path / "t"), version) for version in ("0.1.0", "0.2.0")]
     assert tags == ["v0.1.0", "v0.2.0"]
     assert len(set(editions.tags().values())) == 1
@@ -50,7 +56,11 @@ def test_two_versions_with_one_template_are_two_editions(editions: Editions, tmp
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.sampled_from(["0.1", "0.1.0", "0.10.0"]), st.sampled_from("abc")), max_size=5))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["0.1", "0.1.0", "0.10.0"]), st.sampled_from("abc")), max_size=5
+    )
+)
 def test_a_tag_always_means_the_template_for_which_it_was_given(
     tmp_path_factory: pytest.TempPathFactory, seen: list[tuple[str, str]]
 ) -> None:
@@ -91,14 +101,18 @@ def test_an_edition_is_the_same_commit_for_everybody_at_any_time(
     assert commit(mine, tag) == commit(theirs, tag)
 
 
-def test_several_processes_may_keep_the_same_edition_at_once(editions: Editions, tmp_path: Path) -> None:
+def test_several_processes_may_keep_the_same_edition_at_once(
+    editions: Editions, tmp_path: Path
+) -> None:
     template(tmp_path / "t")
     with ThreadPoolExecutor(4) as pool:
         tags = list(pool.map(lambda _: editions.keep(tmp_path / "t", "0.1.0"), range(4)))
     assert tags == ["v0.1.0"] * 4
 
 
-def test_the_address_begins_at_the_home_folder_where_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_address_begins_at_the_home_folder_where_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Editions(tmp_path / "data" / "my templates").address == "~/data/my templates"
     assert Editions(Path("/elsewhere/templates")).address == "/elsewhere/templates"
@@ -119,7 +133,9 @@ def test_what_git_does_not_like_is_told_in_its_own_words(tmp_path: Path) -> None
         git("status", cwd=tmp_path)
 
 
-def test_git_does_not_hear_of_a_git_that_called_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_does_not_hear_of_a_git_that_called_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     git("init", "--quiet", str(tmp_path / "here"))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     assert git("rev-parse", "--git-dir", cwd=tmp_path / "here") == ".git"
@@ -134,7 +150,9 @@ def test_copier_works_undisturbed_and_all_is_as_before_after_it(
         local.env[name] = value
     before, ours = dict(os.environ), local.env.getdict()
     with contextlib.suppress(RuntimeError), undisturbed():
-        inside = subprocess.run(["git", "config", "core.hooksPath"], capture_output=True, text=True, check=True)
+        inside = subprocess.run(
+            ["git", "config", "core.hooksPath"], capture_output=True, text=True, check=True
+        )
         theirs = {name for name in (*os.environ, *local.env.getdict()) if name.startswith("GIT_")}
         raise RuntimeError
     assert inside.stdout.strip() == os.devnull

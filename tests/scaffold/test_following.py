@@ -22,7 +22,10 @@ TODAY = new.TEMPLATE
 LATER = {
     "README.md.jinja": ("## Publishing", "## Releasing"),
     "pyproject.toml.jinja": ("xfail_strict = true", "xfail_strict = false"),
-    "src/{{ package }}/metric.py.jinja": ("import numpy as np\n", "import numpy as np  # the fast one\n"),
+    "src/{{ package }}/metric.py.jinja": (
+        "import numpy as np\n",
+        "import numpy as np  # the fast one\n",
+    ),
 }
 """What a later edition of the template says in the place of something else."""
 
@@ -57,7 +60,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
         editions = Editions(home / "data" / "my editions")
-        folder = new.make_plugin("scores", ["metric", "loss"], home / "work", editions=editions).folder
+        folder = new.make_plugin(
+            "scores", ["metric", "loss"], home / "work", editions=editions
+        ).folder
     git("init", "--quiet", cwd=folder)
     commit(folder)
     return home
@@ -101,7 +106,9 @@ def refused(attempt: Callable[[], object]) -> str:
     return str(caught.value)
 
 
-def test_a_plugin_of_this_edition_is_up_to_date_whatever_is_not_committed(plugin: Path, editions: Editions) -> None:
+def test_a_plugin_of_this_edition_is_up_to_date_whatever_is_not_committed(
+    plugin: Path, editions: Editions
+) -> None:
     (plugin / "notes.txt").write_text("not committed")
     before = state(plugin)
     assert update_plugin(plugin, editions=editions) == Updated("v0.1.0", "v0.1.0")
@@ -109,14 +116,21 @@ def test_a_plugin_of_this_edition_is_up_to_date_whatever_is_not_committed(plugin
 
 
 @pytest.mark.usefixtures("newer")
-def test_what_the_template_changes_arrives_and_what_the_author_changed_stays(plugin: Path, editions: Editions) -> None:
+def test_what_the_template_changes_arrives_and_what_the_author_changed_stays(
+    plugin: Path, editions: Editions
+) -> None:
     change(plugin / "README.md", "## Working on it", "## Some words of mine")
     (plugin / "src/cfplug_scores/loss.py").unlink()
     (plugin / "mine.py").write_text("MINE = 1\n")
     commit(plugin)
     updated = update_plugin(plugin, editions=editions)
     assert (updated.before, updated.after, updated.conflicts) == ("v0.1.0", "v0.2.0", ())
-    assert set(updated.changed) == {".copier-answers.yml", "README.md", "SECURITY.md", "pyproject.toml"}
+    assert set(updated.changed) == {
+        ".copier-answers.yml",
+        "README.md",
+        "SECURITY.md",
+        "pyproject.toml",
+    }
     readme, project = (plugin / "README.md").read_text(), (plugin / "pyproject.toml").read_text()
     assert "## Some words of mine" in readme
     assert "## Releasing" in readme
@@ -129,7 +143,9 @@ def test_what_the_template_changes_arrives_and_what_the_author_changed_stays(plu
 
 
 @pytest.mark.usefixtures("newer")
-def test_components_are_the_authors_own_from_the_first_moment(plugin: Path, editions: Editions) -> None:
+def test_components_are_the_authors_own_from_the_first_moment(
+    plugin: Path, editions: Editions
+) -> None:
     (plugin / "src/cfplug_scores/loss.py").unlink()
     commit(plugin)
     sources = state(plugin / "src")
@@ -138,7 +154,9 @@ def test_components_are_the_authors_own_from_the_first_moment(plugin: Path, edit
 
 
 @pytest.mark.usefixtures("newer")
-def test_where_both_changed_a_line_the_file_has_both_between_marks(plugin: Path, editions: Editions) -> None:
+def test_where_both_changed_a_line_the_file_has_both_between_marks(
+    plugin: Path, editions: Editions
+) -> None:
     change(plugin / "pyproject.toml", "xfail_strict = true", "xfail_strict = true  # as I like it")
     commit(plugin)
     updated = update_plugin(plugin, editions=editions)
@@ -146,7 +164,8 @@ def test_where_both_changed_a_line_the_file_has_both_between_marks(plugin: Path,
     assert "pyproject.toml" not in updated.changed
     text = (plugin / "pyproject.toml").read_text()
     assert (
-        "<<<<<<< before updating\nxfail_strict = true  # as I like it\n=======\nxfail_strict = false\n>>>>>>> " in text
+        "<<<<<<< before updating\nxfail_strict = true  # as I like it\n=======\nxfail_strict = false\n>>>>>>> "
+        in text
     )
     assert "UU pyproject.toml" in git("status", "--porcelain", cwd=plugin)
 
@@ -193,7 +212,10 @@ def test_what_is_not_committed_is_told_and_left_alone(plugin: Path, editions: Ed
     (plugin / "mine.py").write_text("MINE = 1\n")
     before = state(plugin)
     told = refused(lambda: update_plugin(plugin, editions=editions))
-    assert told == f"{plugin} has changes that are not committed; commit or stash them first\n?? mine.py"
+    assert (
+        told
+        == f"{plugin} has changes that are not committed; commit or stash them first\n?? mine.py"
+    )
     assert state(plugin) == before
 
 
@@ -212,7 +234,9 @@ def test_a_folder_that_follows_no_template_is_told(tmp_path: Path, editions: Edi
 
 
 @pytest.mark.parametrize("text", ["", "a: b", "[1]", "_src_path: x"])
-def test_answers_that_name_no_template_are_told(text: str, tmp_path: Path, editions: Editions) -> None:
+def test_answers_that_name_no_template_are_told(
+    text: str, tmp_path: Path, editions: Editions
+) -> None:
     file = tmp_path / ".copier-answers.yml"
     file.write_text(text)
     told = refused(lambda: update_plugin(tmp_path, editions=editions))
@@ -220,14 +244,18 @@ def test_answers_that_name_no_template_are_told(text: str, tmp_path: Path, editi
 
 
 @pytest.mark.parametrize("text", [b"a: [", b"\xff\xfe\x00"])
-def test_answers_that_cannot_be_read_are_told(text: bytes, tmp_path: Path, editions: Editions) -> None:
+def test_answers_that_cannot_be_read_are_told(
+    text: bytes, tmp_path: Path, editions: Editions
+) -> None:
     (tmp_path / ".copier-answers.yml").write_bytes(text)
     told = refused(lambda: update_plugin(tmp_path, editions=editions))
     assert told.startswith(f"{tmp_path / '.copier-answers.yml'} cannot be read: ")
 
 
 @pytest.mark.usefixtures("newer")
-def test_a_template_that_lies_elsewhere_here_is_told_with_where(plugin: Path, editions: Editions) -> None:
+def test_a_template_that_lies_elsewhere_here_is_told_with_where(
+    plugin: Path, editions: Editions
+) -> None:
     (plugin / ".copier-answers.yml").write_text("_commit: v0.1.0\n_src_path: ~/Library/cfplug\n")
     told = refused(lambda: update_plugin(plugin, editions=editions))
     assert told == (
@@ -237,7 +265,9 @@ def test_a_template_that_lies_elsewhere_here_is_told_with_where(plugin: Path, ed
 
 
 @pytest.mark.usefixtures("newer")
-def test_an_edition_that_this_machine_has_not_seen_is_told_with_how_to_get_it(plugin: Path, editions: Editions) -> None:
+def test_an_edition_that_this_machine_has_not_seen_is_told_with_how_to_get_it(
+    plugin: Path, editions: Editions
+) -> None:
     shutil.rmtree(editions.folder)
     told = refused(lambda: update_plugin(plugin, editions=editions))
     assert told == (
@@ -256,7 +286,10 @@ def test_the_way_that_is_told_for_an_unseen_edition_works(
 
 
 def test_a_plugin_of_a_later_cfplug_is_not_taken_back(
-    plugin: Path, editions: Editions, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    plugin: Path,
+    editions: Editions,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     request.getfixturevalue("newer")
     update_plugin(plugin, editions=editions)

@@ -64,7 +64,10 @@ def made(tmp_path_factory: pytest.TempPathFactory, editions: Editions) -> dict[s
     """A package for each kind alone, one with all, one with the longest name; not to be changed."""
     out = tmp_path_factory.mktemp("made")
     packages = {f"only-{kind}": (kind,) for kind in CHOICES} | {"scores": CHOICES, LONG: CHOICES}
-    return {name: make_plugin(name, kinds, out, editions=editions).folder for name, kinds in packages.items()}
+    return {
+        name: make_plugin(name, kinds, out, editions=editions).folder
+        for name, kinds in packages.items()
+    }
 
 
 def files_of(folder: Path) -> set[str]:
@@ -105,11 +108,20 @@ def refused(attempt: Callable[[], object]) -> str:
             "My_Scores",
             "a plugin's name is a kebab-case noun such as item-mean; is 'My_Scores'; did you mean my-scores?",
         ),
-        ("2nd", "a plugin's name is a kebab-case noun such as item-mean; is '2nd'; did you mean nd?"),
-        ("../up", "a plugin's name is a kebab-case noun such as item-mean; is '../up'; did you mean up?"),
+        (
+            "2nd",
+            "a plugin's name is a kebab-case noun such as item-mean; is '2nd'; did you mean nd?",
+        ),
+        (
+            "../up",
+            "a plugin's name is a kebab-case noun such as item-mean; is '../up'; did you mean up?",
+        ),
         ("", "a plugin's name is a kebab-case noun such as item-mean; is ''"),
         ("cfplug-", "a plugin's name is a kebab-case noun such as item-mean; is 'cfplug-'"),
-        ("a\n", "a plugin's name is a kebab-case noun such as item-mean; is 'a\\n'; did you mean a?"),
+        (
+            "a\n",
+            "a plugin's name is a kebab-case noun such as item-mean; is 'a\\n'; did you mean a?",
+        ),
         ("class", "class is a word of Python; a plugin needs another name"),
         ("cfplug-class", "class is a word of Python; a plugin needs another name"),
     ],
@@ -122,7 +134,9 @@ def test_a_bad_name_is_told_with_a_better_one_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_name_of_a_plugin_that_is_installed_is_taken(tmp_path: Path, editions: Editions) -> None:
+def test_the_name_of_a_plugin_that_is_installed_is_taken(
+    tmp_path: Path, editions: Editions
+) -> None:
     message = "there is a plugin called losses already, from cfplug 0.1.0; two cannot share a name"
     assert refused(lambda: make_plugin("losses", ["loss"], tmp_path, editions=editions)) == message
     assert refused(lambda: make_file("losses", "loss", tmp_path)) == message
@@ -131,7 +145,9 @@ def test_the_name_of_a_plugin_that_is_installed_is_taken(tmp_path: Path, edition
 def test_a_file_may_not_hide_a_module(tmp_path: Path) -> None:
     import random
 
-    message = f"there is a module called random already ({random.__file__}); a plugin needs another name"
+    message = (
+        f"there is a module called random already ({random.__file__}); a plugin needs another name"
+    )
     assert refused(lambda: make_file("random", "split", tmp_path)) == message
     assert list(tmp_path.iterdir()) == []
 
@@ -139,7 +155,11 @@ def test_a_file_may_not_hide_a_module(tmp_path: Path) -> None:
 @pytest.mark.parametrize("there", ["file", "folder", "link"])
 def test_nothing_is_overwritten(there: str, tmp_path: Path, editions: Editions) -> None:
     for target in (tmp_path / "cfplug-scores", tmp_path / "scores.py"):
-        {"file": target.touch, "folder": target.mkdir, "link": lambda to=target: to.symlink_to("nowhere")}[there]()  # type: ignore[misc]
+        {
+            "file": target.touch,
+            "folder": target.mkdir,
+            "link": lambda to=target: to.symlink_to("nowhere"),
+        }[there]()  # type: ignore[misc]
     before = sorted(tmp_path.iterdir())
     message = f"{tmp_path / 'cfplug-scores'} is there already; nothing is overwritten"
     assert refused(lambda: make_plugin("scores", ["loss"], tmp_path, editions=editions)) == message
@@ -162,7 +182,9 @@ def test_title_and_author_are_one_plain_line(text: str, tmp_path: Path, editions
 # What is made
 
 
-def test_a_package_has_what_it_takes_to_publish_it_and_a_module_for_each_kind(made: dict[str, Path]) -> None:
+def test_a_package_has_what_it_takes_to_publish_it_and_a_module_for_each_kind(
+    made: dict[str, Path],
+) -> None:
     modules = {f"src/cfplug_scores/{kind.replace('-', '_')}.py" for kind in CHOICES}
     assert files_of(made["scores"]) == WHOLE_FILES | modules | {"src/cfplug_scores/ratings.csv"}
 
@@ -182,22 +204,36 @@ def test_the_contract_test_has_three_lines(made: dict[str, Path]) -> None:
     ]
 
 
-def test_pyproject_says_what_the_plugin_is_and_where_cfplug_finds_it(tmp_path: Path, editions: Editions) -> None:
+def test_pyproject_says_what_the_plugin_is_and_where_cfplug_finds_it(
+    tmp_path: Path, editions: Editions
+) -> None:
     given = {"title": "Scores, d'après Zoë & <b>.", "author": "Zoë O'Hara <zoe@localhost>"}
     folder = make_plugin("item-scores", ["loss"], tmp_path, editions=editions, **given).folder
     told = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
     project = told["project"]
     assert (project["name"], project["version"]) == ("cfplug-item-scores", "0.1.0")
-    assert (project["description"], project["authors"]) == (given["title"][:-1], [{"name": given["author"]}])
+    assert (project["description"], project["authors"]) == (
+        given["title"][:-1],
+        [{"name": given["author"]}],
+    )
     assert project["dependencies"] == ["cfplug>=0.1"]
     assert project["optional-dependencies"] == {"test": ["cfplug[author]"]}
     assert project["entry-points"] == {"cfplug": {"item-scores": "cfplug_item_scores"}}
-    assert "Copyright (c) Zoë O'Hara <zoe@localhost>\n" in (folder / "LICENSE").read_text(encoding="utf-8")
-    assert (folder / "README.md").read_text(encoding="utf-8").splitlines()[2] == "Scores, d'après Zoë & <b>."
+    assert "Copyright (c) Zoë O'Hara <zoe@localhost>\n" in (folder / "LICENSE").read_text(
+        encoding="utf-8"
+    )
+    assert (folder / "README.md").read_text(encoding="utf-8").splitlines()[
+        2
+    ] == "Scores, d'après Zoë & <b>."
 
 
 def test_a_pre_release_of_cfplug_is_asked_for_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    for version, oldest in {"0.1.0": "0.1", "1.20.3": "1.20", "0.2.0.dev3": "0.2.0.dev3", "2.0rc1": "2.0rc1"}.items():
+    for version, oldest in {
+        "0.1.0": "0.1",
+        "1.20.3": "1.20",
+        "0.2.0.dev3": "0.2.0.dev3",
+        "2.0rc1": "2.0rc1",
+    }.items():
         monkeypatch.setattr(new, "version", lambda version=version: version)
         assert new.oldest() == oldest
 
@@ -206,16 +242,24 @@ def test_the_answers_name_the_edition_and_nobodys_home(
     made: dict[str, Path], editions: Editions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = YAML(typ="safe").load((made["only-loss"] / ".copier-answers.yml").read_text())
-    assert (answers["_commit"], answers["name"], answers["kinds"]) == ("v0.1.0", "only-loss", ["loss"])
+    assert (answers["_commit"], answers["name"], answers["kinds"]) == (
+        "v0.1.0",
+        "only-loss",
+        ["loss"],
+    )
     monkeypatch.setenv("HOME", str(tmp_path))
-    folder = make_plugin("scores", ["loss"], tmp_path, editions=Editions(tmp_path / "data" / "templates")).folder
+    folder = make_plugin(
+        "scores", ["loss"], tmp_path, editions=Editions(tmp_path / "data" / "templates")
+    ).folder
     text = (folder / ".copier-answers.yml").read_text()
     assert "_src_path: ~/data/templates\n" in text
     assert str(tmp_path) not in text
 
 
 def test_the_workflow_of_a_package_runs_its_tests_on_two_pythons(made: dict[str, Path]) -> None:
-    job = YAML(typ="safe").load((made["scores"] / ".github/workflows/test.yml").read_text())["jobs"]["test"]
+    job = YAML(typ="safe").load((made["scores"] / ".github/workflows/test.yml").read_text())[
+        "jobs"
+    ]["test"]
     assert len(job["strategy"]["matrix"]["python"]) == 2
     assert job["steps"][1]["with"]["python-version"] == "${{ matrix.python }}"
     assert [step["run"] for step in job["steps"] if "run" in step] == [
@@ -234,7 +278,9 @@ def test_every_recipe_names_what_its_package_brings(made: dict[str, Path]) -> No
 
 def unclean(folder: Path, *command: str) -> str:
     """What ruff finds in `folder`, as somebody sees it who works there and has no checkout of cfplug."""
-    ruff = shutil.which("ruff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    ruff = shutil.which(
+        "ruff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    )
     assert ruff, "ruff belongs to the extra dev"
     call = [ruff, *command, "--no-cache", "."]
     found = subprocess.run(call, capture_output=True, text=True, check=False, cwd=folder)
@@ -279,11 +325,16 @@ print(json.dumps([told, heavy]))
 """
 
 
-def test_every_package_is_a_healthy_plugin_whose_functions_and_recipe_can_be_used(made: dict[str, Path]) -> None:
+def test_every_package_is_a_healthy_plugin_whose_functions_and_recipe_can_be_used(
+    made: dict[str, Path],
+) -> None:
     path = os.pathsep.join(announced(folder, name) for name, folder in made.items())
     recipes = {name: str(folder / "recipes" / f"{name}.yaml") for name, folder in made.items()}
     call = [sys.executable, "-c", LOOK, json.dumps(recipes)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([path, os.environ.get("PYTHONPATH", "")])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([path, os.environ.get("PYTHONPATH", "")]),
+    }
     done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     told, heavy = json.loads(done.stdout)
@@ -308,7 +359,9 @@ def test_a_template_that_fails_leaves_nothing_behind(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), OSError(28, "No space left on device")])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(3), OSError(28, "No space left on device")]
+)
 def test_whatever_stops_it_leaves_nothing_behind(
     error: BaseException, tmp_path: Path, editions: Editions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,7 +381,10 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, editions: Editio
     out = tmp_path / "file" / "out"
     told = refused(lambda: make_plugin("scores", ["loss"], out, editions=editions))
     assert told == f"cannot write {out / 'cfplug-scores'}: Not a directory"
-    assert refused(lambda: make_file("scores", "loss", out)) == f"cannot write {out / 'scores.py'}: Not a directory"
+    assert (
+        refused(lambda: make_file("scores", "loss", out))
+        == f"cannot write {out / 'scores.py'}: Not a directory"
+    )
 
 
 def test_without_copier_it_says_what_to_install(
@@ -344,9 +400,13 @@ def test_without_git_a_plugin_is_made_all_the_same_but_follows_no_template(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    made = make_plugin("scores", ["metric"], tmp_path / "out", editions=Editions(tmp_path / "editions"))
+    made = make_plugin(
+        "scores", ["metric"], tmp_path / "out", editions=Editions(tmp_path / "editions")
+    )
     assert made.no_updates == "there is no git on this machine"
-    assert files_of(made.folder) == WHOLE_FILES - {".copier-answers.yml"} | {"src/cfplug_scores/metric.py"}
+    assert files_of(made.folder) == WHOLE_FILES - {".copier-answers.yml"} | {
+        "src/cfplug_scores/metric.py"
+    }
 
 
 HOSTILE = """\
@@ -375,9 +435,15 @@ def test_nothing_that_a_user_tells_git_changes_what_is_made(
     for hook in ("post-checkout", "pre-commit", "commit-msg", "post-index-change"):
         (home / "hooks" / hook).write_text(f"#!/bin/sh\ntouch {home}/called\nexit 1\n")
         (home / "hooks" / hook).chmod(0o755)
-    for name, value in {"HOME": home, "GIT_DIR": home / "git", "GIT_INDEX_FILE": home / "index"}.items():
+    for name, value in {
+        "HOME": home,
+        "GIT_DIR": home / "git",
+        "GIT_INDEX_FILE": home / "index",
+    }.items():
         monkeypatch.setenv(name, str(value))
-    folder = make_plugin("scores", CHOICES, tmp_path, editions=Editions(tmp_path / "editions")).folder
+    folder = make_plugin(
+        "scores", CHOICES, tmp_path, editions=Editions(tmp_path / "editions")
+    ).folder
     for file in files_of(folder) - {".copier-answers.yml"}:
         assert (folder / file).read_bytes() == (made["scores"] / file).read_bytes()
     assert sorted(path.name for path in home.iterdir()) == [".gitconfig", "hooks", "ignored"]
@@ -414,7 +480,12 @@ def test_a_single_file_is_short_and_clean(single: Path) -> None:
 @pytest.mark.usefixtures("forgotten")
 def test_single_files_of_all_kinds_work_together_in_one_run(single: Path, tmp_path: Path) -> None:
     registry = load([single])
-    brought = {f"{kind}/{one.name}" for each in registry.plugins for kind, one in each.components if "my-" in one.name}
+    brought = {
+        f"{kind}/{one.name}"
+        for each in registry.plugins
+        for kind, one in each.components
+        if "my-" in one.name
+    }
     assert len(brought) == len(CHOICES)
     (tmp_path / "mine.yaml").write_text(
         "data: {use: synthetic, users: 40, items: 25, ratings: 500}\nsplit: my-split-every-nth\n"

@@ -57,8 +57,12 @@ def timed() -> Callable[..., cfplug.Dataset]:
 
     def built(minutes: Sequence[int | None], users: Sequence[int] | None = None) -> cfplug.Dataset:
         rows = np.arange(len(minutes))
-        times = pd.Timestamp("2000-01-01") + pd.to_timedelta(pd.Series(minutes, dtype="Float64"), unit="min")
-        ratings = pd.DataFrame({"user": rows % 3 + 1 if users is None else users, "item": rows + 10, "rating": 3.0})
+        times = pd.Timestamp("2000-01-01") + pd.to_timedelta(
+            pd.Series(minutes, dtype="Float64"), unit="min"
+        )
+        ratings = pd.DataFrame(
+            {"user": rows % 3 + 1 if users is None else users, "item": rows + 10, "rating": 3.0}
+        )
         return cfplug.Dataset.build("timed", ratings.assign(time=times.astype("datetime64[s]")))
 
     return built
@@ -69,7 +73,9 @@ def movielens(tmp_path_factory: pytest.TempPathFactory) -> cfplug.Dataset:
     """MovieLens 100K from its official archive; skips where there is no real data."""
     if not DATA.is_dir():
         pytest.skip("no real MovieLens archives beside the repository")
-    source = next(each for each in cfplug_movielens.cfplug_sources() if each.name == "movielens-100k")
+    source = next(
+        each for each in cfplug_movielens.cfplug_sources() if each.name == "movielens-100k"
+    )
     context = cfplug.Context(
         seed=0,
         rng=np.random.default_rng(0),

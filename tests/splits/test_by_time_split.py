@@ -19,7 +19,9 @@ import cfplug
 Contexts = Callable[..., cfplug.Context]
 Timed = Callable[..., cfplug.Dataset]
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 MINUTES = st.lists(st.integers(0, 25), min_size=4, max_size=40)
 SHARES = st.tuples(st.floats(0.01, 0.99), st.floats(0, 0.99)).filter(lambda shares: sum(shares) < 1)
@@ -45,7 +47,10 @@ def enough(minutes: list[int], test: float) -> bool:
 
 def test_the_newest_fifth_validates_wherever_it_stands(timed: Timed, context: Contexts) -> None:
     data = timed([90, 10, 20, 30, 80, 40, 50, 60, 70, 0])
-    assert parts(split(data, ByTimeParams(), context())) == {"train": [1, 2, 3, 5, 6, 7, 8, 9], "valid": [0, 4]}
+    assert parts(split(data, ByTimeParams(), context())) == {
+        "train": [1, 2, 3, 5, 6, 7, 8, 9],
+        "valid": [0, 4],
+    }
 
 
 def test_the_very_newest_test_and_valid_lies_before_them(timed: Timed, context: Contexts) -> None:
@@ -66,15 +71,22 @@ def test_of_two_cuts_equally_near_the_larger_part_is_taken(timed: Timed, context
     assert parts(split(data, ByTimeParams(), context()))["valid"] == [7, 8, 9]
 
 
-def test_a_moment_larger_than_its_part_leaves_no_part_empty(timed: Timed, context: Contexts) -> None:
-    assert parts(split(timed([5, 5, 5, 5, 0]), ByTimeParams(), context())) == {"train": [4], "valid": [0, 1, 2, 3]}
+def test_a_moment_larger_than_its_part_leaves_no_part_empty(
+    timed: Timed, context: Contexts
+) -> None:
+    assert parts(split(timed([5, 5, 5, 5, 0]), ByTimeParams(), context())) == {
+        "train": [4],
+        "valid": [0, 1, 2, 3],
+    }
     found = split(timed([1, 9, 9, 9, 9, 9, 0]), ByTimeParams(valid=0.1, test=0.1), context())
     assert parts(found) == {"train": [6], "valid": [0], "test": [1, 2, 3, 4, 5]}
 
 
 def test_times_of_another_zone_are_times(timed: Timed, context: Contexts) -> None:
     ratings = timed([4, 3, 2, 1, 0]).ratings
-    zoned = cfplug.Dataset.build("zoned", ratings.assign(time=ratings["time"].dt.tz_localize("Asia/Kolkata")))
+    zoned = cfplug.Dataset.build(
+        "zoned", ratings.assign(time=ratings["time"].dt.tz_localize("Asia/Kolkata"))
+    )
     assert parts(split(zoned, ByTimeParams(), context())) == {"train": [1, 2, 3, 4], "valid": [0]}
 
 
@@ -110,7 +122,10 @@ def test_no_other_cut_comes_nearer_to_what_was_asked(
 ) -> None:
     assume(enough(minutes, shares[1]))
     valid, test = (round(share * len(minutes)) for share in shares)
-    found = {name: len(rows) for name, rows in split(timed(minutes), ByTimeParams(*shares), context()).parts().items()}
+    found = {
+        name: len(rows)
+        for name, rows in split(timed(minutes), ByTimeParams(*shares), context()).parts().items()
+    }
     newest = found.get("test", 0)
     if newest:
         assert newest == nearest(minutes, test, leave=2)
@@ -132,13 +147,19 @@ def test_where_all_times_differ_the_parts_are_as_large_as_those_of_the_random_sp
     assume(valid and (test or not shares[1]) and valid + test < n)
     minutes = np.random.RandomState(seed).permutation(n)
     found = split(timed(minutes), ByTimeParams(*shares), context(seed))
-    assert [len(rows) for rows in found.parts().values()][1:] == [valid, test][: 2 if shares[1] else 1]
+    assert [len(rows) for rows in found.parts().values()][1:] == [valid, test][
+        : 2 if shares[1] else 1
+    ]
 
 
 @quick
 @given(minutes=MINUTES, shares=SHARES, data=st.data())
 def test_the_order_of_the_rows_and_the_seed_change_nothing(
-    minutes: list[int], shares: tuple[float, float], data: st.DataObject, timed: Timed, context: Contexts
+    minutes: list[int],
+    shares: tuple[float, float],
+    data: st.DataObject,
+    timed: Timed,
+    context: Contexts,
 ) -> None:
     assume(enough(minutes, shares[1]))
     order = np.array(data.draw(st.permutations(range(len(minutes)))))
@@ -151,24 +172,34 @@ def test_the_order_of_the_rows_and_the_seed_change_nothing(
 # Which column
 
 
-def test_the_only_column_of_the_role_time_is_taken_whatever_it_is_called(timed: Timed, context: Contexts) -> None:
+def test_the_only_column_of_the_role_time_is_taken_whatever_it_is_called(
+    timed: Timed, context: Contexts
+) -> None:
     ratings = timed([4, 3, 2, 1, 0]).ratings.rename(columns={"time": "given"})
-    assert parts(split(cfplug.Dataset.build("small", ratings), ByTimeParams(), context()))["valid"] == [0]
+    assert parts(split(cfplug.Dataset.build("small", ratings), ByTimeParams(), context()))[
+        "valid"
+    ] == [0]
 
 
 def two_times(data: cfplug.Dataset, *names: str) -> cfplug.Dataset:
     """The dataset with its times once more, the other way round."""
     ratings = data.ratings.rename(columns={"time": names[0]})
-    return cfplug.Dataset.build("two", ratings.assign(**{names[1]: ratings[names[0]].to_numpy()[::-1]}))
+    return cfplug.Dataset.build(
+        "two", ratings.assign(**{names[1]: ratings[names[0]].to_numpy()[::-1]})
+    )
 
 
-def test_of_several_the_one_called_time_is_taken_unless_another_is_named(timed: Timed, context: Contexts) -> None:
+def test_of_several_the_one_called_time_is_taken_unless_another_is_named(
+    timed: Timed, context: Contexts
+) -> None:
     data = two_times(timed([0, 1, 2, 3, 4]), "seen", "time")
     assert parts(split(data, ByTimeParams(), context()))["valid"] == [0]
     assert parts(split(data, ByTimeParams(column="seen"), context()))["valid"] == [4]
 
 
-def test_several_of_which_none_is_called_time_must_be_chosen_from(timed: Timed, context: Contexts) -> None:
+def test_several_of_which_none_is_called_time_must_be_chosen_from(
+    timed: Timed, context: Contexts
+) -> None:
     data = two_times(timed([0, 1, 2, 3, 4]), "seen", "given")
     assert told(data, context) == (
         "ratings: seen and given have the role time; say which of them the split goes by (column: seen)"
@@ -192,7 +223,9 @@ def test_a_column_of_another_role_is_none_of_times(timed: Timed, context: Contex
 
 
 def test_data_without_times_says_which_columns_there_are_and_what_to_do(context: Contexts) -> None:
-    ratings = pd.DataFrame({"user": [1, 2, 1], "item": [7, 7, 8], "rating": 3.0, "time": [880, 881, 882]})
+    ratings = pd.DataFrame(
+        {"user": [1, 2, 1], "item": [7, 7, 8], "rating": 3.0, "time": [880, 881, 882]}
+    )
     assert told(cfplug.Dataset.build("untimed", ratings), context) == (
         "ratings: a split by time needs a column with the role time; there is none among user (id), item (id), "
         "rating (target), time (number); if the data has times, name their column to its source (time: COLUMN), "
@@ -200,7 +233,9 @@ def test_data_without_times_says_which_columns_there_are_and_what_to_do(context:
     )
 
 
-def test_ratings_without_a_time_are_counted_and_the_first_is_named(timed: Timed, context: Contexts) -> None:
+def test_ratings_without_a_time_are_counted_and_the_first_is_named(
+    timed: Timed, context: Contexts
+) -> None:
     assert told(timed([0, 1, None, 3, None]), context) == (
         "ratings, row 2, column time: 2 of 5 ratings have no time; give them one, leave them out, "
         "or split in another way (split: random)"

@@ -18,11 +18,29 @@ import cfplug
 
 Contexts = Callable[..., cfplug.Context]
 
-quick = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 seeds = st.integers(0, 2**32 - 1)
 supports = st.one_of(st.integers(0, 4), st.floats(0, 0.95))
 
-HOSTILE = (7, "7", " 7", "nan", "\u200b", -1, "é", "e\u0301", 2**62, "0", 0, "None", "a b", "A", "a")
+HOSTILE = (
+    7,
+    "7",
+    " 7",
+    "nan",
+    "\u200b",
+    -1,
+    "é",
+    "e\u0301",
+    2**62,
+    "0",
+    0,
+    "None",
+    "a b",
+    "A",
+    "a",
+)
 """Ids that one who compares by text, case or position would mix up."""
 
 
@@ -52,11 +70,14 @@ pair = st.tuples(st.integers(0, 7), st.integers(0, 14))
 pairs_ = st.lists(pair, min_size=12, max_size=60, unique=True)
 
 
-def naive(data: cfplug.Dataset, side: str, k: int, support: float, seed: int) -> dict[str, tuple[list[int], ...]]:
+def naive(
+    data: cfplug.Dataset, side: str, k: int, support: float, seed: int
+) -> dict[str, tuple[list[int], ...]]:
     """Train, valid and support rows of each fold, by the rule as the parameters state it, id by id."""
     rng = np.random.RandomState(seed)
     rows = {
-        key: np.flatnonzero([value == key for value in data.ratings[side]]) for key in data.tables()[side + "s"][side]
+        key: np.flatnonzero([value == key for value in data.ratings[side]])
+        for key in data.tables()[side + "s"][side]
     }
     there = [key for key, own in rows.items() if len(own)]
     runs = np.array_split(rng.permutation(len(there)), k)
@@ -80,7 +101,8 @@ def naive(data: cfplug.Dataset, side: str, k: int, support: float, seed: int) ->
 def plain(folds: Any) -> dict[str, tuple[list[int], ...]]:
     """The rows of each fold as lists; no support is an empty one."""
     return {
-        name: tuple(rows_of(part) for part in (each.train, each.valid, each.support)) for name, each in folds.items()
+        name: tuple(rows_of(part) for part in (each.train, each.valid, each.support))
+        for name, each in folds.items()
     }
 
 
@@ -88,7 +110,9 @@ def rows_of(part: np.ndarray | None) -> list[int]:
     return [] if part is None else part.tolist()
 
 
-def drawn(data: cfplug.Dataset, side: str, k: int, support: float, context: cfplug.Context) -> dict[str, cfplug.Split]:
+def drawn(
+    data: cfplug.Dataset, side: str, k: int, support: float, context: cfplug.Context
+) -> dict[str, cfplug.Split]:
     """The folds of one side; an example of which a fold has nothing to measure is passed over."""
     try:
         if side == "user":
@@ -115,7 +139,13 @@ def ids(data: cfplug.Dataset, side: str, rows: np.ndarray) -> set[object]:
 
 
 @quick
-@given(pairs=pairs_, side=st.sampled_from(["user", "item"]), k=st.integers(2, 4), support=supports, seed=seeds)
+@given(
+    pairs=pairs_,
+    side=st.sampled_from(["user", "item"]),
+    k=st.integers(2, 4),
+    support=supports,
+    seed=seeds,
+)
 def test_the_folds_are_those_of_the_rule(
     pairs: list[tuple[int, int]], side: str, k: int, support: float, seed: int, context: Contexts
 ) -> None:
@@ -125,7 +155,13 @@ def test_the_folds_are_those_of_the_rule(
 
 
 @quick
-@given(pairs=pairs_, side=st.sampled_from(["user", "item"]), k=st.integers(2, 4), support=supports, seed=seeds)
+@given(
+    pairs=pairs_,
+    side=st.sampled_from(["user", "item"]),
+    k=st.integers(2, 4),
+    support=supports,
+    seed=seeds,
+)
 def test_each_id_is_cold_once_and_no_model_learns_of_it_then(
     pairs: list[tuple[int, int]], side: str, k: int, support: float, seed: int, context: Contexts
 ) -> None:
@@ -141,7 +177,9 @@ def test_each_id_is_cold_once_and_no_model_learns_of_it_then(
         cold += ids(data, side, away)
     assert len(cold) == len(set(cold))
     assert set(cold) == set(data.ratings[side])
-    measured = np.concatenate([np.append(each.valid, rows_of(each.support)) for each in folds.values()])
+    measured = np.concatenate(
+        [np.append(each.valid, rows_of(each.support)) for each in folds.values()]
+    )
     assert np.sort(measured).tolist() == list(range(len(pairs)))
 
 
@@ -178,7 +216,13 @@ def test_cold_items_are_the_cold_users_of_the_swapped_ratings(
 
 
 @quick
-@given(pairs=pairs_, side=st.sampled_from(["user", "item"]), support=supports, seed=seeds, idle=st.integers(1, 4))
+@given(
+    pairs=pairs_,
+    side=st.sampled_from(["user", "item"]),
+    support=supports,
+    seed=seeds,
+    idle=st.integers(1, 4),
+)
 def test_ids_without_ratings_the_ratings_themselves_and_other_names_change_nothing(
     pairs: list[tuple[int, int]], side: str, support: float, seed: int, idle: int, context: Contexts
 ) -> None:
@@ -227,7 +271,9 @@ def test_items_reveal_nothing_unless_asked_to(context: Contexts) -> None:
 
 # What is said and refused
 
-UNEVEN = [(0, item) for item in range(5)] + [(1, item) for item in range(4)] + [(2, 0), (2, 3), (3, 1)]
+UNEVEN = (
+    [(0, item) for item in range(5)] + [(1, item) for item in range(4)] + [(2, 0), (2, 3), (3, 1)]
+)
 
 
 def test_users_of_whom_support_takes_all_are_counted(context: Contexts, said: list[str]) -> None:
@@ -286,15 +332,23 @@ def test_more_folds_than_ids_with_ratings_are_refused(context: Contexts) -> None
 REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: ColdUsersParams(1), "folds: must be at least 2; is 1"),
     (lambda: ColdUsersParams(5, -1), "support: must be at least 0; is -1"),
-    (lambda: ColdUsersParams(5, 2.5), "support: must be a whole number, or a share below 1; is 2.5"),
-    (lambda: ColdItemsParams(5, 1.0), "support: must be a whole number, or a share below 1; is 1.0"),
+    (
+        lambda: ColdUsersParams(5, 2.5),
+        "support: must be a whole number, or a share below 1; is 2.5",
+    ),
+    (
+        lambda: ColdItemsParams(5, 1.0),
+        "support: must be a whole number, or a share below 1; is 1.0",
+    ),
     (lambda: ColdItemsParams(5, float("nan")), "support: must be a finite number; is nan"),
     (lambda: ColdBothParams(0), "folds: must be at least 2; is 0"),
 ]
 
 
 @pytest.mark.parametrize(("made", "message"), REFUSED, ids=[message for _, message in REFUSED])
-def test_folds_are_at_least_two_and_support_is_a_number_or_a_share(made: Callable[[], object], message: str) -> None:
+def test_folds_are_at_least_two_and_support_is_a_number_or_a_share(
+    made: Callable[[], object], message: str
+) -> None:
     with pytest.raises(ValueError) as raised:  # noqa: PT011 - the full text follows
         made()
     assert str(raised.value) == message
@@ -319,7 +373,9 @@ def test_with_both_cold_the_parts_are_warm_pairs_cold_pairs_and_mixed_ones(
         sides[side] = [{there[code] for code in run} for run in runs]
     order = rng.permutation(len(pairs)).tolist()
     listed = list(zip(data.ratings["user"], data.ratings["item"], strict=True))
-    for each, cold_users, cold_items in zip(folds.values(), sides["user"], sides["item"], strict=True):
+    for each, cold_users, cold_items in zip(
+        folds.values(), sides["user"], sides["item"], strict=True
+    ):
         each.check(len(pairs))
         cold = [(user in cold_users) + (item in cold_items) for user, item in listed]
         assert each.train.tolist() == [row for row, n in enumerate(cold) if n == 0]
@@ -328,11 +384,17 @@ def test_with_both_cold_the_parts_are_warm_pairs_cold_pairs_and_mixed_ones(
         assert each.test is None
 
 
-def test_with_both_cold_it_is_said_how_many_ratings_validate(context: Contexts, said: list[str]) -> None:
-    folds = both(rated(GRID), ColdBothParams(3), context())  # 7 users in runs of 3, 2, 2; 13 items in runs of 5, 4, 4
+def test_with_both_cold_it_is_said_how_many_ratings_validate(
+    context: Contexts, said: list[str]
+) -> None:
+    folds = both(
+        rated(GRID), ColdBothParams(3), context()
+    )  # 7 users in runs of 3, 2, 2; 13 items in runs of 5, 4, 4
     assert [len(each.valid) for each in folds.values()] == [3 * 5, 2 * 4, 2 * 4]
     assert [len(each.train) for each in folds.values()] == [4 * 8, 5 * 9, 5 * 9]
-    assert said == ["cold-both: 31 of 91 ratings validate, those of a user and an item cold together"]
+    assert said == [
+        "cold-both: 31 of 91 ratings validate, those of a user and an item cold together"
+    ]
 
 
 def test_two_blocks_that_go_cold_together_have_no_support(context: Contexts) -> None:

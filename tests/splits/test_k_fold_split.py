@@ -25,7 +25,9 @@ Rated = Callable[[int], cfplug.Dataset]
 ARCHIVE = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
 CANONICAL = ("u1", "u2", "u3", "u4", "u5")
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def told(data: cfplug.Dataset, context: Contexts, folds: int | tuple[str, ...]) -> str:
@@ -63,7 +65,9 @@ def test_each_rating_validates_once_and_trains_every_other_fold(
     assert list(found) == [str(number) for number in range(1, k + 1)]
     for each in found.values():
         each.check(n)
-    assert np.sort(np.concatenate([each.valid for each in found.values()])).tolist() == list(range(n))
+    assert np.sort(np.concatenate([each.valid for each in found.values()])).tolist() == list(
+        range(n)
+    )
     sizes = [len(each.valid) for each in found.values()]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] - sizes[-1] == (n % k > 0)
@@ -81,7 +85,10 @@ def test_fold_1_of_k_is_the_random_split_of_one_kth(
 
 
 def test_more_folds_than_ratings_are_refused(rated: Rated, context: Contexts) -> None:
-    assert told(rated(7), context, 8) == "8 folds need at least as many ratings; there are 7; ask for fewer (folds: 7)"
+    assert (
+        told(rated(7), context, 8)
+        == "8 folds need at least as many ratings; there are 7; ask for fewer (folds: 7)"
+    )
 
 
 # Folds of the data
@@ -106,7 +113,9 @@ def test_folds_that_share_what_they_validate_are_taken_with_a_word(
     assert said == ["k-fold: 2 ratings validate in more than one of u1, ua"]
 
 
-def test_an_unknown_fold_names_the_nearest_and_all_there_are(rated: Rated, context: Contexts) -> None:
+def test_an_unknown_fold_names_the_nearest_and_all_there_are(
+    rated: Rated, context: Contexts
+) -> None:
     data = attrs.evolve(rated(7), folds={"u1": fold(7, 0), "ua": fold(7, 1)})
     assert told(data, context, ("u1", "u11")) == (
         "rated has no fold called 'u11'; did you mean u1? (the folds are u1, ua)"
@@ -121,8 +130,14 @@ def test_data_without_folds_says_so(rated: Rated, context: Contexts) -> None:
 
 REFUSED: list[tuple[Any, str]] = [
     (1, "folds: must be at least 2; is 1"),
-    ((), "folds: must be at least 2; names none (for one fold alone, split: {use: predefined, fold: u1})"),
-    (("u1",), "folds: must be at least 2; names u1 (for one fold alone, split: {use: predefined, fold: u1})"),
+    (
+        (),
+        "folds: must be at least 2; names none (for one fold alone, split: {use: predefined, fold: u1})",
+    ),
+    (
+        ("u1",),
+        "folds: must be at least 2; names u1 (for one fold alone, split: {use: predefined, fold: u1})",
+    ),
     (("u1", "u2", "u1"), "folds: must differ; u1 stands there 2 times"),
 ]
 
@@ -146,7 +161,13 @@ def test_u1_to_u5_of_movielens_100k_are_split_as_their_makers_did(
     with zipfile.ZipFile(ARCHIVE) as archive:
         for name, each in found.items():
             for part, rows in (("base", each.train), ("test", each.valid)):
-                made = pd.read_csv(io.BytesIO(archive.read(f"ml-100k/{name}.{part}")), sep="\t", header=None)
+                made = pd.read_csv(
+                    io.BytesIO(archive.read(f"ml-100k/{name}.{part}")), sep="\t", header=None
+                )
                 taken = movielens.ratings.iloc[rows].sort_values(["user", "item"])
-                np.testing.assert_array_equal(taken[["user", "item", "rating"]], made.sort_values([0, 1])[[0, 1, 2]])
-    assert np.sort(np.concatenate([each.valid for each in found.values()])).tolist() == list(range(100_000))
+                np.testing.assert_array_equal(
+                    taken[["user", "item", "rating"]], made.sort_values([0, 1])[[0, 1, 2]]
+                )
+    assert np.sort(np.concatenate([each.valid for each in found.values()])).tolist() == list(
+        range(100_000)
+    )

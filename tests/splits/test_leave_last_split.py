@@ -18,7 +18,9 @@ import cfplug
 Contexts = Callable[..., cfplug.Context]
 Timed = Callable[..., cfplug.Dataset]
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 RATED = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 12)), min_size=2, max_size=40)
 """User and minute of each rating."""
@@ -45,7 +47,13 @@ def by_hand(rated: list[tuple[int, int]], params: LeaveLastParams) -> dict[str, 
         rows = sorted((minute, row) for row, (who, minute) in enumerate(rated) if who == user)
         whole = len(rows) < params.valid + params.test + params.keep
         for place, (_, row) in enumerate(reversed(rows)):
-            part = "test" if place < params.test else "valid" if place < params.test + params.valid else "train"
+            part = (
+                "test"
+                if place < params.test
+                else "valid"
+                if place < params.test + params.valid
+                else "train"
+            )
             found["train" if whole else part].append(row)
     return {name: sorted(rows) for name, rows in found.items() if name != "test" or params.test}
 
@@ -63,9 +71,14 @@ def test_the_very_last_test_and_those_before_them_validate(timed: Timed, context
     assert parts(found) == {"train": [0, 1, 2, 6, 7], "valid": [4, 5], "test": [3]}
 
 
-def test_of_ratings_at_one_time_those_that_stand_last_in_the_table_are_last(timed: Timed, context: Contexts) -> None:
+def test_of_ratings_at_one_time_those_that_stand_last_in_the_table_are_last(
+    timed: Timed, context: Contexts
+) -> None:
     data = timed([5, 5, 5, 5, 5, 1], [2, 2, 1, 2, 1, 2])
-    assert parts(split(data, LeaveLastParams(), context())) == {"train": [0, 1, 2, 5], "valid": [3, 4]}
+    assert parts(split(data, LeaveLastParams(), context())) == {
+        "train": [0, 1, 2, 5],
+        "valid": [3, 4],
+    }
 
 
 def test_a_user_with_too_few_ratings_trains_wholly_and_is_counted(
@@ -73,11 +86,19 @@ def test_a_user_with_too_few_ratings_trains_wholly_and_is_counted(
 ) -> None:
     found = split(timed(MINUTES, USERS), LeaveLastParams(keep=3), context())
     assert parts(found) == {"train": [0, 1, 2, 4, 5, 6, 7], "valid": [3]}
-    assert said == ["leave-last: 2 of 3 users have fewer than 4 ratings and stay wholly in training"]
+    assert said == [
+        "leave-last: 2 of 3 users have fewer than 4 ratings and stay wholly in training"
+    ]
 
 
-def test_with_nothing_to_keep_a_single_rating_is_left_out_too(timed: Timed, context: Contexts, said: list[str]) -> None:
-    assert parts(split(timed(MINUTES, USERS), LeaveLastParams(keep=0), context()))["valid"] == [0, 3, 7]
+def test_with_nothing_to_keep_a_single_rating_is_left_out_too(
+    timed: Timed, context: Contexts, said: list[str]
+) -> None:
+    assert parts(split(timed(MINUTES, USERS), LeaveLastParams(keep=0), context()))["valid"] == [
+        0,
+        3,
+        7,
+    ]
     assert said == []
 
 
@@ -117,7 +138,9 @@ def test_where_all_times_differ_the_order_of_the_rows_and_the_seed_change_nothin
 # Faults
 
 
-def test_data_where_no_user_has_ratings_enough_says_how_many_are_needed(timed: Timed, context: Contexts) -> None:
+def test_data_where_no_user_has_ratings_enough_says_how_many_are_needed(
+    timed: Timed, context: Contexts
+) -> None:
     assert told(timed(MINUTES, USERS), context, valid=3, test=1, keep=2) == (
         "leave-last: no user has the 6 ratings that it takes to be split (valid 3 + test 1 + keep 2); "
         "the most that a user has is 4; ask for fewer"
@@ -133,7 +156,9 @@ def test_data_without_times_is_refused_as_it_is_by_the_split_by_time(context: Co
     )
 
 
-def test_times_that_are_all_the_same_say_nothing_of_what_was_last(timed: Timed, context: Contexts) -> None:
+def test_times_that_are_all_the_same_say_nothing_of_what_was_last(
+    timed: Timed, context: Contexts
+) -> None:
     assert told(timed([60] * 5), context) == (
         "ratings, column time: a split by time needs 2 different times; the 5 ratings have only "
         "2000-01-01 01:00:00; split in another way (split: random)"

@@ -22,7 +22,9 @@ Write = Callable[[str, str], Path]
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
-quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def dataset(users: list[Any], folds: dict[str, cfplug.Split] | None = None) -> cfplug.Dataset:
@@ -67,7 +69,9 @@ def test_an_unknown_fold_names_the_nearest_and_all_there_are(context: Contexts) 
 
 
 def test_data_without_folds_says_so(context: Contexts) -> None:
-    assert told(SMALL, context, fold="u1") == ("small has no folds; name the files of the split (valid: u1.test)")
+    assert told(SMALL, context, fold="u1") == (
+        "small has no folds; name the files of the split (valid: u1.test)"
+    )
 
 
 # Files
@@ -89,7 +93,9 @@ def test_without_a_file_of_training_pairs_all_others_train(write: Write, context
     }
 
 
-def test_files_may_have_a_header_quotes_and_another_separator(write: Write, context: Contexts) -> None:
+def test_files_may_have_a_header_quotes_and_another_separator(
+    write: Write, context: Contexts
+) -> None:
     valid = write("a.csv", '\nuser,item\n"17","10"\n')
     params = PredefinedParams(valid=valid, separator=",", header=True)
     assert parts(split(SMALL, params, context()))["valid"] == [4]
@@ -97,7 +103,9 @@ def test_files_may_have_a_header_quotes_and_another_separator(write: Write, cont
 
 def test_the_separator_may_have_several_letters(write: Write, context: Contexts) -> None:
     valid = write("a.test", "17::10::5\n")
-    assert parts(split(SMALL, PredefinedParams(valid=valid, separator="::"), context()))["valid"] == [4]
+    assert parts(split(SMALL, PredefinedParams(valid=valid, separator="::"), context()))[
+        "valid"
+    ] == [4]
 
 
 def test_a_pair_that_stands_twice_in_one_file_is_one_pair(write: Write, context: Contexts) -> None:
@@ -108,7 +116,9 @@ def test_a_pair_that_stands_twice_in_one_file_is_one_pair(write: Write, context:
 @quick
 @given(
     users=st.lists(st.integers(-1000, 1000), min_size=2, max_size=9, unique=True)
-    | st.lists(st.text("aé0 7-", min_size=1).filter(str.strip), min_size=2, max_size=9, unique=True),
+    | st.lists(
+        st.text("aé0 7-", min_size=1).filter(str.strip), min_size=2, max_size=9, unique=True
+    ),
     data=st.data(),
 )
 def test_ids_are_matched_by_value_and_the_split_is_complete(
@@ -121,7 +131,11 @@ def test_ids_are_matched_by_value_and_the_split_is_complete(
     files = {
         part: write(
             part,
-            "".join(f"{user}\t{item}\n" for (user, item), valid in zip(pairs, where, strict=True) if valid == wanted),
+            "".join(
+                f"{user}\t{item}\n"
+                for (user, item), valid in zip(pairs, where, strict=True)
+                if valid == wanted
+            ),
         )
         for part, wanted in (("train", False), ("valid", True))
     }
@@ -137,7 +151,10 @@ def test_ids_are_matched_by_value_and_the_split_is_complete(
 
 def test_a_pair_that_the_data_lacks_names_its_line(write: Write, context: Contexts) -> None:
     valid = write("a.test", "1\t10\n\n2\t30\n")
-    assert told(SMALL, context, valid=valid) == "a.test:3: user 2, item 30: the data has no such rating"
+    assert (
+        told(SMALL, context, valid=valid)
+        == "a.test:3: user 2, item 30: the data has no such rating"
+    )
 
 
 def test_further_unknown_pairs_are_counted(write: Write, context: Contexts) -> None:
@@ -164,11 +181,17 @@ def test_ratings_in_no_file_are_counted(write: Write, context: Contexts) -> None
 
 
 def test_files_that_leave_nothing_to_train_are_refused(write: Write, context: Contexts) -> None:
-    valid = write("a.test", "".join(f"{user}\t{item}\n" for user in (1, 2, 17) for item in (10, 20)))
-    assert told(SMALL, context, valid=valid) == "the split leaves no ratings to train; it has 6 in all"
+    valid = write(
+        "a.test", "".join(f"{user}\t{item}\n" for user in (1, 2, 17) for item in (10, 20))
+    )
+    assert (
+        told(SMALL, context, valid=valid) == "the split leaves no ratings to train; it has 6 in all"
+    )
 
 
-def test_a_row_without_a_pair_names_its_line_and_the_separator(write: Write, context: Contexts) -> None:
+def test_a_row_without_a_pair_names_its_line_and_the_separator(
+    write: Write, context: Contexts
+) -> None:
     valid = write("a.test", "1\t10\n17,10\n")
     assert told(SMALL, context, valid=valid) == (
         "a.test:2: a row begins with a user and an item; is '17,10'; is the separator ','?"
@@ -184,10 +207,14 @@ def test_a_file_without_pairs_is_refused(write: Write, context: Contexts) -> Non
     assert told(SMALL, context, valid=write("a.test", "\n")) == "a.test: the file names no pair"
 
 
-def test_a_file_that_is_not_there_names_the_nearest(write: Write, context: Contexts, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_names_the_nearest(
+    write: Write, context: Contexts, tmp_path: Path
+) -> None:
     write("u1.test", "1\t10\n")
     path = tmp_path / "u1.tset"
-    assert told(SMALL, context, valid=path) == f"{path}: there is no such file; did you mean u1.test?"
+    assert (
+        told(SMALL, context, valid=path) == f"{path}: there is no such file; did you mean u1.test?"
+    )
 
 
 def test_a_folder_that_is_not_there_is_named(context: Contexts, tmp_path: Path) -> None:
@@ -202,7 +229,10 @@ def test_a_folder_is_no_file_of_pairs(context: Contexts, tmp_path: Path) -> None
 def test_a_wrong_encoding_says_so(context: Contexts, tmp_path: Path) -> None:
     path = tmp_path / "a.test"
     path.write_bytes("Zoë\t10\n".encode("latin-1"))
-    assert told(SMALL, context, valid=path) == "a.test: is not utf-8; say which encoding it is (encoding: latin-1)"
+    assert (
+        told(SMALL, context, valid=path)
+        == "a.test: is not utf-8; say which encoding it is (encoding: latin-1)"
+    )
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -216,7 +246,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "give fold or files, not both; there are fold and train and valid",
     ),
     ({"valid": Path("a"), "separator": ""}, "separator: must be text within a line; is ''"),
-    ({"valid": Path("a"), "encoding": "utf-88"}, "encoding: Python knows no encoding called 'utf-88'"),
+    (
+        {"valid": Path("a"), "encoding": "utf-88"},
+        "encoding: Python knows no encoding called 'utf-88'",
+    ),
 ]
 
 

@@ -39,7 +39,9 @@ def test_test_rows_come_after_the_validation_rows(rated: Rated, context: Context
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_rows_are_the_first_of_the_permutation(seed: int, rated: Rated, context: Contexts) -> None:
+def test_the_rows_are_the_first_of_the_permutation(
+    seed: int, rated: Rated, context: Contexts
+) -> None:
     found = split(rated(1001), RandomParams(), context(seed))
     first = np.random.RandomState(seed).permutation(1001)[:200]
     assert set(found.valid) == set(first)

@@ -20,8 +20,10 @@ def test_the_manifest_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == ""
 
 
-@pytest.mark.parametrize("splitter", cfplug_splits.cfplug_splits(), ids=lambda splitter: splitter.name)
-def test_every_declared_function_is_there(splitter: cfplug.Splitter) -> None:
+@pytest.mark.parametrize(
+    "splitter", cfplug_splits.cfplug_splits(), ids=lambda splitter: splitter.name
+)
+def test_every_declared_function_is_there(splitter: cfplug.SplitMethod) -> None:
     assert callable(splitter.function("split"))
     assert splitter.summary
 
@@ -46,7 +48,9 @@ RECIPE = "data: synthetic\nmodels: [mean]\nmetrics: [mse]\nsplit: {}\n"
         ("{use: cold-both, folds: 3}", cfplug_splits.ColdBothParams(3)),
     ],
 )
-def test_a_recipe_says_it_in_one_line_and_once_resolved_says_it_again(split: str, params: object) -> None:
+def test_a_recipe_says_it_in_one_line_and_once_resolved_says_it_again(
+    split: str, params: object
+) -> None:
     recipe = parse_recipe(RECIPE.format(split), "r.yaml")
     assert recipe.split.params == params
     assert parse_recipe(recipe.resolved(), "r.yaml").split.params == params
@@ -60,15 +64,27 @@ def test_a_recipe_says_it_in_one_line_and_once_resolved_says_it_again(split: str
             "{use: by-time, valid: 0.5, test: 0.5}",
             "8: split: valid and test: must leave something to train; are 0.5 and 0.5",
         ),
-        ("{use: by-time, tset: 0.1}", "23: split.tset: unknown parameter of by-time; did you mean test?"),
+        (
+            "{use: by-time, tset: 0.1}",
+            "23: split.tset: unknown parameter of by-time; did you mean test?",
+        ),
         ("{use: leave-last, valid: 0}", "33: split.valid: must be at least 1; is 0"),
         ("{use: leave-last, valid: 0.2}", "33: split.valid: must be a whole number; is 0.2"),
         ("{use: leave-last, keep: -1}", "32: split.keep: must be at least 0; is -1"),
         ("{use: k-fold, folds: 1}", "29: split.folds: must be at least 2; is 1"),
-        ("{use: k-fold, folds: u1}", "29: split.folds: must be a whole number or a list of texts; is 'u1'"),
-        ("{use: k-fold, folds: [1, 2]}", "29: split.folds: must be a whole number or a list of texts; is [1, 2]"),
+        (
+            "{use: k-fold, folds: u1}",
+            "29: split.folds: must be a whole number or a list of texts; is 'u1'",
+        ),
+        (
+            "{use: k-fold, folds: [1, 2]}",
+            "29: split.folds: must be a whole number or a list of texts; is [1, 2]",
+        ),
         ("{use: k-fold, folds: [u1, u1]}", "29: split.folds: must differ; u1 stands there 2 times"),
-        ("{use: cold-users, support: many}", "35: split.support: must be a whole number or a number; is 'many'"),
+        (
+            "{use: cold-users, support: many}",
+            "35: split.support: must be a whole number or a number; is 'many'",
+        ),
         ("{use: cold-users, support: -1}", "35: split.support: must be at least 0; is -1"),
         (
             "{use: cold-items, support: 1.5}",

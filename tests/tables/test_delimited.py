@@ -22,7 +22,9 @@ Write = Callable[..., Path]
 
 RATINGS = "user,item,rating\n1,10,4\n2,10,3.5\n1,30,5\n"
 
-quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def rows(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
@@ -32,7 +34,9 @@ def rows(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
 # Files of many makers
 
 
-def test_the_common_case_needs_only_the_file(write: Write, context: cfplug.Context, said: list[str]) -> None:
+def test_the_common_case_needs_only_the_file(
+    write: Write, context: cfplug.Context, said: list[str]
+) -> None:
     dataset = read(CsvParams(write("ratings.csv", RATINGS)), context)
     assert rows(dataset.ratings) == [(1, 10, 4.0), (2, 10, 3.5), (1, 30, 5.0)]
     assert dataset.name == "ratings"
@@ -56,7 +60,9 @@ def test_files_in_the_layout_of_movielens_latest_are_read(
         "3,Heat (1995),Adventure\n"
         "4,Cold (1996),Children|Drama\n",
     )
-    dataset = read(CsvParams(ratings, None, movies, user="userId", item="movieId", time="timestamp"), context)
+    dataset = read(
+        CsvParams(ratings, None, movies, user="userId", item="movieId", time="timestamp"), context
+    )
     assert said == [
         "ratings: user (id), item (id), rating (target), time (time)",
         "items: item (id), title (label), genres (set)",
@@ -65,7 +71,9 @@ def test_files_in_the_layout_of_movielens_latest_are_read(
     assert rows(dataset.items)[1] == (2, "American President, The (1995)", ("Comedy", "Drama"))
 
 
-def test_files_in_the_layout_of_movielens_100k_are_read(write: Write, context: cfplug.Context) -> None:
+def test_files_in_the_layout_of_movielens_100k_are_read(
+    write: Write, context: cfplug.Context
+) -> None:
     ratings = write("u.data", "196\t242\t3\t881250949\n186\t302\t3\t891717742\n")
     users = write("u.user", "186|39|F|executive|00000\n196|49|M|writer|55105\n")
     params = CsvParams(
@@ -78,12 +86,21 @@ def test_files_in_the_layout_of_movielens_100k_are_read(write: Write, context: c
     )
     dataset = read(params, context)
     assert dataset.ratings["time"].iloc[0] == pd.Timestamp("1997-12-04 15:55:49")
-    assert rows(dataset.users) == [(186, 39, "F", "executive", "00000"), (196, 49, "M", "writer", "55105")]
+    assert rows(dataset.users) == [
+        (186, 39, "F", "executive", "00000"),
+        (196, 49, "M", "writer", "55105"),
+    ]
 
 
-def test_files_in_the_layout_of_movielens_1m_are_read(write: Write, context: cfplug.Context) -> None:
+def test_files_in_the_layout_of_movielens_1m_are_read(
+    write: Write, context: cfplug.Context
+) -> None:
     ratings = write("ratings.dat", "1::73::5::978300760\n2::73::3::978302109\n")
-    movies = write("movies.dat", '73::Misérables, Les (1995)::Drama|Musical\n74::"Odd" (1995)::Drama\n', "latin-1")
+    movies = write(
+        "movies.dat",
+        '73::Misérables, Les (1995)::Drama|Musical\n74::"Odd" (1995)::Drama\n',
+        "latin-1",
+    )
     params = CsvParams(
         ratings,
         None,
@@ -101,13 +118,17 @@ def test_files_in_the_layout_of_movielens_1m_are_read(write: Write, context: cfp
 
 
 @pytest.mark.parametrize("separator", [r"\t", "tab", "\t"])
-def test_a_tab_may_be_written_in_three_ways(separator: str, write: Write, context: cfplug.Context) -> None:
+def test_a_tab_may_be_written_in_three_ways(
+    separator: str, write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.tsv", RATINGS.replace(",", "\t"))
     assert len(read(CsvParams(path, separator=separator), context).ratings) == 3
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
-def test_an_encoding_does_not_change_the_data(encoding: str, write: Write, context: cfplug.Context) -> None:
+def test_an_encoding_does_not_change_the_data(
+    encoding: str, write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", "user,item,rating\nZoë,1,4\nRené,1,3\n", encoding)
     told = "utf-8" if encoding == "utf-8-sig" else encoding
     dataset = read(CsvParams(path, encoding=told), context)
@@ -119,11 +140,17 @@ def test_line_endings_and_blank_lines_do_not_change_the_data(
     ending: str, write: Write, context: cfplug.Context
 ) -> None:
     path = write("ratings.csv", ("\n" + RATINGS.replace("2,10", "\n\n2,10")).replace("\n", ending))
-    assert rows(read(CsvParams(path), context).ratings) == [(1, 10, 4.0), (2, 10, 3.5), (1, 30, 5.0)]
+    assert rows(read(CsvParams(path), context).ratings) == [
+        (1, 10, 4.0),
+        (2, 10, 3.5),
+        (1, 30, 5.0),
+    ]
 
 
 def test_a_column_without_a_name_is_left_out_aloud(write: Write, context: cfplug.Context) -> None:
-    dataset = read(CsvParams(write("ratings.csv", ",user,item,rating\n0,1,10,4\n1,2,10,3\n")), context)
+    dataset = read(
+        CsvParams(write("ratings.csv", ",user,item,rating\n0,1,10,4\n1,2,10,3\n")), context
+    )
     assert list(dataset.ratings.columns) == ["user", "item", "rating"]
     assert dataset.words == ("ratings.csv: a column without a name is left out",)
 
@@ -167,7 +194,9 @@ def test_the_tables_may_call_their_ids_otherwise(write: Write, context: cfplug.C
     ratings = write("ratings.csv", "who,what,rating\n1,10,4\n")
     users = write("users.csv", "id,what\n1,tea\n")
     items = write("items.csv", "number,who\n10,me\n")
-    dataset = read(CsvParams(ratings, users, items, "who", "what", users_id="id", items_id="number"), context)
+    dataset = read(
+        CsvParams(ratings, users, items, "who", "what", users_id="id", items_id="number"), context
+    )
     assert list(dataset.users.columns) == ["user", "what"]
     assert list(dataset.items.columns) == ["item", "who"]
 
@@ -215,7 +244,9 @@ def test_a_declared_role_is_taken_and_categories_keep_their_text(
     assert dataset.users["joined"].isna().tolist() == [False, True]
 
 
-def test_titles_with_the_set_separator_are_no_sets(write: Write, context: cfplug.Context, said: list[str]) -> None:
+def test_titles_with_the_set_separator_are_no_sets(
+    write: Write, context: cfplug.Context, said: list[str]
+) -> None:
     ratings = write("ratings.csv", RATINGS)
     items = write("items.csv", "item,title\n10,Face|Off\n30,Tom|Jerry\n")
     read(CsvParams(ratings, None, items), context)
@@ -249,7 +280,9 @@ def test_an_id_that_only_the_ratings_name_is_told(write: Write, context: cfplug.
         ("iso", "2024-05-31T14:00:00+02:00"),
     ],
 )
-def test_one_moment_is_read_from_every_unit(unit: str, cell: str, write: Write, context: cfplug.Context) -> None:
+def test_one_moment_is_read_from_every_unit(
+    unit: str, cell: str, write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", f"user,item,rating,when\n1,10,4,{cell}\n")
     dataset = read(CsvParams(path, time="when", time_unit=unit), context)
     assert dataset.ratings["time"].tolist() == [pd.Timestamp("2024-05-31 12:00:00")]
@@ -260,8 +293,12 @@ def test_a_column_called_time_is_the_time(write: Write, context: cfplug.Context)
     assert dataset.ratings["time"].tolist() == [pd.Timestamp("1970-01-01")]
 
 
-def test_a_column_that_looks_like_times_is_pointed_out(write: Write, context: cfplug.Context) -> None:
-    dataset = read(CsvParams(write("ratings.csv", "user,item,rating,timestamp\n1,10,4,0\n")), context)
+def test_a_column_that_looks_like_times_is_pointed_out(
+    write: Write, context: cfplug.Context
+) -> None:
+    dataset = read(
+        CsvParams(write("ratings.csv", "user,item,rating,timestamp\n1,10,4,0\n")), context
+    )
     assert dataset.words == (
         "ratings.csv: timestamp is not taken for the time of a rating; `time: timestamp` does that",
     )
@@ -281,7 +318,9 @@ def test_of_repeated_pairs_the_last_row_may_stand(write: Write, context: cfplug.
 def test_repeated_pairs_may_have_the_mean_rating(write: Write, context: cfplug.Context) -> None:
     dataset = read(CsvParams(write("ratings.csv", REPEATED), repeats="mean"), context)
     assert rows(dataset.ratings) == [(2, 10, 3.0), (1, 10, 2.5)]
-    assert dataset.words == ("1 rating was repeated later; the last row of each pair stands, with the mean rating",)
+    assert dataset.words == (
+        "1 rating was repeated later; the last row of each pair stands, with the mean rating",
+    )
 
 
 def test_a_given_scale_keeps_the_levels_of_the_data(write: Write, context: cfplug.Context) -> None:
@@ -292,9 +331,9 @@ def test_a_given_scale_keeps_the_levels_of_the_data(write: Write, context: cfplu
 # Laws
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8).filter(str.strip)
-ids = st.lists(st.one_of(st.integers(-(10**17), 10**17)), min_size=1, max_size=12, unique=True) | st.lists(
-    texts, min_size=1, max_size=12, unique=True
-)
+ids = st.lists(
+    st.one_of(st.integers(-(10**17), 10**17)), min_size=1, max_size=12, unique=True
+) | st.lists(texts, min_size=1, max_size=12, unique=True)
 
 
 def is_written_alike(values: list[Any]) -> bool:
@@ -303,7 +342,10 @@ def is_written_alike(values: list[Any]) -> bool:
 
 
 @quick
-@given(users=ids.filter(is_written_alike), ratings=st.lists(st.floats(-1e6, 1e6), min_size=12, max_size=12))
+@given(
+    users=ids.filter(is_written_alike),
+    ratings=st.lists(st.floats(-1e6, 1e6), min_size=12, max_size=12),
+)
 def test_writing_and_reading_keeps_ids_and_ratings(
     users: list[Any], ratings: list[float], tmp_path: Path, context: cfplug.Context
 ) -> None:

@@ -31,7 +31,9 @@ def told(context: cfplug.Context, ratings: Path, **params: Any) -> str:
 # The file as a whole
 
 
-def test_a_file_that_is_not_there_names_the_nearest(write: Write, context: cfplug.Context, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_names_the_nearest(
+    write: Write, context: cfplug.Context, tmp_path: Path
+) -> None:
     write("ratings.csv", RATINGS)
     path = tmp_path / "ratngs.csv"
     assert told(context, path) == f"{path}: there is no such file; did you mean ratings.csv?"
@@ -84,7 +86,9 @@ def test_utf_16_is_recognized_by_its_mark(write: Write, context: cfplug.Context)
 # Its columns
 
 
-def test_a_missing_column_names_the_nearest_and_all_there_are(write: Write, context: cfplug.Context) -> None:
+def test_a_missing_column_names_the_nearest_and_all_there_are(
+    write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", "userId,movieId,rating\n1,10,4\n")
     assert told(context, path) == (
         "ratings.csv: there is no column user (did you mean userId?), no column item; "
@@ -92,14 +96,18 @@ def test_a_missing_column_names_the_nearest_and_all_there_are(write: Write, cont
     )
 
 
-def test_a_missing_id_column_of_another_table_names_its_parameter(write: Write, context: cfplug.Context) -> None:
+def test_a_missing_id_column_of_another_table_names_its_parameter(
+    write: Write, context: cfplug.Context
+) -> None:
     users = write("users.csv", "id,age\n1,30\n")
     assert told(context, write("ratings.csv", RATINGS), users=users) == (
         "users.csv: there is no column user; the file has id, age; say what it calls them (users_id: NAME)"
     )
 
 
-def test_a_time_column_that_is_asked_for_must_be_there(write: Write, context: cfplug.Context) -> None:
+def test_a_time_column_that_is_asked_for_must_be_there(
+    write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", RATINGS)
     assert told(context, path, time="when") == (
         "ratings.csv: there is no column when; the file has user, item, rating; say what it calls them (time: NAME)"
@@ -137,7 +145,10 @@ def test_two_columns_of_one_name_are_refused(write: Write, context: cfplug.Conte
 
 def test_two_given_columns_of_one_name_are_refused(write: Write, context: cfplug.Context) -> None:
     path = write("ratings.csv", "1,2,3\n")
-    assert told(context, path, columns=("user", "item", "item")) == "columns: two columns are called item"
+    assert (
+        told(context, path, columns=("user", "item", "item"))
+        == "columns: two columns are called item"
+    )
 
 
 def test_a_column_in_the_way_of_another_is_named(write: Write, context: cfplug.Context) -> None:
@@ -160,7 +171,9 @@ def test_too_few_cells_name_the_line(write: Write, context: cfplug.Context) -> N
     assert told(context, path) == "ratings.csv:5: the row has 1 cell; the header has 3"
 
 
-def test_the_number_of_cells_must_be_that_of_the_named_columns(write: Write, context: cfplug.Context) -> None:
+def test_the_number_of_cells_must_be_that_of_the_named_columns(
+    write: Write, context: cfplug.Context
+) -> None:
     path = write("u.data", "1\t10\t4\t881250949\n")
     assert told(context, path, separator="tab", columns=("user", "item", "rating")) == (
         "u.data:1: the row has 4 cells; 3 columns are named"
@@ -173,7 +186,9 @@ def test_newlines_in_quotes_do_not_shift_the_line(write: Write, context: cfplug.
 
 
 @pytest.mark.parametrize("tail", ["", "\n", "\n2,30,4,good\n", '\n2,30,4,a 5" disk\n'])
-def test_a_quote_that_is_never_closed_names_the_line(tail: str, write: Write, context: cfplug.Context) -> None:
+def test_a_quote_that_is_never_closed_names_the_line(
+    tail: str, write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", 'user,item,rating,note\n1,10,4,fine\n2,10,3,"open' + tail)
     assert told(context, path) == (
         'ratings.csv:3: a quote (") opens in this row and is never closed; '
@@ -181,7 +196,9 @@ def test_a_quote_that_is_never_closed_names_the_line(tail: str, write: Write, co
     )
 
 
-def test_a_quote_that_swallows_a_whole_file_names_the_line(write: Write, context: cfplug.Context) -> None:
+def test_a_quote_that_swallows_a_whole_file_names_the_line(
+    write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", RATINGS + '2,"30,4\n' + "3,30,5\n" * 30_000)
     assert told(context, path) == (
         'ratings.csv:5: a quote (") opens in this row and is never closed; '
@@ -190,9 +207,13 @@ def test_a_quote_that_swallows_a_whole_file_names_the_line(write: Write, context
 
 
 @pytest.mark.parametrize("cell", ["good", "", "nan", "inf", "3,5", "True"])
-def test_a_rating_that_is_no_number_names_the_line(cell: str, write: Write, context: cfplug.Context) -> None:
+def test_a_rating_that_is_no_number_names_the_line(
+    cell: str, write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", RATINGS.replace(",", ";") + f"3;30;{cell}\n")
-    assert told(context, path, separator=";") == (f"ratings.csv:5: column rating: a rating is a number; is {cell!r}")
+    assert told(context, path, separator=";") == (
+        f"ratings.csv:5: column rating: a rating is a number; is {cell!r}"
+    )
 
 
 def test_a_rating_off_the_scale_names_the_line(write: Write, context: cfplug.Context) -> None:
@@ -202,7 +223,9 @@ def test_a_rating_off_the_scale_names_the_line(write: Write, context: cfplug.Con
     )
 
 
-def test_a_rating_off_the_scale_is_found_before_repeats_are_merged(write: Write, context: cfplug.Context) -> None:
+def test_a_rating_off_the_scale_is_found_before_repeats_are_merged(
+    write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", "user,item,rating\n1,10,9\n1,10,1\n")
     assert told(context, path, scale=(1.0, 5.0), repeats="mean") == (
         "ratings.csv:2: column rating: the rating 9 is off the scale, 1 to 5"
@@ -217,7 +240,9 @@ def test_an_empty_id_names_the_line(cell: str, write: Write, context: cfplug.Con
 
 def test_an_empty_id_in_another_table_names_its_file(write: Write, context: cfplug.Context) -> None:
     items = write("items.csv", "item,title\n10,Ant\n,Bee\n")
-    assert told(context, write("ratings.csv", RATINGS), items=items) == ("items.csv:3: column item: an id is empty")
+    assert told(context, write("ratings.csv", RATINGS), items=items) == (
+        "items.csv:3: column item: an id is empty"
+    )
 
 
 def test_a_repeated_pair_names_both_lines(write: Write, context: cfplug.Context) -> None:
@@ -241,7 +266,9 @@ def test_tables_that_share_no_id_are_refused(write: Write, context: cfplug.Conte
     )
 
 
-def test_a_time_that_is_text_names_the_line_and_the_unit(write: Write, context: cfplug.Context) -> None:
+def test_a_time_that_is_text_names_the_line_and_the_unit(
+    write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", "user,item,rating,time\n1,10,4,0\n1,20,4,2019-05-31\n")
     assert told(context, path) == (
         "ratings.csv:3: column time: a time in seconds since 1970 is a number; is '2019-05-31'; "
@@ -249,7 +276,9 @@ def test_a_time_that_is_text_names_the_line_and_the_unit(write: Write, context: 
     )
 
 
-def test_milliseconds_taken_for_seconds_are_recognized(write: Write, context: cfplug.Context) -> None:
+def test_milliseconds_taken_for_seconds_are_recognized(
+    write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", "user,item,rating,at\n1,10,4,1717156800000\n")
     assert told(context, path, time="at") == (
         "ratings.csv:2: column at: the time 1717156800000 s is beyond the year 9999; "
@@ -258,17 +287,22 @@ def test_milliseconds_taken_for_seconds_are_recognized(write: Write, context: cf
 
 
 @pytest.mark.parametrize("cell", ["", "31.5.2019"])
-def test_a_time_that_is_not_iso_text_names_the_line(cell: str, write: Write, context: cfplug.Context) -> None:
+def test_a_time_that_is_not_iso_text_names_the_line(
+    cell: str, write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", f"user,item,rating,time\n1,10,4,2019-05-31\n1,20,4,{cell}\n")
     assert told(context, path, time_unit="iso") == (
-        "ratings.csv:3: column time: a time is ISO 8601 text such as 2024-05-31T12:00:00; " + f"is {cell!r}"
+        "ratings.csv:3: column time: a time is ISO 8601 text such as 2024-05-31T12:00:00; "
+        + f"is {cell!r}"
     )
 
 
 # Its metadata
 
 
-def test_a_declared_number_that_is_none_names_the_line(write: Write, context: cfplug.Context) -> None:
+def test_a_declared_number_that_is_none_names_the_line(
+    write: Write, context: cfplug.Context
+) -> None:
     users = write("users.csv", "user,age\n1,30\n2,old\n")
     ratings = write("ratings.csv", RATINGS)
     assert told(context, ratings, users=users, roles={"users.age": "number"}) == (
@@ -284,7 +318,9 @@ def test_a_declared_time_that_is_none_names_the_line(write: Write, context: cfpl
     )
 
 
-def test_a_role_for_a_column_that_is_not_there_names_the_nearest(write: Write, context: cfplug.Context) -> None:
+def test_a_role_for_a_column_that_is_not_there_names_the_nearest(
+    write: Write, context: cfplug.Context
+) -> None:
     users = write("users.csv", "user,age\n1,30\n2,40\n")
     ratings = write("ratings.csv", RATINGS)
     assert told(context, ratings, users=users, roles={"users.agee": "number"}) == (
@@ -305,10 +341,15 @@ def refusing(file: str) -> Iterator[None]:
             raise
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
-    head=st.sampled_from(["", "user,item,rating\n", "user,item,rating,time\n", "user,item,rating,x\n1,2,3,4\n"]),
-    body=st.text(st.sampled_from(list('12,."\n\r\t\x00|é -x\ufeff\u2028\x1f')), max_size=60) | st.text(max_size=30),
+    head=st.sampled_from(
+        ["", "user,item,rating\n", "user,item,rating,time\n", "user,item,rating,x\n1,2,3,4\n"]
+    ),
+    body=st.text(st.sampled_from(list('12,."\n\r\t\x00|é -x\ufeff\u2028\x1f')), max_size=60)
+    | st.text(max_size=30),
     separator=st.sampled_from([",", "tab", "::", "|"]),
     quote=st.sampled_from(['"', None]),
 )
@@ -321,8 +362,13 @@ def test_any_text_is_read_or_refused_with_its_file_named(
         read(CsvParams(path, separator=separator, quote=quote, repeats="last"), context)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=st.binary(max_size=60), encoding=st.sampled_from(["utf-8", "latin-1", "utf-16", "cp1252"]))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    content=st.binary(max_size=60),
+    encoding=st.sampled_from(["utf-8", "latin-1", "utf-16", "cp1252"]),
+)
 def test_any_bytes_are_read_or_refused_with_their_file_named(
     content: bytes, encoding: str, tmp_path: Path, context: cfplug.Context
 ) -> None:

@@ -36,7 +36,9 @@ def told(context: cfplug.Context, ratings: Path, **params: Any) -> str:
     return str(raised.value)
 
 
-def test_columns_keep_their_types(ratings: Path, tmp_path: Path, context: cfplug.Context, said: list[str]) -> None:
+def test_columns_keep_their_types(
+    ratings: Path, tmp_path: Path, context: cfplug.Context, said: list[str]
+) -> None:
     items = stored(
         tmp_path / "items.parquet",
         {
@@ -77,7 +79,9 @@ def test_whole_ids_kept_as_floats_are_whole(tmp_path: Path, context: cfplug.Cont
 
 
 def test_times_with_a_zone_are_told_in_utc(tmp_path: Path, context: cfplug.Context) -> None:
-    when = pd.Series(pd.to_datetime(["2024-05-31T14:00:00+02:00"] * 3)).dt.tz_convert("Europe/Berlin")
+    when = pd.Series(pd.to_datetime(["2024-05-31T14:00:00+02:00"] * 3)).dt.tz_convert(
+        "Europe/Berlin"
+    )
     path = stored(tmp_path / "ratings.parquet", {**RATINGS, "when": pa.array(when)})
     dataset = read(ParquetParams(path, time="when"), context)
     assert dataset.ratings["time"].tolist() == [pd.Timestamp("2024-05-31 12:00:00")] * 3
@@ -91,20 +95,29 @@ def test_a_folder_of_parquet_files_is_one_table(tmp_path: Path, context: cfplug.
     assert read(ParquetParams(folder), context).ratings["user"].tolist() == [1, 2, 1, 3]
 
 
-def test_nested_columns_are_left_out_aloud(ratings: Path, tmp_path: Path, context: cfplug.Context) -> None:
+def test_nested_columns_are_left_out_aloud(
+    ratings: Path, tmp_path: Path, context: cfplug.Context
+) -> None:
     users = stored(tmp_path / "users.parquet", {"user": [1, 2], "home": [{"city": "Bonn"}, None]})
     dataset = read(ParquetParams(ratings, users), context)
-    assert dataset.words == ("users.parquet: column home is left out; cfplug has no role for struct<city: string>",)
+    assert dataset.words == (
+        "users.parquet: column home is left out; cfplug has no role for struct<city: string>",
+    )
 
 
 def test_a_rating_that_is_missing_names_the_row(tmp_path: Path, context: cfplug.Context) -> None:
     path = stored(tmp_path / "ratings.parquet", {**RATINGS, "rating": [4.0, None, 5.0]})
-    assert told(context, path) == "ratings.parquet, row 1: column rating: a rating is a number; is nan"
+    assert (
+        told(context, path) == "ratings.parquet, row 1: column rating: a rating is a number; is nan"
+    )
 
 
 def test_a_rating_that_is_true_is_no_number(tmp_path: Path, context: cfplug.Context) -> None:
     path = stored(tmp_path / "ratings.parquet", {**RATINGS, "rating": [True, False, True]})
-    assert told(context, path) == "ratings.parquet, row 0: column rating: a rating is a number; is True"
+    assert (
+        told(context, path)
+        == "ratings.parquet, row 0: column rating: a rating is a number; is True"
+    )
 
 
 @pytest.mark.parametrize("ids", [[1, None, 2], ["a", None, "b"], ["a", " ", "b"]])
@@ -116,11 +129,16 @@ def test_an_empty_id_names_the_row(ids: list[Any], tmp_path: Path, context: cfpl
 
 def test_a_fraction_is_no_id(tmp_path: Path, context: cfplug.Context) -> None:
     path = stored(tmp_path / "ratings.parquet", {**RATINGS, "user": [1.0, 2.5, 3.0]})
-    assert told(context, path) == "ratings.parquet, row 1: column user: an id is a whole number or text; is 2.5"
+    assert (
+        told(context, path)
+        == "ratings.parquet, row 1: column user: an id is a whole number or text; is 2.5"
+    )
 
 
 def test_a_moment_is_no_id(tmp_path: Path, context: cfplug.Context) -> None:
-    path = stored(tmp_path / "ratings.parquet", {**RATINGS, "user": [datetime.date(2020, 5, 31)] * 3})
+    path = stored(
+        tmp_path / "ratings.parquet", {**RATINGS, "user": [datetime.date(2020, 5, 31)] * 3}
+    )
     assert told(context, path) == (
         "ratings.parquet, row 0: column user: an id is a whole number or text; is Timestamp('2020-05-31 00:00:00')"
     )
@@ -155,10 +173,14 @@ def test_a_file_that_is_no_parquet_says_so(tmp_path: Path, context: cfplug.Conte
 
 def test_a_cut_file_says_so(ratings: Path, context: cfplug.Context) -> None:
     ratings.write_bytes(ratings.read_bytes()[:-20])
-    assert told(context, ratings) == "ratings.parquet: is no Parquet file, or one that was cut short"
+    assert (
+        told(context, ratings) == "ratings.parquet: is no Parquet file, or one that was cut short"
+    )
 
 
-def test_a_file_that_is_not_there_names_the_nearest(ratings: Path, tmp_path: Path, context: cfplug.Context) -> None:
+def test_a_file_that_is_not_there_names_the_nearest(
+    ratings: Path, tmp_path: Path, context: cfplug.Context
+) -> None:
     path = tmp_path / "rating.parquet"
     assert told(context, path) == f"{path}: there is no such file; did you mean ratings.parquet?"
 
@@ -172,6 +194,10 @@ def test_a_column_of_nothing_but_missing_values_is_no_obstacle(
 
 
 @pytest.mark.parametrize("kind", ["float64", "string", "null", "int64"])
-def test_ids_that_are_all_missing_are_refused(kind: str, tmp_path: Path, context: cfplug.Context) -> None:
-    path = stored(tmp_path / "r.parquet", {"user": pa.array([None], kind), "item": [1], "rating": [1]})
+def test_ids_that_are_all_missing_are_refused(
+    kind: str, tmp_path: Path, context: cfplug.Context
+) -> None:
+    path = stored(
+        tmp_path / "r.parquet", {"user": pa.array([None], kind), "item": [1], "rating": [1]}
+    )
     assert told(context, path) == "r.parquet, row 0: column user: an id is empty"

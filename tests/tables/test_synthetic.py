@@ -95,7 +95,9 @@ def drawable(draw: st.DrawFn) -> SyntheticParams:
 
 @settings(max_examples=30, deadline=None)
 @given(params=drawable(), seed=st.integers(0, 100))
-def test_pairs_are_distinct_and_ratings_on_the_scale_for_any_parameters(params: SyntheticParams, seed: int) -> None:
+def test_pairs_are_distinct_and_ratings_on_the_scale_for_any_parameters(
+    params: SyntheticParams, seed: int
+) -> None:
     ratings = draw(params, seed).ratings
     assert len(ratings) == params.ratings
     assert not ratings.duplicated(["user", "item"]).any()
@@ -127,7 +129,9 @@ def test_another_process_gives_the_same_data() -> None:
     assert done.stdout.strip() == draw().hash()
 
 
-def test_the_draw_of_pairs_does_not_depend_on_the_memory_it_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_draw_of_pairs_does_not_depend_on_the_memory_it_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     whole = synthetic.draw_pairs(DEFAULT, np.random.default_rng(0))
     monkeypatch.setattr(synthetic, "_BLOCK", 1000)
     parts = synthetic.draw_pairs(DEFAULT, np.random.default_rng(0))
@@ -140,7 +144,9 @@ def test_the_draw_of_pairs_does_not_depend_on_the_memory_it_may_use(monkeypatch:
 def test_the_signal_is_its_equation() -> None:
     plant = planted(DEFAULT)
     user, item = 17, 5
-    taste = sum(plant.user_factors[user][f] * plant.item_factors[item][f] for f in range(4)) / 4**0.5
+    taste = (
+        sum(plant.user_factors[user][f] * plant.item_factors[item][f] for f in range(4)) / 4**0.5
+    )
     parts = 0.4 + 0.35 * plant.user_bias[user] + 0.45 * plant.item_bias[item] + 0.6 * taste
     naive = (1 + 5) / 2 + (5 - 1) / 4 * parts
     found = plant.signal(np.array([user]), np.array([item]), (1.0, 5.0))
@@ -158,14 +164,18 @@ def test_the_signal_has_the_rank_of_factors_and_two_biases(factors: int) -> None
 def test_without_noise_ratings_are_the_signal() -> None:
     params = evolve(CONTINUOUS, noise=0.0)
     dataset = draw(params)
-    np.testing.assert_allclose(dataset.ratings["rating"], signal_of(dataset, params).clip(-100, 100), rtol=1e-12)
+    np.testing.assert_allclose(
+        dataset.ratings["rating"], signal_of(dataset, params).clip(-100, 100), rtol=1e-12
+    )
 
 
 def test_the_noise_has_the_given_deviation() -> None:
     params = evolve(CONTINUOUS, noise=2.0)
     dataset = draw(params)
     signal = signal_of(dataset, params)
-    rest = (dataset.ratings["rating"] - signal)[np.abs(signal) < 80]  # beyond, the scale cuts the noise
+    rest = (dataset.ratings["rating"] - signal)[
+        np.abs(signal) < 80
+    ]  # beyond, the scale cuts the noise
     assert rest.std() == pytest.approx(2.0, rel=0.05)
     assert rest.mean() == pytest.approx(0.0, abs=0.1)
 
@@ -183,7 +193,9 @@ def test_whoever_knows_the_signal_beats_the_mean_and_the_biases() -> None:
 def test_metadata_explains_the_given_part_of_factors_and_biases(metadata: float) -> None:
     params = SyntheticParams(users=4000, items=3000, ratings=10, metadata=metadata, factors=16)
     plant = planted(params)
-    groups = np.array([plant.users["group"] == each for each in synthetic.GROUPS[1:]]).T.astype(float)
+    groups = np.array([plant.users["group"] == each for each in synthetic.GROUPS[1:]]).T.astype(
+        float
+    )
     age, year = plant.users[["age"]].to_numpy(), plant.items[["year"]].to_numpy()
     assert explained(plant.user_bias[:, None], age) == pytest.approx(metadata, abs=0.05)
     assert explained(plant.item_bias[:, None], year) == pytest.approx(metadata, abs=0.05)

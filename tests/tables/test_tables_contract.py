@@ -16,14 +16,27 @@ FOLDER = tempfile.TemporaryDirectory(prefix="cfplug-tables-")
 def files() -> dict[str, dict[str, object]]:
     """The paths of a few ratings and their users, as CSV and as Parquet."""
     folder = Path(FOLDER.name)
-    rows = [(f"<b>{user}</b>, \u05d0", item, 1 + (user * item) % 5, 981_158_400 + user * item) for user, item in PAIRS]
+    rows = [
+        (f"<b>{user}</b>, \u05d0", item, 1 + (user * item) % 5, 981_158_400 + user * item)
+        for user, item in PAIRS
+    ]
     ratings = pd.DataFrame(rows, columns=["user", "item", "rating", "time"])
-    users = pd.DataFrame({"user": ratings["user"].unique(), "age": [31, None, 54], "town": ["K\u00f6ln", "Rom", None]})
+    users = pd.DataFrame(
+        {
+            "user": ratings["user"].unique(),
+            "age": [31, None, 54],
+            "town": ["K\u00f6ln", "Rom", None],
+        }
+    )
     for name, table in (("ratings", ratings), ("users", users)):
         table.to_csv(folder / f"{name}.csv", index=False)
         table.to_parquet(folder / f"{name}.parquet", index=False)
     return {
-        f"source/{kind}": {"ratings": f"{folder}/ratings.{kind}", "users": f"{folder}/users.{kind}", "scale": [1, 5]}
+        f"source/{kind}": {
+            "ratings": f"{folder}/ratings.{kind}",
+            "users": f"{folder}/users.{kind}",
+            "scale": [1, 5],
+        }
         for kind in ("csv", "parquet")
     }
 

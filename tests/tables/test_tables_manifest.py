@@ -18,7 +18,10 @@ CODE = "import sys, {module}; print(*(name for name in ('numpy', 'pandas', 'pyar
 
 def test_the_manifest_loads_nothing_heavy() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", CODE.format(module="cfplug_tables")], capture_output=True, text=True, check=True
+        [sys.executable, "-c", CODE.format(module="cfplug_tables")],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == ""
 
@@ -52,7 +55,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("params", "message"), REFUSED, ids=[next(iter(params)) for params, _ in REFUSED])
+@pytest.mark.parametrize(
+    ("params", "message"), REFUSED, ids=[next(iter(params)) for params, _ in REFUSED]
+)
 def test_csv_refuses_what_cannot_be(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as raised:  # noqa: PT011 - the full text follows
         CsvParams(Path("ratings.csv"), **params)
@@ -70,7 +75,9 @@ UNDRAWABLE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("params", "message"), UNDRAWABLE, ids=[next(iter(params)) for params, _ in UNDRAWABLE])
+@pytest.mark.parametrize(
+    ("params", "message"), UNDRAWABLE, ids=[next(iter(params)) for params, _ in UNDRAWABLE]
+)
 def test_synthetic_refuses_what_cannot_be_drawn(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as raised:  # noqa: PT011 - the full text follows
         SyntheticParams(**params)

@@ -32,7 +32,10 @@ EXPECTED: dict[str, set[str]] = {
 
 def test_each_broken_analyzer_is_caught_by_the_checks_meant_for_it_and_by_no_other() -> None:
     found = caught(items_of("mutant-analyzers"))
-    assert found == {"plugin": set(), **{f"analyzer/{name}": checks for name, checks in EXPECTED.items()}}
+    assert found == {
+        "plugin": set(),
+        **{f"analyzer/{name}": checks for name, checks in EXPECTED.items()},
+    }
 
 
 def test_every_check_catches_some_broken_analyzer() -> None:

@@ -39,7 +39,10 @@ EXPECTED: dict[str, set[str]] = {
 
 def test_each_broken_strategy_is_caught_by_the_checks_meant_for_it_and_by_no_other() -> None:
     found = caught(items_of("mutant-cold-starts"))
-    assert found == {"plugin": set(), **{f"cold-start/{name}": checks for name, checks in EXPECTED.items()}}
+    assert found == {
+        "plugin": set(),
+        **{f"cold-start/{name}": checks for name, checks in EXPECTED.items()},
+    }
 
 
 def test_every_check_catches_some_broken_strategy() -> None:
@@ -79,4 +82,6 @@ def test_a_broken_law_says_what_was_found_and_what_to_do(name: str, words: str) 
 
 def test_a_leak_is_told_with_the_pair_and_both_answers() -> None:
     words = told(items_of("mutant-cold-starts"), "cold-start/peeks-at-values/no-query-leak")
-    assert words.startswith("held-out ratings that had other values changed its answers; look at fitted.train: for ")
+    assert words.startswith(
+        "held-out ratings that had other values changed its answers; look at fitted.train: for "
+    )

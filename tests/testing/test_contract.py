@@ -63,7 +63,10 @@ class Part:
     def item(self) -> Item:
         registry = load()
         return Item(
-            "plugin/truthful", Check("truthful", law(self.raises)), Subject(registry, registry.plugins[0]), self.known
+            "plugin/truthful",
+            Check("truthful", law(self.raises)),
+            Subject(registry, registry.plugins[0]),
+            self.known,
         )
 
 
@@ -74,7 +77,11 @@ def test_each_law_of_each_component_is_an_item_with_an_id_of_its_own() -> None:
     found = [item.id for item in items("losses")]
     assert len(set(found)) == len(found)
     assert found[0] == "plugin/loads"
-    assert {"loss/mse/has-help", "loss/mse/gradient-is-right", "loss/ordinal/distribution-sums-to-one"} < set(found)
+    assert {
+        "loss/mse/has-help",
+        "loss/mse/gradient-is-right",
+        "loss/ordinal/distribution-sums-to-one",
+    } < set(found)
     assert "loss/mse/distribution-sums-to-one" not in found, "it declares no distribution"
     assert "loss/mse/parameters-have-help" in found
 
@@ -104,7 +111,9 @@ def one_file(folder: Path) -> Registry:
     return load([folder])
 
 
-def test_a_component_that_needs_parameters_is_tried_with_those_that_are_given(tmp_path: Path) -> None:
+def test_a_component_that_needs_parameters_is_tried_with_those_that_are_given(
+    tmp_path: Path,
+) -> None:
     registry = one_file(tmp_path)
     with pytest.raises(cfplug.PluginError) as caught:
         items("one-file", registry=registry)
@@ -121,7 +130,10 @@ def test_a_component_that_needs_parameters_is_tried_with_those_that_are_given(tm
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"params": {"loss/msee": {}}}, "params names 'loss/msee', which is nothing here; did you mean loss/mse?"),
+        (
+            {"params": {"loss/msee": {}}},
+            "params names 'loss/msee', which is nothing here; did you mean loss/mse?",
+        ),
         (
             {"known_failures": {"loss/mse/has-hepl": "why"}},
             "known_failures names 'loss/mse/has-hepl', which is nothing here; did you mean loss/mse/has-help?",
@@ -160,7 +172,12 @@ def test_a_plugin_that_cannot_be_loaded_has_one_item_which_says_why() -> None:
         (Part(KeyError("two")), "failed", False, "KeyError: 'two'"),
         (Part(SystemExit(3)), "failed", False, "SystemExit: 3"),
         (Part(BrokenLawError("two is three"), "by design"), "known", True, "by design"),
-        (Part(None, "by design"), "unexpected", False, "it passes, and was declared to fail: by design"),
+        (
+            Part(None, "by design"),
+            "unexpected",
+            False,
+            "it passes, and was declared to fail: by design",
+        ),
     ],
 )
 def test_an_outcome_is_what_came_of_the_law_and_what_was_known(
@@ -240,5 +257,7 @@ def test_a_contract_is_one_item_of_pytest_for_each_check(tmp_path: Path) -> None
     assert states["metric/sound/functions-can-be-imported"] == "PASSED"
     assert states["metric/blank/parameters-have-help"] == "XFAIL"
     assert states["metric/wordless/parameters-have-help"] == "FAILED"
-    assert states["metric/sound/has-help"] == "FAILED", "a known failure that passes is no known failure"
+    assert states["metric/sound/has-help"] == "FAILED", (
+        "a known failure that passes is no known failure"
+    )
     assert any("XFAIL" in line and "the unit is padded" in line for line in told)

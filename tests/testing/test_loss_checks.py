@@ -49,8 +49,12 @@ SAYS = {
     "off-by-one/distribution-sums-to-one": (
         "on the scale 1 to 5 (whole stars): the outputs of least loss for 1 make the likeliest level 2"
     ),
-    "detached/gradient-is-right": ("the loss has no gradient: something on its way is detached, or goes through numpy"),
-    "row-losing/loss-is-one-finite-number": ("loss of 1 rows must be one number, a tensor of shape (); it is (1,)"),
+    "detached/gradient-is-right": (
+        "the loss has no gradient: something on its way is detached, or goes through numpy"
+    ),
+    "row-losing/loss-is-one-finite-number": (
+        "loss of 1 rows must be one number, a tensor of shape (); it is (1,)"
+    ),
     "off-scale/decode-is-a-rating-a-row": "decode to 5.1",
     "clipping/input-not-changed": "decode changed the outputs",
 }

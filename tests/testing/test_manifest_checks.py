@@ -68,7 +68,9 @@ PLUGINS = {
             "importing the manifest of mutant-manifests-loud prints 'Welcome to the loud plugin!'; it must be silent"
         ),
     },
-    "mutant-manifests-moody": {"hooks-say-the-same-twice": "it must not depend on when it is called"},
+    "mutant-manifests-moody": {
+        "hooks-say-the-same-twice": "it must not depend on when it is called"
+    },
 }
 """What is said of each plugin, by the name of the check that it breaks."""
 
@@ -116,7 +118,9 @@ def test_a_manifest_is_caught_by_the_check_meant_for_it_and_by_no_other(plugin: 
 def test_a_manifest_that_is_heavy_is_so_in_a_process_of_its_own() -> None:
     """Here torch is loaded already, which says nothing of the manifest that loads it."""
     (item,) = [
-        each for each in items("mutant-losses", registry=mutants()) if each.check.name == "imports-nothing-heavy"
+        each
+        for each in items("mutant-losses", registry=mutants())
+        if each.check.name == "imports-nothing-heavy"
     ]
     item.run()
 
@@ -135,19 +139,34 @@ def test_a_component_that_another_bears_the_name_of_is_told() -> None:
     (plugin,) = [each for each in registry.plugins if each.name == "mutant-manifests-loud"]
     (kind, component) = plugin.components[0]
     twin = evolve(plugin, components=((kind, evolve(component, help="Another of this name.")),))
-    odd = evolve(registry, plugins=tuple(twin if each is plugin else each for each in registry.plugins))
-    (item,) = [each for each in items(plugin.name, registry=odd) if each.check.name == "components-are-found"]
+    odd = evolve(
+        registry, plugins=tuple(twin if each is plugin else each for each in registry.plugins)
+    )
+    (item,) = [
+        each
+        for each in items(plugin.name, registry=odd)
+        if each.check.name == "components-are-found"
+    ]
     item.run()
     one = evolve(item, subject=evolve(item.subject, plugin=plugin))
-    assert outcome(one).message == "the loss mutant-manifests-loud/loud is not the one that is found by this name"
+    assert (
+        outcome(one).message
+        == "the loss mutant-manifests-loud/loud is not the one that is found by this name"
+    )
 
 
 def test_a_distribution_that_was_removed_by_half_is_told() -> None:
     registry = load()
     (plugin,) = [each for each in registry.plugins if each.name == "losses"]
     half = evolve(plugin, distribution="unknown", version="")
-    odd = evolve(registry, plugins=tuple(half if each is plugin else each for each in registry.plugins))
-    (item,) = [each for each in items("losses", registry=odd) if each.check.name == "has-distribution-and-version"]
+    odd = evolve(
+        registry, plugins=tuple(half if each is plugin else each for each in registry.plugins)
+    )
+    (item,) = [
+        each
+        for each in items("losses", registry=odd)
+        if each.check.name == "has-distribution-and-version"
+    ]
     assert outcome(item).message == (
         "the distribution of losses is unknown without a version; was it removed by half? install it again"
     )
@@ -156,5 +175,10 @@ def test_a_distribution_that_was_removed_by_half_is_told() -> None:
 def test_every_law_has_its_mutant_but_those_of_the_core() -> None:
     """Whatever a declaration says, it is the core that refuses values, and the tests above break it otherwise."""
     caught = {name for told in (*DECLARATIONS.values(), *PLUGINS.values()) for name in told}
-    others = {"loads", "components-are-found", "has-distribution-and-version", "invalid-parameters-are-refused"}
+    others = {
+        "loads",
+        "components-are-found",
+        "has-distribution-and-version",
+        "invalid-parameters-are-refused",
+    }
     assert {check.name for check in (*OF_DECLARATIONS, *OF_MANIFESTS)} == caught | others

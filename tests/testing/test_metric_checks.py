@@ -43,7 +43,10 @@ ORACLES = {"metric/sound": naive_mae, "metric/off-by-one": naive_mae}
 
 def test_each_broken_metric_is_caught_by_the_checks_meant_for_it_and_by_no_other() -> None:
     found = caught(items_of("mutant-metrics", oracles=ORACLES))
-    assert found == {"plugin": set(), **{f"metric/{name}": checks for name, checks in EXPECTED.items()}}
+    assert found == {
+        "plugin": set(),
+        **{f"metric/{name}": checks for name, checks in EXPECTED.items()},
+    }
 
 
 def test_every_check_catches_some_broken_metric() -> None:
@@ -65,7 +68,7 @@ def test_every_check_catches_some_broken_metric() -> None:
         (
             "undeclared/needs-what-it-declares",
             "without a distribution it raised TypeError: unsupported operand type(s) for -: 'NoneType' and 'bool'; "
-            "declare needs=['distribution']",
+            "declare requires=['distribution']",
         ),
         (
             "only-with-crowds/measures-ordinary-predictions",
@@ -81,7 +84,9 @@ def test_a_broken_law_says_what_was_found_and_what_to_do(name: str, words: str) 
 def test_an_oracle_for_what_is_not_there_is_told_with_the_nearest() -> None:
     with pytest.raises(cfplug.PluginError) as error:
         items_of("mutant-metrics", oracles={"metric/sounds": naive_mae})
-    assert str(error.value) == ("oracles names 'metric/sounds', which is nothing here; did you mean metric/sound?")
+    assert str(error.value) == (
+        "oracles names 'metric/sounds', which is nothing here; did you mean metric/sound?"
+    )
 
 
 def lists_of(case: Case) -> np.ndarray:
@@ -107,7 +112,10 @@ def test_perfect_predictions_are_the_ratings_and_head_every_list() -> None:
     for user, items in zip(np.unique(perfect.user), lists_of(perfect), strict=True):
         mine = perfect.user == user
         best = sorted(perfect.truth[mine], reverse=True)[:3]
-        assert [dict(zip(perfect.item[mine], perfect.truth[mine], strict=True)).get(item) for item in items] == best
+        assert [
+            dict(zip(perfect.item[mine], perfect.truth[mine], strict=True)).get(item)
+            for item in items
+        ] == best
 
 
 def test_other_codes_are_for_the_same_ratings_and_lists() -> None:

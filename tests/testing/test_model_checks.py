@@ -105,14 +105,22 @@ def test_every_law_of_models_has_its_mutant_but_that_of_the_core() -> None:
     assert {check.name for check in CHECKS} - caught == {"unknown-ids-follow-the-policy"}
 
 
-def test_an_answer_for_ids_that_training_never_saw_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_for_ids_that_training_never_saw_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Models are never asked about such ids, so this law is of the core, which is broken here."""
-    (item,) = [each for each in of_plugin()["sound"] if each.check.name == "unknown-ids-follow-the-policy"]
+    (item,) = [
+        each for each in of_plugin()["sound"] if each.check.name == "unknown-ids-follow-the-policy"
+    ]
     item.run()
-    monkeypatch.setattr(Support, "trained", lambda support, side, codes: np.ones(len(codes), dtype=bool))
+    monkeypatch.setattr(
+        Support, "trained", lambda support, side, codes: np.ones(len(codes), dtype=bool)
+    )
     with pytest.raises(BrokenLawError) as caught:
         item.run()
-    assert str(caught.value) == "with the policy `error` it answered for an id that training never saw"
+    assert (
+        str(caught.value) == "with the policy `error` it answered for an id that training never saw"
+    )
 
 
 def test_the_cases_go_from_the_smallest_to_one_that_has_something_of_everything() -> None:

@@ -21,7 +21,12 @@ from cfplug.plugin.components import Component
 from cfplug.plugin.registry import load
 from cfplug.recipe.settings import FeatureChoice, TrainSettings
 from cfplug.testing.strategies.faults import faulty
-from cfplug.testing.strategies.parameters import Subject, invalid_values, parameters_for, valid_values
+from cfplug.testing.strategies.parameters import (
+    Subject,
+    invalid_values,
+    parameters_for,
+    valid_values,
+)
 
 
 @attrs.frozen
@@ -69,11 +74,22 @@ class Ruled:
 
 
 COMPONENTS = [entry.component for kind in KINDS for entry in load().entries(kind)]
-EVERY: list[Component | type] = [*COMPONENTS, TrainSettings, FeatureChoice, Plain, Ruled, cfplug.NoParams]
+EVERY: list[Component | type] = [
+    *COMPONENTS,
+    TrainSettings,
+    FeatureChoice,
+    Plain,
+    Ruled,
+    cfplug.NoParams,
+]
 
 
 def name_of(component: Component | type) -> str:
-    return component.__name__ if isinstance(component, type) else f"{type(component).__name__}-{component.name}"
+    return (
+        component.__name__
+        if isinstance(component, type)
+        else f"{type(component).__name__}-{component.name}"
+    )
 
 
 def params_of(component: Component | type) -> type:
@@ -82,7 +98,10 @@ def params_of(component: Component | type) -> type:
 
 @functools.cache
 def drawn(
-    make: Callable[..., SearchStrategy[Any]], component: Component | type | None, n: int, **options: Any
+    make: Callable[..., SearchStrategy[Any]],
+    component: Component | type | None,
+    n: int,
+    **options: Any,
 ) -> list[Any]:
     """`n` examples, the same each time."""
     found = []
@@ -103,7 +122,9 @@ def drawn(
 
 
 @pytest.mark.parametrize("component", EVERY, ids=name_of)
-def test_valid_values_are_accepted_and_invalid_ones_have_one_fault_at_their_key(component: Component | type) -> None:
+def test_valid_values_are_accepted_and_invalid_ones_have_one_fault_at_their_key(
+    component: Component | type,
+) -> None:
     cls = params_of(component)
     for values in drawn(valid_values, component, 8):
         assert structure(cls, values, owner="it").faults == ()
@@ -117,7 +138,10 @@ def test_valid_values_are_accepted_and_invalid_ones_have_one_fault_at_their_key(
 def seen(cls: type, n: int, **options: Any) -> dict[str, list[Any]]:
     """All values that were drawn of each parameter."""
     tables = drawn(valid_values, cls, n, **options)
-    return {each.name: [table[each.name] for table in tables if each.name in table] for each in parameters(cls)}
+    return {
+        each.name: [table[each.name] for table in tables if each.name in table]
+        for each in parameters(cls)
+    }
 
 
 def test_values_of_every_type_are_drawn_from_end_to_end_of_their_range() -> None:
@@ -190,13 +214,17 @@ def test_parameters_are_the_objects_that_the_values_make() -> None:
 def test_a_value_that_a_declaration_cannot_tell_can_be_given() -> None:
     steps = {"mode": st.just("steps"), "steps": st.just([3, 5])}
     found = find(
-        valid_values(Ruled, given=steps), lambda table: True, settings=settings(database=None, max_examples=20)
+        valid_values(Ruled, given=steps),
+        lambda table: True,
+        settings=settings(database=None, max_examples=20),
     )
     assert (found["mode"], found["steps"]) == ("steps", [3, 5])
 
 
 def test_values_shrink_to_what_is_required() -> None:
-    least = find(valid_values(Plain), lambda table: True, settings=settings(database=None, max_examples=50))
+    least = find(
+        valid_values(Plain), lambda table: True, settings=settings(database=None, max_examples=50)
+    )
     assert least == {"needed": 1}
 
 
@@ -232,10 +260,17 @@ def test_faults_are_of_every_way_to_be_wrong() -> None:
     assert any(type(value) is int and value > 9 for value in bad["needed"])
     assert any(type(value) is bool for value in bad["needed"])
     assert any(isinstance(value, str) for value in bad["count"])
-    reals = [value for name in ("real", "reach", "share") for value in bad[name] if isinstance(value, float)]
+    reals = [
+        value
+        for name in ("real", "reach", "share")
+        for value in bad[name]
+        if isinstance(value, float)
+    ]
     assert any(math.isnan(value) for value in reals)
     assert any(math.isinf(value) for value in reals)
-    assert {0, 1} & set(map(str, bad["real"])) or any(value in (0, 1) for value in bad["real"] if type(value) is int)
+    assert {0, 1} & set(map(str, bad["real"])) or any(
+        value in (0, 1) for value in bad["real"] if type(value) is int
+    )
     assert any(isinstance(value, str) for value in bad["word"])
     assert any(isinstance(value, list) and len(value) != 2 for value in bad["pair"])
     assert any(isinstance(value, list) and len(value) == 2 for value in bad["pair"])

@@ -51,7 +51,9 @@ def registry() -> Registry:
 
 WHOLE, BROKEN = recipes(registry()), broken_recipes(registry())
 
-few = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+few = settings(
+    max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 def read(table: dict[str, Any], known: Registry | None = None) -> Recipe:
@@ -60,7 +62,11 @@ def read(table: dict[str, Any], known: Registry | None = None) -> Recipe:
 
 def first(strategy: st.SearchStrategy[Any], wanted: Callable[[Any], bool]) -> Any:
     """An example that has what is wanted; NoSuchExample if none is found."""
-    return find(strategy, wanted, settings=settings(few, max_examples=2000, phases=[Phase.generate], database=None))
+    return find(
+        strategy,
+        wanted,
+        settings=settings(few, max_examples=2000, phases=[Phase.generate], database=None),
+    )
 
 
 @given(WHOLE)
@@ -68,7 +74,9 @@ def first(strategy: st.SearchStrategy[Any], wanted: Callable[[Any], bool]) -> An
 def test_the_reader_takes_each_recipe(table: dict[str, Any]) -> None:
     recipe = read(table)
     assert len(recipe.models) == len(table["models"])
-    assert [claim.metric for claim in recipe.claims] == [claim["metric"] for claim in table.get("claims", [])]
+    assert [claim.metric for claim in recipe.claims] == [
+        claim["metric"] for claim in table.get("claims", [])
+    ]
     assert read(parse(recipe.resolved(), "resolved.yaml")[0].plain()) == recipe
 
 
@@ -89,12 +97,19 @@ def test_the_reader_refuses_each_recipe_with_a_fault(broken: Broken) -> None:
     assert any(path.startswith(top) for path in paths) or "" in paths, (broken, paths)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers(-(10**38), 10**38) | st.floats() | st.text(), st.lists))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(10**38), 10**38) | st.floats() | st.text(),
+        st.lists,
+    )
+)
 @settings(max_examples=50)
 def test_a_table_as_yaml_reads_back_as_it_was(value: Any) -> None:
     root, problems = parse(as_yaml({"a b": value, "\x7f": {"é": value}}), "r.yaml")
     assert problems == []
-    assert repr(root.plain()) == repr({"a b": value, "\x7f": {"é": value}})  # nan is not equal to itself
+    assert repr(root.plain()) == repr(
+        {"a b": value, "\x7f": {"é": value}}
+    )  # nan is not equal to itself
 
 
 def test_an_empty_table_is_a_table() -> None:
@@ -118,7 +133,12 @@ def test_every_key_and_every_sort_of_fault_is_drawn() -> None:
 @settings(few, max_examples=3)
 def test_every_fault_of_a_full_recipe_is_refused(data: st.DataObject) -> None:
     models = [{"use": "tabular", "loss": "mse", "train": {}}]
-    more = {"train": {}, "features": {}, "claims": [{"metric": "mse", "at_most": 1}], "metrics": ["mse"]}
+    more = {
+        "train": {},
+        "features": {},
+        "claims": [{"metric": "mse", "at_most": 1}],
+        "metrics": ["mse"],
+    }
     table = {"data": "synthetic", "models": models, **more}
     for path, how, values in _Faults(registry()).of(table):
         with pytest.raises(RecipeError):
@@ -128,7 +148,12 @@ def test_every_fault_of_a_full_recipe_is_refused(data: st.DataObject) -> None:
 def test_a_way_of_breaking_that_a_recipe_has_no_place_for_gives_way_to_another() -> None:
     ways = {how for _, how, _ in _Faults(registry()).of({"data": "synthetic", "models": ["mean"]})}
     assert ways == set(WAYS) - {"no table", "no claim", "no features"}
-    everything = {"train": {}, "features": {}, "claims": [{"metric": "mse", "at_most": 1}], "unknown": "error"}
+    everything = {
+        "train": {},
+        "features": {},
+        "claims": [{"metric": "mse", "at_most": 1}],
+        "unknown": "error",
+    }
     full = _Faults(registry()).of({"data": "synthetic", "models": ["tabular"], **everything})
     assert {how for _, how, _ in full} == set(WAYS)
 
@@ -136,7 +161,10 @@ def test_a_way_of_breaking_that_a_recipe_has_no_place_for_gives_way_to_another()
 def test_a_plugin_of_ones_own_is_drawn_by_the_names_that_are_its_own(tmp_path: Path) -> None:
     (tmp_path / "oddities.py").write_text(ODD_PLUGIN, encoding="utf-8")
     known = load([tmp_path], environment={})
-    drawn = first(recipes(known), lambda table: isinstance(table.get("loss"), dict) and "width" in table["loss"])
+    drawn = first(
+        recipes(known),
+        lambda table: isinstance(table.get("loss"), dict) and "width" in table["loss"],
+    )
     assert drawn["loss"]["use"] in ("oddities/mse", "oddities/odd", "odd")
     assert read(drawn, known).models
 

@@ -43,7 +43,10 @@ def params(tmp_path: Path) -> dict[str, dict[str, str]]:
 
 def test_each_broken_source_is_caught_by_the_checks_meant_for_it_and_by_no_other(params) -> None:
     found = caught(items_of("mutant-sources", params))
-    assert found == {"plugin": set(), **{f"source/{name}": checks for name, checks in EXPECTED.items()}}
+    assert found == {
+        "plugin": set(),
+        **{f"source/{name}": checks for name, checks in EXPECTED.items()},
+    }
 
 
 def test_every_check_catches_some_broken_source() -> None:
@@ -86,5 +89,9 @@ def test_what_a_check_takes_away_it_gives_back() -> None:
         assert os.getcwd() != folder
         with pytest.raises(OfflineError):
             socket.create_connection(("127.0.0.1", 9))
-    assert (random.getstate(), np.random.get_state()[1].tolist(), os.getcwd()) == (state, drawn, folder)
+    assert (random.getstate(), np.random.get_state()[1].tolist(), os.getcwd()) == (
+        state,
+        drawn,
+        folder,
+    )
     assert own == [vars(socket.socket).get("connect"), socket.create_connection, socket.getaddrinfo]

@@ -27,7 +27,10 @@ EXPECTED: dict[str, set[str]] = {
 
 def test_each_broken_split_is_caught_by_the_checks_meant_for_it_and_by_no_other() -> None:
     found = caught(items_of("mutant-splits"))
-    assert found == {"plugin": set(), **{f"split/{name}": checks for name, checks in EXPECTED.items()}}
+    assert found == {
+        "plugin": set(),
+        **{f"split/{name}": checks for name, checks in EXPECTED.items()},
+    }
 
 
 def test_every_check_catches_some_broken_split() -> None:
@@ -37,7 +40,10 @@ def test_every_check_catches_some_broken_split() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("loses-a-row/complete-and-disjoint", "town: 80 ratings, 7 users, 19 items: row 19 is in no part; 1 in all"),
+        (
+            "loses-a-row/complete-and-disjoint",
+            "town: 80 ratings, 7 users, 19 items: row 19 is in no part; 1 in all",
+        ),
         (
             "leaks-in-one-fold/complete-and-disjoint",
             "fold two of town: 80 ratings, 7 users, 19 items: row 0 is in several parts, or twice in one; 60 in all",

@@ -59,15 +59,23 @@ def drawn(make: Callable[..., SearchStrategy[Any]], n: int = 60, **options: Any)
     return found
 
 
-def simplest(strategy: SearchStrategy[Any], condition: Callable[[Any], bool] = lambda example: True) -> Any:
-    return find(strategy, condition, settings=settings(max_examples=40, database=None, derandomize=True))
+def simplest(
+    strategy: SearchStrategy[Any], condition: Callable[[Any], bool] = lambda example: True
+) -> Any:
+    return find(
+        strategy, condition, settings=settings(max_examples=40, database=None, derandomize=True)
+    )
 
 
 # Ids
 
 
-@pytest.mark.parametrize(("kind", "types"), [("whole", {int}), ("text", {str}), ("mixed", {int, str})])
-def test_ids_are_of_the_kind_that_was_asked_for_and_shrink_to_short_ones(kind: Any, types: set[type]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "types"), [("whole", {int}), ("text", {str}), ("mixed", {int, str})]
+)
+def test_ids_are_of_the_kind_that_was_asked_for_and_shrink_to_short_ones(
+    kind: Any, types: set[type]
+) -> None:
     found = drawn(ids, 60, kind=kind, min_size=3, max_size=5)
     assert all({type(each) for each in column} == types for column in found)
     assert all(3 <= len(column) == len(set(column)) <= 5 for column in found)
@@ -117,10 +125,15 @@ def test_a_table_of_ratings_has_never_as_many_users_as_items_unless_it_has_one_r
         assert users != items or len(table) == users == 1
         assert not table.duplicated(["user", "item"]).any()
         assert list(table)[:3] == ["user", "item", "rating"]
-    assert Counter(users > items for users, items in map(sizes, drawn(rating_tables))).keys() == {True, False}
+    assert Counter(users > items for users, items in map(sizes, drawn(rating_tables))).keys() == {
+        True,
+        False,
+    }
 
 
-@pytest.mark.parametrize(("least", "most"), [(1, 1), (1, 2), (2, 2), (4, 4), (25, 25), (9, 60), (70, 75)])
+@pytest.mark.parametrize(
+    ("least", "most"), [(1, 1), (1, 2), (2, 2), (4, 4), (25, 25), (9, 60), (70, 75)]
+)
 def test_the_number_of_ratings_lies_between_the_least_and_the_most(least: int, most: int) -> None:
     counts = {len(table) for table in drawn(rating_tables, 15, min_ratings=least, max_ratings=most)}
     assert counts <= set(range(least, most + 1))
@@ -143,10 +156,14 @@ AT_TIMES: dict[str, Callable[[pd.DataFrame], bool]] = {
     "tiny": lambda table: len(table) == 1,
     "large": lambda table: len(table) >= 40,
     "of one user": lambda table: sizes(table)[0] == 1 < len(table),
-    "skewed": lambda table: len(table) >= 15 and _most(table) >= 4 * table["item"].value_counts().median(),
+    "skewed": lambda table: (
+        len(table) >= 15 and _most(table) >= 4 * table["item"].value_counts().median()
+    ),
     "constant": lambda table: len(table) > 3 and table["rating"].nunique() == 1,
     "whole": lambda table: bool((stars(table) == 0).all()),
-    "half stars": lambda table: bool((stars(table) == 0.5).any() and stars(table).isin([0, 0.5]).all()),
+    "half stars": lambda table: bool(
+        (stars(table) == 0.5).any() and stars(table).isin([0, 0.5]).all()
+    ),
     "free": lambda table: not stars(table).isin([0, 0.5]).all(),
     "negative": lambda table: bool((table["rating"] < 0).any()),
 }
@@ -172,14 +189,17 @@ def test_time_context_and_scale_are_what_was_asked_for() -> None:
         assert pd.api.types.is_datetime64_any_dtype(table["time"].dtype)
         assert len(table.columns) == 5
     assert all(
-        list(table) == ["user", "item", "rating"] for table in drawn(rating_tables, 40, time=False, context=False)
+        list(table) == ["user", "item", "rating"]
+        for table in drawn(rating_tables, 40, time=False, context=False)
     )
     kinds = {("time" in table, len(table.columns)) for table in drawn(rating_tables)}
     assert kinds == {(False, 3), (False, 4), (True, 4), (True, 5)}
 
 
 def test_a_table_of_ratings_shrinks_to_one_rating_of_plain_ids() -> None:
-    one = drawn(rating_tables, 5, time=False, context=False)[0]  # tried first: all others shrink towards it
+    one = drawn(rating_tables, 5, time=False, context=False)[
+        0
+    ]  # tried first: all others shrink towards it
     assert len(one) == 1
     assert {*one["user"], *one["item"], *one["rating"]} <= {0, 1}
 
@@ -202,13 +222,19 @@ def test_metadata_have_every_role_missing_values_and_names_in_any_script() -> No
     for dataset in drawn(datasets, 100, max_ratings=6):
         for column in dataset.columns():
             values = dataset.tables()[column.table][column.name]
-            empty = values.isna() | (values.map(lambda value: value == ()) if column.role == "set" else False)
+            empty = values.isna() | (
+                values.map(lambda value: value == ()) if column.role == "set" else False
+            )
             found.add((column.table, column.role))
             missing |= {(column.role, "some")} if empty.any() and not empty.all() else set()
             missing |= {(column.role, "all")} if empty.all() else set()
             names |= {column.name}
     roles = set(ROLES) - {"id", "target"}
-    assert {(table, role) for table in ("users", "items") for role in ("category", "number", "set", "time")} <= found
+    assert {
+        (table, role)
+        for table in ("users", "items")
+        for role in ("category", "number", "set", "time")
+    } <= found
     assert {("users", "label"), ("items", "label")} & found
     assert {("users", "text"), ("items", "text")} & found
     assert {("ratings", "time"), ("ratings", "category"), ("ratings", "number")} <= found
@@ -222,7 +248,8 @@ def test_some_ids_have_no_rating_and_some_have_no_metadata() -> None:
         assert any(known_to(dataset, side) > set(dataset.ratings[side]) for dataset in found)
         assert any(f"missing from {side}s" in word for dataset in found for word in dataset.words)
         orders = [
-            dataset.tables()[f"{side}s"][side].tolist() == dataset.ratings[side].drop_duplicates().tolist()
+            dataset.tables()[f"{side}s"][side].tolist()
+            == dataset.ratings[side].drop_duplicates().tolist()
             for dataset in found
             if len(dataset.tables()[f"{side}s"]) > 2
         ]
@@ -231,14 +258,23 @@ def test_some_ids_have_no_rating_and_some_have_no_metadata() -> None:
 
 
 def test_each_side_has_ids_of_every_kind() -> None:
-    kinds = {tuple(frozenset(map(type, known_to(dataset, side))) for side in SIDES) for dataset in drawn(datasets)}
+    kinds = {
+        tuple(frozenset(map(type, known_to(dataset, side))) for side in SIDES)
+        for dataset in drawn(datasets)
+    }
     assert len(kinds) >= 6
     assert all(
-        {each[place] for each in kinds} == {frozenset([int]), frozenset([str]), frozenset([int, str])}
+        {each[place] for each in kinds}
+        == {frozenset([int]), frozenset([str]), frozenset([int, str])}
         for place in (0, 1)
     )
     found = drawn(datasets, 20, ids="whole")
-    assert all(isinstance(each, int) for dataset in found for side in SIDES for each in known_to(dataset, side))
+    assert all(
+        isinstance(each, int)
+        for dataset in found
+        for side in SIDES
+        for each in known_to(dataset, side)
+    )
 
 
 def test_without_a_catalogue_ids_are_those_of_the_ratings() -> None:
@@ -249,7 +285,9 @@ def test_without_a_catalogue_ids_are_those_of_the_ratings() -> None:
 
 def test_without_metadata_the_catalogue_has_ids_alone() -> None:
     found = drawn(datasets, 60, metadata=False)
-    assert all(list(dataset.users) == ["user"] and list(dataset.items) == ["item"] for dataset in found)
+    assert all(
+        list(dataset.users) == ["user"] and list(dataset.items) == ["item"] for dataset in found
+    )
     assert any(len(dataset.items) > dataset.ratings["item"].nunique() for dataset in found)
 
 
@@ -257,10 +295,15 @@ def test_ratings_have_levels_as_asked_for() -> None:
     assert all(len(dataset.scale.levels) > 0 for dataset in drawn(datasets, 60, levels=True))
     assert all(not dataset.scale.levels for dataset in drawn(datasets, 60, levels=False))
     assert {bool(dataset.scale.levels) for dataset in drawn(datasets)} == {True, False}
-    assert any(len(dataset.scale.levels) > dataset.ratings["rating"].nunique() for dataset in drawn(datasets))
+    assert any(
+        len(dataset.scale.levels) > dataset.ratings["rating"].nunique()
+        for dataset in drawn(datasets)
+    )
     for dataset in drawn(datasets):
         assert dataset.ratings["rating"].between(dataset.scale.low, dataset.scale.high).all()
-        assert not dataset.scale.levels or set(dataset.ratings["rating"]) <= set(dataset.scale.levels)
+        assert not dataset.scale.levels or set(dataset.ratings["rating"]) <= set(
+            dataset.scale.levels
+        )
 
 
 def test_a_dataset_shrinks_to_one_rating_without_metadata() -> None:
@@ -272,7 +315,9 @@ def test_a_dataset_shrinks_to_one_rating_without_metadata() -> None:
 # Splits
 
 
-@pytest.mark.parametrize("options", [{}, {"warm": True}, {"warm": False}, {"test": True}, {"warm": True, "test": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"warm": True}, {"warm": False}, {"test": True}, {"warm": True, "test": True}]
+)
 def test_splits_are_valid_and_know_what_they_were_asked_to(options: dict[str, bool]) -> None:
     for dataset, split in drawn(datasets_with_splits, 50, metadata=False, **options):
         split.check(len(dataset.ratings))
@@ -291,7 +336,8 @@ def test_splits_are_at_times_without_test_cold_warm_out_of_order_and_of_one_row(
     assert {split.test is None for _, split in found} == {True, False}
     warm = {
         all(
-            set(dataset.ratings[side].iloc[split.valid]) <= set(dataset.ratings[side].iloc[split.train])
+            set(dataset.ratings[side].iloc[split.valid])
+            <= set(dataset.ratings[side].iloc[split.train])
             for side in SIDES
         )
         for dataset, split in found
@@ -305,7 +351,10 @@ def test_splits_are_at_times_without_test_cold_warm_out_of_order_and_of_one_row(
 def table_of(*pairs: tuple[Any, Any]) -> Dataset:
     users, items = zip(*pairs, strict=True)
     return Dataset.build(
-        "x", pd.DataFrame({"user": users, "item": items, "rating": [float(n) for n in range(len(pairs))]})
+        "x",
+        pd.DataFrame(
+            {"user": users, "item": items, "rating": [float(n) for n in range(len(pairs))]}
+        ),
     )
 
 
@@ -329,7 +378,10 @@ def test_where_there_is_one_split_alone_it_is_found() -> None:
     found: Split = simplest(splits(dataset, warm=True))
     assert (sorted(found.train), found.valid.tolist(), found.test) == ([1, 2], [0], None)
     two = table_of(("a", 1), ("a", 2))
-    assert {tuple(split.valid) for split in drawn(splits, 20, dataset=two, warm=False)} == {(0,), (1,)}
+    assert {tuple(split.valid) for split in drawn(splits, 20, dataset=two, warm=False)} == {
+        (0,),
+        (1,),
+    }
 
 
 # Changes
@@ -337,12 +389,16 @@ def test_where_there_is_one_split_alone_it_is_found() -> None:
 
 @given(datasets(), st.integers(0, 50))
 @quick
-def test_renaming_gives_every_id_another_name_and_changes_nothing_else(dataset: Dataset, seed: int) -> None:
+def test_renaming_gives_every_id_another_name_and_changes_nothing_else(
+    dataset: Dataset, seed: int
+) -> None:
     hashed = dataset.hash()
     other = renamed(dataset, seed)
     assert dataset.hash() == hashed
     for side in ("user", "item"):
-        before, after = (each.tables()[f"{side}s"][side].tolist() for each in (dataset, other.dataset))
+        before, after = (
+            each.tables()[f"{side}s"][side].tolist() for each in (dataset, other.dataset)
+        )
         assert other.names[side] == dict(zip(before, after, strict=True))
         assert all(old != new for old, new in other.names[side].items())
         assert len(set(after)) == len(after)
@@ -350,7 +406,9 @@ def test_renaming_gives_every_id_another_name_and_changes_nothing_else(dataset: 
         kept = [column for column in table if column not in SIDES]
         pd.testing.assert_frame_equal(other.dataset.tables()[name][kept], table[kept])
     again = other.pairs(dataset.ratings)
-    assert [again[side].tolist() for side in SIDES] == [other.dataset.ratings[side].tolist() for side in SIDES]
+    assert [again[side].tolist() for side in SIDES] == [
+        other.dataset.ratings[side].tolist() for side in SIDES
+    ]
     assert (other.dataset.roles, other.dataset.scale, other.dataset.words) == (
         dataset.roles,
         dataset.scale,
@@ -366,14 +424,24 @@ def test_new_names_are_old_ones_numbers_texts_or_both_and_never_in_the_old_order
         kinds = frozenset(map(type, names.values()))
         seen["old" if set(names) == set(names.values()) else kinds] += 1
         seen["sorted otherwise"] += sorted(names, key=lambda old: str(names[old])) != sorted(names)
-    assert set(seen) == {"old", frozenset([int]), frozenset([str]), frozenset([int, str]), "sorted otherwise"}
+    assert set(seen) == {
+        "old",
+        frozenset([int]),
+        frozenset([str]),
+        frozenset([int, str]),
+        "sorted otherwise",
+    }
     assert seen["sorted otherwise"] >= 30
 
 
 def test_new_names_can_be_given() -> None:
     dataset = table_of(("a", 1), ("b", 1), ("a", 2))
     other = renamed(dataset, names={"user": {"a": "b", "b": "a"}, "item": {1: "x", 2: 7}})
-    assert other.dataset.ratings[["user", "item"]].to_numpy().tolist() == [["b", "x"], ["a", "x"], ["b", 7]]
+    assert other.dataset.ratings[["user", "item"]].to_numpy().tolist() == [
+        ["b", "x"],
+        ["a", "x"],
+        ["b", 7],
+    ]
     asked = other.pairs(pd.DataFrame({"user": ["b", "stranger"], "item": [2, 99]}))
     assert asked.to_numpy().tolist() == [["a", 7], ["stranger", 99]]
 
@@ -383,7 +451,9 @@ def test_new_names_can_be_given() -> None:
 def test_reordering_moves_the_rows_alone(pair: tuple[Dataset, Split], seed: int) -> None:
     dataset, split = pair
     other = reordered(dataset, seed)
-    pd.testing.assert_frame_equal(other.dataset.ratings, dataset.ratings.iloc[other.order].reset_index(drop=True))
+    pd.testing.assert_frame_equal(
+        other.dataset.ratings, dataset.ratings.iloc[other.order].reset_index(drop=True)
+    )
     assert other.order.tolist() != list(range(len(dataset.ratings)))
     for name in ("users", "items"):
         pd.testing.assert_frame_equal(other.dataset.tables()[name], dataset.tables()[name])
@@ -400,13 +470,17 @@ def test_reordering_keeps_the_ratings_of_each_fold() -> None:
     other = reordered(Dataset.build("x", plain.ratings, folds={"u1": fold}), 1)
     moved = other.dataset.folds["u1"]
     parts = [moved.train, moved.valid, moved.test, moved.support]
-    ratings = [other.dataset.ratings["rating"].iloc[rows].tolist() for rows in parts if rows is not None]
+    ratings = [
+        other.dataset.ratings["rating"].iloc[rows].tolist() for rows in parts if rows is not None
+    ]
     assert ratings == [[2.0, 0.0, 6.0], [1.0, 4.0], [5.0], [3.0]]
 
 
 @given(datasets(), st.data())
 @quick
-def test_other_ratings_are_other_ones_on_the_same_scale(dataset: Dataset, data: st.DataObject) -> None:
+def test_other_ratings_are_other_ones_on_the_same_scale(
+    dataset: Dataset, data: st.DataObject
+) -> None:
     assume(dataset.scale.low < dataset.scale.high)
     n = len(dataset.ratings)
     rows = np.array(data.draw(st.lists(st.integers(0, n - 1), unique=True)), dtype=int)
@@ -421,7 +495,9 @@ def test_other_ratings_are_other_ones_on_the_same_scale(dataset: Dataset, data: 
 
 def test_given_ratings_stand_and_those_off_the_scale_are_refused() -> None:
     dataset = table_of(("a", 1), ("a", 2), ("b", 1))
-    assert with_ratings(dataset, np.array([2, 0]), np.array([1.0, 2.0])).ratings["rating"].tolist() == [2.0, 1.0, 1.0]
+    assert with_ratings(dataset, np.array([2, 0]), np.array([1.0, 2.0])).ratings[
+        "rating"
+    ].tolist() == [2.0, 1.0, 1.0]
     with pytest.raises(DataError, match="the rating 3 is off the scale, 0 to 2"):
         with_ratings(dataset, np.array([0]), np.array([3.0]))
     with pytest.raises(DataError, match="the scale has one rating only; there is no other"):
@@ -438,15 +514,21 @@ def test_planted_ratings_follow_the_equation_that_is_documented() -> None:
     for one, other in zip(pairs["user"], pairs["item"], strict=True):
         u, i = user.table["user"].tolist().index(one), item.table["item"].tolist().index(other)
         taste = sum(user.factors[u][k] * item.factors[i][k] for k in range(3)) / math.sqrt(3)
-        naive.append(min(6, max(-2, 2 + 2 * (0.35 * user.bias[u] + 0.35 * item.bias[i] + 0.6 * taste))))
+        naive.append(
+            min(6, max(-2, 2 + 2 * (0.35 * user.bias[u] + 0.35 * item.bias[i] + 0.6 * taste)))
+        )
     assert found.truth(pairs) == pytest.approx(naive)
 
 
 def test_planted_ratings_are_the_truth_where_there_is_no_noise_and_near_it_else() -> None:
     exact, noisy = planted(noise=0), planted(noise=0.3)
-    assert exact.dataset.ratings["rating"].to_numpy() == pytest.approx(exact.truth(exact.dataset.ratings))
+    assert exact.dataset.ratings["rating"].to_numpy() == pytest.approx(
+        exact.truth(exact.dataset.ratings)
+    )
     rating = noisy.dataset.ratings["rating"]
-    assert 0.07 < ((noisy.truth(noisy.dataset.ratings) - rating) ** 2).mean() < 0.1 < rating.var() / 3
+    assert (
+        0.07 < ((noisy.truth(noisy.dataset.ratings) - rating) ** 2).mean() < 0.1 < rating.var() / 3
+    )
 
 
 def test_planted_data_are_the_same_for_the_same_seed_and_have_the_sizes_asked_for() -> None:
@@ -467,9 +549,13 @@ def test_metadata_tell_half_of_the_planted_biases_and_factors() -> None:
 
 
 def test_what_cannot_be_planted_is_refused() -> None:
-    with pytest.raises(DataError, match="2 users and 3 items have 6 pairs; there can be no 7 ratings"):
+    with pytest.raises(
+        DataError, match="2 users and 3 items have 6 pairs; there can be no 7 ratings"
+    ):
         planted(users=2, items=3, ratings=7)
-    with pytest.raises(DataError, match=r"whole ratings need a scale between whole numbers; is 0\.5 to 5"):
+    with pytest.raises(
+        DataError, match=r"whole ratings need a scale between whole numbers; is 0\.5 to 5"
+    ):
         planted(low=0.5, whole=True)
     with pytest.raises(DataError, match="no item is called 'x'"):
         planted().truth(pd.DataFrame({"user": ["u1"], "item": ["x"]}))
@@ -477,5 +563,7 @@ def test_what_cannot_be_planted_is_refused() -> None:
 
 def test_importing_the_strategies_loads_nothing_heavy() -> None:
     code = "import sys, cfplug.testing.strategies.datasets, cfplug.testing.strategies.parameters; print(*sys.modules)"
-    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    modules = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {"torch", "fastai", "pandas", "numpy", "scipy", "sklearn"} & set(modules)

@@ -42,13 +42,21 @@ class Told:
 
     def started(self, *, resumed: bool = False) -> cfplug.RunStarted:
         tree = cfplug.read_recipe(self.recipe).tree()
-        return cfplug.RunStarted(tree["title"], str(self.recipe), self.partial, resumed, self.run, tree)
+        return cfplug.RunStarted(
+            tree["title"], str(self.recipe), self.partial, resumed, self.run, tree
+        )
 
-    def step(self, step: str, model: str = "", seed: int = 0, seconds: float = 0.5) -> cfplug.StepFinished:
+    def step(
+        self, step: str, model: str = "", seed: int = 0, seconds: float = 0.5
+    ) -> cfplug.StepFinished:
         return cfplug.StepFinished(step, model, seed, seconds, run=self.run)
 
-    def epoch(self, epoch: int, model: str = "pmf", seed: int = 0, loss: float = 1.5) -> cfplug.EpochFinished:
-        return cfplug.EpochFinished(model, seed, epoch, 2, loss / epoch, 2 * loss / epoch, 0.25, run=self.run)
+    def epoch(
+        self, epoch: int, model: str = "pmf", seed: int = 0, loss: float = 1.5
+    ) -> cfplug.EpochFinished:
+        return cfplug.EpochFinished(
+            model, seed, epoch, 2, loss / epoch, 2 * loss / epoch, 0.25, run=self.run
+        )
 
     def finished(self) -> cfplug.RunFinished:
         """The folder is whole; the value of a metric tells model, seed and metric apart."""
@@ -63,13 +71,20 @@ class Told:
 
     def failed(self, *, interrupted: bool = False) -> cfplug.RunFailed:
         where = ("in step train: factors/pmf", "in fold u1")
-        return cfplug.RunFailed(self.partial, "ValueError: no", where, interrupted, interrupted, self.run)
+        return cfplug.RunFailed(
+            self.partial, "ValueError: no", where, interrupted, interrupted, self.run
+        )
 
 
 @pytest.fixture(autouse=True)
 def _nothing_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test is told to write by the environment of whoever runs it, and MLflow sends nothing out."""
-    for name in ("CFPLUG_MLFLOW", "CFPLUG_MLFLOW_EXPERIMENT", "CFPLUG_MLFLOW_ARTIFACTS", "CFPLUG_LOG"):
+    for name in (
+        "CFPLUG_MLFLOW",
+        "CFPLUG_MLFLOW_EXPERIMENT",
+        "CFPLUG_MLFLOW_ARTIFACTS",
+        "CFPLUG_LOG",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -85,7 +100,14 @@ def told_in(folder: Path) -> Told:
     recipe.write_text(RECIPE)
     made = Told(folder / "runs" / "two-1", recipe)
     made.partial.mkdir(parents=True)
-    for name in ("recipe.yaml", "resolved.yaml", "report.html", "metrics.json", "history.csv", "catalogue.json"):
+    for name in (
+        "recipe.yaml",
+        "resolved.yaml",
+        "report.html",
+        "metrics.json",
+        "history.csv",
+        "catalogue.json",
+    ):
         (made.partial / name).write_text(f"the {name}\n")
     (made.partial / "environment.json").write_text(json.dumps({"data_sha256": "ab" * 32}))
     (made.partial / "models" / "pmf").mkdir(parents=True)

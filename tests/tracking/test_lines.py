@@ -20,12 +20,19 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, UTC)
 RUN = Path("runs/pmf-1")
 EVENTS = (
     cfplug.RunStarted(
-        "a \u2028 title\n", "a.yaml", Path("runs/pmf-1.partial"), True, RUN, {"models": [{"factors": 3}], "seeds": [7]}
+        "a \u2028 title\n",
+        "a.yaml",
+        Path("runs/pmf-1.partial"),
+        True,
+        RUN,
+        {"models": [{"factors": 3}], "seeds": [7]},
     ),
     cfplug.StepFinished("train", "Müller", 7, 0.5, "u1", RUN, "factors/pmf"),
     cfplug.EpochFinished("pmf", 7, 1, 5, float("nan"), float("inf"), 0.25, "", RUN),
     cfplug.RunFinished(RUN, (("pmf", np.int64(7), "", "valid", "mse", np.float64(0.5)),), True),  # type: ignore[arg-type]
-    cfplug.RunFailed(Path("runs/pmf-1.partial"), "ValueError: no", ("in step train",), False, True, RUN),
+    cfplug.RunFailed(
+        Path("runs/pmf-1.partial"), "ValueError: no", ("in step train",), False, True, RUN
+    ),
 )
 
 
@@ -57,7 +64,9 @@ def test_values_stay_what_they_are_and_what_json_has_not_is_null() -> None:
     assert failed["where"] == ["in step train"]
 
 
-def test_lines_are_there_as_soon_as_they_are_told_and_go_after_what_was_there(tmp_path: Path) -> None:
+def test_lines_are_there_as_soon_as_they_are_told_and_go_after_what_was_there(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "e.jsonl"
     file.write_text('{"event": "mine"}\n')
     log = Lines(file)
@@ -84,7 +93,10 @@ def test_runs_that_write_into_one_file_at_once_never_mix_within_a_line(tmp_path:
     file = tmp_path / "e.jsonl"
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(file), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", WRITER, str(file), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for name in ("ant", "bee", "cat")
     ]
@@ -100,7 +112,9 @@ def test_runs_that_write_into_one_file_at_once_never_mix_within_a_line(tmp_path:
     assert epochs == {name: list(range(300)) for name in epochs}
 
 
-def test_the_log_is_seen_from_where_the_run_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_is_seen_from_where_the_run_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     log = opened(EVENTS[0], {"CFPLUG_LOG": "e.jsonl"})  # type: ignore[arg-type]
     monkeypatch.chdir("/")
@@ -113,13 +127,20 @@ def test_no_log_is_opened_where_none_is_named(environment: dict[str, str]) -> No
 
 
 def test_a_log_that_cannot_be_written_is_told_with_its_place(tmp_path: Path) -> None:
-    for place, why in ((tmp_path, "Is a directory"), (tmp_path / "no" / "e.jsonl", "No such file or directory")):
+    for place, why in (
+        (tmp_path, "Is a directory"),
+        (tmp_path / "no" / "e.jsonl", "No such file or directory"),
+    ):
         with pytest.raises(cfplug.PluginError) as caught:
             Lines(place).tell(EVENTS[1])
         assert str(caught.value) == f"CFPLUG_LOG={place}: cannot be written: {why}"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="this system has no disk that is always full"
+)
 def test_a_full_disk_is_told() -> None:
-    with pytest.raises(cfplug.PluginError, match="CFPLUG_LOG=/dev/full: cannot be written: No space left on device"):
+    with pytest.raises(
+        cfplug.PluginError, match="CFPLUG_LOG=/dev/full: cannot be written: No space left on device"
+    ):
         Lines(Path("/dev/full")).tell(EVENTS[1])

@@ -22,7 +22,11 @@ CHILDREN = ["pmf seed 0", f"{PLAIN} seed 0", "pmf seed 7", f"{PLAIN} seed 7"]
 
 
 def asked(database: Path, **more: str) -> dict[str, str]:
-    return {"CFPLUG_MLFLOW": f"sqlite:///{database}", "CFPLUG_MLFLOW_EXPERIMENT": "Kino '24", **more}
+    return {
+        "CFPLUG_MLFLOW": f"sqlite:///{database}",
+        "CFPLUG_MLFLOW_EXPERIMENT": "Kino '24",
+        **more,
+    }
 
 
 def opened(told: Any, environment: Mapping[str, str], *, resumed: bool = False) -> MlflowRuns:
@@ -79,7 +83,9 @@ def whole(told_once: Any, database_once: Path) -> tuple[MlflowClient, Run, list[
     return seen(database_once)
 
 
-def test_a_recipe_is_one_run_with_a_child_for_each_model_and_seed(whole: tuple[MlflowClient, Run, list[Run]]) -> None:
+def test_a_recipe_is_one_run_with_a_child_for_each_model_and_seed(
+    whole: tuple[MlflowClient, Run, list[Run]],
+) -> None:
     _, parent, children = whole
     assert parent.info.run_name == "two-1"
     assert [run.info.run_name for run in children] == CHILDREN
@@ -87,7 +93,9 @@ def test_a_recipe_is_one_run_with_a_child_for_each_model_and_seed(whole: tuple[M
     assert all(run.info.end_time >= run.info.start_time for run in (parent, *children))
 
 
-def test_parameters_are_those_of_the_resolved_recipe(whole: tuple[MlflowClient, Run, list[Run]]) -> None:
+def test_parameters_are_those_of_the_resolved_recipe(
+    whole: tuple[MlflowClient, Run, list[Run]],
+) -> None:
     _, parent, (pmf, plain, later, _) = whole
     assert parent.data.params["models/pmf/factors"] == "3"
     assert parent.data.params["models/pmf/train.epochs"] == "2"
@@ -99,7 +107,9 @@ def test_parameters_are_those_of_the_resolved_recipe(whole: tuple[MlflowClient, 
     assert "train.epochs" not in plain.data.params
 
 
-def test_losses_stand_by_epoch_in_the_run_of_their_model(whole: tuple[MlflowClient, Run, list[Run]]) -> None:
+def test_losses_stand_by_epoch_in_the_run_of_their_model(
+    whole: tuple[MlflowClient, Run, list[Run]],
+) -> None:
     client, parent, (pmf, plain, later, _) = whole
     assert curve(client, pmf, "train_loss") == [(1, 1.5), (2, 0.75)]
     assert curve(client, pmf, "valid_loss") == [(1, 3.0), (2, 1.5)]
@@ -114,19 +124,30 @@ def test_metrics_stand_with_their_model_and_their_means_with_the_recipe(
     _, parent, children = whole
     assert [run.data.metrics["valid/mae"] for run in children] == [1.0, 3.0, 5.0, 7.0]
     assert [run.data.metrics["valid/mse"] for run in children] == [1.25, 3.25, 5.25, 7.25]
-    means = {key: value for key, value in parent.data.metrics.items() if not key.startswith("seconds/")}
+    means = {
+        key: value for key, value in parent.data.metrics.items() if not key.startswith("seconds/")
+    }
     plain = "Müller _ Söhne _plain_-e340e618"
-    assert means == {"pmf/valid/mae": 3.0, "pmf/valid/mse": 3.25, f"{plain}/valid/mae": 5.0, f"{plain}/valid/mse": 5.25}
+    assert means == {
+        "pmf/valid/mae": 3.0,
+        "pmf/valid/mse": 3.25,
+        f"{plain}/valid/mae": 5.0,
+        f"{plain}/valid/mse": 5.25,
+    }
 
 
 def test_seconds_are_summed_by_step(whole: tuple[MlflowClient, Run, list[Run]]) -> None:
     _, parent, (pmf, *_) = whole
-    seconds = {key: value for key, value in parent.data.metrics.items() if key.startswith("seconds/")}
+    seconds = {
+        key: value for key, value in parent.data.metrics.items() if key.startswith("seconds/")
+    }
     assert seconds == {"seconds/read": 0.5, "seconds/split": 0.5, "seconds/write": 0.5}
     assert (pmf.data.metrics["seconds/train"], pmf.data.metrics["seconds/score"]) == (0.5, 0.375)
 
 
-def test_tags_say_where_a_run_comes_from(whole: tuple[MlflowClient, Run, list[Run]], told_once: Any) -> None:
+def test_tags_say_where_a_run_comes_from(
+    whole: tuple[MlflowClient, Run, list[Run]], told_once: Any
+) -> None:
     _, parent, (pmf, *_) = whole
     shared = {
         "cfplug.title": "Two models, <b>two</b> seeds",
@@ -137,8 +158,16 @@ def test_tags_say_where_a_run_comes_from(whole: tuple[MlflowClient, Run, list[Ru
     }
     assert shared.items() <= parent.data.tags.items()
     assert shared.items() <= pmf.data.tags.items()
-    assert {"cfplug.kind": "run", "cfplug.seeds": "0, 7", "cfplug.claims_met": "no"}.items() <= parent.data.tags.items()
-    assert {"cfplug.kind": "model", "cfplug.model": "pmf", "cfplug.seed": "0"}.items() <= pmf.data.tags.items()
+    assert {
+        "cfplug.kind": "run",
+        "cfplug.seeds": "0, 7",
+        "cfplug.claims_met": "no",
+    }.items() <= parent.data.tags.items()
+    assert {
+        "cfplug.kind": "model",
+        "cfplug.model": "pmf",
+        "cfplug.seed": "0",
+    }.items() <= pmf.data.tags.items()
     for run in (parent, pmf):
         (data,) = run.inputs.dataset_inputs
         assert (data.dataset.name, data.dataset.digest) == ("tables/synthetic", ("ab" * 32)[:36])
@@ -148,7 +177,14 @@ def test_files_for_people_go_along_and_lie_beside_the_database(
     whole: tuple[MlflowClient, Run, list[Run]], database_once: Path
 ) -> None:
     client, parent, children = whole
-    kept = ["environment.json", "history.csv", "metrics.json", "recipe.yaml", "report.html", "resolved.yaml"]
+    kept = [
+        "environment.json",
+        "history.csv",
+        "metrics.json",
+        "recipe.yaml",
+        "report.html",
+        "resolved.yaml",
+    ]
     assert files(client, parent) == kept
     assert [files(client, run) for run in children] == [[]] * 4
     report = database_once.parent / "mlartifacts" / parent.info.run_id / "artifacts" / "report.html"
@@ -156,7 +192,9 @@ def test_files_for_people_go_along_and_lie_beside_the_database(
 
 
 @pytest.mark.parametrize(("artifacts", "count"), [("none", 0), ("all", 8)])
-def test_artifacts_can_be_the_whole_folder_or_nothing(told: Any, database: Path, artifacts: str, count: int) -> None:
+def test_artifacts_can_be_the_whole_folder_or_nothing(
+    told: Any, database: Path, artifacts: str, count: int
+) -> None:
     writer = opened(told, asked(database, CFPLUG_MLFLOW_ARTIFACTS=artifacts))
     tell_half(writer, told)
     tell_rest(writer, told)
@@ -183,7 +221,9 @@ def test_a_model_is_finished_when_the_next_begins(told: Any, database: Path) -> 
 
 
 @pytest.mark.parametrize(("interrupted", "status"), [(False, "FAILED"), (True, "KILLED")])
-def test_a_run_that_was_stopped_says_why_and_where(told: Any, database: Path, interrupted: bool, status: str) -> None:
+def test_a_run_that_was_stopped_says_why_and_where(
+    told: Any, database: Path, interrupted: bool, status: str
+) -> None:
     writer = opened(told, asked(database))
     tell_half(writer, told)
     writer.tell(told.failed(interrupted=interrupted))
@@ -204,7 +244,10 @@ def test_a_resumed_run_goes_on_in_the_same_runs(told: Any, database: Path, word:
     _, before, (pmf_before,) = seen(database)
     again = opened(told, asked(database), resumed=True)
     assert seen(database)[1].info.status == "RUNNING"
-    for event in (told.step("read"), told.epoch(1)):  # an epoch whose checkpoint was not yet written
+    for event in (
+        told.step("read"),
+        told.epoch(1),
+    ):  # an epoch whose checkpoint was not yet written
         again.tell(event)
     tell_rest(again, told)
     client, parent, children = seen(database)
@@ -223,7 +266,9 @@ def test_a_resumed_run_that_mlflow_never_heard_of_begins_there(told: Any, databa
     assert (parent.info.status, len(children)) == ("FINISHED", 4)
 
 
-def test_a_run_that_is_not_resumed_is_a_new_one_even_in_the_same_place(told: Any, database: Path) -> None:
+def test_a_run_that_is_not_resumed_is_a_new_one_even_in_the_same_place(
+    told: Any, database: Path
+) -> None:
     for _ in range(2):
         tell_half(opened(told, asked(database)), told)
     client = MlflowClient(f"sqlite:///{database}")
@@ -255,7 +300,9 @@ def test_what_mlflow_cannot_take_names_the_store_and_the_reason(told: Any, datab
     writer.store.client.delete_run(writer.whole.id)
     with pytest.raises(cfplug.PluginError) as caught:
         writer.tell(told.step("read"))
-    assert str(caught.value).startswith(f"CFPLUG_MLFLOW=sqlite:///{database}: The run {writer.whole.id} must be in")
+    assert str(caught.value).startswith(
+        f"CFPLUG_MLFLOW=sqlite:///{database}: The run {writer.whole.id} must be in"
+    )
 
 
 def test_the_environment_is_as_it_was_after_every_event(
@@ -268,7 +315,11 @@ def test_the_environment_is_as_it_was_after_every_event(
     real = MlflowClient.log_batch
 
     def listening(self: MlflowClient, *arguments: Any, **named: Any) -> Any:
-        names = ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES")
+        names = (
+            "MLFLOW_DISABLE_TELEMETRY",
+            "MLFLOW_HTTP_REQUEST_TIMEOUT",
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
+        )
         during.extend(map(os.environ.get, names))
         return real(self, *arguments, **named)
 
@@ -304,7 +355,11 @@ def test_mlflow_sends_nothing_to_anyone_else(database: Path, tmp_path: Path) -> 
     for name in ("recipe.yaml", "resolved.yaml"):
         (folder / name).write_text("")
     done = subprocess.run(
-        [sys.executable, "-c", ABROAD, str(database)], capture_output=True, text=True, check=True, cwd=tmp_path
+        [sys.executable, "-c", ABROAD, str(database)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
     )
     assert done.stdout == "[] None\n"
 
@@ -323,7 +378,9 @@ except cfplug.PluginError as error:
 
 
 def test_without_mlflow_its_absence_is_told_with_what_to_install() -> None:
-    said = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True
+    ).stdout
     assert said == (
         "CFPLUG_MLFLOW needs MLflow (import of mlflow halted; None in sys.modules); "
         "install it with: pip install 'cfplug[tracking]' (the run is not written there)\n"
@@ -343,6 +400,8 @@ print([name for name in ("mlflow", "sqlalchemy", "pandas", "torch") if name in s
 
 
 def test_nothing_is_loaded_and_nothing_written_where_nothing_is_asked(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", SILENT], capture_output=True, text=True, check=True, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", SILENT], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
     assert done.stdout == "[]\n"
     assert list(tmp_path.iterdir()) == []

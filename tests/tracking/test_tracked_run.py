@@ -34,7 +34,7 @@ PLACES = [("pmf", "1"), ("plain", "1"), ("pmf", "2"), ("plain", "2")]
 
 
 class Listening:
-    """A teller that keeps the warnings."""
+    """A reporter that keeps the warnings."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -50,14 +50,21 @@ class Listening:
 def run(folder: Path, text: str = RECIPE, **more: Any) -> tuple[cfplug.Run, list[str]]:
     """The run of a recipe under `folder`, and its warnings."""
     folder.mkdir(exist_ok=True)
-    recipe, teller = folder / "ours.yaml", Listening()
+    recipe, reporter = folder / "ours.yaml", Listening()
     recipe.write_text(text)
-    return cfplug.run(recipe, out=folder / "runs", teller=teller, **more), teller.warnings
+    return cfplug.run(recipe, out=folder / "runs", reporter=reporter, **more), reporter.warnings
 
 
 def kept(made: cfplug.Run) -> dict[str, bytes]:
     """Every file of a run folder that is the same each time."""
-    timed = ("seconds.json", "history.csv", "environment.json", "report.html", "files.json", "comparison.csv")
+    timed = (
+        "seconds.json",
+        "history.csv",
+        "environment.json",
+        "report.html",
+        "files.json",
+        "comparison.csv",
+    )
     paths = [path for path in made.path.rglob("*") if path.is_file() and path.name not in timed]
     return {str(path.relative_to(made.path)): path.read_bytes() for path in paths}
 
@@ -73,9 +80,13 @@ def untracked(tmp_path_factory: pytest.TempPathFactory) -> cfplug.Run:
 
 
 def assert_same(made: cfplug.Run, untracked: cfplug.Run) -> None:
-    assert {path.name for path in made.path.iterdir()} == {path.name for path in untracked.path.iterdir()}
+    assert {path.name for path in made.path.iterdir()} == {
+        path.name for path in untracked.path.iterdir()
+    }
     ours, theirs = kept(made), kept(untracked)
-    assert {"metrics.json", "predictions.parquet", "models/pmf-fold-2/weights.safetensors"} < set(theirs)
+    assert {"metrics.json", "predictions.parquet", "models/pmf-fold-2/weights.safetensors"} < set(
+        theirs
+    )
     assert ours == theirs
 
 
@@ -84,7 +95,9 @@ def tracked(database: Path) -> tuple[MlflowClient, Run, list[Run]]:
     client = MlflowClient(f"sqlite:///{database}")
     found = client.get_experiment_by_name("cfplug")
     assert found is not None
-    parent, *children = client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"])
+    parent, *children = client.search_runs(
+        [found.experiment_id], order_by=["attributes.start_time ASC"]
+    )
     return client, parent, children
 
 
@@ -97,9 +110,15 @@ def test_a_tracked_run_gives_the_same_bytes_and_mlflow_and_the_log_have_its_numb
     assert warnings == []
     assert_same(made, untracked)
     client, parent, children = tracked(database)
-    assert [(each.data.tags["cfplug.model"], each.data.tags["cfplug.fold"]) for each in children] == PLACES
-    rows = {(row.model, row.fold): row.value for row in made.metrics.itertuples() if row.metric == "mse"}
-    assert {place: each.data.metrics["valid/mse"] for place, each in zip(PLACES, children, strict=True)} == rows
+    assert [
+        (each.data.tags["cfplug.model"], each.data.tags["cfplug.fold"]) for each in children
+    ] == PLACES
+    rows = {
+        (row.model, row.fold): row.value for row in made.metrics.itertuples() if row.metric == "mse"
+    }
+    assert {
+        place: each.data.metrics["valid/mse"] for place, each in zip(PLACES, children, strict=True)
+    } == rows
     curve = client.get_metric_history(children[0].info.run_id, "train_loss")
     log = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
     epochs = [line for line in log if line["event"] == "epoch_finished" and line["fold"] == "1"]
@@ -122,13 +141,16 @@ def test_a_run_that_was_stopped_and_resumed_is_one_run_in_mlflow(
     _, stopped, (pmf,) = tracked(database)
     assert (stopped.info.status, pmf.info.status) == ("KILLED", "KILLED")
     assert stopped.data.tags["cfplug.error"] == "KeyboardInterrupt"
-    resumed = cfplug.resume(stopped.data.tags["cfplug.resume"], teller=Listening())
+    resumed = cfplug.resume(stopped.data.tags["cfplug.resume"], reporter=Listening())
     assert_same(resumed, untracked)
     client, parent, children = tracked(database)
     assert (parent.info.run_id, children[0].info.run_id) == (stopped.info.run_id, pmf.info.run_id)
     assert {each.info.status for each in (parent, *children)} == {"FINISHED"}
     assert [each.data.tags["cfplug.fold"] for each in children] == ["1", "1", "2", "2"]
-    assert [each.step for each in client.get_metric_history(pmf.info.run_id, "train_loss")] == [1, 2]
+    assert [each.step for each in client.get_metric_history(pmf.info.run_id, "train_loss")] == [
+        1,
+        2,
+    ]
 
 
 def test_a_run_that_fails_says_in_mlflow_what_failed_and_where(
@@ -138,7 +160,10 @@ def test_a_run_that_fails_says_in_mlflow_what_failed_and_where(
     with pytest.raises(cfplug.DataError):
         run(
             tmp_path,
-            RECIPE.replace("{use: synthetic, users: 30, items: 17, ratings: 200}", "{use: csv, ratings: no.csv}"),
+            RECIPE.replace(
+                "{use: synthetic, users: 30, items: 17, ratings: 200}",
+                "{use: csv, ratings: no.csv}",
+            ),
         )
     _, parent, children = tracked(database)
     assert (parent.info.status, children) == ("FAILED", [])
@@ -176,7 +201,9 @@ def test_a_server_that_never_answers_costs_one_warning_and_one_wait(
         made, warnings = run(tmp_path)
         assert calls(server) == 1
     (warning,) = warnings
-    assert warning.startswith("warning: the observer cfplug_run_started of plugin tracking (cfplug ")
+    assert warning.startswith(
+        "warning: the observer cfplug_run_started of plugin tracking (cfplug "
+    )
     assert warning.endswith(
         f" raised PluginError: CFPLUG_MLFLOW={address}: TimeoutError: timed out (the run is not written there)"
     )
@@ -192,8 +219,14 @@ def test_a_closed_port_and_a_log_without_a_folder_cost_one_warning_together(
     monkeypatch.setenv("CFPLUG_MLFLOW", address.replace("//", "//ann:secret@"))
     monkeypatch.setenv("CFPLUG_LOG", str(tmp_path / "no" / "e.jsonl"))
     made, (warning,) = run(tmp_path)
-    assert f"CFPLUG_LOG={tmp_path}/no/e.jsonl: cannot be written: No such file or directory; and " in warning
-    assert "ConnectionRefusedError: [Errno 111] Connection refused (the run is not written there)" in warning
+    assert (
+        f"CFPLUG_LOG={tmp_path}/no/e.jsonl: cannot be written: No such file or directory; and "
+        in warning
+    )
+    assert (
+        "ConnectionRefusedError: [Errno 111] Connection refused (the run is not written there)"
+        in warning
+    )
     assert "secret" not in warning
     assert_same(made, untracked)
 
@@ -212,5 +245,7 @@ def test_a_store_that_goes_away_on_the_way_costs_two_warnings_and_no_more(
         "cfplug_step_finished",
         "cfplug_run_finished",
     ]
-    assert all(f"CFPLUG_MLFLOW=sqlite:///{database}: gone (the run" in warning for warning in warnings)
+    assert all(
+        f"CFPLUG_MLFLOW=sqlite:///{database}: gone (the run" in warning for warning in warnings
+    )
     assert_same(made, untracked)

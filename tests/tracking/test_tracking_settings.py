@@ -17,7 +17,9 @@ def refusal(**environment: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("environment", [{}, {"CFPLUG_MLFLOW": ""}, {"CFPLUG_MLFLOW_EXPERIMENT": "movies"}])
+@pytest.mark.parametrize(
+    "environment", [{}, {"CFPLUG_MLFLOW": ""}, {"CFPLUG_MLFLOW_EXPERIMENT": "movies"}]
+)
 def test_nothing_is_asked_where_the_address_is_not_set(environment: dict[str, str]) -> None:
     assert read(environment) is None
 
@@ -49,16 +51,27 @@ def test_every_variable_is_taken_as_it_stands(tmp_path: Path) -> None:
             "CFPLUG_MLFLOW=mlflow.db: must be sqlite:///FILE or the http address of a server; "
             "did you mean sqlite:///mlflow.db?",
         ),
-        ("htp://127.0.0.1", "CFPLUG_MLFLOW=htp://127.0.0.1: there is no store called htp; did you mean http?"),
+        (
+            "htp://127.0.0.1",
+            "CFPLUG_MLFLOW=htp://127.0.0.1: there is no store called htp; did you mean http?",
+        ),
         (
             "sqlite:///:memory:",
             "CFPLUG_MLFLOW=sqlite:///:memory:: names no file, so nothing would be left; write sqlite:///FILE",
         ),
-        ("sqlite://", "CFPLUG_MLFLOW=sqlite://: names no file, so nothing would be left; write sqlite:///FILE"),
-        ("sqlite:///", "CFPLUG_MLFLOW=sqlite:///: names no file, so nothing would be left; write sqlite:///FILE"),
+        (
+            "sqlite://",
+            "CFPLUG_MLFLOW=sqlite://: names no file, so nothing would be left; write sqlite:///FILE",
+        ),
+        (
+            "sqlite:///",
+            "CFPLUG_MLFLOW=sqlite:///: names no file, so nothing would be left; write sqlite:///FILE",
+        ),
     ],
 )
-def test_an_address_that_makes_no_sense_is_told_with_what_was_meant(address: str, said: str) -> None:
+def test_an_address_that_makes_no_sense_is_told_with_what_was_meant(
+    address: str, said: str
+) -> None:
     assert refusal(CFPLUG_MLFLOW=address) == said
 
 
@@ -72,7 +85,10 @@ def test_a_file_that_is_no_database_is_told_at_once_and_left_as_it_is(tmp_path: 
     file = tmp_path / "notes.txt"
     file.write_text("nothing of the kind, and longer than a header of sqlite\n" * 30)
     before = file.read_bytes()
-    assert refusal(CFPLUG_MLFLOW=f"sqlite:///{file}") == f"CFPLUG_MLFLOW=sqlite:///{file}: file is not a database"
+    assert (
+        refusal(CFPLUG_MLFLOW=f"sqlite:///{file}")
+        == f"CFPLUG_MLFLOW=sqlite:///{file}: file is not a database"
+    )
     assert file.read_bytes() == before
 
 

@@ -36,7 +36,9 @@ class Keeping:
 def writers(monkeypatch: pytest.MonkeyPatch) -> tuple[Keeping, Keeping]:
     """The two writers that every run has."""
     ant, bee = Keeping("ant"), Keeping("bee")
-    monkeypatch.setattr(watching, "OPENERS", (lambda event, asked: ant, lambda event, asked: None, lambda *_: bee))
+    monkeypatch.setattr(
+        watching, "OPENERS", (lambda event, asked: ant, lambda event, asked: None, lambda *_: bee)
+    )
     return ant, bee
 
 
@@ -86,10 +88,15 @@ def test_a_writer_that_fails_at_the_start_is_told_of_once_and_never_asked_again(
 def test_the_faults_of_all_writers_are_told_together(writers: tuple[Keeping, Keeping]) -> None:
     for writer in writers:
         writer.broken = True
-    assert fault(begin, STARTED) == "OSError: ant is full; and OSError: bee is full (the run is not written there)"
+    assert (
+        fault(begin, STARTED)
+        == "OSError: ant is full; and OSError: bee is full (the run is not written there)"
+    )
 
 
-def test_ctrl_c_in_a_writer_goes_through(writers: tuple[Keeping, Keeping], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_in_a_writer_goes_through(
+    writers: tuple[Keeping, Keeping], monkeypatch: pytest.MonkeyPatch
+) -> None:
     begin(STARTED)
 
     def interrupted(self: Keeping, event: object) -> None:

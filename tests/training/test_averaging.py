@@ -29,13 +29,19 @@ def averaged(settings: TrainSettings, values: list[float]) -> tuple[Averager, nn
     return averager, module
 
 
-values = st.lists(st.floats(-9, 9, width=32), min_size=EPOCHS * PER_EPOCH, max_size=EPOCHS * PER_EPOCH)
+values = st.lists(
+    st.floats(-9, 9, width=32), min_size=EPOCHS * PER_EPOCH, max_size=EPOCHS * PER_EPOCH
+)
 
 
 @given(values, st.floats(0, 0.99), st.floats(0, 0.999))
 def test_ema_is_its_equation(values: list[float], decay: float, start: float) -> None:
-    averager, _ = averaged(TrainSettings(average="ema", average_decay=decay, average_from=start), values)
-    taken = [value for number, value in enumerate(values) if number >= start * len(values)] or values[-1:]
+    averager, _ = averaged(
+        TrainSettings(average="ema", average_decay=decay, average_from=start), values
+    )
+    taken = [
+        value for number, value in enumerate(values) if number >= start * len(values)
+    ] or values[-1:]
     expected = taken[0]
     for value in taken[1:]:
         expected = decay * expected + (1 - decay) * value
@@ -45,8 +51,12 @@ def test_ema_is_its_equation(values: list[float], decay: float, start: float) ->
 @given(values, st.floats(0, 0.999))
 def test_mean_is_the_mean_of_the_steps_from_its_start(values: list[float], start: float) -> None:
     averager, _ = averaged(TrainSettings(average="mean", average_from=start), values)
-    taken = [value for number, value in enumerate(values) if number >= start * len(values)] or values[-1:]
-    assert averager.average["weight"].item() == pytest.approx(sum(taken) / len(taken), rel=1e-4, abs=1e-4)
+    taken = [
+        value for number, value in enumerate(values) if number >= start * len(values)
+    ] or values[-1:]
+    assert averager.average["weight"].item() == pytest.approx(
+        sum(taken) / len(taken), rel=1e-4, abs=1e-4
+    )
 
 
 def test_the_average_stands_in_place_of_the_weights_and_they_come_back() -> None:
@@ -62,7 +72,9 @@ def test_the_average_stands_in_place_of_the_weights_and_they_come_back() -> None
 
 
 def test_before_its_start_the_weights_are_validated_as_they_are() -> None:
-    averager, module = averaged(TrainSettings(average="mean", average_from=0.5), [2.0, 4.0, 8.0, 1.0, 7.0])
+    averager, module = averaged(
+        TrainSettings(average="mean", average_from=0.5), [2.0, 4.0, 8.0, 1.0, 7.0]
+    )
     with averager.in_place():
         assert module.weight.item() == 7.0
 

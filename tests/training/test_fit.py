@@ -33,14 +33,25 @@ from cfplug.recipe.parser import ModelUse, Use, parse_recipe
 from cfplug.recipe.settings import TrainSettings
 from cfplug.training.checkpoint import Watch
 from cfplug.training.features import learn
-from cfplug.training.fit import Fitted, Task, arrays_of, fit, parameters_of, restore, untrained, words_of
+from cfplug.training.fit import (
+    Fitted,
+    Task,
+    arrays_of,
+    fit,
+    parameters_of,
+    restore,
+    untrained,
+    words_of,
+)
 
 PMF = "{use: pmf, factors: 3}"
 
 
 def dataset(users: int = 9, items: int = 6) -> Dataset:
     """Every user rates every item but one, by a rule."""
-    pairs = [(user, item) for user in range(users) for item in range(items) if (user + item) % items]
+    pairs = [
+        (user, item) for user in range(users) for item in range(items) if (user + item) % items
+    ]
     ratings = pd.DataFrame(pairs, columns=["user", "item"])
     ratings["rating"] = (ratings["user"] * 2 + ratings["item"] * 3) % 5 + 1.0
     ratings["user"] += 100
@@ -53,8 +64,17 @@ VALID = np.arange(len(dataset().ratings)) % 6 == 4
 def task(use: ModelUse, seed: int = 3) -> Task:
     data = dataset()
     catalogue = Catalogue.of(data)
-    train, valid = (catalogue.interactions(data.ratings, np.flatnonzero(rows)) for rows in (~VALID, VALID))
-    context = Context(seed, np.random.default_rng(seed), "cpu", Path(), lambda done, message: None, lambda text: None)
+    train, valid = (
+        catalogue.interactions(data.ratings, np.flatnonzero(rows)) for rows in (~VALID, VALID)
+    )
+    context = Context(
+        seed,
+        np.random.default_rng(seed),
+        "cpu",
+        Path(),
+        lambda done, message: None,
+        lambda text: None,
+    )
     return Task(use, catalogue, train, valid, data.scale, None, context)
 
 
@@ -66,14 +86,23 @@ def named(model: str) -> ModelUse:
 
 
 def use(component: Any) -> Use:
-    return Use(component.name, f"ours/{component.name}", component, NoParams(), "ours (test)", Place("ours.yaml"))
+    return Use(
+        component.name,
+        f"ours/{component.name}",
+        component,
+        NoParams(),
+        "ours (test)",
+        Place("ours.yaml"),
+    )
 
 
 def own(component: Model) -> ModelUse:
     """An entry with a component of this file."""
     if not component.learns_by_gradient:
         return ModelUse(use(component), None, None)
-    return ModelUse(use(component), use(Loss("head", build=head)), TrainSettings(epochs=2, batch_size=16))
+    return ModelUse(
+        use(component), use(Loss("head", build=head)), TrainSettings(epochs=2, batch_size=16)
+    )
 
 
 class Head(nn.Module):
@@ -156,8 +185,12 @@ def test_a_model_that_learns_by_gradient_has_a_learner_and_a_history() -> None:
     fitted = fit(task(named(PMF)), Watch())
     assert fitted.learner is not None
     assert [epoch.epoch for epoch in fitted.history] == [1, 2]
-    assert (fitted.model.name, fitted.model.component, fitted.model.seed) == ("pmf", "factors/pmf", 3)
-    assert fitted.model.gives == ("embeddings", "biases", "terms", "vectors")
+    assert (fitted.model.name, fitted.model.component, fitted.model.seed) == (
+        "pmf",
+        "factors/pmf",
+        3,
+    )
+    assert fitted.model.provides == ("embeddings", "biases", "terms", "vectors")
 
 
 @pytest.mark.parametrize("model", [PMF, "bias"])
@@ -167,14 +200,20 @@ def test_a_model_knows_its_fold_its_size_and_how_long_it_trained(model: str) -> 
     assert fitted.model.seconds > 0
     if fitted.history:
         assert fitted.model.seconds == sum(epoch.seconds for epoch in fitted.history)
-    weights = [array.size for name, array in arrays_of(fitted.model).items() if name.startswith("weights.")]
-    assert parameters_of(fitted.model) == words_of(fitted.model, Scale(1, 5))["parameters"] == sum(weights)
+    weights = [
+        array.size for name, array in arrays_of(fitted.model).items() if name.startswith("weights.")
+    ]
+    assert (
+        parameters_of(fitted.model)
+        == words_of(fitted.model, Scale(1, 5))["parameters"]
+        == sum(weights)
+    )
 
 
 def test_a_model_that_fits_itself_has_neither() -> None:
     fitted = fit(task(named("bias")), Watch())
     assert (fitted.learner, fitted.history) == (None, ())
-    assert fitted.model.gives == ("biases", "terms", "vectors")
+    assert fitted.model.provides == ("biases", "terms", "vectors")
 
 
 def test_the_support_counts_training_ratings_alone() -> None:
@@ -182,7 +221,9 @@ def test_the_support_counts_training_ratings_alone() -> None:
     known = data.ratings[~VALID]
     for side in ("user", "item"):
         ids = fitted.model.catalogue.side(side).ids
-        assert fitted.model.support.count[side].tolist() == [int((known[side] == each).sum()) for each in ids]
+        assert fitted.model.support.count[side].tolist() == [
+            int((known[side] == each).sum()) for each in ids
+        ]
         total = [known.loc[known[side] == each, "rating"].sum() for each in ids]
         assert fitted.model.support.sum[side] == pytest.approx(total)
 
@@ -194,7 +235,9 @@ def test_a_model_starts_from_its_seed_and_name_whatever_was_drawn_before() -> No
         starts: list[float] = []
         torch.rand(next(drawn))
         work = task(entry, seed)
-        fitted = fit(work, Watch(checkpoint=lambda checkpoint: starts.extend(_first(checkpoint.arrays))))
+        fitted = fit(
+            work, Watch(checkpoint=lambda checkpoint: starts.extend(_first(checkpoint.arrays)))
+        )
         assert fitted.history
         return starts
 
@@ -208,7 +251,9 @@ def test_a_model_starts_from_its_seed_and_name_whatever_was_drawn_before() -> No
 
 
 def test_what_fit_gives_must_predict() -> None:
-    entry = own(Model("none", fit=lambda params, train, context: None, restore=lambda params, state: None))
+    entry = own(
+        Model("none", fit=lambda params, train, context: None, restore=lambda params, state: None)
+    )
     with pytest.raises(PluginError) as caught:
         fit(task(entry), Watch())
     assert str(caught.value) == "fit gave NoneType, which has no predict"
@@ -220,7 +265,11 @@ def test_what_fit_gives_must_have_a_state() -> None:
             return np.zeros(len(batch))
 
     entry = own(
-        Model("forgetful", fit=lambda params, train, context: Forgetful(), restore=lambda params, state: Forgetful())
+        Model(
+            "forgetful",
+            fit=lambda params, train, context: Forgetful(),
+            restore=lambda params, state: Forgetful(),
+        )
     )
     with pytest.raises(PluginError) as caught:
         fit(task(entry), Watch())
@@ -238,12 +287,14 @@ def test_what_fit_gives_must_have_a_state() -> None:
 def test_a_restored_model_predicts_the_same_bits(entry: ModelUse, tmp_path: Path) -> None:
     fitted = fit(task(entry), Watch())
     back = there_and_back(fitted, entry, tmp_path)
-    pd.testing.assert_frame_equal(back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True)
-    assert (back.name, back.component, back.seed, back.gives) == (
+    pd.testing.assert_frame_equal(
+        back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True
+    )
+    assert (back.name, back.component, back.seed, back.provides) == (
         fitted.model.name,
         fitted.model.component,
         fitted.model.seed,
-        fitted.model.gives,
+        fitted.model.provides,
     )
     again, first = arrays_of(back), arrays_of(fitted.model)
     assert {name: (each.shape, each.tobytes()) for name, each in again.items()} == {
@@ -264,7 +315,7 @@ def test_the_words_of_a_model_are_plain_numbers() -> None:
         "name": "pmf",
         "component": "factors/pmf",
         "seed": 3,
-        "gives": ["embeddings", "biases", "terms", "vectors"],
+        "provides": ["embeddings", "biases", "terms", "vectors"],
         "scale": {"low": 1, "high": 5, "levels": [1, 2.5, 5]},
         "parameters": (9 + 6) * (3 + 1),
         "shapes": {
@@ -285,7 +336,9 @@ def test_the_scale_of_the_data_comes_back(tmp_path: Path) -> None:
         scales.append(scale)
         return head(params, scale)
 
-    entry = ModelUse(use(TOWER), use(Loss("head", build=remembering)), TrainSettings(epochs=1, batch_size=16))
+    entry = ModelUse(
+        use(TOWER), use(Loss("head", build=remembering)), TrainSettings(epochs=1, batch_size=16)
+    )
     there_and_back(fit(task(entry), Watch()), entry, tmp_path)
     assert scales == [Scale(1.0, 5.0, (1.0, 2.0, 3.0, 4.0, 5.0))] * 2
 
@@ -299,7 +352,9 @@ def test_a_state_of_anything_but_arrays_of_numbers_is_the_plugins_fault(wrong: A
     fitted = fit(task(frozen({"fine": np.arange(3), "offsets": wrong})), Watch())
     with pytest.raises(PluginError) as caught:
         arrays_of(fitted.model)
-    assert str(caught.value) == "ours/frozen: state() gives arrays of numbers by name; offsets is none"
+    assert (
+        str(caught.value) == "ours/frozen: state() gives arrays of numbers by name; offsets is none"
+    )
 
 
 @pytest.mark.parametrize(
@@ -314,7 +369,13 @@ def test_an_array_that_is_missing_is_named(gone: str, text: str) -> None:
     arrays = arrays_of(fitted.model)
     del arrays[gone]
     with pytest.raises(ArtifactError) as caught:
-        restore(named("bias"), fitted.model.catalogue, words_of(fitted.model, dataset().scale), arrays, None)
+        restore(
+            named("bias"),
+            fitted.model.catalogue,
+            words_of(fitted.model, dataset().scale),
+            arrays,
+            None,
+        )
     assert str(caught.value) == text
 
 
@@ -322,7 +383,13 @@ def test_weights_of_another_size_are_refused() -> None:
     fitted = fit(task(named(PMF)), Watch())
     words = words_of(fitted.model, dataset().scale)
     with pytest.raises(ArtifactError) as caught:
-        restore(named("{use: pmf, factors: 4}"), fitted.model.catalogue, words, arrays_of(fitted.model), None)
+        restore(
+            named("{use: pmf, factors: 4}"),
+            fitted.model.catalogue,
+            words,
+            arrays_of(fitted.model),
+            None,
+        )
     assert str(caught.value) == (
         "the weights of pmf do not fit its recipe: Error(s) in loading state_dict for Scored:\n"
         "\tsize mismatch for module.factors.user.weight: copying a param with shape torch.Size([9, 3]) from "
@@ -356,8 +423,12 @@ def test_words_of_another_shape_are_refused(words: dict, reason: str) -> None:
 def looking(use: ModelUse) -> Task:
     """A task on data with metadata, times and a context column."""
     plain = dataset()
-    users = pd.DataFrame({"user": plain.users["user"], "age": [20.0, np.nan, 30, 40, 25, 70, 18, 33, 41]})
-    items = pd.DataFrame({"item": plain.items["item"], "genres": [("war",), (), ("noir", "war"), (), ("noir",), ()]})
+    users = pd.DataFrame(
+        {"user": plain.users["user"], "age": [20.0, np.nan, 30, 40, 25, 70, 18, 33, 41]}
+    )
+    items = pd.DataFrame(
+        {"item": plain.items["item"], "genres": [("war",), (), ("noir", "war"), (), ("noir",), ()]}
+    )
     ratings = plain.ratings.assign(
         time=pd.Timestamp("2001-01-01") + pd.to_timedelta(np.arange(len(plain.ratings)) * 31, "h"),
         device=np.array(["tv", "phone"])[np.arange(len(plain.ratings)) % 2],
@@ -369,12 +440,16 @@ def looking(use: ModelUse) -> Task:
     catalogue = Catalogue.of(data)
     train, valid = (
         features.attached(
-            catalogue.interactions(data.ratings, np.flatnonzero(rows)), data.ratings, np.flatnonzero(rows)
+            catalogue.interactions(data.ratings, np.flatnonzero(rows)),
+            data.ratings,
+            np.flatnonzero(rows),
         )
         for rows in (~VALID, VALID)
     )
     plain_task = task(use)
-    return attrs.evolve(plain_task, catalogue=catalogue, train=train, valid=valid, features=features)
+    return attrs.evolve(
+        plain_task, catalogue=catalogue, train=train, valid=valid, features=features
+    )
 
 
 TABULAR = """\
@@ -391,7 +466,9 @@ def tabular(loss: str = "mse") -> ModelUse:
 
 def questions() -> pd.DataFrame:
     time = pd.to_datetime(["2001-01-05 05:00", "2030-01-01 06:00", None])
-    return pd.DataFrame({"user": [100, 108, 104], "item": [5, 0, 2], "time": time, "device": ["tv", None, "radio"]})
+    return pd.DataFrame(
+        {"user": [100, 108, 104], "item": [5, 0, 2], "time": time, "device": ["tv", None, "radio"]}
+    )
 
 
 def test_features_survive_the_artifact(tmp_path: Path) -> None:
@@ -403,8 +480,12 @@ def test_features_survive_the_artifact(tmp_path: Path) -> None:
     assert back.features.words() == fitted.model.features.words()
     names = {name for name in arrays_of(fitted.model) if name.startswith("features.")}
     assert names == {"features.user.age", "features.item.genres"}
-    pd.testing.assert_frame_equal(back.predict(questions()), fitted.model.predict(questions()), check_exact=True)
-    best, again = (model.recommend(100, 1, context={"device": "tv"}) for model in (fitted.model, back))
+    pd.testing.assert_frame_equal(
+        back.predict(questions()), fitted.model.predict(questions()), check_exact=True
+    )
+    best, again = (
+        model.recommend(100, 1, context={"device": "tv"}) for model in (fitted.model, back)
+    )
     pd.testing.assert_frame_equal(again, best, check_exact=True)
 
 
@@ -420,7 +501,9 @@ def test_a_model_that_fits_itself_finds_the_features_of_users_and_items() -> Non
         found.append(train)
         return Frozen({"one": np.ones(1)})
 
-    component = Model("looking", fit=fit_it, restore=lambda params, state: Frozen(state), uses_features=True)
+    component = Model(
+        "looking", fit=fit_it, restore=lambda params, state: Frozen(state), uses_features=True
+    )
     fit(looking(attrs.evolve(own(component), features=rlfm().features)), Watch())
     (train,) = found
     assert [(feature.name, feature.side) for feature in train.features] == [
@@ -438,7 +521,9 @@ def test_a_model_that_fits_itself_with_features_survives_the_artifact(tmp_path: 
     assert fit(plain, Watch()).model.predict(pairs())["prediction"].tolist() != (
         fitted.model.predict(pairs())["prediction"].tolist()
     )
-    pd.testing.assert_frame_equal(back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True)
+    pd.testing.assert_frame_equal(
+        back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True
+    )
     assert back.features is not None
     assert back.features.words() == fitted.model.features.words()  # type: ignore[union-attr]
     names = {name for name in arrays_of(back) if name.startswith("features.")}
@@ -456,7 +541,10 @@ def test_tables_of_features_are_no_parameters_of_the_model() -> None:
     ("gone", "text"),
     [
         ("features.item.genres", "the weights of tabular do not fit its recipe: 'item.genres'"),
-        ("support.user.levels", "the weights of tabular do not fit its recipe: 'support.user.levels'"),
+        (
+            "support.user.levels",
+            "the weights of tabular do not fit its recipe: 'support.user.levels'",
+        ),
     ],
 )
 def test_a_table_that_is_missing_is_named(gone: str, text: str) -> None:
@@ -464,11 +552,15 @@ def test_a_table_that_is_missing_is_named(gone: str, text: str) -> None:
     arrays = arrays_of(fitted.model)
     del arrays[gone]
     with pytest.raises(ArtifactError) as caught:
-        restore(tabular(), fitted.model.catalogue, words_of(fitted.model, dataset().scale), arrays, None)
+        restore(
+            tabular(), fitted.model.catalogue, words_of(fitted.model, dataset().scale), arrays, None
+        )
     assert str(caught.value) == text
 
 
-@pytest.mark.parametrize("wrong", [{}, {"features": None}, {"features": {"each": [{"side": "user"}]}}])
+@pytest.mark.parametrize(
+    "wrong", [{}, {"features": None}, {"features": {"each": [{"side": "user"}]}}]
+)
 def test_words_that_lack_the_features_are_refused(wrong: dict[str, Any]) -> None:
     fitted = fit(looking(tabular()), Watch())
     words = words_of(fitted.model, dataset().scale)
@@ -500,27 +592,34 @@ def test_ratings_without_levels_are_not_counted_by_level(tmp_path: Path) -> None
     words = words_of(fitted.model, Scale(1.0, 5.0))
     back = restore(entry, fitted.model.catalogue, words, read_arrays(path)[0], None)
     assert (back.levels, back.support.levels) == ((), {})
-    pd.testing.assert_frame_equal(back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True)
+    pd.testing.assert_frame_equal(
+        back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True
+    )
 
 
 # What a loss takes from a model and adds to it
 
 
 @pytest.mark.parametrize(
-    ("loss", "gives"),
+    ("loss", "provides"),
     [
         ("mse", ("embeddings", "biases", "terms", "vectors")),
         ("cross-entropy", ("embeddings", "vectors", "distribution")),
         ("ordinal", ("embeddings", "biases", "terms", "vectors", "distribution")),
-        ("{use: ordinal, cut_points: per-user}", ("embeddings", "biases", "terms", "vectors", "distribution")),
+        (
+            "{use: ordinal, cut_points: per-user}",
+            ("embeddings", "biases", "terms", "vectors", "distribution"),
+        ),
     ],
 )
-def test_a_head_of_several_outputs_leaves_no_single_bias(loss: str, gives: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_head_of_several_outputs_leaves_no_single_bias(
+    loss: str, gives: tuple[str, ...], tmp_path: Path
+) -> None:
     text = f"data: synthetic\nmodels: [{PMF}]\nloss: {loss}\ntrain: {{epochs: 1, batch_size: 16}}"
     entry = parse_recipe(text, "ours.yaml").models[0]
     fitted = fit(task(entry), Watch())
     back = there_and_back(fitted, entry, tmp_path)
-    assert fitted.model.gives == back.gives == gives
+    assert fitted.model.provides == back.provides == gives
     for model in (fitted.model, back):
         if "biases" in gives:
             assert len(model.biases("item")) == 6
@@ -565,7 +664,9 @@ def test_the_numbers_of_each_user_are_learned_and_kept(tmp_path: Path) -> None:
     assert kept.shape == (9, 2)
     assert (np.abs(kept).sum(axis=1) > 0).all()
     back = there_and_back(fitted, personal(), tmp_path)
-    pd.testing.assert_frame_equal(back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True)
+    pd.testing.assert_frame_equal(
+        back.predict(pairs()), fitted.model.predict(pairs()), check_exact=True
+    )
 
 
 @pytest.mark.parametrize("per_user", [0, None])
@@ -576,6 +677,8 @@ def test_a_head_without_numbers_of_each_user_has_no_table_of_them(per_user: int 
             made.per_user = per_user
         return made
 
-    scored = untrained(task(ModelUse(use(TOWER), use(Loss("head", build=build)), TrainSettings(epochs=1))))
+    scored = untrained(
+        task(ModelUse(use(TOWER), use(Loss("head", build=build)), TrainSettings(epochs=1)))
+    )
     assert scored.personal is None
     assert not [name for name in scored.state_dict() if "personal" in name]

@@ -19,7 +19,14 @@ from torch import Tensor, nn
 
 from cfplug import ArtifactError, Batch, Interactions, PluginError, TrainingError
 from cfplug.random import seed_for
-from cfplug.recipe.settings import DECAY_ROWS, DECAYS, MONITORS, OPTIMIZERS, SCHEDULES, TrainSettings
+from cfplug.recipe.settings import (
+    DECAY_ROWS,
+    DECAYS,
+    MONITORS,
+    OPTIMIZERS,
+    SCHEDULES,
+    TrainSettings,
+)
 from cfplug.training import learner as training
 from cfplug.training.checkpoint import Checkpoint, Epoch, Watch
 from cfplug.training.learner import resolve_device, train
@@ -58,7 +65,9 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.user, self.item = nn.Embedding(USERS, 3), nn.Embedding(ITEMS, 2)
-        self.inner = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Dropout(0.3), nn.Linear(4, 1))
+        self.inner = nn.Sequential(
+            nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Dropout(0.3), nn.Linear(4, 1)
+        )
 
     def forward(self, batch: Batch) -> Tensor:
         return self.inner(torch.cat([self.user(batch.user), self.item(batch.item)], dim=1))
@@ -96,7 +105,16 @@ def trained(
     resume: Checkpoint | None = None,
 ) -> tuple[Learner, tuple[Epoch, ...]]:
     scored, data = Scored(module, Head()), (interactions(n[0]), interactions(n[1], seed=1))
-    return train(scored, data, chosen, name="ours", seed=11, device="cpu", watch=watch or Watch(), resume=resume)
+    return train(
+        scored,
+        data,
+        chosen,
+        name="ours",
+        seed=11,
+        device="cpu",
+        watch=watch or Watch(),
+        resume=resume,
+    )
 
 
 def network() -> Network:
@@ -120,7 +138,8 @@ def test_seeds_of_steps_are_stable_and_differ_by_seed_and_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cuda", "mps", "best"), [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+    ("cuda", "mps", "best"),
+    [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
 )
 def test_auto_is_the_best_device_that_there_is(
     monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, best: str
@@ -137,7 +156,10 @@ def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, de
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(TrainingError) as caught:
         resolve_device(device)
-    assert str(caught.value) == f"device: this machine has no {device}; say `device: auto` or `device: cpu`"
+    assert (
+        str(caught.value)
+        == f"device: this machine has no {device}; say `device: auto` or `device: cpu`"
+    )
 
 
 # Batches
@@ -145,12 +167,20 @@ def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, de
 
 def rows_of(loader: TensorLoader) -> list[list[tuple[int, int, float]]]:
     return [
-        list(zip(batch.user.tolist(), batch.item.tolist(), rating.tolist(), strict=True)) for batch, rating in loader
+        list(zip(batch.user.tolist(), batch.item.tolist(), rating.tolist(), strict=True))
+        for batch, rating in loader
     ]
 
 
-@given(n=st.integers(1, 70), size=st.integers(1, 80), seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 9))
-def test_the_batches_of_an_epoch_are_a_permutation_of_the_rows(n: int, size: int, seed: int, epoch: int) -> None:
+@given(
+    n=st.integers(1, 70),
+    size=st.integers(1, 80),
+    seed=st.integers(0, 2**32 - 1),
+    epoch=st.integers(0, 9),
+)
+def test_the_batches_of_an_epoch_are_a_permutation_of_the_rows(
+    n: int, size: int, seed: int, epoch: int
+) -> None:
     loader = TensorLoader(numbered(n), size, "cpu", seed)
     loader.epoch = epoch
     batches = rows_of(loader)
@@ -170,9 +200,19 @@ def test_without_a_seed_the_rows_stay_in_order(n: int, size: int) -> None:
 
 @pytest.mark.parametrize(
     ("n", "size", "lengths"),
-    [(7, 3, [3, 4]), (4, 3, [4]), (6, 3, [3, 3]), (8, 3, [3, 3, 2]), (1, 3, [1]), (3, 1, [1, 1, 1]), (5, 9, [5])],
+    [
+        (7, 3, [3, 4]),
+        (4, 3, [4]),
+        (6, 3, [3, 3]),
+        (8, 3, [3, 3, 2]),
+        (1, 3, [1]),
+        (3, 1, [1, 1, 1]),
+        (5, 9, [5]),
+    ],
 )
-def test_one_row_that_is_left_over_joins_the_batch_before_it(n: int, size: int, lengths: list[int]) -> None:
+def test_one_row_that_is_left_over_joins_the_batch_before_it(
+    n: int, size: int, lengths: list[int]
+) -> None:
     loader = TensorLoader(numbered(n), size, "cpu")
     assert list(map(len, rows_of(loader))) == lengths
     assert len(loader) == len(lengths)
@@ -261,10 +301,16 @@ def test_one_cycle_climbs_and_falls_along_two_cosines() -> None:
 
     def expected(step: int) -> float:
         done = step / steps
-        low, high, part = (0.01 / 25, 0.01, done / 0.25) if done < 0.25 else (0.01, 0.01 / 1e5, (done - 0.25) / 0.75)
+        low, high, part = (
+            (0.01 / 25, 0.01, done / 0.25)
+            if done < 0.25
+            else (0.01, 0.01 / 1e5, (done - 0.25) / 0.75)
+        )
         return low + (1 - math.cos(math.pi * part)) * (high - low) / 2
 
-    assert learner.recorder.lrs == pytest.approx([expected(step) for step in range(steps)], rel=1e-6)
+    assert learner.recorder.lrs == pytest.approx(
+        [expected(step) for step in range(steps)], rel=1e-6
+    )
 
 
 def test_a_constant_schedule_keeps_its_rate() -> None:
@@ -275,10 +321,17 @@ def test_a_constant_schedule_keeps_its_rate() -> None:
 
 def test_losses_are_means_over_rows_not_over_batches() -> None:
     chosen = TrainSettings(
-        epochs=1, learning_rate=1e-30, batch_size=16, schedule="constant", optimizer="sgd", weight_decay=0.0
+        epochs=1,
+        learning_rate=1e-30,
+        batch_size=16,
+        schedule="constant",
+        optimizer="sgd",
+        weight_decay=0.0,
     )
     _, history = trained(OneNumber(2.0), chosen, n=(41, 13))
-    mean_square = [float(np.mean((interactions(n, seed).rating - 2.0) ** 2)) for n, seed in ((41, 0), (13, 1))]
+    mean_square = [
+        float(np.mean((interactions(n, seed).rating - 2.0) ** 2)) for n, seed in ((41, 0), (13, 1))
+    ]
     assert [history[0].train_loss, history[0].valid_loss] == pytest.approx(mean_square, rel=1e-6)
 
 
@@ -302,7 +355,13 @@ OF_SCHEDULE: dict[str, dict[str, Any]] = {
 def of_four_epochs(schedule: str, optimizer: str, **more: Any) -> TrainSettings:
     more = {**OF_SCHEDULE.get(schedule, {}), **more}
     return TrainSettings(
-        epochs=4, learning_rate=0.02, batch_size=9, schedule=schedule, optimizer=optimizer, momentum=0.8, **more
+        epochs=4,
+        learning_rate=0.02,
+        batch_size=9,
+        schedule=schedule,
+        optimizer=optimizer,
+        momentum=0.8,
+        **more,
     )
 
 
@@ -314,7 +373,9 @@ def watched(chosen: TrainSettings, resume: Checkpoint | None = None) -> list[Che
 
 
 @pytest.mark.parametrize(("schedule", "optimizer"), BOTH)
-def test_a_resumed_training_is_the_unbroken_one_to_the_last_bit(schedule: str, optimizer: str) -> None:
+def test_a_resumed_training_is_the_unbroken_one_to_the_last_bit(
+    schedule: str, optimizer: str
+) -> None:
     check_resumed(of_four_epochs(schedule, optimizer))
 
 
@@ -327,7 +388,9 @@ def test_a_resumed_training_is_the_unbroken_one_to_the_last_bit(schedule: str, o
         decay=st.sampled_from(DECAYS),
         decay_rows=st.sampled_from(DECAY_ROWS),
     ),
-    st.sampled_from([("none", 0.0), ("ema", 0.0), ("ema", 0.3), ("ema", 0.6), ("mean", 0.0), ("mean", 0.45)]),
+    st.sampled_from(
+        [("none", 0.0), ("ema", 0.0), ("ema", 0.3), ("ema", 0.6), ("mean", 0.0), ("mean", 0.45)]
+    ),
     st.sampled_from([None, 9]),
     st.sampled_from(MONITORS),
 )
@@ -335,8 +398,12 @@ def test_a_resumed_training_is_the_unbroken_one_whatever_its_settings(
     chosen: TrainSettings, average: tuple[str, float], patience: int | None, monitor: str
 ) -> None:
     kind, start = average
-    chosen = attrs.evolve(chosen, average=kind, average_from=start, average_decay=0.9 if kind == "ema" else 0.999)
-    chosen = chosen if patience is None else attrs.evolve(chosen, patience=patience, monitor=monitor)
+    chosen = attrs.evolve(
+        chosen, average=kind, average_from=start, average_decay=0.9 if kind == "ema" else 0.999
+    )
+    chosen = (
+        chosen if patience is None else attrs.evolve(chosen, patience=patience, monitor=monitor)
+    )
     check_resumed(chosen)
 
 
@@ -377,7 +444,9 @@ def losses(history: tuple[Epoch, ...]) -> list[tuple[int, float, float]]:
 
 
 @pytest.mark.parametrize(("schedule", "optimizer"), BOTH)
-def test_without_the_optimizers_state_a_resumed_training_differs(schedule: str, optimizer: str) -> None:
+def test_without_the_optimizers_state_a_resumed_training_differs(
+    schedule: str, optimizer: str
+) -> None:
     chosen = of_four_epochs(schedule, optimizer)
     unbroken = watched(chosen)
     model = {name: array for name, array in unbroken[1].arrays.items() if name.startswith("model.")}
@@ -441,13 +510,21 @@ class Wanders(OneNumber):
 
 
 LEAVES = TrainSettings(
-    epochs=9, learning_rate=0.2, weight_decay=0.0, batch_size=100, schedule="constant", optimizer="sgd", momentum=0.0
+    epochs=9,
+    learning_rate=0.2,
+    weight_decay=0.0,
+    batch_size=100,
+    schedule="constant",
+    optimizer="sgd",
+    momentum=0.0,
 )
 """One step an epoch, away from the best: every epoch is worse than the one before."""
 
 
 @pytest.mark.parametrize("patience", [1, 2, 4])
-def test_training_stops_after_so_many_epochs_without_improvement_and_keeps_the_best(patience: int) -> None:
+def test_training_stops_after_so_many_epochs_without_improvement_and_keeps_the_best(
+    patience: int,
+) -> None:
     learner, history = trained(Wanders(), attrs.evolve(LEAVES, patience=patience))
     losses = [epoch.valid_loss for epoch in history]
     assert len(history) == 1 + patience
@@ -474,9 +551,13 @@ def test_an_improvement_that_is_too_small_is_none() -> None:
 
 def test_a_patient_training_says_which_epoch_it_kept() -> None:
     told: list[str] = []
-    _, history = trained(Wanders(), attrs.evolve(LEAVES, patience=2, monitor="rmse"), watch=Watch(say=told.append))
+    _, history = trained(
+        Wanders(), attrs.evolve(LEAVES, patience=2, monitor="rmse"), watch=Watch(say=told.append)
+    )
     value = math.sqrt(history[0].valid_loss)
-    assert told == [f"ours: rmse was best in epoch 1 of the 3 trained: {value:.4f}; its weights are kept"]
+    assert told == [
+        f"ours: rmse was best in epoch 1 of the 3 trained: {value:.4f}; its weights are kept"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -505,7 +586,9 @@ def test_a_training_that_was_stopped_by_its_patience_is_not_gone_on_with() -> No
     again, same = trained(Wanders(), chosen, resume=kept[-1])
     assert same == history
     assert bits(weights_of(again.model)) == bits(weights_of(learner.model))
-    assert learner.model.module.weight.item() != pytest.approx(float(kept[-1].arrays["model.module.weight"]))
+    assert learner.model.module.weight.item() != pytest.approx(
+        float(kept[-1].arrays["model.module.weight"])
+    )
 
 
 def test_the_waiting_goes_on_after_a_stop() -> None:
@@ -522,9 +605,13 @@ def test_the_waiting_goes_on_after_a_stop() -> None:
 
 def test_the_model_that_is_left_is_the_one_that_was_validated() -> None:
     for average in ("ema", "mean"):
-        chosen = TrainSettings(epochs=3, learning_rate=0.05, batch_size=9, average=average, average_from=0.2)
+        chosen = TrainSettings(
+            epochs=3, learning_rate=0.05, batch_size=9, average=average, average_from=0.2
+        )
         learner, history = trained(network(), chosen)
-        assert quiet(learner, learner.validate)[0] == pytest.approx(history[-1].valid_loss, rel=1e-6)
+        assert quiet(learner, learner.validate)[0] == pytest.approx(
+            history[-1].valid_loss, rel=1e-6
+        )
 
 
 def test_averaging_changes_what_is_validated_and_not_how_the_weights_move() -> None:
@@ -535,7 +622,9 @@ def test_averaging_changes_what_is_validated_and_not_how_the_weights_move() -> N
     assert [bits({name: each.arrays[name] for name in moved}) for each in kept] == [
         bits({name: each.arrays[name] for name in moved}) for each in averaged
     ]
-    assert [epoch.train_loss for epoch in kept[-1].history] == [epoch.train_loss for epoch in averaged[-1].history]
+    assert [epoch.train_loss for epoch in kept[-1].history] == [
+        epoch.train_loss for epoch in averaged[-1].history
+    ]
     assert kept[-1].history[-1].valid_loss != averaged[-1].history[-1].valid_loss
 
 
@@ -552,12 +641,26 @@ def test_the_best_epoch_of_an_averaged_training_is_kept_as_its_average() -> None
 @pytest.mark.parametrize(
     ("call", "value", "text"),
     [
-        (2, math.nan, "the training loss became nan in epoch 1, step 2 of 3, at learning rate 0.01"),
-        (4, math.inf, "the validation loss became inf in epoch 1, step 1 of 1, at learning rate 0.01"),
-        (7, -math.inf, "the training loss became inf in epoch 2, step 3 of 3, at learning rate 0.01"),
+        (
+            2,
+            math.nan,
+            "the training loss became nan in epoch 1, step 2 of 3, at learning rate 0.01",
+        ),
+        (
+            4,
+            math.inf,
+            "the validation loss became inf in epoch 1, step 1 of 1, at learning rate 0.01",
+        ),
+        (
+            7,
+            -math.inf,
+            "the training loss became inf in epoch 2, step 3 of 3, at learning rate 0.01",
+        ),
     ],
 )
-def test_a_loss_that_is_no_number_stops_with_epoch_step_and_rate(call: int, value: float, text: str) -> None:
+def test_a_loss_that_is_no_number_stops_with_epoch_step_and_rate(
+    call: int, value: float, text: str
+) -> None:
     kept: list[Checkpoint] = []
     chosen = TrainSettings(epochs=3, learning_rate=0.01, batch_size=16, schedule="constant")
     with pytest.raises(TrainingError) as caught:
@@ -567,7 +670,9 @@ def test_a_loss_that_is_no_number_stops_with_epoch_step_and_rate(call: int, valu
 
 
 def test_a_rate_that_is_far_too_high_ends_in_that_error() -> None:
-    chosen = TrainSettings(epochs=30, learning_rate=1e6, batch_size=16, schedule="constant", optimizer="sgd")
+    chosen = TrainSettings(
+        epochs=30, learning_rate=1e6, batch_size=16, schedule="constant", optimizer="sgd"
+    )
     with pytest.raises(TrainingError) as caught:
         trained(OneNumber(2.0), chosen)
     assert str(caught.value) == (
@@ -599,7 +704,9 @@ def test_what_a_watcher_raises_leaves_as_it_is() -> None:
         raise ArtifactError("cannot write here: No space left on device")
 
     with pytest.raises(ArtifactError) as caught:
-        trained(OneNumber(1.0), TrainSettings(epochs=1, batch_size=16), watch=Watch(checkpoint=full))
+        trained(
+            OneNumber(1.0), TrainSettings(epochs=1, batch_size=16), watch=Watch(checkpoint=full)
+        )
     assert str(caught.value) == "cannot write here: No space left on device"
 
 
@@ -673,7 +780,9 @@ def test_the_learner_is_fastais_and_a_user_can_go_on_with_it() -> None:
     assert "progress" in [callback.name for callback in learner.cbs]
 
 
-def test_fastais_own_schedules_and_rate_finder_work_on_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fastais_own_schedules_and_rate_finder_work_on_it(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     learner, _ = trained(network(), TrainSettings(epochs=1, learning_rate=0.02, batch_size=3))
     assert quiet(learner, lambda: learner.lr_find(show_plot=False, num_it=20)).valley > 0
@@ -692,7 +801,15 @@ class Diary(Callback):
         super().__call__(event_name)
 
 
-for _name in ("before_fit", "before_epoch", "before_batch", "after_loss", "after_step", "after_batch", "after_fit"):
+for _name in (
+    "before_fit",
+    "before_epoch",
+    "before_batch",
+    "after_loss",
+    "after_step",
+    "after_batch",
+    "after_fit",
+):
     setattr(Diary, _name, lambda self: None)
 
 
@@ -714,7 +831,12 @@ def test_fewer_questions_give_the_same_answers(monkeypatch: pytest.MonkeyPatch) 
 
 
 @settings(max_examples=15, deadline=None)
-@given(epochs=st.integers(1, 3), size=st.integers(1, 50), stopped=st.integers(0, 2), seed=st.integers(0, 99))
+@given(
+    epochs=st.integers(1, 3),
+    size=st.integers(1, 50),
+    stopped=st.integers(0, 2),
+    seed=st.integers(0, 99),
+)
 def test_stopping_anywhere_changes_nothing(epochs: int, size: int, stopped: int, seed: int) -> None:
     chosen = TrainSettings(epochs=epochs, learning_rate=0.02, batch_size=size)
     data = (interactions(23, seed), interactions(6, seed + 1))
@@ -724,7 +846,9 @@ def test_stopping_anywhere_changes_nothing(epochs: int, size: int, stopped: int,
         module = Scored(nn.Sequential(Sum()), Head())
         kept: list[Checkpoint] = [resume] if resume else []
         watch = Watch(checkpoint=kept.append)
-        train(module, data, chosen, name="ours", seed=seed, device="cpu", watch=watch, resume=resume)
+        train(
+            module, data, chosen, name="ours", seed=seed, device="cpu", watch=watch, resume=resume
+        )
         return kept
 
     unbroken = history(None)

@@ -84,7 +84,7 @@ class Pair:
 
     @property
     def gives_distribution(self) -> bool:
-        return "distribution" in _declared("loss", self.loss).gives
+        return "distribution" in _declared("loss", self.loss).provides
 
 
 def _declared(kind: str, name: str) -> Any:
@@ -102,7 +102,9 @@ def listed() -> Iterator[Pair]:
         assert isinstance(model, Model)
         for loss in losses if model.learns_by_gradient else ():
             assert isinstance(loss, Loss)
-            yield from (Pair(model.name, loss.name, more) for more in VARIANTS.get(loss.name, ("",)))
+            yield from (
+                Pair(model.name, loss.name, more) for more in VARIANTS.get(loss.name, ("",))
+            )
 
 
 PAIRS = list(listed())
@@ -126,15 +128,23 @@ def small() -> Dataset:
     items = pd.DataFrame({"item": np.arange(N_ITEMS) * 2 + 500})
     items["year"] = _with_gaps(rng.integers(1950, 2000, N_ITEMS).astype(float), rng)
     genres = ("drama", "war", "comedy", "noir")
-    items["genres"] = [tuple(rng.choice(genres, size=at % 4, replace=False)) for at in range(N_ITEMS)]
+    items["genres"] = [
+        tuple(rng.choice(genres, size=at % 4, replace=False)) for at in range(N_ITEMS)
+    ]
     user, item = np.divmod(rng.permutation(N_USERS * N_ITEMS)[:130], N_ITEMS)
     n = len(user)
     days = rng.permutation(n) * 7.3 + rng.integers(0, 7, n)
-    ratings = pd.DataFrame({"user": users["user"].to_numpy()[user], "item": items["item"].to_numpy()[item]})
+    ratings = pd.DataFrame(
+        {"user": users["user"].to_numpy()[user], "item": items["item"].to_numpy()[item]}
+    )
     ratings["rating"] = ((user * 2 + item * 3) % 5 + 1).astype(float)
-    ratings["time"] = _with_gaps(pd.Timestamp("1998-01-01") + pd.to_timedelta(np.round(days), "D"), rng)
+    ratings["time"] = _with_gaps(
+        pd.Timestamp("1998-01-01") + pd.to_timedelta(np.round(days), "D"), rng
+    )
     ratings["device"] = _with_gaps(np.array(["tv", "phone"])[np.arange(n) % 2], rng)
-    ratings["mood"] = [tuple(rng.choice(["glad", "sad", "odd"], size=at % 3, replace=False)) for at in range(n)]
+    ratings["mood"] = [
+        tuple(rng.choice(["glad", "sad", "odd"], size=at % 3, replace=False)) for at in range(n)
+    ]
     roles = {"users": {"job": "category"}, "ratings": {"device": "category"}}
     return Dataset.build("small", ratings, users, items, roles=roles)
 
@@ -151,15 +161,25 @@ def task(use: ModelUse, dataset: Dataset | None = None, rows: np.ndarray = TRAIN
     features = None
     if use.features is not None:
         features, _ = learn(use.features, data, rows)
-        parts = [features.attached(*one) for one in zip(parts, [data.ratings] * 2, (rows, VALID), strict=True)]
-    context = Context(3, np.random.default_rng(3), "cpu", Path(), lambda done, message: None, lambda text: None)
+        parts = [
+            features.attached(*one)
+            for one in zip(parts, [data.ratings] * 2, (rows, VALID), strict=True)
+        ]
+    context = Context(
+        3, np.random.default_rng(3), "cpu", Path(), lambda done, message: None, lambda text: None
+    )
     return Task(use, catalogue, parts[0], parts[1], data.scale, None, context, features)
 
 
 def trained(work: Task, scored: Scored, watch: Watch | None = None) -> NetworkPredictor:
     """`scored`, trained by cfplug's own loop."""
     assert work.use.train is not None
-    named: dict[str, Any] = {"name": work.use.name, "seed": work.seed, "device": "cpu", "watch": watch or Watch()}
+    named: dict[str, Any] = {
+        "name": work.use.name,
+        "seed": work.seed,
+        "device": "cpu",
+        "watch": watch or Watch(),
+    }
     train(scored, (work.train, work.valid), work.use.train, **named)
     return NetworkPredictor(scored, "cpu")
 
@@ -176,7 +196,13 @@ def asked() -> pd.DataFrame:
 
 
 def test_the_registry_lists_the_pairs_that_are_meant() -> None:
-    assert {pair.model for pair in PAIRS} >= {"pmf", "dot-product", "embedding-nn", "tabular", "mini-net"}
+    assert {pair.model for pair in PAIRS} >= {
+        "pmf",
+        "dot-product",
+        "embedding-nn",
+        "tabular",
+        "mini-net",
+    }
     assert {pair.loss for pair in PAIRS} >= {"mse", "mae", "huber", "cross-entropy", "ordinal"}
 
 
@@ -244,7 +270,7 @@ def test_its_artifact_gives_the_same_bits(pair: Pair, tmp_path: Path) -> None:
     words = json.loads(json.dumps(words_of(one, small().scale), allow_nan=False))
     again = restore(use, one.catalogue, words, read_arrays(path)[0], None)
     assert_same_answers(again, one, asked())
-    assert again.gives == one.gives
+    assert again.provides == one.provides
     assert bits(arrays_of(again)) == bits(arrays_of(one))
 
 
@@ -267,7 +293,9 @@ def test_a_batch_gives_what_its_rows_give_one_by_one(pair: Pair) -> None:
     one, pairs = fitted(pair).model, asked()
     whole = one.answer(pairs)
     order = np.random.default_rng(1).permutation(len(pairs))
-    np.testing.assert_allclose(one.answer(pairs.iloc[order]).rating, whole.rating[order], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        one.answer(pairs.iloc[order]).rating, whole.rating[order], rtol=1e-6, atol=1e-6
+    )
     for row in range(0, len(pairs), 29):
         alone = one.answer(pairs.iloc[[row]])
         np.testing.assert_allclose(alone.rating, whole.rating[[row]], rtol=1e-6, atol=1e-6)
@@ -287,15 +315,22 @@ def test_the_order_of_the_rows_does_not_matter(pair: Pair) -> None:
     order = np.random.default_rng(5).permutation(TRAIN)
     assert (order != TRAIN).any()
     first, other = (task(pair.use(WHOLE), rows=rows) for rows in (TRAIN, order))
-    found, expected = (trained(work, untrained(work)).predict(first.valid.batch) for work in (other, first))
-    assert not np.allclose(expected, NetworkPredictor(untrained(first), "cpu").predict(first.valid.batch), atol=1e-3)
+    found, expected = (
+        trained(work, untrained(work)).predict(first.valid.batch) for work in (other, first)
+    )
+    assert not np.allclose(
+        expected, NetworkPredictor(untrained(first), "cpu").predict(first.valid.batch), atol=1e-3
+    )
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 @every_pair
 def test_the_names_of_ids_do_not_matter(pair: Pair) -> None:
     data = small()
-    names = {side: {each: f"{side} {each}" for each in data.tables()[f"{side}s"][side]} for side in ("user", "item")}
+    names = {
+        side: {each: f"{side} {each}" for each in data.tables()[f"{side}s"][side]}
+        for side in ("user", "item")
+    }
     renamed = evolve(
         data,
         users=data.users.assign(user=data.users["user"].map(names["user"])),
@@ -318,11 +353,16 @@ def test_the_order_of_users_and_items_in_their_tables_does_not_matter(pair: Pair
     """Codes are dealt anew, so the start must be dealt alike: row c of a table goes where id c went."""
     data, rng = small(), np.random.default_rng(11)
     moved = {"user": rng.permutation(N_USERS), "item": rng.permutation(N_ITEMS)}
-    shuffled = evolve(data, users=_moved(data.users, moved["user"]), items=_moved(data.items, moved["item"]))
+    shuffled = evolve(
+        data, users=_moved(data.users, moved["user"]), items=_moved(data.items, moved["item"])
+    )
     first, other = task(pair.use(), data), task(pair.use(), shuffled)
     start, again = untrained(first), untrained(other)
     again.load_state_dict(_dealt(start.state_dict(), moved))
-    expected, found = trained(first, start).predict(first.valid.batch), trained(other, again).predict(other.valid.batch)
+    expected, found = (
+        trained(first, start).predict(first.valid.batch),
+        trained(other, again).predict(other.valid.batch),
+    )
     assert (first.valid.batch.user != other.valid.batch.user).any()
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
@@ -331,11 +371,15 @@ def _moved(table: pd.DataFrame, order: np.ndarray) -> pd.DataFrame:
     return table.iloc[order].reset_index(drop=True)
 
 
-def _dealt(state: Mapping[str, torch.Tensor], moved: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+def _dealt(
+    state: Mapping[str, torch.Tensor], moved: Mapping[str, np.ndarray]
+) -> dict[str, torch.Tensor]:
     """The weights with the rows of every table of users or items, known by its size, in the new order."""
     orders = {len(order): torch.as_tensor(order) for order in moved.values()}
     return {
-        name: tensor[orders[len(tensor)]].clone() if tensor.dim() == 2 and len(tensor) in orders else tensor.clone()
+        name: tensor[orders[len(tensor)]].clone()
+        if tensor.dim() == 2 and len(tensor) in orders
+        else tensor.clone()
         for name, tensor in state.items()
     }
 
@@ -364,17 +408,25 @@ def test_gradients_reach_every_parameter_and_every_row_that_is_looked_up(pair: P
         rows = embedding.weight.grad.abs().sum(dim=1).nonzero()[:, 0].tolist()
         # row 0 of a set's members fills up short sets: it is zero and stays so
         assert set(rows) == set(codes.flatten().tolist()) - {embedding.padding_idx}, name
-        assert len(rows) >= len(embedding.weight) - 1, f"{name}: the data names too few categories to test"
+        assert len(rows) >= len(embedding.weight) - 1, (
+            f"{name}: the data names too few categories to test"
+        )
 
 
-def _note(looked: dict[str, torch.Tensor], name: str, _part: nn.Module, given: Any, _output: Any) -> None:
+def _note(
+    looked: dict[str, torch.Tensor], name: str, _part: nn.Module, given: Any, _output: Any
+) -> None:
     looked[name] = given[0]
 
 
 @every_pair
 def test_an_empty_set_stays_zero_whatever_is_learned(pair: Pair) -> None:
     scored = fitted(pair).model.predictor.scored
-    padded = [part for part in scored.modules() if isinstance(part, nn.Embedding) and part.padding_idx is not None]
+    padded = [
+        part
+        for part in scored.modules()
+        if isinstance(part, nn.Embedding) and part.padding_idx is not None
+    ]
     assert len(padded) == (2 if _looks(pair.model) else 0)
     for part in padded:
         assert part.weight[part.padding_idx].abs().sum() == 0
@@ -396,7 +448,9 @@ def test_an_empty_set_stays_zero_whatever_is_learned(pair: Pair) -> None:
 def test_cut_points_stay_in_order_after_any_number_of_steps(
     personal: bool, rate: float, optimizer: str, decay: float, epochs: int, size: int
 ) -> None:
-    assume(rate * decay < 2)  # beyond it a step multiplies every weight by less than -1: no training, whatever the loss
+    assume(
+        rate * decay < 2
+    )  # beyond it a step multiplies every weight by less than -1: no training, whatever the loss
     chosen = (
         f"epochs: {epochs}, batch_size: {size}, learning_rate: {rate}, optimizer: {optimizer}, "
         f"weight_decay: {decay}, schedule: constant, momentum: 0.5"
@@ -445,10 +499,12 @@ class Words(Quiet):
 def run(tmp_path: Path, text: str, words: Words | None = None) -> Run:
     recipe = tmp_path / "ours.yaml"
     recipe.write_text(text)
-    return cfplug.run(recipe, out=tmp_path / "runs", teller=words or Quiet())
+    return cfplug.run(recipe, out=tmp_path / "runs", reporter=words or Quiet())
 
 
-def test_a_run_says_once_what_features_are_left_out_and_its_models_answer_when_opened(tmp_path: Path) -> None:
+def test_a_run_says_once_what_features_are_left_out_and_its_models_answer_when_opened(
+    tmp_path: Path,
+) -> None:
     words = Words()
     run_ = run(tmp_path, RUN + "seeds: [1, 2]\n", words)
     told = [line.strip() for line in words.said if "features" in line]
@@ -462,7 +518,9 @@ def test_a_run_says_once_what_features_are_left_out_and_its_models_answer_when_o
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "ordinal"])
-def test_a_loss_that_needs_levels_is_refused_on_continuous_ratings_before_training(loss: str, tmp_path: Path) -> None:
+def test_a_loss_that_needs_levels_is_refused_on_continuous_ratings_before_training(
+    loss: str, tmp_path: Path
+) -> None:
     text = RUN.replace("ratings: 220", "ratings: 220, step: null").replace("ordinal", loss)
     words = Words()
     with pytest.raises(RecipeError) as caught:
@@ -485,7 +543,9 @@ train: {epochs: 1}
 """
     with pytest.raises(RecipeError) as caught:
         run(tmp_path, text)
-    assert [str(problem).partition(": ")[0] for problem in caught.value.problems] == [f"{tmp_path / 'ours.yaml'}:4:35"]
+    assert [str(problem).partition(": ")[0] for problem in caught.value.problems] == [
+        f"{tmp_path / 'ours.yaml'}:4:35"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -504,7 +564,11 @@ def test_a_feature_that_the_data_lacks_stops_a_run_before_any_training(
     words = Words()
     text = RUN.replace("{user: all, item: all, time: all, context: all}", features)
     with pytest.raises(DataError) as caught:
-        run(tmp_path, text.replace("models: [", "models: [{use: pmf, name: before, factors: 3}, "), words)
+        run(
+            tmp_path,
+            text.replace("models: [", "models: [{use: pmf, name: before, factors: 3}, "),
+            words,
+        )
     assert str(caught.value) == message
     assert any("tabular" in note and "ours.yaml:2:" in note for note in caught.value.__notes__)
     assert not [line for line in words.said if "epoch" in line]

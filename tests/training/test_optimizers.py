@@ -20,7 +20,12 @@ ROWS, WIDTH = 5, 2
 RATE, DECAY = 0.1, 0.3
 
 PLAIN = TrainSettings(
-    learning_rate=RATE, weight_decay=DECAY, schedule="constant", momentum=0.8, beta2=0.95, epsilon=1e-3
+    learning_rate=RATE,
+    weight_decay=DECAY,
+    schedule="constant",
+    momentum=0.8,
+    beta2=0.95,
+    epsilon=1e-3,
 )
 
 
@@ -62,9 +67,14 @@ def steps(whole: Whole, chosen: TrainSettings, batches: list[list[int]]) -> None
         made.zero_grad()
 
 
-def naive(module: Tower, chosen: TrainSettings, batches: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+def naive(
+    module: Tower, chosen: TrainSettings, batches: list[list[int]]
+) -> tuple[np.ndarray, np.ndarray]:
     """The equations of `optimizer_of` in numpy, with the gradients written out."""
-    values = [module.rows.weight.detach().double().numpy().copy(), module.matrix.detach().double().numpy().copy()]
+    values = [
+        module.rows.weight.detach().double().numpy().copy(),
+        module.matrix.detach().double().numpy().copy(),
+    ]
     first = [np.zeros_like(value) for value in values]
     second = [np.zeros_like(value) for value in values]
     for step, codes in enumerate(batches, start=1):
@@ -75,7 +85,9 @@ def naive(module: Tower, chosen: TrainSettings, batches: list[list[int]]) -> tup
         shares: list[Any] = [np.ones((ROWS, 1)), 1.0]
         if chosen.decay_rows == "occurring":
             shares[0] = np.array([[codes.count(row) * ROWS / len(codes)] for row in range(ROWS)])
-        for index, (value, gradient, share) in enumerate(zip(values, gradients, shares, strict=True)):
+        for index, (value, gradient, share) in enumerate(
+            zip(values, gradients, shares, strict=True)
+        ):
             amount = DECAY * share * value
             if chosen.decay == "coupled":
                 gradient = gradient + amount
@@ -87,18 +99,24 @@ def naive(module: Tower, chosen: TrainSettings, batches: list[list[int]]) -> tup
                 continue
             first[index] = 0.8 * first[index] + 0.2 * gradient
             second[index] = 0.95 * second[index] + 0.05 * gradient**2
-            corrected = first[index] / (1 - 0.8**step) / (np.sqrt(second[index] / (1 - 0.95**step)) + 1e-3)
+            corrected = (
+                first[index] / (1 - 0.8**step) / (np.sqrt(second[index] / (1 - 0.95**step)) + 1e-3)
+            )
             values[index] = value - RATE * corrected
     return values[0], values[1]
 
 
 rules = st.builds(
-    lambda optimizer, decay, rows: attrs.evolve(PLAIN, optimizer=optimizer, decay=decay, decay_rows=rows),
+    lambda optimizer, decay, rows: attrs.evolve(
+        PLAIN, optimizer=optimizer, decay=decay, decay_rows=rows
+    ),
     st.sampled_from(OPTIMIZERS),
     st.sampled_from(DECAYS),
     st.sampled_from(DECAY_ROWS),
 )
-batches_of_codes = st.lists(st.lists(st.integers(0, ROWS - 1), min_size=1, max_size=7), min_size=1, max_size=4)
+batches_of_codes = st.lists(
+    st.lists(st.integers(0, ROWS - 1), min_size=1, max_size=7), min_size=1, max_size=4
+)
 
 
 @settings(deadline=None)
@@ -118,7 +136,9 @@ def test_every_step_is_the_equation_in_the_docstring(
 
 
 @given(st.lists(st.integers(0, ROWS - 1), min_size=1, max_size=30))
-def test_the_shares_of_the_rows_are_one_in_the_mean_and_zero_for_a_row_that_was_not_looked_up(codes: list[int]) -> None:
+def test_the_shares_of_the_rows_are_one_in_the_mean_and_zero_for_a_row_that_was_not_looked_up(
+    codes: list[int],
+) -> None:
     module = Tower()
     lookups = Lookups.of(module)
     module(torch.tensor(codes))
@@ -175,7 +195,9 @@ class Everything(nn.Module):
         super().__init__()
         self.bias = nn.ModuleDict({"user": nn.Embedding(4, 1)})
         self.offset = nn.Parameter(torch.ones(1))
-        self.layers = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.LayerNorm(3), nn.Linear(3, 1, bias=False))
+        self.layers = nn.Sequential(
+            nn.Linear(2, 3), nn.BatchNorm1d(3), nn.LayerNorm(3), nn.Linear(3, 1, bias=False)
+        )
         self.fixed = nn.Parameter(torch.ones(2), requires_grad=False)
 
 
@@ -213,21 +235,31 @@ def test_there_is_no_empty_group() -> None:
 @pytest.mark.parametrize("optimizer_name", OPTIMIZERS)
 @pytest.mark.parametrize("decay", DECAYS)
 @pytest.mark.parametrize("rows", DECAY_ROWS)
-def test_what_never_decays_stays_where_its_gradient_is_zero(optimizer_name: str, decay: str, rows: str) -> None:
+def test_what_never_decays_stays_where_its_gradient_is_zero(
+    optimizer_name: str, decay: str, rows: str
+) -> None:
     whole = Whole(nn.Linear(2, 3), nn.Linear(3, 1))
     before = {name: parameter.detach().clone() for name, parameter in whole.named_parameters()}
-    made = optimizer(whole, attrs.evolve(PLAIN, optimizer=optimizer_name, decay=decay, decay_rows=rows))
+    made = optimizer(
+        whole, attrs.evolve(PLAIN, optimizer=optimizer_name, decay=decay, decay_rows=rows)
+    )
     for parameter in whole.parameters():
         parameter.grad = torch.zeros_like(parameter)
     made.step()
-    moved = {name for name, parameter in whole.named_parameters() if not torch.equal(parameter, before[name])}
+    moved = {
+        name
+        for name, parameter in whole.named_parameters()
+        if not torch.equal(parameter, before[name])
+    }
     assert moved == {"module.weight"}
 
 
 def test_a_decay_that_a_fastai_user_sets_by_hand_is_the_one_that_holds() -> None:
     for optimizer_name, rows in (("sgd", "all"), ("adam", "occurring")):
         module = Tower()
-        made = optimizer(Whole(module), attrs.evolve(PLAIN, optimizer=optimizer_name, decay_rows=rows))
+        made = optimizer(
+            Whole(module), attrs.evolve(PLAIN, optimizer=optimizer_name, decay_rows=rows)
+        )
         made.set_hypers(wd=0.5, lr=0.2)
         assert [hyper["wd"] for hyper in made.hypers] == [0.5]
         before = module.matrix.detach().clone()

@@ -61,18 +61,31 @@ def test_sgdr_may_warm_up_in_a_part_of_its_first_cycle() -> None:
 
 
 @given(st.integers(1, 7), st.integers(1, 9), st.integers(1, 4))
-def test_the_first_step_of_every_cycle_has_the_whole_rate_to_the_bit(cycles: int, length: int, multiplier: int) -> None:
+def test_the_first_step_of_every_cycle_has_the_whole_rate_to_the_bit(
+    cycles: int, length: int, multiplier: int
+) -> None:
     settings = TrainSettings(
-        learning_rate=RATE, schedule="sgdr", cycles=cycles, cycle_length=length, cycle_multiplier=multiplier
+        learning_rate=RATE,
+        schedule="sgdr",
+        cycles=cycles,
+        cycle_length=length,
+        cycle_multiplier=multiplier,
     )
-    epochs, begins = settings.epochs, [sum(settings.cycle_lengths[:cycle]) for cycle in range(cycles)]
+    epochs, begins = (
+        settings.epochs,
+        [sum(settings.cycle_lengths[:cycle]) for cycle in range(cycles)],
+    )
     assert epochs is not None
     assert rates(settings, [begin / epochs for begin in begins]) == [RATE] * cycles
 
 
 @given(st.integers(1, 60), st.sets(st.integers(1, 70), min_size=1, max_size=5), st.floats(0.01, 2))
-def test_steps_drop_after_their_epochs_to_the_bit(epochs: int, drops: set[int], factor: float) -> None:
-    settings = TrainSettings(epochs, RATE, schedule="steps", step_epochs=tuple(sorted(drops)), step_factor=factor)
+def test_steps_drop_after_their_epochs_to_the_bit(
+    epochs: int, drops: set[int], factor: float
+) -> None:
+    settings = TrainSettings(
+        epochs, RATE, schedule="steps", step_epochs=tuple(sorted(drops)), step_factor=factor
+    )
     expected = [RATE * factor ** sum(drop <= epoch for drop in drops) for epoch in range(epochs)]
     assert rates(settings, [epoch / epochs for epoch in range(epochs)]) == expected
 
@@ -98,7 +111,9 @@ def test_what_a_person_is_shown_of_each_step_is_the_course_itself(
     rows: int, batch_size: int, epochs: int, schedule: str
 ) -> None:
     more = {"cycles": epochs, "cycle_multiplier": 1} if schedule == "sgdr" else {"epochs": epochs}
-    given_settings = TrainSettings(schedule=schedule, batch_size=batch_size, **more, **LEAST.get(schedule, {}))
+    given_settings = TrainSettings(
+        schedule=schedule, batch_size=batch_size, **more, **LEAST.get(schedule, {})
+    )
     assert given_settings.epochs == epochs
     shown = by_step(given_settings, epochs, rows)
     an_epoch = steps_of(rows, batch_size)
@@ -106,7 +121,10 @@ def test_what_a_person_is_shown_of_each_step_is_the_course_itself(
     assert shown["epoch"].tolist() == [step // an_epoch + 1 for step in range(an_epoch * epochs)]
     course = courses(given_settings, epochs)
     parts = [step / (an_epoch * epochs) for step in range(an_epoch * epochs)]
-    rate, momentum = course.get("lr", lambda part: 0.005), course.get("mom", lambda part: given_settings.momentum)
+    rate, momentum = (
+        course.get("lr", lambda part: 0.005),
+        course.get("mom", lambda part: given_settings.momentum),
+    )
     assert shown["learning_rate"].tolist() == [pytest.approx(rate(part)) for part in parts]
     assert shown["momentum"].tolist() == [pytest.approx(momentum(part)) for part in parts]
 

@@ -23,7 +23,9 @@ metrics: [mae]
 unknown: global-mean
 device: cpu
 """
-NEWCOMERS = GRADIENT.replace("unknown: global-mean", "split: {use: cold-users, folds: 3, support: 3}")
+NEWCOMERS = GRADIENT.replace(
+    "unknown: global-mean", "split: {use: cold-users, folds: 3, support: 3}"
+)
 FITS_ITSELF = GRADIENT.replace("{use: pmf, factors: 3}", "mean").replace("train: {epochs: 1}\n", "")
 
 
@@ -44,7 +46,13 @@ class Caught:
 
 CAUGHT = [
     # Sources
-    Caught("data", "zoo-sources/tableless", cfplug.PluginError, "read gave DataFrame, not a Dataset", "read"),
+    Caught(
+        "data",
+        "zoo-sources/tableless",
+        cfplug.PluginError,
+        "read gave DataFrame, not a Dataset",
+        "read",
+    ),
     Caught("data", "zoo-sources/unreadable", OSError, "the server does not answer", "read"),
     Caught(
         "data",
@@ -54,8 +62,16 @@ CAUGHT = [
         "read",
     ),
     # Splits
-    Caught("split", "zoo-splits/losing", cfplug.DataError, "row 199: the split loses 1 rows", "split"),
-    Caught("split", "zoo-splits/sharing", cfplug.DataError, "row 4: the split uses 1 rows twice", "split"),
+    Caught(
+        "split", "zoo-splits/losing", cfplug.DataError, "row 199: the split loses 1 rows", "split"
+    ),
+    Caught(
+        "split",
+        "zoo-splits/sharing",
+        cfplug.DataError,
+        "row 4: the split uses 1 rows twice",
+        "split",
+    ),
     Caught(
         "split",
         "zoo-splits/greedy",
@@ -70,7 +86,9 @@ CAUGHT = [
         "the split's valid part names a row outside 0 to 199",
         "split",
     ),
-    Caught("split", "zoo-splits/tupled", cfplug.PluginError, "split gave tuple, not a Split", "split"),
+    Caught(
+        "split", "zoo-splits/tupled", cfplug.PluginError, "split gave tuple, not a Split", "split"
+    ),
     Caught(
         "split",
         "zoo-splits/masked",
@@ -119,9 +137,27 @@ CAUGHT = [
     ),
     # Models that fit themselves
     Caught("models", "zoo-models/fitless", ArithmeticError, "the matrix is singular", "train"),
-    Caught("models", "zoo-models/empty", cfplug.PluginError, "fit gave NoneType, which has no predict", "train"),
-    Caught("models", "zoo-models/stateless", cfplug.PluginError, "fit gave Stateless, which has no state", "train"),
-    Caught("models", "zoo-models/boastful", cfplug.PluginError, "fit gave Constant, which has no biases", "train"),
+    Caught(
+        "models",
+        "zoo-models/empty",
+        cfplug.PluginError,
+        "fit gave NoneType, which has no predict",
+        "train",
+    ),
+    Caught(
+        "models",
+        "zoo-models/stateless",
+        cfplug.PluginError,
+        "fit gave Stateless, which has no state",
+        "train",
+    ),
+    Caught(
+        "models",
+        "zoo-models/boastful",
+        cfplug.PluginError,
+        "fit gave Constant, which has no biases",
+        "train",
+    ),
     Caught(
         "models",
         "zoo-models/listed",
@@ -198,7 +234,13 @@ CAUGHT = [
         "factors/pmf",
     ),
     # Metrics
-    Caught("metrics", "zoo-metrics/raising-metric", ZeroDivisionError, "no rating is above the threshold", "score"),
+    Caught(
+        "metrics",
+        "zoo-metrics/raising-metric",
+        ZeroDivisionError,
+        "no rating is above the threshold",
+        "score",
+    ),
     Caught(
         "metrics",
         "zoo-metrics/nan-metric",
@@ -220,7 +262,13 @@ CAUGHT = [
         "score gave a ndarray; a metric is a finite number",
         "score",
     ),
-    Caught("metrics", "zoo-metrics/greedy-metric", ValueError, "assignment destination is read-only", "score"),
+    Caught(
+        "metrics",
+        "zoo-metrics/greedy-metric",
+        ValueError,
+        "assignment destination is read-only",
+        "score",
+    ),
     # Cold starts
     Caught(
         "unknown",
@@ -308,7 +356,9 @@ CAUGHT = [
         "cold-start",
     ),
     # Analyzers
-    Caught("analyzers", "zoo-analyzers/raising-analyzer", LookupError, "no item has a year", "analyze"),
+    Caught(
+        "analyzers", "zoo-analyzers/raising-analyzer", LookupError, "no item has a year", "analyze"
+    ),
     Caught(
         "analyzers",
         "zoo-analyzers/wordy-analyzer",
@@ -448,13 +498,17 @@ def test_a_broken_component_is_caught_and_named_with_its_plugin_and_its_line(
     recipe = tmp_path / "zoo.yaml"
     recipe.write_text(recipe_with(specimen, registry))
     with pytest.raises(BaseException) as caught:  # noqa: PT011
-        cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[PARTS], teller=Quiet())
+        cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[PARTS], reporter=Quiet())
     assert (type(caught.value), str(caught.value)) == (specimen.error, specimen.text)
     notes = caught.value.__notes__
     step = f"in step {specimen.step}: {specimen.blamed or specimen.name} of plugin "
     assert any(note.startswith(step) for note in notes)
-    assert specimen.name in specimen.text or any(identity(specimen, recipe) in note for note in notes)
-    assert not [path for path in (tmp_path / "runs").iterdir() if not path.name.endswith(".partial")]
+    assert specimen.name in specimen.text or any(
+        identity(specimen, recipe) in note for note in notes
+    )
+    assert not [
+        path for path in (tmp_path / "runs").iterdir() if not path.name.endswith(".partial")
+    ]
     if specimen.error in RAISED_BY_THE_COMPONENT:
         assert PARTS in [Path(entry.path).parent for entry in caught.traceback]
 
@@ -464,9 +518,11 @@ def test_a_broken_analyzer_costs_its_section_and_is_named_in_its_place(
     specimen: Caught, registry: Registry, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "zoo.yaml"
-    recipe.write_text(recipe_with(specimen, registry).replace(specimen.name, f"{specimen.name}, learning-curve"))
+    recipe.write_text(
+        recipe_with(specimen, registry).replace(specimen.name, f"{specimen.name}, learning-curve")
+    )
     words = Words()
-    made = cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[PARTS], teller=words)
+    made = cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[PARTS], reporter=words)
     broken, sound = made.sections
     line = f"{identity(specimen, recipe)}, failed: {specimen.error.__name__}: {specimen.text}"
     assert (broken.title, broken.text) == (f"{broken.analyzer} of {made.model.name}", (line,))
@@ -474,7 +530,9 @@ def test_a_broken_analyzer_costs_its_section_and_is_named_in_its_place(
     assert "failed" not in str(sound)
     (warning,) = [text for text in words.said if text.startswith("warning: ")]
     assert warning.startswith(f"warning: {line}\nTraceback (most recent call last):\n")
-    assert (f'File "{PARTS}' in warning) == (specimen.error in (LookupError, ValueError, cfplug.CapabilityError))
+    assert (f'File "{PARTS}' in warning) == (
+        specimen.error in (LookupError, ValueError, cfplug.CapabilityError)
+    )
 
 
 class Words(Quiet):

@@ -60,7 +60,9 @@ def renders(subject: Subject) -> None:
         list(csv_files([section]))
         json_text(section_words([section]))
     except Exception as error:
-        raise BrokenLawError(f"its section cannot be shown: {type(error).__name__}: {error}") from error
+        raise BrokenLawError(
+            f"its section cannot be shown: {type(error).__name__}: {error}"
+        ) from error
     for chart in section.charts:
         _check_chart(chart)
 
@@ -99,7 +101,9 @@ def hostile_text_is_escaped(subject: Subject) -> None:
         return
     found = [tag for tag in _Tags.of(_page(subject, told)) if tag == TAG]
     if found:
-        raise BrokenLawError(f"on the page what the data calls <{TAG}> became an element; give plain text (str)")
+        raise BrokenLawError(
+            f"on the page what the data calls <{TAG}> became an element; give plain text (str)"
+        )
 
 
 class _Tags(HTMLParser):
@@ -142,7 +146,9 @@ def model_unchanged(subject: Subject) -> None:
     if found := of_arrays(before, arrays_in(model)):
         raise BrokenLawError(f"it changed the model: {found}; work on a copy (copy.deepcopy)")
     if not np.array_equal(rating, model.answer(pairs).rating):
-        raise BrokenLawError("the model answers otherwise after the analysis; work on a copy (copy.deepcopy)")
+        raise BrokenLawError(
+            "the model answers otherwise after the analysis; work on a copy (copy.deepcopy)"
+        )
 
 
 def evidence_unchanged(subject: Subject) -> None:
@@ -162,7 +168,10 @@ def evidence_unchanged(subject: Subject) -> None:
 
 
 def _frames(evidence: Evidence) -> dict[str, pd.DataFrame]:
-    return {name: getattr(evidence, name).copy(deep=True) for name in ("held_out", "history", "schedule")}
+    return {
+        name: getattr(evidence, name).copy(deep=True)
+        for name in ("held_out", "history", "schedule")
+    }
 
 
 def same_seed_same_section(subject: Subject) -> None:
@@ -182,23 +191,32 @@ def _cells(section: Section) -> Iterator[Any]:
     yield from section.text
     every: list[Table | Chart] = [*section.tables, *section.charts]
     for each in every:
-        yield from (each.title, *each.columns, *(cell for row in each.rows for cell in row), each.note)
+        yield from (
+            each.title,
+            *each.columns,
+            *(cell for row in each.rows for cell in row),
+            each.note,
+        )
 
 
 def needs_what_it_declares(subject: Subject) -> None:
-    """A model that gives exactly what it `needs`, and no more, is enough."""
+    """A model that gives exactly what it `requires`, and no more, is enough."""
     model = _model(subject)
     if _told(subject, model) is None:
         return  # gives-a-section tells
-    needs = cast(Analyzer, subject.component).needs
+    needs = cast(Analyzer, subject.component).requires
     bare = _model(subject)
-    evidence = bare.evidence if DISTRIBUTION in needs else attrs.evolve(bare.evidence, distribution=None)
-    bare = attrs.evolve(bare, gives=needs, evidence=evidence)
+    evidence = (
+        bare.evidence if DISTRIBUTION in needs else attrs.evolve(bare.evidence, distribution=None)
+    )
+    bare = attrs.evolve(bare, provides=needs, evidence=evidence)
     try:
         _section(subject, bare)
     except BrokenLawError as error:
         declared = " and ".join(needs) or "nothing"
-        raise BrokenLawError(f"it declares that it needs {declared}; of a model that gives no more: {error}") from error
+        raise BrokenLawError(
+            f"it declares that it needs {declared}; of a model that gives no more: {error}"
+        ) from error
 
 
 def copes_with_little(subject: Subject) -> None:
@@ -212,7 +230,9 @@ def copes_with_little(subject: Subject) -> None:
                 analyze(_use(subject), model, quiet(0, "analyze"))
         except CfplugError as error:
             if "gave a section" in str(error):
-                raise BrokenLawError(f"of data {words} ({model.evidence.dataset}) {error}") from error
+                raise BrokenLawError(
+                    f"of data {words} ({model.evidence.dataset}) {error}"
+                ) from error
         except Exception as error:
             raise BrokenLawError(
                 f"of data {words} ({model.evidence.dataset}) it raised {type(error).__name__}: {error}; leave out what "
@@ -225,10 +245,14 @@ def copes_with_little(subject: Subject) -> None:
 
 def _model(subject: Subject, plan: Plan | None = None) -> FittedModel:
     """A model of its own, with evidence, that gives what the analyzer needs."""
-    needs = cast(Analyzer, subject.component).needs
-    made = world(subject.registry, Ask(plan or Plan(), needs=needs, unknown="coldstart/global-mean"))
+    needs = cast(Analyzer, subject.component).requires
+    made = world(
+        subject.registry, Ask(plan or Plan(), requires=needs, unknown="coldstart/global-mean")
+    )
     ratings = made.dataset.ratings
-    answers = {part: made.model.answer(ratings.iloc[rows]) for part, rows in measured(made.split).items()}
+    answers = {
+        part: made.model.answer(ratings.iloc[rows]) for part, rows in measured(made.split).items()
+    }
     return with_evidence(made.fitted, made.use, made.dataset, made.split, answers)
 
 
@@ -242,7 +266,9 @@ def _section(subject: Subject, model: FittedModel) -> Section:
         with shaken(0):
             return analyze(_use(subject), model, quiet(0, "analyze"))
     except Exception as error:
-        raise BrokenLawError(f"it told nothing of {model.evidence.dataset}: {type(error).__name__}: {error}") from error
+        raise BrokenLawError(
+            f"it told nothing of {model.evidence.dataset}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _told(subject: Subject, model: FittedModel, state: int = 0) -> Section | None:
@@ -261,10 +287,20 @@ def _quietly(subject: Subject, model: FittedModel) -> None:
 
 def _page(subject: Subject, section: Section) -> str:
     """The page of a run that has this section alone."""
-    recipe = parse_recipe("data: synthetic\nmodels: [mean]\nmetrics: [mse]\n", "check.yaml", registry=subject.registry)
-    metrics = pd.DataFrame([("mean", 42, "", "valid", "mse", 1.0, np.nan, np.nan)], columns=list(METRICS))
+    recipe = parse_recipe(
+        "data: synthetic\nmodels: [mean]\nmetrics: [mse]\n", "check.yaml", registry=subject.registry
+    )
+    metrics = pd.DataFrame(
+        [("mean", 42, "", "valid", "mse", 1.0, np.nan, np.nan)], columns=list(METRICS)
+    )
     run = Run(Path("check"), recipe, (), metrics, (section,))
-    environment: dict[str, Any] = {"python": "3", "device": "cpu", "threads": 1, "seeds": [42], "data_sha256": "0" * 64}
+    environment: dict[str, Any] = {
+        "python": "3",
+        "device": "cpu",
+        "threads": 1,
+        "seeds": [42],
+        "data_sha256": "0" * 64,
+    }
     environment["versions"] = {"cfplug": "0", "torch": "0"}
     return render(run, environment, "a contract check", Table("Training", (), ()))
 

@@ -37,7 +37,9 @@ def terms_sum_to_the_output(subject: Subject) -> None:
         terms = model.predictor.terms(batch)
         for name, term in terms.items():
             if np.shape(term) != (len(pairs),):
-                raise BrokenLawError(f"the term {name!r} of {len(pairs)} pairs has the shape {np.shape(term)}")
+                raise BrokenLawError(
+                    f"the term {name!r} of {len(pairs)} pairs has the shape {np.shape(term)}"
+                )
         expected, total = _output(model, batch), np.sum(list(terms.values()), axis=0)
         row = _furthest(total, expected)
         if row is not None:
@@ -56,7 +58,9 @@ def terms_of_a_pair_are_its_own(subject: Subject) -> None:
         batch, rows = model.encoded(pairs), np.arange(0, len(pairs), 3)
         whole, some = model.predictor.terms(batch), model.predictor.terms(batch[rows])
         if list(whole) != list(some):
-            raise BrokenLawError(f"asked about fewer pairs, the terms are {', '.join(some)}; before {', '.join(whole)}")
+            raise BrokenLawError(
+                f"asked about fewer pairs, the terms are {', '.join(some)}; before {', '.join(whole)}"
+            )
         for name, term in some.items():
             row = _furthest(np.asarray(term), np.asarray(whole[name])[rows])
             if row is not None:
@@ -97,7 +101,9 @@ def other_vectors_give_other_answers(subject: Subject) -> None:
         for side in SIDES:
             brought = _with_vectors(model, batch, (side,))
             vector = np.asarray(brought.vector(side))
-            found = model.predictor.predict(brought.with_vectors(side, vector + 1 + rng.normal(size=vector.shape)))
+            found = model.predictor.predict(
+                brought.with_vectors(side, vector + 1 + rng.normal(size=vector.shape))
+            )
             if np.allclose(found, expected, atol=1e-6):
                 raise BrokenLawError(
                     f"other vectors of every {side} change nothing: predict must look at batch.vector({side!r}) first"
@@ -116,9 +122,13 @@ def _check_rows(model: FittedModel, what: str, dimensions: int) -> None:
         n_ids = len(model.catalogue.side(side))
         if found.ndim != dimensions or len(found) != n_ids:
             shape = f"({n_ids},)" if dimensions == 1 else f"({n_ids}, width)"
-            raise BrokenLawError(f"{what}({side!r}) has the shape {found.shape}; there are {n_ids} {side}s: {shape}")
+            raise BrokenLawError(
+                f"{what}({side!r}) has the shape {found.shape}; there are {n_ids} {side}s: {shape}"
+            )
         if not np.isfinite(found).all():
-            raise BrokenLawError(f"{what}({side!r}) has {int((~np.isfinite(found)).sum())} numbers that are not finite")
+            raise BrokenLawError(
+                f"{what}({side!r}) has {int((~np.isfinite(found)).sum())} numbers that are not finite"
+            )
 
 
 def _with_vectors(model: FittedModel, batch: Batch, sides: tuple[str, ...]) -> Batch:
@@ -147,14 +157,26 @@ def _furthest(found: np.ndarray, expected: np.ndarray) -> int | None:
 
 
 def _gives(what: str) -> Callable[[Subject], bool]:
-    return lambda subject: what in cast(Model, subject.component).gives
+    return lambda subject: what in cast(Model, subject.component).provides
 
 
 CHECKS = (
-    Check("embeddings-have-a-row-for-each-id", embeddings_have_a_row_for_each_id, applies=_gives("embeddings")),
-    Check("biases-have-a-number-for-each-id", biases_have_a_number_for_each_id, applies=_gives("biases")),
+    Check(
+        "embeddings-have-a-row-for-each-id",
+        embeddings_have_a_row_for_each_id,
+        applies=_gives("embeddings"),
+    ),
+    Check(
+        "biases-have-a-number-for-each-id",
+        biases_have_a_number_for_each_id,
+        applies=_gives("biases"),
+    ),
     Check("terms-sum-to-the-output", terms_sum_to_the_output, applies=_gives("terms")),
     Check("terms-of-a-pair-are-its-own", terms_of_a_pair_are_its_own, applies=_gives("terms")),
     Check("vectors-stand-in-for-ids", vectors_stand_in_for_ids, applies=_gives("vectors")),
-    Check("other-vectors-give-other-answers", other_vectors_give_other_answers, applies=_gives("vectors")),
+    Check(
+        "other-vectors-give-other-answers",
+        other_vectors_give_other_answers,
+        applies=_gives("vectors"),
+    ),
 )

@@ -20,7 +20,15 @@ from cfplug.prediction.predictions import Predictions
 from cfplug.testing.check import BrokenLawError, Check, Subject
 from cfplug.testing.checks import interviews
 from cfplug.testing.compare import close, of_arrays, of_frames
-from cfplug.testing.fixtures.cold_start import STRANGERS, Desk, NoAnswerError, component_of, desk, said_of, without
+from cfplug.testing.fixtures.cold_start import (
+    STRANGERS,
+    Desk,
+    NoAnswerError,
+    component_of,
+    desk,
+    said_of,
+    without,
+)
 from cfplug.testing.fixtures.datasets import arrays_in, pairs_of
 from cfplug.testing.fixtures.isolation import shaken
 from cfplug.testing.fixtures.train import quiet
@@ -48,7 +56,9 @@ def answers_every_pair(subject: Subject) -> None:
     for ratings in (None, at.revealed()):
         rating = at.answer(pairs, ratings).rating
         other = at.answer(pairs.iloc[order].reset_index(drop=True), ratings).rating
-        _compare(pairs.iloc[order], rating[order], other, "asked in another order it answered otherwise")
+        _compare(
+            pairs.iloc[order], rating[order], other, "asked in another order it answered otherwise"
+        )
 
 
 def answers_for_strangers(subject: Subject) -> None:
@@ -95,27 +105,35 @@ def _rating_or_none(at: Desk, pairs: pd.DataFrame) -> np.ndarray | None:
 def no_query_leak(subject: Subject) -> None:
     """What newcomers have not revealed changes nothing: with other held-out ratings, or without any, the same answers.
 
-    `fitted.catalogue` holds every rating, held out or not; `fitted.train` and `newcomers.ratings` are what counts.
-    """
+    `fitted.catalogue` holds every rating, held out or not; `fitted.train` and `newcomers.ratings`
+    are what counts."""
     at = desk(subject)
     pairs, revealed = at.pairs(), at.revealed()
     known, seen = at.world.model.catalogue, at.world.model.support.rated
     assert seen is not None
     for words, catalogue, rows in (
-        ("held-out ratings that had other values", _with_other_values(known, ~seen), np.ones(len(seen), dtype=bool)),
+        (
+            "held-out ratings that had other values",
+            _with_other_values(known, ~seen),
+            np.ones(len(seen), dtype=bool),
+        ),
         ("held-out ratings that were not there", without(known, ~seen), seen),
     ):
         support = attrs.evolve(at.world.model.support, rated=seen[rows])
         worked_out: dict[Any, Any] = {}
         for ratings in (None, revealed):
             before = at.answer(pairs, ratings).rating
-            other = attrs.evolve(at.model(), catalogue=catalogue, support=support, worked_out=worked_out)
+            other = attrs.evolve(
+                at.model(), catalogue=catalogue, support=support, worked_out=worked_out
+            )
             after = said_of(other, pairs, ratings).rating
             _compare(pairs, before, after, f"{words} changed its answers; look at fitted.train")
 
 
 def _with_other_values(known: Catalogue, rows: np.ndarray) -> Catalogue:
-    return attrs.evolve(known, rated_rating=np.where(rows, 6 - known.rated_rating, known.rated_rating) + 0.25 * rows)
+    return attrs.evolve(
+        known, rated_rating=np.where(rows, 6 - known.rated_rating, known.rated_rating) + 0.25 * rows
+    )
 
 
 def alone_or_together(subject: Subject) -> None:
@@ -181,10 +199,17 @@ def model_unchanged(subject: Subject) -> None:
     pairs = pd.concat([warm, at.pairs()], ignore_index=True)
     mixed = said_of(model, pairs, at.revealed())
     if found := of_arrays(before, arrays_in(model)):
-        raise BrokenLawError(f"it changed the model that it was given: {found}; keep what you learn in your own object")
-    for words, after in (("among newcomers", mixed.rating[: len(warm)]), ("afterwards", model.answer(warm).rating)):
+        raise BrokenLawError(
+            f"it changed the model that it was given: {found}; keep what you learn in your own object"
+        )
+    for words, after in (
+        ("among newcomers", mixed.rating[: len(warm)]),
+        ("afterwards", model.answer(warm).rating),
+    ):
         if not np.array_equal(rating, after):
-            raise BrokenLawError(f"{words}, pairs that training knows were answered otherwise than before")
+            raise BrokenLawError(
+                f"{words}, pairs that training knows were answered otherwise than before"
+            )
 
 
 def input_unchanged(subject: Subject) -> None:
@@ -206,17 +231,21 @@ def input_unchanged(subject: Subject) -> None:
 
 
 def gives_what_it_declares(subject: Subject) -> None:
-    """Every answer bears a word for where it comes from, and what `gives` declares is there and sound."""
+    """Every answer bears a word for where it comes from, and what `provides` declares is there and sound."""
     component = component_of(subject)
-    at = desk(subject, *([DISTRIBUTION] if DISTRIBUTION in component.gives else []))
+    at = desk(subject, *([DISTRIBUTION] if DISTRIBUTION in component.provides else []))
     pairs = at.pairs()
     for ratings in (None, at.revealed()):
         said = at.answer(pairs, ratings)
         _check_origins(said.origin.tolist())
-        if DISTRIBUTION in component.gives:
+        if DISTRIBUTION in component.provides:
             _check_distribution(said, pairs)
-        if DEVIATION in component.gives and (said.deviation is None or not np.isfinite(said.deviation).all()):
-            raise BrokenLawError("it declares that it gives a deviation, and gave none for some pair with a newcomer")
+        if DEVIATION in component.provides and (
+            said.deviation is None or not np.isfinite(said.deviation).all()
+        ):
+            raise BrokenLawError(
+                "it declares that it gives a deviation, and gave none for some pair with a newcomer"
+            )
 
 
 def _check_origins(words: list[str]) -> None:
@@ -231,7 +260,9 @@ def _check_origins(words: list[str]) -> None:
 def _check_distribution(said: Predictions, pairs: pd.DataFrame) -> None:
     share = said.distribution
     if share is None or said.levels is None:
-        raise BrokenLawError("it declares that it gives a distribution, and gave none where the model gives one")
+        raise BrokenLawError(
+            "it declares that it gives a distribution, and gave none where the model gives one"
+        )
     off = ~np.isclose(share.sum(axis=1), 1.0, atol=1e-4) | (share < 0).any(axis=1)
     if off.any():
         row = int(off.argmax())
@@ -245,7 +276,9 @@ def _compare(pairs: pd.DataFrame, before: np.ndarray, after: np.ndarray, words: 
     if close(before, after, ALIKE):
         return
     row = int(np.abs(before - after).argmax())
-    raise BrokenLawError(f"{words}: for {_named(pairs, row)} {before[row]:.6g} and {after[row]:.6g}")
+    raise BrokenLawError(
+        f"{words}: for {_named(pairs, row)} {before[row]:.6g} and {after[row]:.6g}"
+    )
 
 
 def _named(pairs: pd.DataFrame, row: int) -> str:
@@ -262,7 +295,11 @@ CHECKS = (
     Check("no-ratings-equals-the-prior", _answered(no_ratings_equals_the_prior)),
     Check("no-query-leak", _answered(no_query_leak)),
     Check("alone-or-together", _answered(alone_or_together)),
-    Check("order-of-reveals-does-not-matter", _answered(order_of_reveals_does_not_matter), _does_not_interview),
+    Check(
+        "order-of-reveals-does-not-matter",
+        _answered(order_of_reveals_does_not_matter),
+        _does_not_interview,
+    ),
     Check("not-seen-is-no-rating", not_seen_is_no_rating),
     Check("same-seed-same-answer", same_seed_same_answer),
     Check("model-unchanged", _answered(model_unchanged)),

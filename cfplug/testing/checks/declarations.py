@@ -23,7 +23,9 @@ VALUES = 12
 def has_help(subject: Subject) -> None:
     """The component says in one line what it is: its help, or the first line of its parameters' docstring."""
     component = subject.component
-    text = component.help if component.params is NoParams else component.summary  # NoParams has a docstring of its own
+    text = (
+        component.help if component.params is NoParams else component.summary
+    )  # NoParams has a docstring of its own
     _check_line(text, f"the help of {component.name}", "give `help`, or its parameters a docstring")
 
 
@@ -31,9 +33,13 @@ def parameters_have_help(subject: Subject) -> None:
     """Every parameter says in one line what it does, and its unit, if it has one, is a word."""
     for parameter in parameters(subject.component.params):
         owner = f"{subject.component.params.__name__}.{parameter.name}"
-        _check_line(parameter.rule.help, f"the help of {owner}", "say it with cfplug.param(..., help=...)")
+        _check_line(
+            parameter.rule.help, f"the help of {owner}", "say it with cfplug.param(..., help=...)"
+        )
         if parameter.rule.unit is not None:
-            _check_line(parameter.rule.unit, f"the unit of {owner}", "leave it out where there is none")
+            _check_line(
+                parameter.rule.unit, f"the unit of {owner}", "leave it out where there is none"
+            )
 
 
 def functions_can_be_imported(subject: Subject) -> None:
@@ -42,7 +48,9 @@ def functions_can_be_imported(subject: Subject) -> None:
         try:
             _imported(target)
         except Exception as error:
-            raise BrokenLawError(f"{verb}={target!r} cannot be imported: {type(error).__name__}: {error}") from error
+            raise BrokenLawError(
+                f"{verb}={target!r} cannot be imported: {type(error).__name__}: {error}"
+            ) from error
 
 
 def functions_have_the_right_signature(subject: Subject) -> None:
@@ -54,7 +62,9 @@ def functions_have_the_right_signature(subject: Subject) -> None:
         except Exception:  # `functions_can_be_imported` tells it
             continue
         if found != expected:
-            raise BrokenLawError(f"{verb}={target!r} takes ({', '.join(found)}); expected ({', '.join(expected)})")
+            raise BrokenLawError(
+                f"{verb}={target!r} takes ({', '.join(found)}); expected ({', '.join(expected)})"
+            )
 
 
 def parameters_survive_a_recipe(subject: Subject) -> None:
@@ -82,7 +92,9 @@ def invalid_parameters_are_refused(subject: Subject) -> None:
         if not told:
             raise BrokenLawError(f"{shown(values)} is accepted, though {key} is wrong")
         if not any(key in words for words in told):
-            raise BrokenLawError(f"{shown(values)} is refused without a word of {key}: {'; '.join(told)}")
+            raise BrokenLawError(
+                f"{shown(values)} is refused without a word of {key}: {'; '.join(told)}"
+            )
 
     subject.hold(law, invalid_values(subject.component), examples=VALUES)
 
@@ -125,7 +137,9 @@ def _read(subject: Subject, values: dict[str, Any]) -> Any:
     made = structure(subject.component.params, root.plain()["with"], owner=subject.component.name)
     told = [str(problem) for problem in problems] + [fault.message for fault in made.faults]
     if told:
-        raise BrokenLawError(f"{shown(values)}, written as YAML and read again, is refused: {'; '.join(told)}")
+        raise BrokenLawError(
+            f"{shown(values)}, written as YAML and read again, is refused: {'; '.join(told)}"
+        )
     return made.value
 
 

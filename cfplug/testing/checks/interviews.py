@@ -30,7 +30,9 @@ def asks_each_item_once(subject: Subject) -> None:
         try:
             item = question(model, interview, given)
         except Exception as error:
-            raise BrokenLawError(f"after {len(answers)} answers it failed: {type(error).__name__}: {error}") from error
+            raise BrokenLawError(
+                f"after {len(answers)} answers it failed: {type(error).__name__}: {error}"
+            ) from error
         if item is None:
             return
         answers[item] = tastes(item)
@@ -54,7 +56,9 @@ def asks_by_the_answers_alone(subject: Subject) -> None:
     seen = model.support.rated
     assert seen is not None
     support = attrs.evolve(model.support, rated=seen[seen])
-    hidden = attrs.evolve(model, catalogue=without(model.catalogue, ~seen), support=support, worked_out={})
+    hidden = attrs.evolve(
+        model, catalogue=without(model.catalogue, ~seen), support=support, worked_out={}
+    )
     blind = _questions(_interview(subject, hidden), tastes)
     if plain != blind:
         raise BrokenLawError(
@@ -71,7 +75,9 @@ def _interview(subject: Subject, model: FittedModel) -> Any:
 def _tastes(at: Desk) -> Callable[[Any], float | None]:
     """What one user answers: a rating for most items, None for those that were not seen."""
     place = {item: row for row, item in enumerate(at.warm["item"])}
-    return lambda item: None if place.get(item, 0) % 3 == 2 else float(1 + place.get(item, 0) * 2 % 5)
+    return lambda item: (
+        None if place.get(item, 0) % 3 == 2 else float(1 + place.get(item, 0) * 2 % 5)
+    )
 
 
 def _questions(interview: Any, answer: Callable[[Any], float | None]) -> list[Any]:
@@ -89,7 +95,9 @@ def _questions(interview: Any, answer: Callable[[Any], float | None]) -> list[An
 
 
 def _listed(items: list[Any]) -> str:
-    return ", ".join(map(repr, items[:8])) + (", ..." if len(items) > 8 else "") if items else "none"
+    return (
+        ", ".join(map(repr, items[:8])) + (", ..." if len(items) > 8 else "") if items else "none"
+    )
 
 
 def interviews(subject: Subject) -> bool:

@@ -22,7 +22,12 @@ from cfplug.testing.fixtures.train import Workbench
 from cfplug.testing.strategies.synthetic import planted
 from cfplug.testing.strategies.transforms import with_ratings
 
-THOROUGH: Mapping[str, Any] = {"epochs": 10, "batch_size": 64, "learning_rate": 0.04, "weight_decay": 0.01}
+THOROUGH: Mapping[str, Any] = {
+    "epochs": 10,
+    "batch_size": 64,
+    "learning_rate": 0.04,
+    "weight_decay": 0.01,
+}
 """How a model that learns by gradient is trained where it must learn something of a thousand ratings."""
 
 THOROUGH_ON_FEW: Mapping[str, Any] = {**THOROUGH, "epochs": 15, "batch_size": 16}
@@ -59,21 +64,31 @@ def one_rating_is_enough(subject: Subject) -> None:
 
 def unknown_ids_follow_the_policy(subject: Subject) -> None:
     """Ids that training never saw are refused by name, or left to the cold-start strategy; the others' answers stay."""
-    dataset, split = tiny([(1, "a", 3.0), (2, "a", 5.0), (2, "b", 1.0), (3, "b", 2.0), (3, "a", 4.0)])
+    dataset, split = tiny(
+        [(1, "a", 3.0), (2, "a", 5.0), (2, "b", 1.0), (3, "b", 2.0), (3, "a", 4.0)]
+    )
     model = trained(subject, dataset, split)
     known = asked(model)
-    strange = pd.concat([known, pd.DataFrame({"user": [2, 99], "item": [STRANGER, "a"]})], ignore_index=True)
+    strange = pd.concat(
+        [known, pd.DataFrame({"user": [2, 99], "item": [STRANGER, "a"]})], ignore_index=True
+    )
     try:
         model.answer(strange)
     except UnknownIdError as error:
         if STRANGER not in str(error):
-            raise BrokenLawError(f"the error for the unknown id {STRANGER!r} does not name it: {error}") from error
+            raise BrokenLawError(
+                f"the error for the unknown id {STRANGER!r} does not name it: {error}"
+            ) from error
     else:
-        raise BrokenLawError("with the policy `error` it answered for an id that training never saw")
+        raise BrokenLawError(
+            "with the policy `error` it answered for an id that training never saw"
+        )
     lenient = trained(subject, dataset, split, bench=Workbench(subject.registry, unknown=STRATEGY))
     found = lenient.answer(strange)
     if (found.origin[:-2] != WARM).any() or (found.origin[-2:] == WARM).any():
-        raise BrokenLawError(f"with {STRATEGY} the origins are {found.origin.tolist()}; the last two ids are unknown")
+        raise BrokenLawError(
+            f"with {STRATEGY} the origins are {found.origin.tolist()}; the last two ids are unknown"
+        )
     close(known, told(model, known), found.rating[:-2], "asked beside unknown ids")
 
 
@@ -102,7 +117,9 @@ def held_out_ratings_do_not_matter(subject: Subject) -> None:
 def users_and_items_keep_their_sides(subject: Subject) -> None:
     """Where only users differ, answers do not differ by item, and the other way round."""
     for side, other in (SIDES, SIDES[::-1]):
-        model = trained(subject, *_one_sided(side), bench=Workbench(subject.registry, train=THOROUGH_ON_FEW))
+        model = trained(
+            subject, *_one_sided(side), bench=Workbench(subject.registry, train=THOROUGH_ON_FEW)
+        )
         pairs = asked(model, most=1000)
         rating = pairs.assign(rating=np.nan_to_num(told(model, pairs)))
         spread = {each: float(rating.groupby(each)["rating"].mean().var(ddof=0)) for each in SIDES}
@@ -132,12 +149,17 @@ def learns_planted_ratings(subject: Subject) -> None:
 
 def opens_again_the_same(subject: Subject) -> None:
     """Saved, and opened in a fresh process, it gives the same answers, to the last bit."""
-    dataset, split = planted(seed=1, users=13, items=8, ratings=70).dataset, Split(np.arange(60), np.arange(60, 70))
+    dataset, split = (
+        planted(seed=1, users=13, items=8, ratings=70).dataset,
+        Split(np.arange(60), np.arange(60, 70)),
+    )
     model = trained(subject, dataset, split)
     pairs = asked(model)
     found = reopened(model, model_use(subject), pairs, _folder(subject))
     if found.trouble:
-        raise BrokenLawError(f"what `state` gave cannot be opened again in a fresh process: {found.trouble}")
+        raise BrokenLawError(
+            f"what `state` gave cannot be opened again in a fresh process: {found.trouble}"
+        )
     same_bits(
         pairs,
         told(model, pairs),
@@ -153,7 +175,9 @@ def opens_again_the_same(subject: Subject) -> None:
 def _known_rows(model: FittedModel, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
     """Those of `rows` whose user and item training saw, in the order of the codes."""
     codes = model.encoded(dataset.ratings.iloc[rows])
-    known = np.flatnonzero(model.support.trained("user", codes.user) & model.support.trained("item", codes.item))
+    known = np.flatnonzero(
+        model.support.trained("user", codes.user) & model.support.trained("item", codes.item)
+    )
     order = np.lexsort((codes.item[known], codes.user[known]))
     found: np.ndarray = rows[known[order]]
     return found

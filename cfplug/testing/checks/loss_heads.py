@@ -45,18 +45,24 @@ class Case:
     def outputs(self, head: Any, dtype: torch.dtype = torch.float32) -> Tensor:
         """Shape (rows, n_outputs + per_user)."""
         rng = np.random.default_rng([self.seed, 1])
-        return torch.as_tensor(rng.uniform(-self.spread, self.spread, (self.rows, _width(head))), dtype=dtype)
+        return torch.as_tensor(
+            rng.uniform(-self.spread, self.spread, (self.rows, _width(head))), dtype=dtype
+        )
 
     def ratings(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Shape (rows,)."""
         scale, rng = SCALES[self.scale], np.random.default_rng([self.seed, 2])
-        drawn = rng.choice(scale.levels, self.rows) if scale.levels else rng.uniform(scale.low, scale.high, self.rows)
+        drawn = (
+            rng.choice(scale.levels, self.rows)
+            if scale.levels
+            else rng.uniform(scale.low, scale.high, self.rows)
+        )
         return torch.as_tensor(drawn, dtype=dtype)
 
 
 def gives_distribution(subject: Subject) -> bool:
     """Whether the loss declares a distribution."""
-    return DISTRIBUTION in subject.component.gives  # type: ignore[attr-defined]
+    return DISTRIBUTION in subject.component.provides  # type: ignore[attr-defined]
 
 
 def scales_of(subject: Subject) -> list[str]:
@@ -113,7 +119,9 @@ def _width(head: Any) -> int:
 def perfect_outputs(subject: Subject, name: str) -> tuple[Tensor, Tensor, Any]:
     """Ratings over the whole scale, the outputs of least loss for them, and the head that was trained along."""
     scale = SCALES[name]
-    ratings = torch.tensor(scale.levels or np.linspace(scale.low, scale.high, 7).tolist(), dtype=torch.float64)
+    ratings = torch.tensor(
+        scale.levels or np.linspace(scale.low, scale.high, 7).tolist(), dtype=torch.float64
+    )
     head = copy.deepcopy(head_of(subject, name)).double()
     outputs = torch.zeros(len(ratings), head.n_outputs, dtype=torch.float64, requires_grad=True)
     own = torch.zeros(len(ratings), _width(head) - head.n_outputs, dtype=torch.float64)
@@ -138,7 +146,11 @@ def _descend(loss: Callable[[], Tensor], numbers: list[Tensor]) -> None:
 
 def tolerance(scale: Scale) -> float:
     """How far from its rating the best output may decode: not as far as half the way to another level."""
-    return 0.45 * float(np.diff(scale.levels).min()) if scale.levels else 0.05 * (scale.high - scale.low)
+    return (
+        0.45 * float(np.diff(scale.levels).min())
+        if scale.levels
+        else 0.05 * (scale.high - scale.low)
+    )
 
 
 def ends(subject: Subject, scale: Scale) -> tuple[float, float]:

@@ -44,11 +44,15 @@ def builds_on_every_scale(subject: Subject) -> None:
         try:
             head = built_head(subject, name)
         except CfplugError as error:
-            raise BrokenLawError(f"for {scale_words(name)} build raised {type(error).__name__}: {error}") from error
-        verbs = ("loss", "decode", *subject.component.gives)  # type: ignore[attr-defined]
+            raise BrokenLawError(
+                f"for {scale_words(name)} build raised {type(error).__name__}: {error}"
+            ) from error
+        verbs = ("loss", "decode", *subject.component.provides)  # type: ignore[attr-defined]
         lacking = [verb for verb in verbs if not callable(getattr(head, verb, None))]
         if not isinstance(head, nn.Module) or lacking:
-            raise BrokenLawError(f"build gave {type(head).__name__}, which has no {' and no '.join(lacking)}")
+            raise BrokenLawError(
+                f"build gave {type(head).__name__}, which has no {' and no '.join(lacking)}"
+            )
         n_outputs = getattr(head, "n_outputs", None)
         if type(n_outputs) is not int or n_outputs < 1:
             raise BrokenLawError(f"n_outputs is a whole number above 0; is {n_outputs!r}")
@@ -77,7 +81,9 @@ def loss_is_one_finite_number(subject: Subject) -> None:
         value = head.loss(case.outputs(head), case.ratings())
         if not isinstance(value, Tensor) or value.shape != ():
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise BrokenLawError(f"loss of {case.rows} rows must be one number, a tensor of shape (); it is {shape}")
+            raise BrokenLawError(
+                f"loss of {case.rows} rows must be one number, a tensor of shape (); it is {shape}"
+            )
         if not torch.isfinite(value):
             raise BrokenLawError(
                 f"the loss of outputs {few(case.outputs(head))} for ratings {few(case.ratings())} is {value.item()}"
@@ -91,10 +97,15 @@ def gradient_is_right(subject: Subject) -> None:
 
     def law(case: Case) -> None:
         head = copy.deepcopy(head_of(subject, case.scale)).double()
-        outputs, ratings = case.outputs(head, torch.float64).requires_grad_(), case.ratings(torch.float64)
+        outputs, ratings = (
+            case.outputs(head, torch.float64).requires_grad_(),
+            case.ratings(torch.float64),
+        )
         value = head.loss(outputs, ratings)
         if not value.requires_grad:
-            raise BrokenLawError("the loss has no gradient: something on its way is detached, or goes through numpy")
+            raise BrokenLawError(
+                "the loss has no gradient: something on its way is detached, or goes through numpy"
+            )
         (found,) = torch.autograd.grad(value, outputs, allow_unused=True)
         expected = slopes(lambda moved: head.loss(moved, ratings), outputs.detach())
         found = torch.zeros_like(expected) if found is None else found
@@ -154,7 +165,9 @@ def distribution_sums_to_one(subject: Subject) -> None:
         share = head.distribution(case.outputs(head))
         expected = (case.rows, len(SCALES[case.scale].levels))
         if share.shape != expected:
-            raise BrokenLawError(f"distribution must have the shape {expected}; has {tuple(share.shape)}")
+            raise BrokenLawError(
+                f"distribution must have the shape {expected}; has {tuple(share.shape)}"
+            )
         wrong = ~((share >= 0).all(dim=1) & ((share.sum(dim=1) - 1).abs() < 1e-4))
         if bool(wrong.any()):
             row = int(wrong.int().argmax())
@@ -178,9 +191,14 @@ def row_order_does_not_matter(subject: Subject) -> None:
     """The loss of the same rows in another order is the same."""
 
     def law(case: Case) -> None:
-        head, order = head_of(subject, case.scale), np.random.default_rng(case.seed).permutation(case.rows)
+        head, order = (
+            head_of(subject, case.scale),
+            np.random.default_rng(case.seed).permutation(case.rows),
+        )
         outputs, ratings = case.outputs(head), case.ratings()
-        first, other = (head.loss(outputs[rows], ratings[rows]).item() for rows in (np.arange(case.rows), order))
+        first, other = (
+            head.loss(outputs[rows], ratings[rows]).item() for rows in (np.arange(case.rows), order)
+        )
         if not np.isclose(first, other, rtol=1e-4, atol=1e-6):
             raise BrokenLawError(
                 f"the loss of outputs {few(outputs)} for {few(ratings)} is {first:.6g}, and {other:.6g} in the order "
@@ -200,7 +218,9 @@ def batch_equals_one_by_one(subject: Subject) -> None:
             whole, outputs = decode(case.outputs(head)), case.outputs(head)
             for row in range(case.rows):
                 alone = decode(outputs[row : row + 1].clone())
-                if alone.shape[:1] != (1,) or not torch.allclose(alone[0], whole[row], rtol=1e-4, atol=1e-5):
+                if alone.shape[:1] != (1,) or not torch.allclose(
+                    alone[0], whole[row], rtol=1e-4, atol=1e-5
+                ):
                     raise BrokenLawError(
                         f"{verb} of the outputs {few(outputs[row])} is {few(alone)} alone and {few(whole[row])} as "
                         f"row {row} of {case.rows}"
@@ -218,10 +238,17 @@ def input_not_changed(subject: Subject) -> None:
         head = head_of(subject, case.scale)
         outputs, ratings = case.outputs(head), case.ratings()
         for verb in ("loss", *_verbs(subject)):
-            getattr(head, verb)(outputs, ratings) if verb == "loss" else getattr(head, verb)(outputs)
-            for word, now, before in (("outputs", outputs, case.outputs(head)), ("ratings", ratings, case.ratings())):
+            getattr(head, verb)(outputs, ratings) if verb == "loss" else getattr(head, verb)(
+                outputs
+            )
+            for word, now, before in (
+                ("outputs", outputs, case.outputs(head)),
+                ("ratings", ratings, case.ratings()),
+            ):
                 if not torch.equal(now, before):
-                    raise BrokenLawError(f"{verb} changed the {word} {few(before)} to {few(now)}: work on a copy")
+                    raise BrokenLawError(
+                        f"{verb} changed the {word} {few(before)} to {few(now)}: work on a copy"
+                    )
 
     subject.hold(law, cases(subject, (1.0, 4.0)), examples=ARRAYS)
 
@@ -229,7 +256,10 @@ def input_not_changed(subject: Subject) -> None:
 def trains_a_model(subject: Subject) -> None:
     """A factorization that is trained with it for two epochs gives finite ratings."""
     assert subject.entry is not None
-    dataset, split = planted(users=13, items=8, ratings=70, whole=True).dataset, Split(np.arange(60), np.arange(60, 70))
+    dataset, split = (
+        planted(users=13, items=8, ratings=70, whole=True).dataset,
+        Split(np.arange(60), np.arange(60, 70)),
+    )
     bench, pmf = Workbench(subject.registry), subject.registry.find("model", "factors/pmf")
     loss: Use = use_of(subject.entry, subject.params)
     with luck(0):

@@ -18,7 +18,18 @@ from cfplug.plugin.components import Component
 from cfplug.plugin.registry import HOOK_OF
 from cfplug.testing.check import BrokenLawError, Check, Subject
 
-HEAVY = ("torch", "fastai", "pandas", "scipy", "sklearn", "matplotlib", "pyarrow", "altair", "tensorflow", "jax")
+HEAVY = (
+    "torch",
+    "fastai",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "pyarrow",
+    "altair",
+    "tensorflow",
+    "jax",
+)
 """What a manifest may not load: each takes longer than everything that `cfplug list` does. numpy is light enough."""
 
 _ALONE = """
@@ -70,7 +81,9 @@ def prints_nothing(subject: Subject) -> None:
     said = _alone(subject).said.strip()
     if said:
         line = said.partition("\n")[0]
-        raise BrokenLawError(f"importing the manifest of {subject.plugin.name} prints {line!r}; it must be silent")
+        raise BrokenLawError(
+            f"importing the manifest of {subject.plugin.name} prints {line!r}; it must be silent"
+        )
 
 
 def has_distribution_and_version(subject: Subject) -> None:
@@ -78,7 +91,9 @@ def has_distribution_and_version(subject: Subject) -> None:
     plugin = subject.plugin
     if plugin.distribution in ("", "unknown") or not plugin.version:
         named = f"{plugin.distribution or 'none'} {plugin.version or 'without a version'}"
-        raise BrokenLawError(f"the distribution of {plugin.name} is {named}; was it removed by half? install it again")
+        raise BrokenLawError(
+            f"the distribution of {plugin.name} is {named}; was it removed by half? install it again"
+        )
 
 
 def components_are_found(subject: Subject) -> None:
@@ -92,12 +107,19 @@ def components_are_found(subject: Subject) -> None:
 
 def hooks_say_the_same_twice(subject: Subject) -> None:
     """A hook that is called again gives the same declarations."""
-    before = {kind: [_words(each) for its, each in subject.plugin.components if its == kind] for kind in HOOK_OF}
+    before = {
+        kind: [_words(each) for its, each in subject.plugin.components if its == kind]
+        for kind in HOOK_OF
+    }
     for kind, hook in HOOK_OF.items():
         again = [_words(component) for component in _declared(subject, hook)]
         if again != before[kind]:
             names = [[words["name"] for words in each] for each in (before[kind], again)]
-            told = f"{names[0]}, then {names[1]}" if names[0] != names[1] else f"{names[0]} with other contents"
+            told = (
+                f"{names[0]}, then {names[1]}"
+                if names[0] != names[1]
+                else f"{names[0]} with other contents"
+            )
             raise BrokenLawError(
                 f"{hook} of {subject.plugin.name} gave {told}: it must not depend on when it is called"
             )
@@ -114,12 +136,24 @@ def _installed(subject: Subject) -> bool:
 @functools.lru_cache(maxsize=64)
 def _alone(subject: Subject) -> Import:
     """The manifest after it was imported in a fresh process."""
-    command = [sys.executable, "-W", "ignore", "-c", _ALONE, subject.plugin.name, subject.plugin.distribution]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        _ALONE,
+        subject.plugin.name,
+        subject.plugin.distribution,
+    ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise BrokenLawError(f"the manifest of {subject.plugin.name} cannot be imported in a fresh process: {last}")
+        raise BrokenLawError(
+            f"the manifest of {subject.plugin.name} cannot be imported in a fresh process: {last}"
+        )
     words = json.loads(done.stdout.splitlines()[-1])
     return Import(tuple(words["loaded"]), words["said"])
 

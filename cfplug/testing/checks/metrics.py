@@ -49,9 +49,13 @@ def one_finite_number(subject: Subject) -> None:
                 f"for {case} it raised {type(error).__name__}: {error}; "
                 "raise a cfplug.DataError that says what is lacking"
             ) from error
-        plain = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+        plain = isinstance(value, int | float | np.integer | np.floating) and not isinstance(
+            value, bool
+        )
         if not plain:
-            raise BrokenLawError(f"for {case} it gave {_shown(value)}; a metric is a float: return float(...)")
+            raise BrokenLawError(
+                f"for {case} it gave {_shown(value)}; a metric is a float: return float(...)"
+            )
         if not math.isfinite(value):
             advice = "a metric is a finite number, or raises a cfplug.DataError"
             raise BrokenLawError(f"for {case} it gave {value}; {advice}")
@@ -61,7 +65,9 @@ def one_finite_number(subject: Subject) -> None:
 
 def _shown(value: Any) -> str:
     shape = getattr(value, "shape", None)
-    return f"a {type(value).__name__}" + (f" of shape {tuple(shape)}" if shape is not None else f", {value!r}")
+    return f"a {type(value).__name__}" + (
+        f" of shape {tuple(shape)}" if shape is not None else f", {value!r}"
+    )
 
 
 def perfect_is_best(subject: Subject) -> None:
@@ -97,7 +103,11 @@ def tells_right_from_wrong(subject: Subject) -> None:
 
 def row_order_does_not_matter(subject: Subject) -> None:
     """The order of the rows changes nothing where no two predictions are equal."""
-    subject.hold(_order_law(subject, "the same rows in another order"), *_with_seed(ties=False), examples=EXAMPLES)
+    subject.hold(
+        _order_law(subject, "the same rows in another order"),
+        *_with_seed(ties=False),
+        examples=EXAMPLES,
+    )
 
 
 def order_of_ties_does_not_matter(subject: Subject) -> None:
@@ -114,7 +124,12 @@ def _with_seed(ties: bool | None) -> tuple[st.SearchStrategy[Any], ...]:
 def _order_law(subject: Subject, said: str, advice: str = "") -> Callable[[Case, int], None]:
     def law(case: Case, seed: int) -> None:
         other = case.take(np.random.default_rng(seed).permutation(len(case)))
-        _compare(_value(subject, case), _value(subject, other), f"{said} scored", advice + f"; the rows were: {case}")
+        _compare(
+            _value(subject, case),
+            _value(subject, other),
+            f"{said} scored",
+            advice + f"; the rows were: {case}",
+        )
 
     return law
 
@@ -126,7 +141,10 @@ def codes_do_not_matter(subject: Subject) -> None:
         other = case.renumbered(np.random.default_rng(seed))
         words = "the same users and items with other codes scored"
         _compare(
-            _value(subject, case), _value(subject, other), words, f"; codes from 0 may have gaps; the rows were: {case}"
+            _value(subject, case),
+            _value(subject, other),
+            words,
+            f"; codes from 0 may have gaps; the rows were: {case}",
         )
 
     subject.hold(law, *_with_seed(ties=False), examples=EXAMPLES)
@@ -137,7 +155,9 @@ def same_twice(subject: Subject) -> None:
 
     def law(case: Case) -> None:
         one, two = (_value(subject, case, state) for state in (1, 2))
-        _compare(one, two, "the same predictions, measured twice, scored", "; a metric draws nothing")
+        _compare(
+            one, two, "the same predictions, measured twice, scored", "; a metric draws nothing"
+        )
 
     subject.hold(law, cases(), examples=EXAMPLES // 2)
 
@@ -165,7 +185,7 @@ def _arrays(truth: np.ndarray, given: Predictions) -> dict[str, np.ndarray]:
 
 
 def needs_what_it_declares(subject: Subject) -> None:
-    """It does without what it does not declare in `needs`: without a distribution it scores the same."""
+    """It does without what it does not declare in `requires`: without a distribution it scores the same."""
     case = ordinary()
     given = attrs.evolve(case.predictions(), distribution=None, levels=None)
     with_all = _value(subject, case)
@@ -176,9 +196,14 @@ def needs_what_it_declares(subject: Subject) -> None:
         if with_all is None:
             return  # measures-ordinary-predictions tells
         raise BrokenLawError(
-            f"without a distribution it raised {type(error).__name__}: {error}; declare needs=['distribution']"
+            f"without a distribution it raised {type(error).__name__}: {error}; declare requires=['distribution']"
         ) from error
-    _compare(with_all, without, "with and without a distribution it scored", "; declare needs=['distribution']")
+    _compare(
+        with_all,
+        without,
+        "with and without a distribution it scored",
+        "; declare requires=['distribution']",
+    )
 
 
 def equals_its_naive_version(subject: Subject) -> None:
@@ -192,7 +217,9 @@ def equals_its_naive_version(subject: Subject) -> None:
             return
         expected = float(oracle(subject.params, case.truth.copy(), case.predictions()))
         if not close(value, expected):
-            raise BrokenLawError(f"it gave {value:.9g}, and its naive version {expected:.9g}, for {case}")
+            raise BrokenLawError(
+                f"it gave {value:.9g}, and its naive version {expected:.9g}, for {case}"
+            )
 
     subject.hold(law, cases(), examples=2 * EXAMPLES)
     law(ordinary())
@@ -226,7 +253,7 @@ def _compare(one: float | None, two: float | None, words: str, advice: str) -> N
 
 
 def _needs_no_distribution(subject: Subject) -> bool:
-    return DISTRIBUTION not in cast(Metric, subject.component).needs
+    return DISTRIBUTION not in cast(Metric, subject.component).requires
 
 
 CHECKS = (
@@ -240,5 +267,9 @@ CHECKS = (
     Check("same-twice", same_twice),
     Check("input-unchanged", input_unchanged),
     Check("needs-what-it-declares", needs_what_it_declares, _needs_no_distribution),
-    Check("equals-its-naive-version", equals_its_naive_version, lambda subject: subject.oracle is not None),
+    Check(
+        "equals-its-naive-version",
+        equals_its_naive_version,
+        lambda subject: subject.oracle is not None,
+    ),
 )

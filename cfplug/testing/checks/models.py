@@ -55,7 +55,9 @@ def input_not_changed(subject: Subject) -> None:
             model = fit(task, Watch()).model
         unchanged(before, _parts(task), "training")
         if dataset.hash() != hashed:
-            raise BrokenLawError("training changed the dataset; work on copies of what you are given")
+            raise BrokenLawError(
+                "training changed the dataset; work on copies of what you are given"
+            )
         batch = model.encoded(asked(model))
         questions = {"batch.user": batch.user.copy(), "batch.item": batch.item.copy()}
         model.predictor.predict(batch)
@@ -74,7 +76,9 @@ def one_answer_per_pair_in_the_order_asked(subject: Subject) -> None:
         first, again = told(model, pairs), told(model, pairs.iloc[order])
         for given, n in ((first, len(pairs)), (again, len(order))):
             if given.shape != (n,):
-                raise BrokenLawError(f"asked about {n} pairs, predict gave an array of shape {given.shape}, not ({n},)")
+                raise BrokenLawError(
+                    f"asked about {n} pairs, predict gave an array of shape {given.shape}, not ({n},)"
+                )
         close(pairs.iloc[order], first[order], again, "asked in another order, each pair twice")
 
     hold(subject, law)
@@ -90,7 +94,10 @@ def answers_are_finite(subject: Subject) -> None:
         wrong = ~np.isfinite(rating)
         if wrong.any():
             row = int(wrong.argmax())
-            counts = [model.support.count[side][getattr(model.encoded(pairs), side)[row]] for side in SIDES]
+            counts = [
+                model.support.count[side][getattr(model.encoded(pairs), side)[row]]
+                for side in SIDES
+            ]
             raise BrokenLawError(
                 f"{named(pairs, row)} get {rating[row]}; training saw {counts[0]} ratings of the one and {counts[1]} "
                 f"of the other ({int(wrong.sum())} of {len(pairs)} pairs are no finite numbers)"
@@ -108,7 +115,9 @@ def names_of_ids_do_not_matter(subject: Subject) -> None:
         first, again = model_of(subject, case), trained(subject, other.dataset, split)
         pairs = asked(first)
         others = told(again, other.pairs(pairs))
-        same_bits(pairs, told(first, pairs), others, "with every id renamed", "use codes, not names")
+        same_bits(
+            pairs, told(first, pairs), others, "with every id renamed", "use codes, not names"
+        )
 
     hold(subject, law)
 
@@ -116,9 +125,8 @@ def names_of_ids_do_not_matter(subject: Subject) -> None:
 def row_order_does_not_matter(subject: Subject) -> None:
     """With the ratings in another order the answers are the same, or, where it learns by gradient, a step's gradient.
 
-    A whole training by gradient depends on which rows share a step, which is chance; the gradient of a step over all
-    rows does not, while nothing is dropped out.
-    """
+    A whole training by gradient depends on which rows share a step, which is chance; the gradient
+    of a step over all rows does not, while nothing is dropped out."""
 
     def law(case: Case) -> None:
         if _by_gradient(subject):
@@ -129,7 +137,12 @@ def row_order_does_not_matter(subject: Subject) -> None:
         moved = Split(*(np.sort(other.rows(part)) for part in (split.train, split.valid)))
         first, again = model_of(subject, case), trained(subject, other.dataset, moved)
         pairs = asked(first)
-        close(pairs, told(first, pairs), told(again, pairs), "with the rows of the ratings in another order")
+        close(
+            pairs,
+            told(first, pairs),
+            told(again, pairs),
+            "with the rows of the ratings in another order",
+        )
 
     hold(subject, law)
 
@@ -144,7 +157,9 @@ def batch_equals_one_by_one(subject: Subject) -> None:
         alone = [told(model, pairs.iloc[[row]]) for row in range(len(pairs))]
         for row, rating in enumerate(alone):
             if rating.shape != (1,):
-                raise BrokenLawError(f"asked about one pair, predict gave an array of shape {rating.shape}, not (1,)")
+                raise BrokenLawError(
+                    f"asked about one pair, predict gave an array of shape {rating.shape}, not (1,)"
+                )
             close(pairs.iloc[[row]], whole[[row]], rating, f"asked alone, not among {len(pairs)}")
 
     hold(subject, law)
@@ -156,9 +171,13 @@ def empty_question_gives_an_empty_answer(subject: Subject) -> None:
     try:
         rating = told(model, asked(model).iloc[:0])
     except Exception as error:
-        raise BrokenLawError(f"asked about no pairs, predict raised {type(error).__name__}: {error}") from error
+        raise BrokenLawError(
+            f"asked about no pairs, predict raised {type(error).__name__}: {error}"
+        ) from error
     if rating.shape != (0,):
-        raise BrokenLawError(f"asked about no pairs, predict gave an array of shape {rating.shape}, not (0,)")
+        raise BrokenLawError(
+            f"asked about no pairs, predict gave an array of shape {rating.shape}, not (0,)"
+        )
 
 
 # What the laws share
@@ -172,10 +191,17 @@ def _parts(task: Task) -> dict[str, Any]:
     """Copies of all that a model gets to see."""
     arrays: dict[str, Any] = {"params": plain(task.use.use.params)}
     for word, part in (("train", task.train), ("valid", task.valid)):
-        arrays |= {f"{word}.user": part.batch.user, f"{word}.item": part.batch.item, f"{word}.rating": part.rating}
+        arrays |= {
+            f"{word}.user": part.batch.user,
+            f"{word}.item": part.batch.item,
+            f"{word}.rating": part.rating,
+        }
     for feature in task.features or ():
         arrays[f"the table of {feature.name}"] = feature.table
-    return {name: np.copy(part) if isinstance(part, np.ndarray) else part for name, part in arrays.items()}
+    return {
+        name: np.copy(part) if isinstance(part, np.ndarray) else part
+        for name, part in arrays.items()
+    }
 
 
 def _check_gradient(subject: Subject, dataset: Dataset, split: Split) -> None:
@@ -200,7 +226,9 @@ def _gradient(scored: Scored, data: Interactions) -> dict[str, torch.Tensor]:
     rating = torch.as_tensor(data.rating, dtype=torch.float32)
     scored.head.loss(scored(data.batch.to("cpu")), rating).backward()  # type: ignore[operator]
     named_parameters: Iterator[tuple[str, torch.nn.Parameter]] = scored.named_parameters()
-    return {name: weight.grad.clone() for name, weight in named_parameters if weight.grad is not None}
+    return {
+        name: weight.grad.clone() for name, weight in named_parameters if weight.grad is not None
+    }
 
 
 CHECKS = (

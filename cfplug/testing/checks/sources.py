@@ -33,7 +33,9 @@ def gives_a_dataset(subject: Subject) -> None:
             "params)"
         ) from error
     if not isinstance(given, Dataset):
-        raise BrokenLawError(f"read gave {type(given).__name__}, not a Dataset; return cfplug.Dataset.build(...)")
+        raise BrokenLawError(
+            f"read gave {type(given).__name__}, not a Dataset; return cfplug.Dataset.build(...)"
+        )
     if len(given.ratings) == 0:
         raise BrokenLawError("the dataset has no ratings")
 
@@ -44,14 +46,20 @@ def one_row_for_each_id(dataset: Dataset) -> None:
         ids = _values(dataset.tables()[table], table, key)
         twice = [each for each, count in Counter(ids).items() if count > 1]
         if twice:
-            raise BrokenLawError(f"{table} has {Counter(ids)[twice[0]]} rows for the {key} {twice[0]!r}; keep one")
+            raise BrokenLawError(
+                f"{table} has {Counter(ids)[twice[0]]} rows for the {key} {twice[0]!r}; keep one"
+            )
         known = set(ids)
         lost = [each for each in _values(dataset.ratings, "ratings", key) if each not in known]
         if lost:
-            raise BrokenLawError(f"the ratings name the {key} {lost[0]!r}, of whom {table} has no row")
+            raise BrokenLawError(
+                f"the ratings name the {key} {lost[0]!r}, of whom {table} has no row"
+            )
         wrong = [each for each in ids if not _is_id(each)]
         if wrong:
-            raise BrokenLawError(f"{table} has the id {wrong[0]!r}; an id is a whole number or text")
+            raise BrokenLawError(
+                f"{table} has the id {wrong[0]!r}; an id is a whole number or text"
+            )
 
 
 def _is_id(value: Any) -> bool:
@@ -76,13 +84,17 @@ def ratings_on_the_scale(dataset: Dataset) -> None:
     scale = dataset.scale
     for row, rating in enumerate(dataset.ratings["rating"].tolist()):
         if not isinstance(rating, float) or not math.isfinite(rating):
-            raise BrokenLawError(f"the rating in row {row} is {rating!r}; it must be a finite float")
+            raise BrokenLawError(
+                f"the rating in row {row} is {rating!r}; it must be a finite float"
+            )
         if not scale.low <= rating <= scale.high:
             ends = f"the scale goes from {scale.low:g} to {scale.high:g}"
             raise BrokenLawError(f"the rating in row {row} is {rating:g}; {ends}")
         if scale.levels and rating not in scale.levels:
             levels = ", ".join(f"{level:g}" for level in scale.levels)
-            raise BrokenLawError(f"the rating in row {row} is {rating:g}, which is none of the levels {levels}")
+            raise BrokenLawError(
+                f"the rating in row {row} is {rating:g}, which is none of the levels {levels}"
+            )
     if list(scale.levels) != sorted(set(scale.levels)):
         raise BrokenLawError(f"the levels of the scale must rise; they are {scale.levels}")
 
@@ -93,25 +105,38 @@ def every_column_has_its_role(dataset: Dataset) -> None:
         roles = dict(dataset.roles.get(table, {}))
         for name in REQUIRED[table]:
             if roles.get(name) != FIXED[name]:
-                raise BrokenLawError(f"{table}.{name} must have the role {FIXED[name]}; has {roles.get(name)}")
-        if list(frame.columns) != list(dict.fromkeys(frame.columns)) or set(roles) != set(frame.columns):
+                raise BrokenLawError(
+                    f"{table}.{name} must have the role {FIXED[name]}; has {roles.get(name)}"
+                )
+        if list(frame.columns) != list(dict.fromkeys(frame.columns)) or set(roles) != set(
+            frame.columns
+        ):
             there, named = ", ".join(map(str, frame.columns)), ", ".join(map(str, roles))
-            raise BrokenLawError(f"{table} has the columns {there}, and there are roles for {named}")
+            raise BrokenLawError(
+                f"{table} has the columns {there}, and there are roles for {named}"
+            )
         for name, role in roles.items():
             _check_role(table, name, role, frame[name])
 
 
 def _check_role(table: str, name: str, role: str, column: pd.Series[Any]) -> None:
     if role not in ROLES:
-        raise BrokenLawError(f"{table}.{name} has the role {role!r}; the roles are {', '.join(ROLES)}")
+        raise BrokenLawError(
+            f"{table}.{name} has the role {role!r}; the roles are {', '.join(ROLES)}"
+        )
     fits = {
         "number": pd.api.types.is_numeric_dtype(column.dtype),
         "time": pd.api.types.is_datetime64_any_dtype(column.dtype),
-        "set": all(isinstance(each, tuple) and all(isinstance(word, str) for word in each) for each in column.tolist()),
+        "set": all(
+            isinstance(each, tuple) and all(isinstance(word, str) for word in each)
+            for each in column.tolist()
+        ),
     }
     if not fits.get(role, True):
         some = column.tolist()[0] if len(column) else "nothing"
-        raise BrokenLawError(f"{table}.{name} has the role {role} and the type {column.dtype}, with values as {some!r}")
+        raise BrokenLawError(
+            f"{table}.{name} has the role {role} and the type {column.dtype}, with values as {some!r}"
+        )
 
 
 def folds_are_whole(dataset: Dataset) -> None:
@@ -119,10 +144,16 @@ def folds_are_whole(dataset: Dataset) -> None:
     for fold, split in dataset.folds.items():
         if not isinstance(split, Split):
             raise BrokenLawError(f"the fold {fold} is a {type(split).__name__}, not a Split")
-        parts = [each for each in (split.train, split.valid, split.test, split.support) if each is not None]
+        parts = [
+            each
+            for each in (split.train, split.valid, split.test, split.support)
+            if each is not None
+        ]
         rows = sorted(row for each in parts for row in each.tolist())
         if rows != list(range(len(dataset.ratings))):
-            raise BrokenLawError(f"the fold {fold} has {len(rows)} rows in all, for {len(dataset.ratings)} ratings")
+            raise BrokenLawError(
+                f"the fold {fold} has {len(rows)} rows in all, for {len(dataset.ratings)} ratings"
+            )
         if min(map(len, parts)) == 0:
             raise BrokenLawError(f"a part of the fold {fold} is empty")
 
@@ -146,24 +177,34 @@ def offline_once_cached(subject: Subject) -> None:
     """Once it was read it needs no network: read again without one it gives the same."""
     if (before := _repeated(subject)) is not None:
         advice = "keep what was downloaded in a cache, and look there first"
-        _compare(subject, before, offline(), "without a network, having been read before, it", advice)
+        _compare(
+            subject, before, offline(), "without a network, having been read before, it", advice
+        )
 
 
 def same_from_any_folder(subject: Subject) -> None:
     """The folder that the process works in does not matter; paths in its parameters are absolute here."""
     if (before := _repeated(subject)) is not None:
-        advice = "look for files where the parameters say, or beside the module (importlib.resources)"
+        advice = (
+            "look for files where the parameters say, or beside the module (importlib.resources)"
+        )
         _compare(subject, before, in_another_folder(), "from another folder it", advice)
 
 
 def _compare(
-    subject: Subject, before: Dataset, otherwise: AbstractContextManager[None], words: str, advice: str
+    subject: Subject,
+    before: Dataset,
+    otherwise: AbstractContextManager[None],
+    words: str,
+    advice: str,
 ) -> None:
     with otherwise:
         try:
             after = _read(subject)
         except Exception as error:
-            raise BrokenLawError(f"{words} raised {type(error).__name__}: {error}; {advice}") from error
+            raise BrokenLawError(
+                f"{words} raised {type(error).__name__}: {error}; {advice}"
+            ) from error
     if found := of_datasets(before, after):
         raise BrokenLawError(f"{words} differs: {found}; {advice}")
 

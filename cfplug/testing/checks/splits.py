@@ -23,15 +23,35 @@ EXAMPLES = 30
 
 TOWNS = st.sampled_from(
     [
-        Plan(users=users, items=items, ratings=ratings, metadata=users != 9, constant=users == 13, seed=users)
-        for users, items, ratings in ((7, 19, 80), (9, 23, 120), (13, 6, 60), (31, 23, 250), (40, 11, 200), (25, 2, 45))
+        Plan(
+            users=users,
+            items=items,
+            ratings=ratings,
+            metadata=users != 9,
+            constant=users == 13,
+            seed=users,
+        )
+        for users, items, ratings in (
+            (7, 19, 80),
+            (9, 23, 120),
+            (13, 6, 60),
+            (31, 23, 250),
+            (40, 11, 200),
+            (25, 2, 45),
+        )
     ]
 )
 """Towns with enough ratings, times and folds, so that most splits can do their work."""
 
 HAMLETS = st.sampled_from(
     [
-        Plan(users=users, items=items, ratings=ratings, time=bool((users + ratings) % 3), metadata=bool(users % 2))
+        Plan(
+            users=users,
+            items=items,
+            ratings=ratings,
+            time=bool((users + ratings) % 3),
+            metadata=bool(users % 2),
+        )
         for users, items in ((1, 1), (1, 4), (2, 1), (2, 5), (5, 3))
         for ratings in (1, 2, 3, 5, 9)
         if ratings <= users * items
@@ -53,7 +73,9 @@ def gives_a_split(subject: Subject) -> None:
     try:
         named(given)
     except CfplugError as error:
-        raise BrokenLawError(f"{error}; return cfplug.Split(train, valid), or a dict of them") from error
+        raise BrokenLawError(
+            f"{error}; return cfplug.Split(train, valid), or a dict of them"
+        ) from error
 
 
 def complete_and_disjoint(subject: Subject) -> None:
@@ -62,7 +84,9 @@ def complete_and_disjoint(subject: Subject) -> None:
     def law(plan: Plan) -> None:
         dataset = town(plan)
         for fold, split in (_split(subject, dataset) or {}).items():
-            _check_parts(split, len(dataset.ratings), f"fold {fold} of {dataset}" if fold else str(dataset))
+            _check_parts(
+                split, len(dataset.ratings), f"fold {fold} of {dataset}" if fold else str(dataset)
+            )
 
     subject.hold(law, TOWNS | HAMLETS, examples=2 * EXAMPLES)
 
@@ -84,7 +108,10 @@ def _check_parts(split: Split, n: int, where: str) -> None:
         times.update(np.asarray(rows).tolist())
     for words, wrong in (
         ("is in no part", [row for row in range(n) if times[row] == 0]),
-        ("is in several parts, or twice in one", [row for row, count in times.items() if count > 1]),
+        (
+            "is in several parts, or twice in one",
+            [row for row, count in times.items() if count > 1],
+        ),
         (f"does not exist: rows go from 0 to {n - 1}", [row for row in times if not 0 <= row < n]),
     ):
         if wrong:
@@ -125,9 +152,8 @@ def dataset_unchanged(subject: Subject) -> None:
 def blind_to_ratings(subject: Subject) -> None:
     """What the ratings are does not change the split: other values in the same rows give the same parts.
 
-    A split that looks at them lets what is to be predicted decide what is measured. One that must, as a stratified one,
-    declares this a known failure.
-    """
+    A split that looks at them lets what is to be predicted decide what is measured. One that must,
+    as a stratified one, declares this a known failure."""
 
     def law(plan: Plan, seed: int) -> None:
         dataset = town(plan)
@@ -135,7 +161,9 @@ def blind_to_ratings(subject: Subject) -> None:
         if before is None or again is None or of_splits(before, again):
             return  # it is not the ratings that change it; same-seed-same-split tells
         values = np.random.default_rng(seed).permutation(dataset.ratings["rating"].to_numpy())
-        other = np.where(values == dataset.ratings["rating"], 6 - values, values)  # the scale goes from 1 to 5
+        other = np.where(
+            values == dataset.ratings["rating"], 6 - values, values
+        )  # the scale goes from 1 to 5
         changed = attrs.evolve(dataset, ratings=dataset.ratings.assign(rating=other))
         _compare(
             before,
@@ -156,7 +184,9 @@ def says_what_it_cannot_split(subject: Subject) -> None:
             subject.function("split")(dataset, subject.params, quiet(0))
         except CfplugError as error:
             if not str(error).strip():
-                raise BrokenLawError(f"on {dataset} it raised {type(error).__name__} without a word") from error
+                raise BrokenLawError(
+                    f"on {dataset} it raised {type(error).__name__} without a word"
+                ) from error
         except Exception as error:
             raise BrokenLawError(
                 f"on {dataset} it raised {type(error).__name__}: {error}; raise a cfplug.DataError that says what the "
@@ -180,7 +210,9 @@ def _shaken_split(subject: Subject, dataset: Dataset, seed: int) -> dict[str, Sp
         return _split(subject, dataset, seed)
 
 
-def _compare(one: Mapping[str, Split] | None, two: Mapping[str, Split] | None, broken: str, advice: str) -> None:
+def _compare(
+    one: Mapping[str, Split] | None, two: Mapping[str, Split] | None, broken: str, advice: str
+) -> None:
     if (one is None) != (two is None):
         raise BrokenLawError(f"{broken}: once it gave none at all; {advice}")
     if one is not None and two is not None and (found := of_splits(one, two)):

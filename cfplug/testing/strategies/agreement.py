@@ -17,9 +17,8 @@ Choice = tuple[str, Any]
 class Agreement:
     """A table of plain values that grows by what the rules of the parameter class accept.
 
-    A rule between parameters is code, in `__attrs_post_init__`, so it can only be asked: every value fits its own
-    parameter, and making the object shows whether all fit together.
-    """
+    A rule between parameters is code, in `__attrs_post_init__`, so it can only be asked: every
+    value fits its own parameter, and making the object shows whether all fit together."""
 
     params: type
     table: dict[str, Any] = field(factory=dict)
@@ -42,10 +41,10 @@ class Agreement:
     def search(self, values: Mapping[str, Any], choices: Sequence[Choice] = ()) -> None:
         """Add as many of `values` as the rules accept, taken in their order.
 
-        One that is refused is tried beside each that was refused before (`schedule: steps` and `step_epochs: [3]`), and
-        beside each of `choices` of another parameter that is not there yet (`flat_share: 0.5` needs `schedule:
-        flat-cosine`); at last all that are left are tried again.
-        """
+        One that is refused is tried beside each that was refused before (`schedule: steps` and
+        `step_epochs: [3]`), and beside each of `choices` of another parameter that is not there yet
+        (`flat_share: 0.5` needs `schedule: flat-cosine`); at last all that are left are tried
+        again."""
         for name, value in values.items():
             if name not in self.table and not any(map(self.add, self._ways(name, value, choices))):
                 self._waiting[name] = value
@@ -60,8 +59,15 @@ class Agreement:
 
     def _accepts(self, more: Mapping[str, Any]) -> bool:
         try:
-            self.params(**{name: self._as_read(name, value) for name, value in {**self.table, **more}.items()})
-        except Exception:  # a rule's own ValueError, or a slip in the rule: a recipe's reader takes neither
+            self.params(
+                **{
+                    name: self._as_read(name, value)
+                    for name, value in {**self.table, **more}.items()
+                }
+            )
+        except (
+            Exception
+        ):  # a rule's own ValueError, or a slip in the rule: a recipe's reader takes neither
             return False
         return True
 

@@ -45,12 +45,14 @@ _STYLE = st.integers(0, 2)
 _MASK = st.integers(0, 2**32 - 1)
 _TENTHS = st.integers(-50, 1_000).map(lambda number: number / 10)
 _YEARS = st.integers(1900, 2030)
-_MEMBERS = st.lists(st.sampled_from(["drama", "comedy", "sci-fi", "Épopée", *HOSTILE[:8]]), max_size=3, unique=True)
+_MEMBERS = st.lists(
+    st.sampled_from(["drama", "comedy", "sci-fi", "Épopée", *HOSTILE[:8]]), max_size=3, unique=True
+)
 _MOMENTS = st.integers(0, 3).map(lambda day: EPOCH + 86_400 * day) | st.integers(-EPOCH, 2 * EPOCH)
 _ZONES = st.sampled_from([None, None, "UTC", "Asia/Kolkata"])
-_ALIKE: SearchStrategy[list[Any]] = st.lists(texts(), min_size=1, max_size=3, unique=True) | st.sampled_from(
-    [[1, 2, 10], [True, False]]
-)
+_ALIKE: SearchStrategy[list[Any]] = st.lists(
+    texts(), min_size=1, max_size=3, unique=True
+) | st.sampled_from([[1, 2, 10], [True, False]])
 _WORDS = st.lists(texts(), max_size=3).map(" ".join)
 
 
@@ -69,7 +71,14 @@ def context(draw: DrawFn, n: int) -> Drawn:
 
 def column(draw: DrawFn, role: str, n: int) -> pd.Series[Any]:
     """`n` values of a role, some of them missing, or none, or all; a set that is missing is empty."""
-    ways = {"category": _category, "number": _number, "set": _set, "time": _time, "label": _label, "text": _text}
+    ways = {
+        "category": _category,
+        "number": _number,
+        "set": _set,
+        "time": _time,
+        "label": _label,
+        "text": _text,
+    }
     return ways[role](draw, n)
 
 
@@ -96,7 +105,9 @@ def _objects(values: list[Any]) -> pd.Series[Any]:
 def _category(draw: DrawFn, n: int) -> pd.Series[Any]:
     """Few words, or few whole numbers that stand for something, or truth values."""
     alike = draw(_ALIKE)
-    return _objects([None if place is None else alike[place % len(alike)] for place in _some(draw, _STYLE, n)])
+    return _objects(
+        [None if place is None else alike[place % len(alike)] for place in _some(draw, _STYLE, n)]
+    )
 
 
 def _number(draw: DrawFn, n: int) -> pd.Series[Any]:

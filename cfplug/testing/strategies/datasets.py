@@ -15,7 +15,13 @@ from cfplug.testing.strategies.columns import columns
 from cfplug.testing.strategies.ids import Id, Kind, ids, texts, unknown_ids
 from cfplug.testing.strategies.rows import Rated, Wanted, id_column, rated, rating_tables, settled
 from cfplug.testing.strategies.synthetic import Planted, planted
-from cfplug.testing.strategies.transforms import Renamed, Reordered, renamed, reordered, with_ratings
+from cfplug.testing.strategies.transforms import (
+    Renamed,
+    Reordered,
+    renamed,
+    reordered,
+    with_ratings,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,18 +64,27 @@ def datasets(
     >>> datasets().example()
     drawn: 7 ratings, 3 users, 5 items
 
-    With `catalogue` the users and items tables are given, in an order of their own, so codes do not depend on the order
-    of the ratings; they have ids that rated nothing, and, unless `all_known`, lack some that did. With `metadata` they
-    have columns of every role, with missing values. `ids` is the kind of ids, else each side has its own kind.
-    `time`, `context` and `levels` say whether ratings have a time, a column of context, and levels; None leaves that
-    open.
-    """
-    wanted = Wanted(min_ratings, max_ratings, levels=levels, ids=ids, time=time, context=context, spare=catalogue)
+    With `catalogue` the users and items tables are given, in an order of their own, so codes do not
+    depend on the order of the ratings; they have ids that rated nothing, and, unless `all_known`,
+    lack some that did. With `metadata` they have columns of every role, with missing values. `ids`
+    is the kind of ids, else each side has its own kind. `time`, `context` and `levels` say whether
+    ratings have a time, a column of context, and levels; None leaves that open."""
+    wanted = Wanted(
+        min_ratings,
+        max_ratings,
+        levels=levels,
+        ids=ids,
+        time=time,
+        context=context,
+        spare=catalogue,
+    )
     return _datasets(wanted, metadata, catalogue, all_known)
 
 
 @st.composite
-def _datasets(draw: DrawFn, wanted: Wanted, metadata: bool, catalogue: bool, all_known: bool) -> Dataset:
+def _datasets(
+    draw: DrawFn, wanted: Wanted, metadata: bool, catalogue: bool, all_known: bool
+) -> Dataset:
     found = draw(rated(wanted))
     tables: dict[str, Any] = {"users": None, "items": None}
     roles = {"ratings": found.roles}
@@ -77,8 +92,14 @@ def _datasets(draw: DrawFn, wanted: Wanted, metadata: bool, catalogue: bool, all
         for side, spare in (("user", found.spare_users), ("item", found.spare_items)):
             known = _known(draw, found, side, spare, all_known)
             tables[f"{side}s"], roles[f"{side}s"] = _catalogue(draw, side, known, metadata)
-    own = wanted.levels is not False and bool(found.scale.levels or wanted.levels is None) and draw(_EITHER)
-    return Dataset.build("drawn", found.table, **tables, roles=roles, scale=None if own else found.scale)
+    own = (
+        wanted.levels is not False
+        and bool(found.scale.levels or wanted.levels is None)
+        and draw(_EITHER)
+    )
+    return Dataset.build(
+        "drawn", found.table, **tables, roles=roles, scale=None if own else found.scale
+    )
 
 
 def _known(draw: DrawFn, found: Rated, side: str, spare: list[Id], all_known: bool) -> list[Id]:
@@ -94,28 +115,36 @@ def _orders(n: int) -> SearchStrategy[list[int]]:
     return st.permutations(range(n))
 
 
-def _catalogue(draw: DrawFn, side: str, known: Sequence[Id], metadata: bool) -> tuple[pd.DataFrame, dict[str, str]]:
+def _catalogue(
+    draw: DrawFn, side: str, known: Sequence[Id], metadata: bool
+) -> tuple[pd.DataFrame, dict[str, str]]:
     found = columns(draw, len(known)) if metadata else []
     table = id_column(known).to_frame(side).assign(**{each.name: each.values for each in found})
     return table, {each.name: each.role for each in found}
 
 
 @st.composite
-def splits(draw: DrawFn, dataset: Dataset, *, test: bool | None = None, warm: bool | None = None) -> Split:
+def splits(
+    draw: DrawFn, dataset: Dataset, *, test: bool | None = None, warm: bool | None = None
+) -> Split:
     """Splits of a dataset, whose parts share no row, lose none and have one at least; rows come in any order.
 
     >>> splits(dataset).example()
     Split(train=array([2, 0]), valid=array([1]), test=None, support=None)
 
-    `test` says whether there is a test part; with `warm` each user and item of the other parts has a rating in train,
-    with `warm=False` at least one of the valid part has none; None leaves it open. An example is left out where
-    the dataset has no such split, as one of a single rating: `datasets_with_splits` draws datasets that have.
-    """
+    `test` says whether there is a test part; with `warm` each user and item of the other parts has
+    a rating in train, with `warm=False` at least one of the valid part has none; None leaves it
+    open. An example is left out where the dataset has no such split, as one of a single rating:
+    `datasets_with_splits` draws datasets that have."""
     n = len(dataset.ratings)
     test = settled(draw, test) if n > 2 else bool(test)
     order = draw(_orders(n))
     first = _of_one_id(draw, dataset, n - 1 - test) if warm is False else []
-    free = _warm(dataset, order) if warm else [row for row in order if row not in set(first)][: n - 1 - len(first)]
+    free = (
+        _warm(dataset, order)
+        if warm
+        else [row for row in order if row not in set(first)][: n - 1 - len(first)]
+    )
     least = max(0, 1 + test - len(first)) if not first else int(test)
     if len(free) < least:
         reject()
@@ -136,7 +165,10 @@ def _split(order: Sequence[int], valid: list[int], test: list[int]) -> Split:
 def _warm(dataset: Dataset, order: Sequence[int]) -> list[int]:
     """Rows, taken as far as they go in `order`, without which each user and each item still has a rating."""
     users, items = dataset.ratings["user"].tolist(), dataset.ratings["item"].tolist()
-    left = {side: {each: ids.count(each) for each in ids} for side, ids in (("user", users), ("item", items))}
+    left = {
+        side: {each: ids.count(each) for each in ids}
+        for side, ids in (("user", users), ("item", items))
+    }
     found = []
     for row in order:
         if left["user"][users[row]] > 1 and left["item"][items[row]] > 1:

@@ -12,7 +12,22 @@ from hypothesis.strategies import SearchStrategy
 
 from cfplug.testing.strategies.values import MODERATE, Values
 
-WRONG: tuple[Any, ...] = (None, True, False, 3, -2, 2.5, 3.0, "3", "no", "x", ["x"], [], {"a": 1}, {})
+WRONG: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    3,
+    -2,
+    2.5,
+    3.0,
+    "3",
+    "no",
+    "x",
+    ["x"],
+    [],
+    {"a": 1},
+    {},
+)
 """A few plain values of every type that YAML has."""
 
 READ_AS: dict[Any, tuple[type, ...]] = {
@@ -30,9 +45,8 @@ READ_AS: dict[Any, tuple[type, ...]] = {
 def faulty(values: Values) -> SearchStrategy[Any] | None:
     """Plain values with exactly one fault for the parameter that `values` draws; None where everything goes.
 
-    Wrong types, numbers out of bounds or not finite, what is not among the choices, lists of a wrong length, and lists
-    and tables with one such item.
-    """
+    Wrong types, numbers out of bounds or not finite, what is not among the choices, lists of a
+    wrong length, and lists and tables with one such item."""
     found = list(_faulty(values, values.kind))
     return st.one_of(*found) if found else None
 
@@ -62,11 +76,20 @@ def _lists(values: Values, arguments: tuple[Any, ...]) -> list[SearchStrategy[An
     good, bad = values.of(arguments[0]), _faulty(values, arguments[0])
     if arguments[-1] is Ellipsis:
         few = st.lists(good, max_size=2)
-        return [st.tuples(few, each, few).map(lambda parts: [*parts[0], parts[1], *parts[2]]) for each in bad]
+        return [
+            st.tuples(few, each, few).map(lambda parts: [*parts[0], parts[1], *parts[2]])
+            for each in bad
+        ]
     length = len(arguments)
-    lengths = [st.lists(good, max_size=length - 1), st.lists(good, min_size=length + 1, max_size=length + 2)]
+    lengths = [
+        st.lists(good, max_size=length - 1),
+        st.lists(good, min_size=length + 1, max_size=length + 2),
+    ]
     rest = st.lists(good, min_size=length - 1, max_size=length - 1)
-    return [*lengths, *(st.tuples(each, rest).map(lambda parts: [parts[0], *parts[1]]) for each in bad)]
+    return [
+        *lengths,
+        *(st.tuples(each, rest).map(lambda parts: [parts[0], *parts[1]]) for each in bad),
+    ]
 
 
 def _off(values: Values, kind: Any) -> list[SearchStrategy[Any]]:

@@ -34,10 +34,60 @@ _CELLS = (
     "- x",
     "*",
 )
-_MARKUP = ("<b>x</b>", "</script><script>alert(1)</script>", "&amp;", "{{x}}", "{0}", "%s", "[link](x)", "`x`", "$x$")
-_NUMBERS = ("007", "7", "-0", "1e5", "1.0", "0x10", "nan", "NaN", "None", "null", "true", "no", "inf", "<NA>")
-_ALIKE = (" x ", "x", "X", "x\u00a0", "\ufeffx", "\u200b", "é", "e\u0301", "ß", "SS", "İ", "\u0131", "user", "x" * 300)
-_SCRIPTS = ("Größe", "映画", "Ωmega", "שלום", "\u202eabc", "مرحبا", "👩\u200d👧", "🎬", "\U0001d518")
+_MARKUP = (
+    "<b>x</b>",
+    "</script><script>alert(1)</script>",
+    "&amp;",
+    "{{x}}",
+    "{0}",
+    "%s",
+    "[link](x)",
+    "`x`",
+    "$x$",
+)
+_NUMBERS = (
+    "007",
+    "7",
+    "-0",
+    "1e5",
+    "1.0",
+    "0x10",
+    "nan",
+    "NaN",
+    "None",
+    "null",
+    "true",
+    "no",
+    "inf",
+    "<NA>",
+)
+_ALIKE = (
+    " x ",
+    "x",
+    "X",
+    "x\u00a0",
+    "\ufeffx",
+    "\u200b",
+    "é",
+    "e\u0301",
+    "ß",
+    "SS",
+    "İ",
+    "\u0131",
+    "user",
+    "x" * 300,
+)
+_SCRIPTS = (
+    "Größe",
+    "映画",
+    "Ωmega",
+    "שלום",
+    "\u202eabc",
+    "مرحبا",
+    "👩\u200d👧",
+    "🎬",
+    "\U0001d518",
+)
 
 HOSTILE = (*_CELLS, *_MARKUP, *_NUMBERS, *_ALIKE, *_SCRIPTS)
 """Texts that break what writes or reads them without care: cells, markup, numbers in disguise, look-alikes, scripts."""
@@ -51,7 +101,9 @@ def texts(max_size: int = 8) -> SearchStrategy[str]:
     '<b>x</b>'
     """
     plain = st.text("abcdefghij", min_size=1, max_size=max_size)
-    wild = st.text(st.characters(codec="utf-8"), min_size=1, max_size=max_size).filter(lambda text: bool(text.strip()))
+    wild = st.text(st.characters(codec="utf-8"), min_size=1, max_size=max_size).filter(
+        lambda text: bool(text.strip())
+    )
     return plain | st.sampled_from(HOSTILE) | wild
 
 
@@ -62,16 +114,18 @@ def whole_ids() -> SearchStrategy[int]:
 
 
 @functools.cache
-def ids(kind: Kind | None = None, *, min_size: int = 1, max_size: int = 10) -> SearchStrategy[list[Id]]:
+def ids(
+    kind: Kind | None = None, *, min_size: int = 1, max_size: int = 10
+) -> SearchStrategy[list[Id]]:
     """The ids of one side, none of them twice: a column of whole numbers, of texts, or of both.
 
     >>> ids("mixed").example()
     [0, '7', 'a,b']
 
-    Texts may be padded with blanks, numbers in disguise (7 and "7" are two ids where a column has both), of any
-    script, or hold a line break: all that a Dataset takes. A list shrinks to 0, 1, 2 or to "a", "b". A mixed list
-    has at least one number and one text, unless it may have one id only, which is a text.
-    """
+    Texts may be padded with blanks, numbers in disguise (7 and "7" are two ids where a column has
+    both), of any script, or hold a line break: all that a Dataset takes. A list shrinks to 0, 1, 2
+    or to "a", "b". A mixed list has at least one number and one text, unless it may have one id
+    only, which is a text."""
     if kind is None:
         return st.one_of(*(ids(each, min_size=min_size, max_size=max_size) for each in KINDS))
     if kind == "mixed" and max_size > 1:
@@ -85,7 +139,9 @@ def _mixed(min_size: int, max_size: int) -> SearchStrategy[list[Id]]:
     number, text = whole_ids(), texts()
     first = st.tuples(number, text) | st.tuples(text, number)
     rest = st.lists(number | text, min_size=min_size, max_size=max_size, unique=True)
-    return st.builds(lambda first, rest: list(dict.fromkeys([*first, *rest]))[:max_size], first, rest)
+    return st.builds(
+        lambda first, rest: list(dict.fromkeys([*first, *rest]))[:max_size], first, rest
+    )
 
 
 def unknown_ids(dataset: Dataset, side: Literal["user", "item"]) -> SearchStrategy[Id]:
@@ -94,12 +150,13 @@ def unknown_ids(dataset: Dataset, side: Literal["user", "item"]) -> SearchStrate
     >>> unknown_ids(dataset, "user").example()
     17
 
-    A whole number among whole numbers, else a text that reads as no number: what asks for one is a newcomer, and no
-    slip of the hand that deserves an error.
-    """
+    A whole number among whole numbers, else a text that reads as no number: what asks for one is a
+    newcomer, and no slip of the hand that deserves an error."""
     known = set(dataset.tables()[f"{side}s"][side].tolist())
     taken = known | {str(each) for each in known} | {str(each).strip() for each in known}
     one: SearchStrategy[Id] = (
-        whole_ids() if all(isinstance(each, int) for each in known) else texts().map("new {}".format)
+        whole_ids()
+        if all(isinstance(each, int) for each in known)
+        else texts().map("new {}".format)
     )
     return one.filter(lambda value: value not in taken and str(value) not in taken)

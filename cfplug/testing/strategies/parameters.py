@@ -48,7 +48,9 @@ class Subject:
         """How the values of each parameter are drawn."""
         types = types_of(self.params)
         return {
-            each.name: Values(types[each.name], each.rule, None if each.required else plain(each.default), huge)
+            each.name: Values(
+                types[each.name], each.rule, None if each.required else plain(each.default), huge
+            )
             for each in parameters(self.params)
         }
 
@@ -61,15 +63,18 @@ def valid_values(
     >>> valid_values(pmf).example()
     {'factors': 3, 'init_range': [-1, 0.5]}
 
-    Required parameters are always there. `component` is a declaration or a class of parameters. `given` says how
-    those are drawn of which a declaration cannot tell enough, such as a name out of a list in the code; each of them is
-    always there: `given={"epochs": st.just(1)}`. Numbers lie in the declared bounds; where these leave more room
-    than a thousand, numbers stay near the lower end, and near the default, unless `huge`.
+    Required parameters are always there. `component` is a declaration or a class of parameters.
+    `given` says how those are drawn of which a declaration cannot tell enough, such as a name out
+    of a list in the code; each of them is always there: `given={"epochs": st.just(1)}`. Numbers lie
+    in the declared bounds; where these leave more room than a thousand, numbers stay near the lower
+    end, and near the default, unless `huge`.
 
-    What a rule between parameters refuses is left out, one parameter after the other, until the rest is accepted.
-    """
+    What a rule between parameters refuses is left out, one parameter after the other, until the
+    rest is accepted."""
     subject = Subject.of(component)
-    strategies = {name: values.strategy() for name, values in subject.values(huge).items()} | dict(given or {})
+    strategies = {name: values.strategy() for name, values in subject.values(huge).items()} | dict(
+        given or {}
+    )
     return _tables(_Pool(subject, strategies, (*subject.required(), *(given or {}))))
 
 
@@ -82,7 +87,9 @@ def parameters_for(
     Pmf(factors=3, init_deviation=0.01, init_range=(-1.0, 0.5))
     """
     subject = Subject.of(component)
-    return valid_values(component, given=given, huge=huge).map(lambda values: subject.made(values).value)
+    return valid_values(component, given=given, huge=huge).map(
+        lambda values: subject.made(values).value
+    )
 
 
 def invalid_values(
@@ -119,7 +126,9 @@ def _unknown_keys(subject: Subject) -> list[str]:
     """Keys that the declaration does not have: its own ones misspelt, and others."""
     names = [each.name for each in parameters(subject.params)]
     misspelt = (
-        [name[1:] + name[:1] for name in names] + [f"{name}s" for name in names] + [f"n_{name}" for name in names]
+        [name[1:] + name[:1] for name in names]
+        + [f"{name}s" for name in names]
+        + [f"n_{name}" for name in names]
     )
     taken = {*names, *subject.reserved, ""}
     others = ["no_such_thing", "größe", "a b"]
@@ -140,7 +149,9 @@ class _Pool:
 
     def names(self) -> SearchStrategy[list[str]]:
         """Which of the optional parameters are drawn, and which of them goes first."""
-        some = st.lists(st.sampled_from(self.optional), unique=True) if self.optional else st.just([])
+        some = (
+            st.lists(st.sampled_from(self.optional), unique=True) if self.optional else st.just([])
+        )
         return some | st.permutations(self.optional)
 
     def choices(self) -> list[Choice]:
@@ -151,12 +162,16 @@ class _Pool:
 
 @st.composite
 def _tables(draw: DrawFn, pool: _Pool) -> dict[str, Any]:
-    found = Agreement(pool.subject.params, {name: draw(pool.strategies[name]) for name in pool.needed})
+    found = Agreement(
+        pool.subject.params, {name: draw(pool.strategies[name]) for name in pool.needed}
+    )
     chosen = {name: draw(pool.strategies[name]) for name in draw(pool.names())}
     if not found.add(chosen):
         choices = pool.choices()
         turn = draw(st.integers(0, max(0, len(choices) - 1)))
         found.search(chosen, choices[turn:] + choices[:turn])
     if not found.holds():  # a rule wants one of those that were not chosen
-        found.search({name: draw(pool.strategies[name]) for name in pool.optional if name not in chosen})
+        found.search(
+            {name: draw(pool.strategies[name]) for name in pool.optional if name not in chosen}
+        )
     return found.table if found.holds() else reject()

@@ -35,8 +35,8 @@ def recipes(registry: Registry | None = None) -> SearchStrategy[dict[str, Any]]:
     >>> recipes().example()
     {'data': 'synthetic', 'models': [{'use': 'pmf', 'factors': 3}, 'mean'], 'seed': 7}
 
-    The reader accepts each. They are not for running: there are no such files, and numbers may be large.
-    """
+    The reader accepts each. They are not for running: there are no such files, and numbers may be
+    large."""
     return st.deferred(lambda: _tables(_Stock(registry or load())))
 
 
@@ -67,10 +67,10 @@ class _Used:
     written: Any
     name: str
     component: Any
-    gives: frozenset[str]
+    provides: frozenset[str]
 
     def has(self, needs: Iterable[str]) -> bool:
-        return self.gives >= set(needs)
+        return self.provides >= set(needs)
 
 
 @frozen(eq=False, repr=False)
@@ -98,12 +98,16 @@ class _Stock:
     def default(self, key: str, kind: str) -> list[_Used]:
         """What stands for a key that is left out, as far as it is there."""
         names = [DEFAULTS[key]] if isinstance(DEFAULTS[key], str) else DEFAULTS[key]
-        return [_used(each.full_name, each) for each in self.entries(kind) if each.full_name in names]
+        return [
+            _used(each.full_name, each) for each in self.entries(kind) if each.full_name in names
+        ]
 
 
 def _used(written: Any, entry: Entry, name: str = "") -> _Used:
     component = entry.component
-    return _Used(written, name or component.name, component, frozenset(getattr(component, "gives", ())))
+    return _Used(
+        written, name or component.name, component, frozenset(getattr(component, "provides", ()))
+    )
 
 
 @st.composite
@@ -119,11 +123,17 @@ def _tables(draw: DrawFn, stock: _Stock) -> dict[str, Any]:
         "models": models,
         "metrics": metrics,
         "unknown": unknown,
-        "cold_starts": draft.several("cold-start", lambda each: any(model.has(each.needs) for model in models)),
+        "cold_starts": draft.several(
+            "cold-start", lambda each: any(model.has(each.requires) for model in models)
+        ),
         "analyzers": draft.analyzers(models),
     }
-    table: dict[str, Any] = {key: [each.written for each in part] for key, part in parts.items() if part}
-    table |= {key: part[0] for key, part in table.items() if key in ("data", "split", "loss", "unknown")}
+    table: dict[str, Any] = {
+        key: [each.written for each in part] for key, part in parts.items() if part
+    }
+    table |= {
+        key: part[0] for key, part in table.items() if key in ("data", "split", "loss", "unknown")
+    }
     table |= draw(stock.values(Heading)) | draft.settings(models)
     table |= draft.claims(models, metrics, parts["cold_starts"], table.get("reveal", REVEALED))
     return {key: table[key] for key in draw(st.permutations(list(table)))}
@@ -156,7 +166,10 @@ class _Draft:
         return [self.used(self.pick(self.stock.entries(kind)))]
 
     def used(
-        self, entry: Entry, taken: Collection[str] | None = None, beside: Mapping[str, Any] | None = None
+        self,
+        entry: Entry,
+        taken: Collection[str] | None = None,
+        beside: Mapping[str, Any] | None = None,
     ) -> _Used:
         """A component with parameters and what stands `beside` them; in a list with a name that is not taken."""
         name, called = self.pick(self.stock.names(entry)), entry.component.name
@@ -175,7 +188,9 @@ class _Draft:
         """The entries of a list, perhaps none, whose components fit; each has a name of its own."""
         found: list[_Used] = []
         for entry in self.some(self.stock.entries(kind, fits), least):
-            found.append(self.used(entry, {each.name.casefold() for each in found}, beside(entry.component)))
+            found.append(
+                self.used(entry, {each.name.casefold() for each in found}, beside(entry.component))
+            )
         return found
 
     def models(self, shared: Sequence[_Used]) -> list[_Used]:
@@ -186,7 +201,11 @@ class _Draft:
             beside = self._beside(cast(Model, entry.component), own)
             model = self.used(entry, {each.name.casefold() for each in found}, beside)
             followed = (own or shared) if model.component.learns_by_gradient else []
-            found.append(attrs.evolve(model, gives=model.gives.union(*(loss.gives for loss in followed))))
+            found.append(
+                attrs.evolve(
+                    model, provides=model.provides.union(*(loss.provides for loss in followed))
+                )
+            )
         return found
 
     def _beside(self, model: Model, loss: Sequence[_Used]) -> dict[str, Any]:
@@ -203,7 +222,8 @@ class _Draft:
     def features(self, *, of_ids: bool) -> Any:
         """Columns by name, or all of them; those of ids alone for models that fit themselves."""
         table = {
-            side: ALL if self.seldom() else names for side, names in self.draw(self.stock.values(FeatureChoice)).items()
+            side: ALL if self.seldom() else names
+            for side, names in self.draw(self.stock.values(FeatureChoice)).items()
         }
         left = {side: names for side, names in table.items() if not (of_ids and side in OF_RATINGS)}
         return ALL if self.seldom() else left
@@ -211,7 +231,9 @@ class _Draft:
     def settings(self, models: Sequence[_Used]) -> dict[str, Any]:
         """The recipe's own train settings and features, where a model follows them."""
         found: dict[str, Any] = {}
-        by_gradient = [model.component.uses_features for model in models if model.component.learns_by_gradient]
+        by_gradient = [
+            model.component.uses_features for model in models if model.component.learns_by_gradient
+        ]
         if by_gradient and self.perhaps():
             found["train"] = self.draw(self.stock.values(TrainSettings))
         if any(model.component.uses_features for model in models) and self.perhaps():
@@ -222,32 +244,45 @@ class _Draft:
         """Who answers for unknown ids, and metrics of what the models and that strategy give."""
         default = self.stock.default("unknown", "cold-start")
         error = [_Used(self.pick([ERROR, {"use": ERROR}]), ERROR, None, frozenset({DISTRIBUTION}))]
-        fitting = self.stock.entries("cold-start", lambda each: all(model.has(each.needs) for model in models))
+        fitting = self.stock.entries(
+            "cold-start", lambda each: all(model.has(each.requires) for model in models)
+        )
         chosen = self.pick([*([[]] if default else []), error, *fitting])
         unknown = [self.used(chosen)] if isinstance(chosen, Entry) else chosen
         (answering,) = unknown or default
 
         def fits(metric: Any) -> bool:
-            served = DISTRIBUTION not in metric.needs or DISTRIBUTION in answering.gives
-            return served and any(model.has(metric.needs) for model in models)
+            served = DISTRIBUTION not in metric.requires or DISTRIBUTION in answering.provides
+            return served and any(model.has(metric.requires) for model in models)
 
-        return unknown, self.several("metric", fits, least=0 if self.stock.default("metrics", "metric") else 1)
+        return unknown, self.several(
+            "metric", fits, least=0 if self.stock.default("metrics", "metric") else 1
+        )
 
     def analyzers(self, models: Sequence[_Used]) -> list[_Used]:
         """Sections of the report, some of them on models that are named."""
 
         def beside(analyzer: Any) -> dict[str, Any]:
-            named = [model.name for model in models if model.has(analyzer.needs)]
+            named = [model.name for model in models if model.has(analyzer.requires)]
             return {"models": self.some(named)} if self.seldom() else {}
 
         return self.several("analyzer", lambda _: True, beside)
 
     def claims(
-        self, models: Sequence[_Used], metrics: Sequence[_Used], strategies: Sequence[_Used], reveal: Sequence[int]
+        self,
+        models: Sequence[_Used],
+        metrics: Sequence[_Used],
+        strategies: Sequence[_Used],
+        reveal: Sequence[int],
     ) -> dict[str, Any]:
         """Promises about what is measured, and about newcomers."""
         measured = metrics or self.stock.default("metrics", "metric")
-        of_models = [(metric, model) for metric in measured for model in models if model.has(metric.component.needs)]
+        of_models = [
+            (metric, model)
+            for metric in measured
+            for model in models
+            if model.has(metric.component.requires)
+        ]
         claims = [self._claim(metric.name, model, models) for metric, model in self.some(of_models)]
         for strategy in self.some(strategies):
             told = {"metric": "rmse", "cold_start": strategy.name, "revealed": self.pick(reveal)}
@@ -255,7 +290,11 @@ class _Draft:
         return {"claims": claims} if claims or self.seldom() else {}
 
     def _claim(self, metric: str, model: _Used, models: Sequence[_Used]) -> dict[str, Any]:
-        further = {"part": st.sampled_from(PARTS), "fold": st.sampled_from(WORDS), "source": st.sampled_from(WORDS)}
+        further = {
+            "part": st.sampled_from(PARTS),
+            "fold": st.sampled_from(WORDS),
+            "source": st.sampled_from(WORDS),
+        }
         told = self.draw(st.fixed_dictionaries({}, optional=further))
         return {"metric": metric, **self._bound(), **told, **self._about(model, models)}
 

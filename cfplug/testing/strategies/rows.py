@@ -38,7 +38,11 @@ MANY = 20
 """How many ratings the larger half of the tables have at least."""
 
 _EITHER, _SIZE, _FEW = st.booleans(), st.integers(1, SIDE), st.integers(0, 3)
-_SCALES = {None: st.sampled_from((*LEVELED, *FREE)), True: st.sampled_from(LEVELED), False: st.sampled_from(FREE)}
+_SCALES = {
+    None: st.sampled_from((*LEVELED, *FREE)),
+    True: st.sampled_from(LEVELED),
+    False: st.sampled_from(FREE),
+}
 
 CORNERS: tuple[tuple[Pair, ...], ...] = (
     (),
@@ -52,8 +56,8 @@ CORNERS: tuple[tuple[Pair, ...], ...] = (
 class Wanted:
     """What a table of ratings must be like; None leaves it open.
 
-    `spare` says that there may be ids beside those of the ratings, `corners` how many of the ratings, 0 to 2, must be
-    such that one can hold them out and still know their users and items.
+    `spare` says that there may be ids beside those of the ratings, `corners` how many of the
+    ratings, 0 to 2, must be such that one can hold them out and still know their users and items.
     """
 
     min_ratings: int = 1
@@ -69,7 +73,9 @@ class Wanted:
     def __attrs_post_init__(self) -> None:
         least = max(1, self.min_ratings, len(CORNERS[self.corners]))
         if self.max_ratings < least:
-            raise InvalidArgument(f"max_ratings: must be at least {least} here; is {self.max_ratings}")
+            raise InvalidArgument(
+                f"max_ratings: must be at least {least} here; is {self.max_ratings}"
+            )
 
 
 @frozen(eq=False)
@@ -99,10 +105,10 @@ def rating_tables(
     0    a     0     1.0
     1    b     0     5.0
 
-    There are never as many users as items, but for one rating alone. Half of the tables are skewed: a few users
-    and items have most ratings. Ratings lie on `scale`, or on one of many kinds, and are now and then all the same.
-    `ids` is the kind of ids on both sides; `time` and `context` say whether there are such columns.
-    """
+    There are never as many users as items, but for one rating alone. Half of the tables are skewed:
+    a few users and items have most ratings. Ratings lie on `scale`, or on one of many kinds, and
+    are now and then all the same. `ids` is the kind of ids on both sides; `time` and `context` say
+    whether there are such columns."""
     wanted = Wanted(min_ratings, max_ratings, scale, ids=ids, time=time, context=context)
     return rated(wanted).map(lambda drawn: drawn.table)
 
@@ -116,7 +122,10 @@ def rated(draw: DrawFn, wanted: Wanted) -> Rated:
     scale = wanted.scale or draw(_SCALES[wanted.levels])
     n_users, n_items = _sizes(pairs)
     more_users, more_items = _spare(draw, n_users, n_items) if wanted.spare else (0, 0)
-    users, items = (draw(ids(wanted.ids, min_size=n, max_size=n)) for n in (n_users + more_users, n_items + more_items))
+    users, items = (
+        draw(ids(wanted.ids, min_size=n, max_size=n))
+        for n in (n_users + more_users, n_items + more_items)
+    )
     table = pd.DataFrame(
         {
             "user": id_column([users[user] for user, _ in pairs]),
@@ -128,7 +137,9 @@ def rated(draw: DrawFn, wanted: Wanted) -> Rated:
     return Rated(table, scale, roles, users[n_users:], items[n_items:])
 
 
-def _extended(draw: DrawFn, table: pd.DataFrame, wanted: Wanted) -> tuple[pd.DataFrame, dict[str, str]]:
+def _extended(
+    draw: DrawFn, table: pd.DataFrame, wanted: Wanted
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """The table with a time and a column of context, as far as they are wanted, and the roles of these."""
     roles: dict[str, str] = {}
     if settled(draw, wanted.time):
@@ -148,7 +159,9 @@ def id_column(values: Sequence[Id]) -> pd.Series[Any]:
     """Ids as whole numbers where all are, else as objects, so that pandas converts none of them."""
     import pandas as pd
 
-    return pd.Series(values, dtype="int64" if all(isinstance(each, int) for each in values) else object)
+    return pd.Series(
+        values, dtype="int64" if all(isinstance(each, int) for each in values) else object
+    )
 
 
 def _pairs(draw: DrawFn, wanted: Wanted) -> list[Pair]:
@@ -178,7 +191,9 @@ def _cells(n_users: int, n_items: int, skewed: bool, without: tuple[Pair, ...]) 
     """
     most = max(n_users, n_items) if skewed else n_users * n_items
     every = ((user, item) for user in range(n_users) for item in range(n_items))
-    return tuple(pair for pair in every if (pair[0] + 1) * (pair[1] + 1) <= most and pair not in without)
+    return tuple(
+        pair for pair in every if (pair[0] + 1) * (pair[1] + 1) <= most and pair not in without
+    )
 
 
 def _asymmetric(pairs: list[Pair], most: int) -> list[Pair]:
@@ -190,7 +205,9 @@ def _asymmetric(pairs: list[Pair], most: int) -> list[Pair]:
     user, item = kept[0]
     n_users, n_items = _sizes(kept)
     another = (
-        (user, 1 + max(pair[1] for pair in kept)) if n_items >= n_users else (1 + max(pair[0] for pair in kept), item)
+        (user, 1 + max(pair[1] for pair in kept))
+        if n_items >= n_users
+        else (1 + max(pair[0] for pair in kept), item)
     )
     return [*kept, another]
 
@@ -223,4 +240,6 @@ def on_scale(scale: Scale) -> SearchStrategy[float]:
     """One rating: a level, or one of 401 evenly spaced numbers from the lower to the upper end."""
     if scale.levels:
         return st.sampled_from(scale.levels)
-    return st.integers(0, 400).map(lambda step: min(scale.high, scale.low + step * (scale.high - scale.low) / 400))
+    return st.integers(0, 400).map(
+        lambda step: min(scale.high, scale.low + step * (scale.high - scale.low) / 400)
+    )

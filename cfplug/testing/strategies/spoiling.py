@@ -27,7 +27,13 @@ ODD_KEY, ODD_NAMES = "zz-zz", ("nonesuch-zz", "nobody-zz/pmf", "")
 """What no parameter and no component can be called."""
 
 WAYS = (
-    *("a wrong parameter", "a wrong setting", "an unknown key", "a missing key", "a name of nobody of this kind"),
+    *(
+        "a wrong parameter",
+        "a wrong setting",
+        "an unknown key",
+        "a missing key",
+        "a name of nobody of this kind",
+    ),
     *("no component", "no name", "no list", "no table", "no claim", "no features"),
 )
 """What can be wrong with a recipe."""
@@ -68,9 +74,9 @@ class Broken:
 def broken_recipes(registry: Registry | None = None) -> SearchStrategy[Broken]:
     """Recipes of the components of `registry` with one fault in a place drawn by chance; the reader must refuse each.
 
-    A value of the wrong type or out of bounds, what is no choice, a bool or a text for a number, NaN, null, a key that
-    is unknown or missing, a name that nobody has, or that a component of another kind has.
-    """
+    A value of the wrong type or out of bounds, what is no choice, a bool or a text for a number,
+    NaN, null, a key that is unknown or missing, a name that nobody has, or that a component of
+    another kind has."""
     return st.deferred(lambda: _broken(_Faults(registry or load())))
 
 
@@ -113,7 +119,11 @@ class _Faults:
         yield from self._of_settings((), recipe)
 
     def _of_list(self, key: str, items: list[Any]) -> Iterator[Fault]:
-        yield (key,), "no list", st.sampled_from([*NO_LIST, *([[]] if key in ("models", "metrics") else [])])
+        yield (
+            (key,),
+            "no list",
+            st.sampled_from([*NO_LIST, *([[]] if key in ("models", "metrics") else [])]),
+        )
         for position, item in enumerate(items):
             if key == "claims":
                 yield (key, position), "no claim", st.sampled_from(NO_CLAIM)
@@ -122,7 +132,11 @@ class _Faults:
                 yield from self._of_entry((key, position), LISTS[key], item)
             if key == "models" and isinstance(item, dict):
                 yield from self._of_settings((key, position), item)
-                yield from self._of_entry((key, position, "loss"), "loss", item["loss"]) if "loss" in item else ()
+                yield from (
+                    self._of_entry((key, position, "loss"), "loss", item["loss"])
+                    if "loss" in item
+                    else ()
+                )
 
     def _of_entry(self, path: At, kind: str, written: Any) -> Iterator[Fault]:
         """What is wrong with a component that a recipe names."""
@@ -130,10 +144,24 @@ class _Faults:
         table = written if isinstance(written, dict) else {"use": written}
         others = st.sampled_from([*ODD_NAMES, *self._names_of_others(kind)])
         yield path, "no component", st.sampled_from([*NO_ENTRY, *(["error"] if listed else [])])
-        yield path, "a name of nobody of this kind", others | others.map(lambda name: {**table, "use": name})
-        yield path, "a missing key", st.just({key: value for key, value in table.items() if key != "use"})
+        yield (
+            path,
+            "a name of nobody of this kind",
+            others | others.map(lambda name: {**table, "use": name}),
+        )
+        yield (
+            path,
+            "a missing key",
+            st.just({key: value for key, value in table.items() if key != "use"}),
+        )
         yield path, "an unknown key", st.just({**table, ODD_KEY: 1})
-        yield path, "no name", st.sampled_from(NO_LABEL if listed else ["x"]).map(lambda name: {**table, "name": name})
+        yield (
+            path,
+            "no name",
+            st.sampled_from(NO_LABEL if listed else ["x"]).map(
+                lambda name: {**table, "name": name}
+            ),
+        )
         if entry := self._entry(kind, table["use"]):
             yield from self._of_parameters(path, "parameter", entry, {"use": table["use"]})
 
@@ -151,7 +179,11 @@ class _Faults:
         key = owner if isinstance(owner, type) else (owner.kind, owner.full_name)
         if key not in self.drawn:
             self.drawn[key] = invalid_values(owner if isinstance(owner, type) else owner.component)
-        yield path, f"a wrong {what}", self.drawn[key].map(lambda found: {**(beside or {}), **found[0]})
+        yield (
+            path,
+            f"a wrong {what}",
+            self.drawn[key].map(lambda found: {**(beside or {}), **found[0]}),
+        )
 
     def _entry(self, kind: str, name: str) -> Entry | None:
         try:
@@ -161,7 +193,11 @@ class _Faults:
 
     def _names_of_others(self, kind: str) -> list[str]:
         own = {entry.component.name for entry in self.registry.entries(kind)}
-        every = {entry.component.name for other in {**ONE, **LISTS}.values() for entry in self.registry.entries(other)}
+        every = {
+            entry.component.name
+            for other in {**ONE, **LISTS}.values()
+            for entry in self.registry.entries(other)
+        }
         return sorted(every - own)
 
 

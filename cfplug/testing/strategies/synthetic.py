@@ -39,7 +39,9 @@ class Side:
         places: np.ndarray = pd.Index(self.table[self.key]).get_indexer(pd.Index(pairs[self.key]))
         if (places < 0).any():
             row = int((places < 0).argmax())
-            raise DataError(f"no {self.key} is called {pairs[self.key].iloc[row]!r}", row=row, column=self.key)
+            raise DataError(
+                f"no {self.key} is called {pairs[self.key].iloc[row]!r}", row=row, column=self.key
+            )
         return places
 
 
@@ -82,10 +84,10 @@ def planted(
         truth_ui = (low + high) / 2 + unit (0.35 b_u + 0.35 c_i + 0.6 p_u . q_i / sqrt(k)), cut to the scale
         rating_ui = truth_ui + unit noise z, cut to the scale and, if `whole`, rounded to whole numbers
 
-    The pairs are distinct, each the likelier the more popular its item, in proportion to rank**-0.5. User ids are
-    text, item ids whole numbers, neither in a sorted order. No two ratings have one time, which tells nothing.
-    DataError where there are fewer pairs than ratings, or `whole` ratings on a scale between other numbers.
-    """
+    The pairs are distinct, each the likelier the more popular its item, in proportion to
+    rank**-0.5. User ids are text, item ids whole numbers, neither in a sorted order. No two ratings
+    have one time, which tells nothing. DataError where there are fewer pairs than ratings, or
+    `whole` ratings on a scale between other numbers."""
     import numpy as np
 
     if not 1 <= ratings <= users * items:
@@ -96,7 +98,9 @@ def planted(
     rng = np.random.default_rng(seed)
     user, item = _users(users, factors, rng), _items(items, factors, rng)
     table = _pairs(user, item, ratings, rng)
-    rating = _truth(user, item, table, scale) + (high - low) / 4 * noise * rng.standard_normal(ratings)
+    rating = _truth(user, item, table, scale) + (high - low) / 4 * noise * rng.standard_normal(
+        ratings
+    )
     rating = np.clip(rating.round() if whole else rating, low, high)
     table = table.assign(rating=rating, time=_times(ratings, rng))
     dataset = Dataset.build("planted", table, user.table, item.table, roles=ROLES, scale=scale)
@@ -115,7 +119,11 @@ def _users(n: int, factors: int, rng: np.random.Generator) -> Side:
     group, age = rng.integers(len(GROUPS), size=n), rng.integers(18, 80, size=n)
     names = [f"u{place}" for place in rng.permutation(n)]
     table = pd.DataFrame(
-        {"user": pd.Series(names, dtype=object), "age": age, "group": [GROUPS[each] for each in group]}
+        {
+            "user": pd.Series(names, dtype=object),
+            "age": age,
+            "group": [GROUPS[each] for each in group],
+        }
     )
     known = rng.standard_normal((len(GROUPS), factors))[group]
     return Side("user", table, _half(known, rng), _half(_standardized(age), rng))
@@ -130,7 +138,11 @@ def _items(n: int, factors: int, rng: np.random.Generator) -> Side:
     genres = [tuple(name for name, has in zip(GENRES, row, strict=True) if has) for row in member]
     ids = 10 + 3 * rng.permutation(n)
     table = pd.DataFrame({"item": ids, "title": [f"Film {each}" for each in ids], "year": year})
-    known = member @ rng.standard_normal((len(GENRES), factors)) / member.sum(axis=1, keepdims=True) ** 0.5
+    known = (
+        member
+        @ rng.standard_normal((len(GENRES), factors))
+        / member.sum(axis=1, keepdims=True) ** 0.5
+    )
     table = table.assign(genres=pd.Series(genres, dtype=object))
     return Side("item", table, _half(known, rng), _half(_standardized(year), rng))
 
@@ -156,7 +168,12 @@ def _pairs(user: Side, item: Side, n: int, rng: np.random.Generator) -> pd.DataF
     keys = -0.5 * np.log(rank) + rng.gumbel(size=(len(user.table), len(item.table)))
     cells = rng.permutation(np.argsort(-keys, axis=None)[:n])
     rows, columns = np.divmod(cells, len(item.table))
-    return pd.DataFrame({"user": user.table["user"].to_numpy()[rows], "item": item.table["item"].to_numpy()[columns]})
+    return pd.DataFrame(
+        {
+            "user": user.table["user"].to_numpy()[rows],
+            "item": item.table["item"].to_numpy()[columns],
+        }
+    )
 
 
 def _times(n: int, rng: np.random.Generator) -> Any:

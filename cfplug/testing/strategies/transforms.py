@@ -29,7 +29,9 @@ class Renamed:
 
     def pairs(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table with the columns user and item under the new names; an id that the dataset lacks keeps its own."""
-        return table.assign(**{side: _mapped(table[side], self.names[side]) for side in SIDES if side in table})
+        return table.assign(
+            **{side: _mapped(table[side], self.names[side]) for side in SIDES if side in table}
+        )
 
 
 @frozen(eq=False)
@@ -48,23 +50,29 @@ class Reordered:
 
     def split(self, split: Split) -> Split:
         """The same ratings in the same parts."""
-        test, support = (None if part is None else self.rows(part) for part in (split.test, split.support))
+        test, support = (
+            None if part is None else self.rows(part) for part in (split.test, split.support)
+        )
         return Split(self.rows(split.train), self.rows(split.valid), test, support)
 
 
-def renamed(dataset: Dataset, seed: int = 0, *, names: Mapping[Side, Mapping[Id, Id]] | None = None) -> Renamed:
+def renamed(
+    dataset: Dataset, seed: int = 0, *, names: Mapping[Side, Mapping[Id, Id]] | None = None
+) -> Renamed:
     """Every id gets another name; the order of all rows, the roles, the scale and the folds stay.
 
     >>> renamed(dataset).names["user"]
     {'a': 17, 'b': 4}
 
-    The names come from `seed`: those of the same side, each given to another id, or new numbers, texts, or both, in
-    such an order that who sorts by them gets another one. Or `names` says them, for every id of both sides.
-    """
+    The names come from `seed`: those of the same side, each given to another id, or new numbers,
+    texts, or both, in such an order that who sorts by them gets another one. Or `names` says them,
+    for every id of both sides."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    found = names or {side: _new_names(dataset.tables()[f"{side}s"][side].tolist(), rng) for side in SIDES}
+    found = names or {
+        side: _new_names(dataset.tables()[f"{side}s"][side].tolist(), rng) for side in SIDES
+    }
     tables = dict(dataset.tables())
     for side in SIDES:
         for name in ("ratings", f"{side}s"):
@@ -76,7 +84,10 @@ def _new_names(ids: Sequence[Id], rng: np.random.Generator) -> dict[Id, Id]:
     order: list[Id] = [ids[place] for place in rng.permutation(len(ids))]
     if len(ids) > 1 and rng.random() < 0.4:
         return dict(zip(order, [*order[1:], order[0]], strict=True))
-    kind, numbers = rng.choice(["whole", "text", "mixed"]), rng.permutation(7 * len(ids) + 7) + 1_000_000
+    kind, numbers = (
+        rng.choice(["whole", "text", "mixed"]),
+        rng.permutation(7 * len(ids) + 7) + 1_000_000,
+    )
     fresh: dict[Id, Id] = {}
     for place, old in enumerate(order):
         number = int(numbers[place])
@@ -88,7 +99,9 @@ def _new_names(ids: Sequence[Id], rng: np.random.Generator) -> dict[Id, Id]:
 def _mapped(column: pd.Series[Id], names: Mapping[Id, Id]) -> pd.Series[Id]:
     import pandas as pd
 
-    return pd.Series([names.get(each, each) for each in column.tolist()], index=column.index, dtype=object)
+    return pd.Series(
+        [names.get(each, each) for each in column.tolist()], index=column.index, dtype=object
+    )
 
 
 def _rebuilt(dataset: Dataset, tables: Mapping[str, pd.DataFrame]) -> Dataset:
@@ -114,7 +127,9 @@ def reordered(dataset: Dataset, seed: int = 0) -> Reordered:
     order = np.random.default_rng(seed).permutation(n)
     if n > 1 and (order == np.arange(n)).all():
         order = np.roll(order, 1)
-    plain = Reordered(attrs.evolve(dataset, ratings=dataset.ratings.iloc[order].reset_index(drop=True)), order)
+    plain = Reordered(
+        attrs.evolve(dataset, ratings=dataset.ratings.iloc[order].reset_index(drop=True)), order
+    )
     folds = {name: plain.split(fold) for name, fold in dataset.folds.items()}
     return Reordered(attrs.evolve(plain.dataset, folds=folds), order)
 
@@ -125,9 +140,9 @@ def with_ratings(dataset: Dataset, rows: np.ndarray, values: np.ndarray | None =
     >>> with_ratings(dataset, split.test).ratings["rating"].tolist()
     [3.0, 5.0, 1.0]
 
-    Without `values` each of them gets another rating of the scale: the next level, or a number 0.37 of the scale
-    farther, beyond whose end the lower one follows. DataError where a value is off the scale, or there is one only.
-    """
+    Without `values` each of them gets another rating of the scale: the next level, or a number 0.37
+    of the scale farther, beyond whose end the lower one follows. DataError where a value is off the
+    scale, or there is one only."""
     rating = dataset.ratings["rating"].to_numpy(copy=True)
     rating[rows] = _others(dataset, rating[rows]) if values is None else values
     return _rebuilt(dataset, {**dataset.tables(), "ratings": dataset.ratings.assign(rating=rating)})
@@ -138,7 +153,9 @@ def _others(dataset: Dataset, rating: np.ndarray) -> np.ndarray:
 
     low, high, levels = dataset.scale.low, dataset.scale.high, np.array(dataset.scale.levels)
     if low == high:
-        raise DataError("the scale has one rating only; there is no other", table="ratings", column="rating")
+        raise DataError(
+            "the scale has one rating only; there is no other", table="ratings", column="rating"
+        )
     if len(levels):
         others: np.ndarray = levels[(np.searchsorted(levels, rating) + 1) % len(levels)]
         return others

@@ -22,7 +22,21 @@ WIDE = 1_000
 STEP = 1e-6
 """What floats are rounded to, and how far they keep from an end that a range leaves out: 5e-324 is positive, too."""
 
-WORDS = ("a", "user", "item", "time", "age", "genres", "users.age", "category", "tab", ",", "|", "utf-8", "latin-1")
+WORDS = (
+    "a",
+    "user",
+    "item",
+    "time",
+    "age",
+    "genres",
+    "users.age",
+    "category",
+    "tab",
+    ",",
+    "|",
+    "utf-8",
+    "latin-1",
+)
 """Texts that parameters often mean: columns, roles, what stands between two cells, encodings."""
 
 PATHS = ("ratings.csv", "data/u.data", "a b/größe.csv", "../up.parquet", "no-suffix", "映画.csv")
@@ -42,7 +56,11 @@ class Values:
     def strategy(self) -> SearchStrategy[Any]:
         """Plain values that the type and the rule accept, the default among them where it is not a number."""
         drawn = self.of(self.kind)
-        return drawn if self.default is None or isinstance(self.default, int | float) else drawn | self._as_it_is()
+        return (
+            drawn
+            if self.default is None or isinstance(self.default, int | float)
+            else drawn | self._as_it_is()
+        )
 
     def _as_it_is(self) -> SearchStrategy[Any]:
         return st.builds(_copy, st.just(self.default))
@@ -72,7 +90,9 @@ class Values:
         if kind is Path:
             return st.sampled_from(PATHS)
         return (
-            st.none() if kind is type(None) else st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(WORDS)
+            st.none()
+            if kind is type(None)
+            else st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(WORDS)
         )
 
     def _lists(self, arguments: tuple[Any, ...]) -> SearchStrategy[list[Any]]:
@@ -80,7 +100,9 @@ class Values:
         item = self.of(arguments[0])
         any_length = arguments[-1] is Ellipsis
         drawn = st.lists(
-            item, min_size=0 if any_length else len(arguments), max_size=4 if any_length else len(arguments)
+            item,
+            min_size=0 if any_length else len(arguments),
+            max_size=4 if any_length else len(arguments),
         )
         if arguments[0] not in (int, float, str):
             return drawn
@@ -93,8 +115,12 @@ class Values:
         """Whole numbers within the bounds."""
         low, high = self._bounds()
         return st.integers(
-            None if low is None else math.floor(low) + (low == self.rule.above or low != math.floor(low)),
-            None if high is None else math.ceil(high) - (high == self.rule.below or high != math.ceil(high)),
+            None
+            if low is None
+            else math.floor(low) + (low == self.rule.above or low != math.floor(low)),
+            None
+            if high is None
+            else math.ceil(high) - (high == self.rule.below or high != math.ceil(high)),
         )
 
     def floats(self) -> SearchStrategy[float | int]:
@@ -105,9 +131,13 @@ class Values:
         else:
             drawn = st.floats(low + STEP, high - STEP).map(_rounded)
         ends = [float(end) for end in (self.rule.at_least, self.rule.at_most) if end is not None]
-        whole = st.integers(low if low is None else math.ceil(low), high if high is None else math.floor(high))
+        whole = st.integers(
+            low if low is None else math.ceil(low), high if high is None else math.floor(high)
+        )
         several = (
-            drawn | (st.sampled_from(ends) if ends else st.nothing()) | (whole if _room(low, high) else st.nothing())
+            drawn
+            | (st.sampled_from(ends) if ends else st.nothing())
+            | (whole if _room(low, high) else st.nothing())
         )
         return several.filter(lambda number: self.rule.broken_by(number) is None)
 

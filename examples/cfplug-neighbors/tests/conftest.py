@@ -21,11 +21,17 @@ def _tables(folder: Path) -> None:
     taste = rng.normal(size=(USERS, 2)) @ rng.normal(size=(2, ITEMS)) + rng.normal(0, 0.6, ITEMS)
     cells = rng.choice(USERS * ITEMS, USERS * ITEMS // 2, replace=False)
     user, item = np.divmod(np.sort(cells), ITEMS)
-    rating = np.clip(np.rint(2 * (3 + 0.8 * taste[user, item] + rng.normal(0, 0.3, len(user)))) / 2, 0.5, 5.5)
+    rating = np.clip(
+        np.rint(2 * (3 + 0.8 * taste[user, item] + rng.normal(0, 0.3, len(user)))) / 2, 0.5, 5.5
+    )
     ids = [f"ü {number}" for number in user]
-    pd.DataFrame({"user": ids, "item": 7 * item + 3, "rating": rating}).to_csv(folder / "ratings.csv", index=False)
+    pd.DataFrame({"user": ids, "item": 7 * item + 3, "rating": rating}).to_csv(
+        folder / "ratings.csv", index=False
+    )
     titles = [HOSTILE, "Heat", "Heat", *(f"Film {number}" for number in range(3, ITEMS))]
-    pd.DataFrame({"item": 7 * np.arange(ITEMS) + 3, "title": titles}).to_csv(folder / "items.csv", index=False)
+    pd.DataFrame({"item": 7 * np.arange(ITEMS) + 3, "title": titles}).to_csv(
+        folder / "items.csv", index=False
+    )
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +44,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], cfplug.Run]
     def run(recipe: str) -> cfplug.Run:
         if recipe not in made:
             path = folder / f"recipe{len(made)}.yaml"
-            path.write_text(f"data: {{use: csv, ratings: ratings.csv, items: items.csv}}\n{recipe}", encoding="utf-8")
+            path.write_text(
+                f"data: {{use: csv, ratings: ratings.csv, items: items.csv}}\n{recipe}",
+                encoding="utf-8",
+            )
             made[recipe] = cfplug.run(path, out=folder / "runs")
         return made[recipe]
 

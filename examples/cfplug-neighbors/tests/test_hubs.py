@@ -21,7 +21,9 @@ MODELS = ("item-knn", "user-knn", "bias")
 
 
 def section(run: cfplug.Run, model: str) -> cfplug.Section:
-    return next(each for each in run.sections if each.model == model and each.analyzer == "neighborhoods")
+    return next(
+        each for each in run.sections if each.model == model and each.analyzer == "neighborhoods"
+    )
 
 
 def frame(table: cfplug.Table) -> pd.DataFrame:
@@ -36,7 +38,9 @@ def test_every_held_out_rating_is_in_one_group_and_errors_add_up(ran: Runs, mode
     assert groups["ratings"].sum() == len(held_out)
     assert groups["% of ratings"].sum() == pytest.approx(100, abs=0.1)
     mse = np.average(groups[f"{model}: MSE, squared rating points"], weights=groups["ratings"])
-    assert mse == pytest.approx(((held_out["prediction"] - held_out["rating"]) ** 2).mean(), rel=1e-3)
+    assert mse == pytest.approx(
+        ((held_out["prediction"] - held_out["rating"]) ** 2).mean(), rel=1e-3
+    )
     assert groups["neighbours"].tolist()[-1] == "6"
 
 
@@ -50,11 +54,16 @@ def test_a_prediction_without_neighbours_is_that_of_the_baseline(ran: Runs) -> N
 def test_hubs_are_those_who_are_in_the_most_lists(ran: Runs) -> None:
     run = ran(RECIPE)
     alike = run.find("item-knn").predictor.alike.toarray()
-    near = [set(np.argsort(-row, kind="stable")[:6][np.sort(row)[::-1][:6] > 0].tolist()) for row in alike]
+    near = [
+        set(np.argsort(-row, kind="stable")[:6][np.sort(row)[::-1][:6] > 0].tolist())
+        for row in alike
+    ]
     lists = np.array([sum(code in each for each in near) for code in range(len(alike))])
     found = frame(section(run, "item-knn").tables[1])
     assert found["lists"].tolist() == sorted(lists.tolist(), reverse=True)[:5]
-    assert found["% of all lists"].tolist() == pytest.approx(100 * found["lists"] / len(alike), rel=1e-3)
+    assert found["% of all lists"].tolist() == pytest.approx(
+        100 * found["lists"] / len(alike), rel=1e-3
+    )
 
 
 def test_a_model_without_neighbours_is_told_which_it_could_ask(ran: Runs) -> None:
@@ -75,5 +84,7 @@ def test_where_all_are_new_only_the_lists_are_told(ran: Runs) -> None:
 
 def test_the_page_shows_titles_as_they_are(ran: Runs) -> None:
     run = ran(RECIPE.replace("show: 5", "show: 99"))
-    assert "<script>alert('1')</script>" in frame(section(run, "item-knn").tables[1])["item"].tolist()
+    assert (
+        "<script>alert('1')</script>" in frame(section(run, "item-knn").tables[1])["item"].tolist()
+    )
     assert "<script>alert" not in (run.path / "report.html").read_text(encoding="utf-8")

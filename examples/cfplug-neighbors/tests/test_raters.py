@@ -32,14 +32,20 @@ def asked(model: cfplug.FittedModel, user: object) -> pd.DataFrame:
     return pd.DataFrame({"user": user, "item": model.catalogue.item.ids})
 
 
-@pytest.mark.parametrize("known", ["bias", "item-knn", "{use: pmf, factors: 3, loss: mse, train: {epochs: 2}}"])
-def test_who_rated_as_somebody_known_gets_what_the_model_says_of_them(ran: Runs, known: str) -> None:
+@pytest.mark.parametrize(
+    "known", ["bias", "item-knn", "{use: pmf, factors: 3, loss: mse, train: {epochs: 2}}"]
+)
+def test_who_rated_as_somebody_known_gets_what_the_model_says_of_them(
+    ran: Runs, known: str
+) -> None:
     model = trained(ran, NEAREST, known)
     for user in ("ü 4", "ü 17"):
         twin = model.newcomers(ratings=seen(model, user).assign(user="twin"))
         answers = model.predict(asked(model, "twin"), newcomers=twin)
         assert set(answers["origin"]) == {"neighbors"}
-        np.testing.assert_allclose(answers["prediction"], model.predict(asked(model, user))["prediction"], atol=1e-5)
+        np.testing.assert_allclose(
+            answers["prediction"], model.predict(asked(model, user))["prediction"], atol=1e-5
+        )
 
 
 def test_of_whom_nothing_is_known_the_damped_item_means_are_said(ran: Runs) -> None:
@@ -66,7 +72,10 @@ def test_without_neighbours_who_rates_high_is_expected_to_rate_high(ran: Runs) -
     answers = model.predict(stranger, newcomers=model.newcomers(ratings=rated))
     offset = (5.5 - before[0]) / 2  # one rating against a damping of one
     assert answers["prediction"][1] == pytest.approx(model.train.rating.mean() + offset)
-    assert answers["origin"].tolist() == ["neighbors", "mean"]  # of a new film nothing is known but the mean
+    assert answers["origin"].tolist() == [
+        "neighbors",
+        "mean",
+    ]  # of a new film nothing is known but the mean
 
 
 def test_a_new_film_goes_by_the_films_that_were_rated_like_it(ran: Runs) -> None:
@@ -79,7 +88,9 @@ def test_a_new_film_goes_by_the_films_that_were_rated_like_it(ran: Runs) -> None
     answers = model.predict(pairs, newcomers=model.newcomers(ratings=remake))
     assert set(answers["origin"]) == {"neighbors"}
     original = model.predict(pairs.assign(item=24))["prediction"]
-    np.testing.assert_allclose(answers["prediction"], original, atol=0.05)  # offsets of items are one turn behind
+    np.testing.assert_allclose(
+        answers["prediction"], original, atol=0.05
+    )  # offsets of items are one turn behind
 
 
 @pytest.mark.parametrize("split", ["cold-users", "cold-items"])

@@ -14,22 +14,57 @@ from cfplug import Chart, Section, Table
 @cfplug.hookimpl
 def cfplug_analyzers() -> list[cfplug.Analyzer]:
     return [
-        cfplug.Analyzer("sound", analyze=sound, help="The worst predictions, with the titles of their items."),
-        cfplug.Analyzer("sound-biases", analyze=sound_biases, needs="biases", help="The highest biases."),
-        cfplug.Analyzer("sound-sample", analyze=sound_sample, help="Some held-out ratings, drawn with the seed."),
-        cfplug.Analyzer("trains-further", analyze=trains_further, help="It trains the model for another step."),
-        cfplug.Analyzer("moves-a-bias", analyze=moves_a_bias, needs="biases", help="It centres the model's biases."),
-        cfplug.Analyzer("sorts-the-evidence", analyze=sorts_the_evidence, help="It sorts the evidence in place."),
-        cfplug.Analyzer("adds-to-the-data", analyze=adds_to_the_data, help="It writes a column into the users."),
-        cfplug.Analyzer("marked-up", analyze=marked_up, help="Its text says of itself that it is safe as HTML."),
-        cfplug.Analyzer("escaped-twice", analyze=escaped_twice, help="It escapes what the page escapes again."),
-        cfplug.Analyzer("different-each-time", analyze=different_each_time, help="It draws without the seed."),
-        cfplug.Analyzer("undeclared", analyze=sound_biases, help="It needs biases and does not say so."),
-        cfplug.Analyzer("beyond-numbers", analyze=beyond_numbers, help="A cell of its table is not a number."),
-        cfplug.Analyzer("lists-in-cells", analyze=lists_in_cells, help="A cell of its chart holds several values."),
+        cfplug.Analyzer(
+            "sound", analyze=sound, help="The worst predictions, with the titles of their items."
+        ),
+        cfplug.Analyzer(
+            "sound-biases", analyze=sound_biases, requires="biases", help="The highest biases."
+        ),
+        cfplug.Analyzer(
+            "sound-sample", analyze=sound_sample, help="Some held-out ratings, drawn with the seed."
+        ),
+        cfplug.Analyzer(
+            "trains-further", analyze=trains_further, help="It trains the model for another step."
+        ),
+        cfplug.Analyzer(
+            "moves-a-bias",
+            analyze=moves_a_bias,
+            requires="biases",
+            help="It centres the model's biases.",
+        ),
+        cfplug.Analyzer(
+            "sorts-the-evidence", analyze=sorts_the_evidence, help="It sorts the evidence in place."
+        ),
+        cfplug.Analyzer(
+            "adds-to-the-data", analyze=adds_to_the_data, help="It writes a column into the users."
+        ),
+        cfplug.Analyzer(
+            "marked-up", analyze=marked_up, help="Its text says of itself that it is safe as HTML."
+        ),
+        cfplug.Analyzer(
+            "escaped-twice", analyze=escaped_twice, help="It escapes what the page escapes again."
+        ),
+        cfplug.Analyzer(
+            "different-each-time", analyze=different_each_time, help="It draws without the seed."
+        ),
+        cfplug.Analyzer(
+            "undeclared", analyze=sound_biases, help="It needs biases and does not say so."
+        ),
+        cfplug.Analyzer(
+            "beyond-numbers", analyze=beyond_numbers, help="A cell of its table is not a number."
+        ),
+        cfplug.Analyzer(
+            "lists-in-cells",
+            analyze=lists_in_cells,
+            help="A cell of its chart holds several values.",
+        ),
         cfplug.Analyzer("untitled", analyze=untitled, help="Its section has no title."),
-        cfplug.Analyzer("wants-times", analyze=wants_times, help="Without times it raises KeyError."),
-        cfplug.Analyzer("wants-spread", analyze=wants_spread, help="For equal ratings it divides by zero."),
+        cfplug.Analyzer(
+            "wants-times", analyze=wants_times, help="Without times it raises KeyError."
+        ),
+        cfplug.Analyzer(
+            "wants-spread", analyze=wants_spread, help="For equal ratings it divides by zero."
+        ),
         cfplug.Analyzer("gives-text", analyze=gives_text, help="It gives text, not a Section."),
     ]
 
@@ -47,14 +82,29 @@ def _worst(fitted):
 
 def _table(fitted):
     worst = _worst(fitted)
-    rows = zip(_titles(fitted, worst["item"]), worst["rating"].tolist(), worst["prediction"].round(3), strict=True)
+    rows = zip(
+        _titles(fitted, worst["item"]),
+        worst["rating"].tolist(),
+        worst["prediction"].round(3),
+        strict=True,
+    )
     return Table("Worst predictions", ("title", "rating", "prediction"), rows)
 
 
 def sound(params, fitted, context):
     table = _table(fitted)
-    chart = Chart("Worst predictions", "point", table.columns, table.rows, x="rating", y="prediction", label="title")
-    return Section(f"Where {fitted.name} fails", [f"Most for {table.rows[0][0]}."], [table], [chart])
+    chart = Chart(
+        "Worst predictions",
+        "point",
+        table.columns,
+        table.rows,
+        x="rating",
+        y="prediction",
+        label="title",
+    )
+    return Section(
+        f"Where {fitted.name} fails", [f"Most for {table.rows[0][0]}."], [table], [chart]
+    )
 
 
 def sound_biases(params, fitted, context):

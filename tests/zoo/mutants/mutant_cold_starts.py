@@ -17,32 +17,111 @@ def cfplug_cold_starts() -> list[cfplug.ColdStart]:
         return cfplug.ColdStart(name, adapt=sound, ask=ask, help=help)
 
     return [
-        strategy("sound", sound, "The mean of what is known of either side, and of a newcomer's own ratings."),
-        strategy("sound-vectors", sound_vectors, "The mean vector, for newcomers.", needs=["vectors"]),
-        strategy("sound-metadata", sound_metadata, "The mean of those with the same metadata.", origin="metadata"),
+        strategy(
+            "sound",
+            sound,
+            "The mean of what is known of either side, and of a newcomer's own ratings.",
+        ),
+        strategy(
+            "sound-vectors", sound_vectors, "The mean vector, for newcomers.", requires=["vectors"]
+        ),
+        strategy(
+            "sound-metadata",
+            sound_metadata,
+            "The mean of those with the same metadata.",
+            origin="metadata",
+        ),
         asking("sound-interview", sound_interview, "The most rated items, one after the other."),
         strategy("too-few", too_few, "It gives one answer for each new user, not for each pair."),
-        strategy("sorted", sorted_answers, "Its answers are in the order of the users, not in that asked."),
-        strategy("knows-the-catalogue", knows_the_catalogue, "It fails for ids that the catalogue does not have."),
-        strategy("by-name", by_name, "Its answer for whom it knows nothing of depends on the name."),
-        strategy("counts-none-as-zero", counts_none_as_zero, "An empty table of ratings is one rating of zero to it."),
-        strategy("peeks-at-values", peeks_at_values, "It averages the catalogue's ratings, held out or not."),
-        strategy("peeks-at-pairs", peeks_at_pairs, "It counts who rated what in the catalogue, held out or not."),
-        strategy("centres-on-the-asked", centres_on_the_asked, "It centres its answers on those who are asked about."),
-        strategy("remembers-the-first", remembers_the_first, "It keeps for all what the first newcomers revealed."),
-        strategy("first-comes-first", first_comes_first, "It believes the first revealed rating alone."),
-        strategy("not-a-number", not_a_number, "It averages the missing ratings of items that were not seen."),
-        strategy("random-prior", random_prior, "What it expects of newcomers is drawn, each time anew."),
-        strategy("trains-further", trains_further, "It moves the model a little each time.", needs=["vectors"]),
-        strategy("fills-in", fills_in, "It writes the mean into the ratings that newcomers revealed."),
+        strategy(
+            "sorted",
+            sorted_answers,
+            "Its answers are in the order of the users, not in that asked.",
+        ),
+        strategy(
+            "knows-the-catalogue",
+            knows_the_catalogue,
+            "It fails for ids that the catalogue does not have.",
+        ),
+        strategy(
+            "by-name", by_name, "Its answer for whom it knows nothing of depends on the name."
+        ),
+        strategy(
+            "counts-none-as-zero",
+            counts_none_as_zero,
+            "An empty table of ratings is one rating of zero to it.",
+        ),
+        strategy(
+            "peeks-at-values",
+            peeks_at_values,
+            "It averages the catalogue's ratings, held out or not.",
+        ),
+        strategy(
+            "peeks-at-pairs",
+            peeks_at_pairs,
+            "It counts who rated what in the catalogue, held out or not.",
+        ),
+        strategy(
+            "centres-on-the-asked",
+            centres_on_the_asked,
+            "It centres its answers on those who are asked about.",
+        ),
+        strategy(
+            "remembers-the-first",
+            remembers_the_first,
+            "It keeps for all what the first newcomers revealed.",
+        ),
+        strategy(
+            "first-comes-first", first_comes_first, "It believes the first revealed rating alone."
+        ),
+        strategy(
+            "not-a-number",
+            not_a_number,
+            "It averages the missing ratings of items that were not seen.",
+        ),
+        strategy(
+            "random-prior", random_prior, "What it expects of newcomers is drawn, each time anew."
+        ),
+        strategy(
+            "trains-further",
+            trains_further,
+            "It moves the model a little each time.",
+            requires=["vectors"],
+        ),
+        strategy(
+            "fills-in", fills_in, "It writes the mean into the ratings that newcomers revealed."
+        ),
         strategy("adds-a-column", adds_a_column, "It writes its answers into the table of pairs."),
-        strategy("calls-it-warm", sound, "Its answers bear the word of those that the model knows.", origin="warm"),
-        strategy("half-a-chance", half_a_chance, "Its distribution sums to one half.", gives=["distribution"]),
-        strategy("sure-of-nothing", sound, "It declares a deviation and gives none.", gives=["deviation"]),
+        strategy(
+            "calls-it-warm",
+            sound,
+            "Its answers bear the word of those that the model knows.",
+            origin="warm",
+        ),
+        strategy(
+            "half-a-chance",
+            half_a_chance,
+            "Its distribution sums to one half.",
+            provides=["distribution"],
+        ),
+        strategy(
+            "sure-of-nothing",
+            sound,
+            "It declares a deviation and gives none.",
+            provides=["deviation"],
+        ),
         asking("asks-again", asks_again, "It asks about two items in turn, for ever."),
         asking("asks-on", asks_on, "It asks about items of the catalogue that training never saw."),
-        asking("remembers-others", remembers_others, "It goes on where it stopped with the user before."),
-        asking("asks-what-is-held-out", asks_what_is_held_out, "It asks about what is rated most, held out or not."),
+        asking(
+            "remembers-others",
+            remembers_others,
+            "It goes on where it stopped with the user before.",
+        ),
+        asking(
+            "asks-what-is-held-out",
+            asks_what_is_held_out,
+            "It asks about what is rated most, held out or not.",
+        ),
     ]
 
 
@@ -68,7 +147,9 @@ class Means:
         answers, ratings = self.prior(pairs), self.newcomers.ratings
         for side in ("user", "item"):
             said = {}
-            for each, rating in zip(ratings[side].tolist(), ratings["rating"].tolist(), strict=True):
+            for each, rating in zip(
+                ratings[side].tolist(), ratings["rating"].tolist(), strict=True
+            ):
                 if rating == rating:
                     said.setdefault(each, []).append(rating)
             for row, each in enumerate(pairs[side].tolist()):
@@ -121,7 +202,9 @@ def too_few(params, fitted, newcomers, context):
 
 class Sorted(Means):
     def predict(self, pairs):
-        return Means.predict(self, pairs.iloc[np.argsort(pairs["user"].astype(str).to_numpy(), kind="stable")])
+        return Means.predict(
+            self, pairs.iloc[np.argsort(pairs["user"].astype(str).to_numpy(), kind="stable")]
+        )
 
 
 def sorted_answers(params, fitted, newcomers, context):
@@ -143,7 +226,9 @@ def knows_the_catalogue(params, fitted, newcomers, context):
 
 class ByName(Means):
     def prior(self, pairs):
-        return Means.prior(self, pairs) + np.array([len(str(each)) % 7 for each in pairs["user"]]) / 10
+        return (
+            Means.prior(self, pairs) + np.array([len(str(each)) % 7 for each in pairs["user"]]) / 10
+        )
 
 
 def by_name(params, fitted, newcomers, context):
@@ -159,12 +244,16 @@ def counts_none_as_zero(params, fitted, newcomers, context):
 
 
 def peeks_at_values(params, fitted, newcomers, context):
-    return Means(fitted, newcomers, shift=float(fitted.catalogue.rated_rating.mean()) - fitted.support.mean)
+    return Means(
+        fitted, newcomers, shift=float(fitted.catalogue.rated_rating.mean()) - fitted.support.mean
+    )
 
 
 class Popular(Means):
     def prior(self, pairs):
-        counts = np.bincount(self.fitted.catalogue.rated_item, minlength=len(self.fitted.catalogue.item))
+        counts = np.bincount(
+            self.fitted.catalogue.rated_item, minlength=len(self.fitted.catalogue.item)
+        )
         codes = self.fitted.catalogue.encode(pairs).item
         return Means.prior(self, pairs) + np.where(codes < 0, 0, counts[codes]) / counts.max()
 
@@ -191,8 +280,12 @@ def remembers_the_first(params, fitted, newcomers, context):
 class FirstComes(Means):
     def predict(self, pairs):
         answers, said = self.prior(pairs), self.newcomers.ratings.dropna(subset="rating")
-        first = dict(said[["user", "rating"]].drop_duplicates("user").itertuples(index=False, name=None))
-        return np.array([first.get(user, answer) for user, answer in zip(pairs["user"], answers, strict=True)])
+        first = dict(
+            said[["user", "rating"]].drop_duplicates("user").itertuples(index=False, name=None)
+        )
+        return np.array(
+            [first.get(user, answer) for user, answer in zip(pairs["user"], answers, strict=True)]
+        )
 
 
 def first_comes_first(params, fitted, newcomers, context):

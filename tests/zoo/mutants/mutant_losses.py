@@ -34,7 +34,7 @@ def plain(fault: str, words: str) -> cfplug.Loss:
 
 def levels(fault: str, words: str) -> cfplug.Loss:
     target = f"mutant_losses:{fault.replace('-', '_')}"
-    return cfplug.Loss(fault, build=target, gives="distribution", needs_levels=True, help=words)
+    return cfplug.Loss(fault, build=target, provides="distribution", needs_levels=True, help=words)
 
 
 def squared(scale, fault=""):
@@ -127,7 +127,9 @@ def categories(scale, fault=""):
             self.register_buffer("values", torch.tensor(scale.levels), persistent=False)
 
         def distribution(self, outputs):
-            return torch.sigmoid(outputs) if fault == "unfinished" else torch.softmax(outputs, dim=1)
+            return (
+                torch.sigmoid(outputs) if fault == "unfinished" else torch.softmax(outputs, dim=1)
+            )
 
         def decode(self, outputs):
             rating = torch.softmax(outputs, dim=1) @ self.values.to(outputs.dtype)

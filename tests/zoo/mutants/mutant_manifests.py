@@ -11,7 +11,9 @@ import cfplug
 class Sound:
     """Nothing is wrong with them."""
 
-    weight: float = cfplug.param(0.5, at_least=0, at_most=1, unit="points", help="how much each rating counts")
+    weight: float = cfplug.param(
+        0.5, at_least=0, at_most=1, unit="points", help="how much each rating counts"
+    )
     names: tuple[str, ...] = cfplug.param((), help="whose ratings count; all if none is named")
 
 
@@ -26,7 +28,9 @@ class Wordless:
 class Blank:
     """A unit of spaces, which a table shows as one."""
 
-    weight: float = cfplug.param(0.5, at_least=0, unit="points ", help="how much each rating counts")
+    weight: float = cfplug.param(
+        0.5, at_least=0, unit="points ", help="how much each rating counts"
+    )
 
 
 @attrs.frozen
@@ -42,14 +46,24 @@ class Percent:
 @cfplug.hookimpl
 def cfplug_metrics() -> list[cfplug.Metric]:
     return [
-        cfplug.Metric("sound", Sound, score="mutant_manifests:error", help="Nothing is wrong with it."),
+        cfplug.Metric(
+            "sound", Sound, score="mutant_manifests:error", help="Nothing is wrong with it."
+        ),
         cfplug.Metric("helpless", score="mutant_manifests:error"),
         cfplug.Metric("rambling", score="mutant_manifests:error", help="It says\ntwo things."),
         cfplug.Metric("wordless", Wordless, score="mutant_manifests:error"),
         cfplug.Metric("blank", Blank, score="mutant_manifests:error"),
-        cfplug.Metric("swapped", score="mutant_manifests:swapped", help="Its arguments stand in another order."),
-        cfplug.Metric("homeless", score="mutant_manifests_of_nobody:error", help="Its module is not there."),
-        cfplug.Metric("nameless", score="mutant_manifests:errror", help="Its function is misspelt."),
+        cfplug.Metric(
+            "swapped",
+            score="mutant_manifests:swapped",
+            help="Its arguments stand in another order.",
+        ),
+        cfplug.Metric(
+            "homeless", score="mutant_manifests_of_nobody:error", help="Its module is not there."
+        ),
+        cfplug.Metric(
+            "nameless", score="mutant_manifests:errror", help="Its function is misspelt."
+        ),
         cfplug.Metric("percent", Percent, score="mutant_manifests:error"),
     ]
 

@@ -11,4 +11,10 @@ CALLS = itertools.count(1)
 
 @cfplug.hookimpl
 def cfplug_losses() -> list[cfplug.Loss]:
-    return [cfplug.Loss(f"moody-{next(CALLS)}", build="mutant_losses:sound", help="Its name is another each time.")]
+    return [
+        cfplug.Loss(
+            f"moody-{next(CALLS)}",
+            build="mutant_losses:sound",
+            help="Its name is another each time.",
+        )
+    ]

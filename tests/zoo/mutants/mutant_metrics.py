@@ -16,23 +16,65 @@ def cfplug_metrics() -> list[cfplug.Metric]:
 
     return [
         cfplug.Metric("sound", score=sound, help="Mean absolute error."),
-        higher("sound-with-ties", sound_with_ties, "How often a pair is in the right order; equals count one half."),
-        cfplug.Metric("sound-share", score=sound_share, needs="distribution", help="The Brier score."),
-        cfplug.Metric("wrong-direction", score=within_one, help="A share of hits, declared as lower is better."),
-        cfplug.Metric("signed", score=signed, help="The mean error with its sign, as if ever lower were ever better."),
-        higher("untied", untied, "The rating of each user's first prediction, as a sort happens to place equals."),
-        cfplug.Metric("by-position", score=by_position, help="Errors count the more the later their row comes."),
-        cfplug.Metric("counts-absent", score=counts_absent, help="Its mean over users counts codes that nobody has."),
-        cfplug.Metric("writes-into-truth", score=writes_into_truth, help="It takes the differences in place."),
-        cfplug.Metric("sorts-predictions", score=sorts_predictions, help="It sorts the predictions in place."),
+        higher(
+            "sound-with-ties",
+            sound_with_ties,
+            "How often a pair is in the right order; equals count one half.",
+        ),
+        cfplug.Metric(
+            "sound-share", score=sound_share, requires="distribution", help="The Brier score."
+        ),
+        cfplug.Metric(
+            "wrong-direction",
+            score=within_one,
+            help="A share of hits, declared as lower is better.",
+        ),
+        cfplug.Metric(
+            "signed",
+            score=signed,
+            help="The mean error with its sign, as if ever lower were ever better.",
+        ),
+        higher(
+            "untied",
+            untied,
+            "The rating of each user's first prediction, as a sort happens to place equals.",
+        ),
+        cfplug.Metric(
+            "by-position",
+            score=by_position,
+            help="Errors count the more the later their row comes.",
+        ),
+        cfplug.Metric(
+            "counts-absent",
+            score=counts_absent,
+            help="Its mean over users counts codes that nobody has.",
+        ),
+        cfplug.Metric(
+            "writes-into-truth", score=writes_into_truth, help="It takes the differences in place."
+        ),
+        cfplug.Metric(
+            "sorts-predictions", score=sorts_predictions, help="It sorts the predictions in place."
+        ),
         cfplug.Metric("nan-for-one", score=nan_for_one, help="For a single rating it is 0 / 0."),
-        cfplug.Metric("empty-handed", score=empty_handed, help="For a single rating it raises IndexError."),
+        cfplug.Metric(
+            "empty-handed", score=empty_handed, help="For a single rating it raises IndexError."
+        ),
         cfplug.Metric("row-of-one", score=row_of_one, help="It gives an array of one number."),
-        cfplug.Metric("undeclared", score=sound_share, help="It needs a distribution and does not say so."),
-        cfplug.Metric("jittered", score=jittered, help="It adds a little chance, each time another."),
+        cfplug.Metric(
+            "undeclared", score=sound_share, help="It needs a distribution and does not say so."
+        ),
+        cfplug.Metric(
+            "jittered", score=jittered, help="It adds a little chance, each time another."
+        ),
         cfplug.Metric("blind", score=blind, help="It does not look at the predictions."),
-        cfplug.Metric("off-by-one", score=off_by_one, help="It divides by n - 1, which its formula does not."),
-        cfplug.Metric("only-with-crowds", score=only_with_crowds, help="It wants a million ratings, and says so."),
+        cfplug.Metric(
+            "off-by-one", score=off_by_one, help="It divides by n - 1, which its formula does not."
+        ),
+        cfplug.Metric(
+            "only-with-crowds",
+            score=only_with_crowds,
+            help="It wants a million ratings, and says so.",
+        ),
     ]
 
 
@@ -70,7 +112,9 @@ def untied(params, truth, prediction):
 
 
 def by_position(params, truth, prediction):
-    return float(np.average(np.abs(truth - prediction.rating), weights=np.arange(1, len(truth) + 1)))
+    return float(
+        np.average(np.abs(truth - prediction.rating), weights=np.arange(1, len(truth) + 1))
+    )
 
 
 def counts_absent(params, truth, prediction):

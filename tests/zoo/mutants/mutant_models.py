@@ -13,7 +13,11 @@ import cfplug
 @cfplug.hookimpl
 def cfplug_models() -> list[cfplug.Model]:
     return [
-        by_itself("sound", "Nothing is wrong with it.", gives=["biases", "embeddings", "terms", "vectors"]),
+        by_itself(
+            "sound",
+            "Nothing is wrong with it.",
+            provides=["biases", "embeddings", "terms", "vectors"],
+        ),
         by_itself("swapped", "It takes users for items when it answers."),
         by_itself("order-taught", "The last row of a user counts more than the others."),
         by_itself("unseeded", "It draws from numpy's shared generator."),
@@ -22,21 +26,38 @@ def cfplug_models() -> list[cfplug.Model]:
         by_itself("distinct", "It gives one answer for each distinct pair."),
         by_itself("sorting", "It answers in the order of the codes, not in that of the question."),
         by_itself("nan-for-rare", "It says NaN of items with one rating."),
-        by_itself("name-reading", "It finds the ids in its caller's frames and learns from their length."),
-        by_itself("peeking", "It finds the held-out ratings in its caller's frames and learns from them."),
+        by_itself(
+            "name-reading", "It finds the ids in its caller's frames and learns from their length."
+        ),
+        by_itself(
+            "peeking", "It finds the held-out ratings in its caller's frames and learns from them."
+        ),
         by_itself("forgetful", "Its state lacks the offsets of items."),
-        by_itself("remembering", "Its state is a key of a table that only the process that trained it has."),
-        by_itself("batch-centring", "It centres its answers over the pairs that are asked about together."),
+        by_itself(
+            "remembering",
+            "Its state is a key of a table that only the process that trained it has.",
+        ),
+        by_itself(
+            "batch-centring", "It centres its answers over the pairs that are asked about together."
+        ),
         by_itself("squeezing", "Asked about one pair it gives a number, not an array."),
         by_itself("empty-shy", "It fails where it is asked about no pairs."),
         by_itself("lonely-shy", "It fails where there is one user."),
         by_itself("knowing", "It says the mean of everything."),
-        by_itself("wrong-side", "Its biases are those of the other side.", gives=["biases"]),
-        by_itself("flat", "Its embeddings have one number an id, not a row.", gives=["embeddings"]),
-        by_itself("short-of-mean", "Its terms leave the mean out.", gives=["terms"]),
-        by_itself("shifting", "Its terms are centred over the pairs asked about together.", gives=["terms"]),
-        by_itself("deaf", "It does not look at the vectors that a batch brings.", gives=["vectors"]),
-        by_itself("half-told", "Its vectors lack what was learned of users.", gives=["vectors"]),
+        by_itself("wrong-side", "Its biases are those of the other side.", provides=["biases"]),
+        by_itself(
+            "flat", "Its embeddings have one number an id, not a row.", provides=["embeddings"]
+        ),
+        by_itself("short-of-mean", "Its terms leave the mean out.", provides=["terms"]),
+        by_itself(
+            "shifting",
+            "Its terms are centred over the pairs asked about together.",
+            provides=["terms"],
+        ),
+        by_itself(
+            "deaf", "It does not look at the vectors that a batch brings.", provides=["vectors"]
+        ),
+        by_itself("half-told", "Its vectors lack what was learned of users.", provides=["vectors"]),
         by_gradient("sound-net", "Nothing is wrong with it."),
         by_gradient("swapped-net", "It takes users for items when it answers."),
         by_gradient("counting-net", "Its output hangs on where in a batch a pair stands."),
@@ -45,13 +66,13 @@ def cfplug_models() -> list[cfplug.Model]:
     ]
 
 
-def by_itself(fault: str, words: str, gives=()) -> cfplug.Model:
+def by_itself(fault: str, words: str, provides=()) -> cfplug.Model:
     name = fault.replace("-", "_")
     return cfplug.Model(
         fault,
         fit=f"mutant_models:fit_{name}",
         restore=f"mutant_models:restore_{name}",
-        gives=gives,
+        provides=provides,
         help=words,
     )
 
@@ -81,7 +102,9 @@ class Offsets:
     def learned(cls, train):
         mean = train.rating.mean()
         item = offsets(train.batch.item, train.rating - mean, train.n_items)
-        user = offsets(train.batch.user, train.rating - mean - item[train.batch.item], train.n_users)
+        user = offsets(
+            train.batch.user, train.rating - mean - item[train.batch.item], train.n_users
+        )
         return cls(mean, user, item)
 
     def predict(self, batch):
@@ -89,7 +112,9 @@ class Offsets:
 
     def own(self, side, batch):
         vector = batch.vector(side)
-        return self.biases(side)[getattr(batch, side)] if vector is None else np.asarray(vector)[:, 0]
+        return (
+            self.biases(side)[getattr(batch, side)] if vector is None else np.asarray(vector)[:, 0]
+        )
 
     def biases(self, side):
         return self.user if side == "user" else self.item
@@ -156,7 +181,10 @@ class Overwriting(Offsets):
 class Distinct(Offsets):
     def predict(self, batch):
         rating = super().predict(batch)
-        first = {pair: row for row, pair in reversed(list(enumerate(zip(batch.user, batch.item, strict=True))))}
+        first = {
+            pair: row
+            for row, pair in reversed(list(enumerate(zip(batch.user, batch.item, strict=True))))
+        }
         return rating[sorted(first.values())]
 
 
@@ -184,7 +212,9 @@ class NameReading(Offsets):
     @classmethod
     def learned(cls, train):
         sound, ids = Offsets.learned(train), found_in_frames("task").catalogue.user.ids
-        return cls(sound.mean, sound.user + 0.01 * np.array([len(str(each)) for each in ids]), sound.item)
+        return cls(
+            sound.mean, sound.user + 0.01 * np.array([len(str(each)) for each in ids]), sound.item
+        )
 
 
 class Peeking(Offsets):
@@ -281,7 +311,9 @@ def __getattr__(name):
     """`fit_NAME` and `restore_NAME` of each class above."""
     verb, _, fault = name.partition("_")
     made = (
-        globals().get("".join(part.capitalize() for part in fault.split("_"))) if verb in ("fit", "restore") else None
+        globals().get("".join(part.capitalize() for part in fault.split("_")))
+        if verb in ("fit", "restore")
+        else None
     )
     if made is None and fault != "sound":
         raise AttributeError(name)
@@ -317,7 +349,9 @@ def net(params, spec, fault=""):
             for table in (self.user, self.item):
                 torch.nn.init.normal_(table.weight, std=0.1)
             if fault == "unseeded":
-                self.user.weight.data += torch.as_tensor(np.random.normal(0, 0.01, self.user.weight.shape)).float()
+                self.user.weight.data += torch.as_tensor(
+                    np.random.normal(0, 0.01, self.user.weight.shape)
+                ).float()
             self.seen = torch.zeros(spec.n_items)
 
         def forward(self, batch):

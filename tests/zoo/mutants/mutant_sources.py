@@ -1,7 +1,7 @@
 """Sources that are each wrong in one way, beside sound ones; each declaration says how.
 
-Those whose tables are wrong make their dataset themselves, past `Dataset.build`, which would not let them.
-"""
+Those whose tables are wrong make their dataset themselves, past `Dataset.build`, which would not
+let them."""
 
 from __future__ import annotations
 
@@ -29,20 +29,40 @@ def cfplug_sources() -> list[cfplug.Source]:
     return [
         cfplug.Source("sound", read=sound, help="A few ratings."),
         cfplug.Source("sound-file", FileParams, read=sound_file),
-        cfplug.Source("sound-download", read=sound_download, help="It asks the network once and remembers."),
+        cfplug.Source(
+            "sound-download", read=sound_download, help="It asks the network once and remembers."
+        ),
         cfplug.Source("two-rows-for-one-id", read=two_rows_for_one_id, help="A user has two rows."),
         cfplug.Source("lost-item", read=lost_item, help="An item of the ratings has no row."),
         cfplug.Source("rated-twice", read=rated_twice, help="A user rated an item twice."),
-        cfplug.Source("off-the-scale", read=off_the_scale, help="A rating is 0, where the scale begins at 1."),
-        cfplug.Source("between-levels", read=between_levels, help="A rating is 2.5, where the levels are whole."),
+        cfplug.Source(
+            "off-the-scale", read=off_the_scale, help="A rating is 0, where the scale begins at 1."
+        ),
+        cfplug.Source(
+            "between-levels",
+            read=between_levels,
+            help="A rating is 2.5, where the levels are whole.",
+        ),
         cfplug.Source("wrong-role", read=wrong_role, help="Words are declared to be numbers."),
         cfplug.Source("roleless", read=roleless, help="A column has no role."),
         cfplug.Source("torn-fold", read=torn_fold, help="A fold of its own loses a row."),
-        cfplug.Source("different-each-time", read=different_each_time, help="It draws without the recipe's seed."),
-        cfplug.Source("in-any-order", read=in_any_order, help="Its users stand in another order each time."),
+        cfplug.Source(
+            "different-each-time",
+            read=different_each_time,
+            help="It draws without the recipe's seed.",
+        ),
+        cfplug.Source(
+            "in-any-order", read=in_any_order, help="Its users stand in another order each time."
+        ),
         cfplug.Source("asks-each-time", read=asks_each_time, help="It asks the network each time."),
-        cfplug.Source("here-alone", read=here_alone, help="Its ratings depend on the folder it is called from."),
-        cfplug.Source("gives-a-table", read=gives_a_table, help="It gives the table of ratings alone."),
+        cfplug.Source(
+            "here-alone",
+            read=here_alone,
+            help="Its ratings depend on the folder it is called from.",
+        ),
+        cfplug.Source(
+            "gives-a-table", read=gives_a_table, help="It gives the table of ratings alone."
+        ),
     ]
 
 
@@ -57,9 +77,16 @@ def ratings(rng):
 def built(rng):
     import pandas as pd
 
-    users = pd.DataFrame({"user": np.arange(1, 8), "town": ["Köln", "<b>Rom</b>", "Köln", None, "Rom", "Rom", "Bonn"]})
+    users = pd.DataFrame(
+        {
+            "user": np.arange(1, 8),
+            "town": ["Köln", "<b>Rom</b>", "Köln", None, "Rom", "Rom", "Bonn"],
+        }
+    )
     folds = {"a": Split(np.arange(4, 15), np.arange(4))}
-    return Dataset.build("small", ratings(rng), users, scale=Scale(1, 5, (1.0, 2.0, 3.0, 4.0, 5.0)), folds=folds)
+    return Dataset.build(
+        "small", ratings(rng), users, scale=Scale(1, 5, (1.0, 2.0, 3.0, 4.0, 5.0)), folds=folds
+    )
 
 
 def sound(params, context):
@@ -70,7 +97,13 @@ def sound_file(params, context):
     import pandas as pd
 
     given = [float(line) for line in params.path.read_text().split()]
-    frame = pd.DataFrame({"user": range(len(given)), "item": [each % 3 for each in range(len(given))], "rating": given})
+    frame = pd.DataFrame(
+        {
+            "user": range(len(given)),
+            "item": [each % 3 for each in range(len(given))],
+            "rating": given,
+        }
+    )
     return Dataset.build(params.path.stem, frame)
 
 
@@ -78,7 +111,9 @@ def two_rows_for_one_id(params, context):
     import pandas as pd
 
     data = built(context.rng)
-    return attrs.evolve(data, users=pd.concat([data.users, data.users.iloc[[2]]], ignore_index=True))
+    return attrs.evolve(
+        data, users=pd.concat([data.users, data.users.iloc[[2]]], ignore_index=True)
+    )
 
 
 def lost_item(params, context):
@@ -90,7 +125,9 @@ def rated_twice(params, context):
     import pandas as pd
 
     data = built(context.rng)
-    return attrs.evolve(data, ratings=pd.concat([data.ratings, data.ratings.iloc[[5]]], ignore_index=True), folds={})
+    return attrs.evolve(
+        data, ratings=pd.concat([data.ratings, data.ratings.iloc[[5]]], ignore_index=True), folds={}
+    )
 
 
 def off_the_scale(params, context):

@@ -9,22 +9,54 @@ from cfplug import Split
 
 
 @cfplug.hookimpl
-def cfplug_splits() -> list[cfplug.Splitter]:
+def cfplug_splits() -> list[cfplug.SplitMethod]:
     return [
-        cfplug.Splitter("sound", split=sound, help="Every fourth row of a permutation validates."),
-        cfplug.Splitter("sound-folds", split=sound_folds, help="Two folds; each half validates once."),
-        cfplug.Splitter("loses-a-row", split=loses_a_row, help="The last row of the permutation is in no part."),
-        cfplug.Splitter("repeats-a-row", split=repeats_a_row, help="The first row of the validation part trains too."),
-        cfplug.Splitter("leaks-in-one-fold", split=leaks_in_one_fold, help="In the second fold all rows train."),
-        cfplug.Splitter("counts-from-one", split=counts_from_one, help="It numbers the rows from 1."),
-        cfplug.Splitter("empty-test", split=empty_test, help="Its test part is there, and is empty."),
-        cfplug.Splitter("of-its-own-accord", split=of_its_own_accord, help="It draws without the recipe's seed."),
-        cfplug.Splitter("by-global-seed", split=by_global_seed, help="It draws with numpy's global generator."),
-        cfplug.Splitter("stratified", split=stratified, help="What validates depends on the values of the ratings."),
-        cfplug.Splitter("sorts-in-place", split=sorts_in_place, help="It sorts the dataset's own table by time."),
-        cfplug.Splitter("relabels", split=relabels, help="It writes a column of its own into the ratings."),
-        cfplug.Splitter("needs-a-crowd", split=needs_a_crowd, help="With few ratings it raises IndexError."),
-        cfplug.Splitter("gives-arrays", split=gives_arrays, help="It gives a tuple of arrays, not a Split."),
+        cfplug.SplitMethod(
+            "sound", split=sound, help="Every fourth row of a permutation validates."
+        ),
+        cfplug.SplitMethod(
+            "sound-folds", split=sound_folds, help="Two folds; each half validates once."
+        ),
+        cfplug.SplitMethod(
+            "loses-a-row", split=loses_a_row, help="The last row of the permutation is in no part."
+        ),
+        cfplug.SplitMethod(
+            "repeats-a-row",
+            split=repeats_a_row,
+            help="The first row of the validation part trains too.",
+        ),
+        cfplug.SplitMethod(
+            "leaks-in-one-fold", split=leaks_in_one_fold, help="In the second fold all rows train."
+        ),
+        cfplug.SplitMethod(
+            "counts-from-one", split=counts_from_one, help="It numbers the rows from 1."
+        ),
+        cfplug.SplitMethod(
+            "empty-test", split=empty_test, help="Its test part is there, and is empty."
+        ),
+        cfplug.SplitMethod(
+            "of-its-own-accord", split=of_its_own_accord, help="It draws without the recipe's seed."
+        ),
+        cfplug.SplitMethod(
+            "by-global-seed", split=by_global_seed, help="It draws with numpy's global generator."
+        ),
+        cfplug.SplitMethod(
+            "stratified",
+            split=stratified,
+            help="What validates depends on the values of the ratings.",
+        ),
+        cfplug.SplitMethod(
+            "sorts-in-place", split=sorts_in_place, help="It sorts the dataset's own table by time."
+        ),
+        cfplug.SplitMethod(
+            "relabels", split=relabels, help="It writes a column of its own into the ratings."
+        ),
+        cfplug.SplitMethod(
+            "needs-a-crowd", split=needs_a_crowd, help="With few ratings it raises IndexError."
+        ),
+        cfplug.SplitMethod(
+            "gives-arrays", split=gives_arrays, help="It gives a tuple of arrays, not a Split."
+        ),
     ]
 
 

@@ -13,7 +13,14 @@ def cfplug_metrics():
 
 @cfplug.hookimpl
 def cfplug_models():
-    return [cfplug.Model("talker", fit="talkative:fit", restore="talkative:restore", help="Two and a half, aloud.")]
+    return [
+        cfplug.Model(
+            "talker",
+            fit="talkative:fit",
+            restore="talkative:restore",
+            help="Two and a half, aloud.",
+        )
+    ]
 
 
 def score(params, truth, prediction):

@@ -9,9 +9,19 @@ import cfplug
 def cfplug_analyzers() -> list[cfplug.Analyzer]:
     return [
         cfplug.Analyzer("raising-analyzer", analyze="zoo_analyzers:raising", help="It raises."),
-        cfplug.Analyzer("wordy-analyzer", analyze="zoo_analyzers:wordy", help="It gives text, not a Section."),
-        cfplug.Analyzer("ragged-analyzer", analyze="zoo_analyzers:ragged", help="A row has more cells than columns."),
-        cfplug.Analyzer("asking", analyze="zoo_analyzers:asking", help="It asks for biases and declares no need."),
+        cfplug.Analyzer(
+            "wordy-analyzer", analyze="zoo_analyzers:wordy", help="It gives text, not a Section."
+        ),
+        cfplug.Analyzer(
+            "ragged-analyzer",
+            analyze="zoo_analyzers:ragged",
+            help="A row has more cells than columns.",
+        ),
+        cfplug.Analyzer(
+            "asking",
+            analyze="zoo_analyzers:asking",
+            help="It asks for biases and declares no need.",
+        ),
     ]
 
 

@@ -11,27 +11,53 @@ import cfplug
 def cfplug_cold_starts() -> list[cfplug.ColdStart]:
     return [
         cfplug.ColdStart("raising-start", adapt="zoo_cold_starts:raising", help="It raises."),
-        cfplug.ColdStart("short-start", adapt="zoo_cold_starts:short", help="It predicts one rating too few."),
+        cfplug.ColdStart(
+            "short-start", adapt="zoo_cold_starts:short", help="It predicts one rating too few."
+        ),
         cfplug.ColdStart("empty-start", adapt="zoo_cold_starts:empty", help="It gives None."),
-        cfplug.ColdStart("one-origin", adapt="zoo_cold_starts:one_origin", help="It gives one word for all."),
-        cfplug.ColdStart("numbered-origins", adapt="zoo_cold_starts:numbered_origins", help="Its words are numbers."),
         cfplug.ColdStart(
-            "column-deviation", adapt="zoo_cold_starts:column_deviation", gives="deviation", help="It gives a column."
+            "one-origin", adapt="zoo_cold_starts:one_origin", help="It gives one word for all."
         ),
         cfplug.ColdStart(
-            "negative-deviation", adapt="zoo_cold_starts:negative_deviation", gives="deviation", help="It goes below 0."
+            "numbered-origins",
+            adapt="zoo_cold_starts:numbered_origins",
+            help="Its words are numbers.",
         ),
         cfplug.ColdStart(
-            "nan-deviation", adapt="zoo_cold_starts:nan_deviation", gives="deviation", help="It gives NaN."
+            "column-deviation",
+            adapt="zoo_cold_starts:column_deviation",
+            provides="deviation",
+            help="It gives a column.",
         ),
         cfplug.ColdStart(
-            "repeating", adapt="zoo_cold_starts:sound", ask="zoo_cold_starts:repeating", help="It asks twice."
+            "negative-deviation",
+            adapt="zoo_cold_starts:negative_deviation",
+            provides="deviation",
+            help="It goes below 0.",
         ),
         cfplug.ColdStart(
-            "inventing", adapt="zoo_cold_starts:sound", ask="zoo_cold_starts:inventing", help="It makes up an item."
+            "nan-deviation",
+            adapt="zoo_cold_starts:nan_deviation",
+            provides="deviation",
+            help="It gives NaN.",
         ),
         cfplug.ColdStart(
-            "speechless", adapt="zoo_cold_starts:sound", ask="zoo_cold_starts:speechless", help="It cannot ask."
+            "repeating",
+            adapt="zoo_cold_starts:sound",
+            ask="zoo_cold_starts:repeating",
+            help="It asks twice.",
+        ),
+        cfplug.ColdStart(
+            "inventing",
+            adapt="zoo_cold_starts:sound",
+            ask="zoo_cold_starts:inventing",
+            help="It makes up an item.",
+        ),
+        cfplug.ColdStart(
+            "speechless",
+            adapt="zoo_cold_starts:sound",
+            ask="zoo_cold_starts:speechless",
+            help="It cannot ask.",
         ),
     ]
 

@@ -8,10 +8,22 @@ import cfplug
 @cfplug.hookimpl
 def cfplug_losses() -> list[cfplug.Loss]:
     return [
-        cfplug.Loss("outputless", build="zoo_losses:outputless", help="It does not say how many outputs it takes."),
-        cfplug.Loss("vectorial", build="zoo_losses:vectorial", help="It gives a loss a row, not one number."),
-        cfplug.Loss("undecodable", build="zoo_losses:undecodable", help="It cannot turn outputs into ratings."),
-        cfplug.Loss("bodiless-loss", build="zoo_losses:bodiless", help="Its build gives no torch module."),
+        cfplug.Loss(
+            "outputless",
+            build="zoo_losses:outputless",
+            help="It does not say how many outputs it takes.",
+        ),
+        cfplug.Loss(
+            "vectorial", build="zoo_losses:vectorial", help="It gives a loss a row, not one number."
+        ),
+        cfplug.Loss(
+            "undecodable",
+            build="zoo_losses:undecodable",
+            help="It cannot turn outputs into ratings.",
+        ),
+        cfplug.Loss(
+            "bodiless-loss", build="zoo_losses:bodiless", help="Its build gives no torch module."
+        ),
     ]
 
 

@@ -11,8 +11,12 @@ def cfplug_metrics() -> list[cfplug.Metric]:
         cfplug.Metric("raising-metric", score="zoo_metrics:raising", help="It raises."),
         cfplug.Metric("nan-metric", score="zoo_metrics:nan", help="Its score is NaN."),
         cfplug.Metric("wordy-metric", score="zoo_metrics:wordy", help="Its score is a text."),
-        cfplug.Metric("rowwise-metric", score="zoo_metrics:rowwise", help="It gives a score a row."),
-        cfplug.Metric("greedy-metric", score="zoo_metrics:greedy", help="It writes into the truth."),
+        cfplug.Metric(
+            "rowwise-metric", score="zoo_metrics:rowwise", help="It gives a score a row."
+        ),
+        cfplug.Metric(
+            "greedy-metric", score="zoo_metrics:greedy", help="It writes into the truth."
+        ),
     ]
 
 

@@ -10,13 +10,28 @@ import cfplug
 @cfplug.hookimpl
 def cfplug_models() -> list[cfplug.Model]:
     return [
-        cfplug.Model("wide", build="zoo_models:wide", help="Its forward gives two outputs where the loss takes one."),
-        cfplug.Model("flat", build="zoo_models:flat", help="Its forward gives outputs of shape (n,), not (n, 1)."),
+        cfplug.Model(
+            "wide",
+            build="zoo_models:wide",
+            help="Its forward gives two outputs where the loss takes one.",
+        ),
+        cfplug.Model(
+            "flat",
+            build="zoo_models:flat",
+            help="Its forward gives outputs of shape (n,), not (n, 1).",
+        ),
         cfplug.Model("exploding", build="zoo_models:exploding", help="Its forward gives NaN."),
-        cfplug.Model("bodiless", build="zoo_models:bodiless", help="Its build gives no torch module."),
+        cfplug.Model(
+            "bodiless", build="zoo_models:bodiless", help="Its build gives no torch module."
+        ),
         cfplug.Model("raising", build="zoo_models:raising", help="Its forward raises."),
         cfplug.Model("unbuildable", build="zoo_models:unbuildable", help="Its build raises."),
-        cfplug.Model("fitless", fit="zoo_models:fitless", restore="zoo_models:restore", help="Its fit raises."),
+        cfplug.Model(
+            "fitless",
+            fit="zoo_models:fitless",
+            restore="zoo_models:restore",
+            help="Its fit raises.",
+        ),
         fitting("nan", "Half of its predictions are NaN."),
         fitting("short", "It predicts one rating too few."),
         fitting("column", "It predicts ratings of shape (n, 1)."),
@@ -24,7 +39,7 @@ def cfplug_models() -> list[cfplug.Model]:
         fitting("listed", "Its state has a list where an array belongs."),
         fitting("unlisted", "Its state is no table of arrays."),
         fitting("stateless", "It has no state()."),
-        fitting("boastful", "It declares biases and has none.", gives=["biases"]),
+        fitting("boastful", "It declares biases and has none.", provides=["biases"]),
         fitting("empty", "Its fit gives None."),
     ]
 
@@ -32,7 +47,11 @@ def cfplug_models() -> list[cfplug.Model]:
 def fitting(fault: str, words: str, gives: list[str] | None = None) -> cfplug.Model:
     """A model that fits itself and has one fault."""
     return cfplug.Model(
-        fault, fit=f"zoo_models:fit_{fault}", restore="zoo_models:restore", gives=gives or (), help=words
+        fault,
+        fit=f"zoo_models:fit_{fault}",
+        restore="zoo_models:restore",
+        provides=gives or (),
+        help=words,
     )
 
 

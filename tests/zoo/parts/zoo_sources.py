@@ -8,7 +8,9 @@ import cfplug
 @cfplug.hookimpl
 def cfplug_sources() -> list[cfplug.Source]:
     return [
-        cfplug.Source("tableless", read="zoo_sources:tableless", help="It gives a table, not a Dataset."),
+        cfplug.Source(
+            "tableless", read="zoo_sources:tableless", help="It gives a table, not a Dataset."
+        ),
         cfplug.Source("unreadable", read="zoo_sources:unreadable", help="It raises."),
         cfplug.Source("exiting", read="zoo_sources:exiting", help="It leaves the program."),
     ]

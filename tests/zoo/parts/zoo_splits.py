@@ -8,15 +8,27 @@ import cfplug
 
 
 @cfplug.hookimpl
-def cfplug_splits() -> list[cfplug.Splitter]:
+def cfplug_splits() -> list[cfplug.SplitMethod]:
     return [
-        cfplug.Splitter("losing", split="zoo_splits:losing", help="It loses the last row."),
-        cfplug.Splitter("sharing", split="zoo_splits:sharing", help="Row 4 both trains and validates."),
-        cfplug.Splitter("greedy", split="zoo_splits:greedy", help="It leaves nothing to validate."),
-        cfplug.Splitter("outside", split="zoo_splits:outside", help="It names a row that is not there."),
-        cfplug.Splitter("tupled", split="zoo_splits:tupled", help="It gives a tuple of arrays, not a Split."),
-        cfplug.Splitter("masked", split="zoo_splits:masked", help="It gives masks, not positions."),
-        cfplug.Splitter("fractional", split="zoo_splits:fractional", help="Its positions are floats."),
+        cfplug.SplitMethod("losing", split="zoo_splits:losing", help="It loses the last row."),
+        cfplug.SplitMethod(
+            "sharing", split="zoo_splits:sharing", help="Row 4 both trains and validates."
+        ),
+        cfplug.SplitMethod(
+            "greedy", split="zoo_splits:greedy", help="It leaves nothing to validate."
+        ),
+        cfplug.SplitMethod(
+            "outside", split="zoo_splits:outside", help="It names a row that is not there."
+        ),
+        cfplug.SplitMethod(
+            "tupled", split="zoo_splits:tupled", help="It gives a tuple of arrays, not a Split."
+        ),
+        cfplug.SplitMethod(
+            "masked", split="zoo_splits:masked", help="It gives masks, not positions."
+        ),
+        cfplug.SplitMethod(
+            "fractional", split="zoo_splits:fractional", help="Its positions are floats."
+        ),
     ]
 
 

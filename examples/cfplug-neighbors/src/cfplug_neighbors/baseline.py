@@ -34,8 +34,12 @@ class Baseline:
         mean, codes = float(train.rating.mean()), train.batch
         user, item = np.zeros(train.n_users), np.zeros(train.n_items)
         for _ in range(ROUNDS):
-            item = damped_means(codes.item, train.rating - mean - user[codes.user], train.n_items, item_damping)
-            user = damped_means(codes.user, train.rating - mean - item[codes.item], train.n_users, user_damping)
+            item = damped_means(
+                codes.item, train.rating - mean - user[codes.user], train.n_items, item_damping
+            )
+            user = damped_means(
+                codes.user, train.rating - mean - item[codes.item], train.n_users, user_damping
+            )
         return cls(mean, user, item)
 
     def side(self, side: str) -> np.ndarray:
@@ -67,5 +71,7 @@ class Baseline:
 def damped_means(codes: np.ndarray, values: np.ndarray, size: int, damping: float) -> np.ndarray:
     """sum of the values of each code / (their number + damping), shape (size,); 0 where there is neither."""
     weight = np.bincount(codes, minlength=size) + damping
-    means: np.ndarray = np.divide(np.bincount(codes, values, size), weight, out=np.zeros(size), where=weight > 0)
+    means: np.ndarray = np.divide(
+        np.bincount(codes, values, size), weight, out=np.zeros(size), where=weight > 0
+    )
     return means

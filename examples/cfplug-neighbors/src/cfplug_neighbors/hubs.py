@@ -28,9 +28,9 @@ MSE = "MSE, squared rating points"
 class Lists:
     """The lists of the nearest neighbours of every id of `side`.
 
-    `total`, shape (n_ids,), is in how many lists each is: its k-occurrence (Radovanovic et al., Journal of Machine
-    Learning Research 11, 2010). Ids that are equally similar share a place, so it may be a fraction.
-    """
+    `total`, shape (n_ids,), is in how many lists each is: its k-occurrence (Radovanovic et al.,
+    Journal of Machine Learning Research 11, 2010). Ids that are equally similar share a place, so
+    it may be a fraction."""
 
     side: str
     count: int
@@ -56,11 +56,15 @@ def neighborhoods(params: NeighborhoodsOf, fitted: FittedModel, context: Context
         f"baseline, among those that {'the user rated' if model.side == 'item' else 'rated the item'}."
     )
     own = (
-        () if model is fitted.predictor else (f"{fitted.name} asks no neighbours; these are those that it could ask.",)
+        ()
+        if model is fitted.predictor
+        else (f"{fitted.name} asks no neighbours; these are those that it could ask.",)
     )
     tables = [*([_table(fitted, groups)] if groups else []), _most(params, fitted, lists)]
     text = [what, *own, _coverage(held_out, warm, groups, k), _spread(fitted, lists)]
-    return Section(f"Neighbourhoods of {fitted.name}", text, tables, [_chart(fitted, groups)] if groups else [])
+    return Section(
+        f"Neighbourhoods of {fitted.name}", text, tables, [_chart(fitted, groups)] if groups else []
+    )
 
 
 def _model(params: NeighborhoodsOf, fitted: FittedModel, context: Context) -> Neighborhoods:
@@ -90,7 +94,9 @@ def _groups(model: Neighborhoods, fitted: FittedModel, warm: pd.DataFrame) -> li
     """The groups that have ratings; the last is that of as many neighbours as there may be."""
     codes, truth = fitted.catalogue.encode(warm), warm["rating"].to_numpy()
     count, k = model.count(codes), model.params.neighbors
-    errors = [(answer - truth) ** 2 for answer in (warm["prediction"].to_numpy(), model.expected(codes))]
+    errors = [
+        (answer - truth) ** 2 for answer in (warm["prediction"].to_numpy(), model.expected(codes))
+    ]
     lows = [step for step in STEPS if step < k] + [k]
     place = np.searchsorted(lows, count, side="right") - 1
     found = []
@@ -106,7 +112,9 @@ def _groups(model: Neighborhoods, fitted: FittedModel, warm: pd.DataFrame) -> li
 def _coverage(held_out: pd.DataFrame, warm: pd.DataFrame, groups: list[Group], k: int) -> str:
     """How many of the held-out ratings had neighbours at all."""
     if not groups:
-        return f"Of {len(held_out):,} held-out ratings none has a user and an item that training saw."
+        return (
+            f"Of {len(held_out):,} held-out ratings none has a user and an item that training saw."
+        )
     share = {group.low: group.share for group in groups}
     new = len(held_out) - len(warm)
     others = f"; {new:,} more have a user or an item that training never saw" if new else ""
@@ -130,7 +138,13 @@ def _spread(fitted: FittedModel, lists: Lists) -> str:
 
 def _table(fitted: FittedModel, groups: list[Group]) -> Table:
     rows = [
-        (each.name, each.ratings, rounded(100 * each.share), rounded(each.error), rounded(each.baseline))
+        (
+            each.name,
+            each.ratings,
+            rounded(100 * each.share),
+            rounded(each.error),
+            rounded(each.baseline),
+        )
         for each in groups
     ]
     columns = ("neighbours", "ratings", "% of ratings", f"{fitted.name}: {MSE}", f"baseline: {MSE}")
@@ -146,7 +160,13 @@ def _chart(fitted: FittedModel, groups: list[Group]) -> Chart:
         for error in [each.error if who == fitted.name else each.baseline]
     ]
     return Chart(
-        "Error by neighbours", "line", ("neighbours", MSE, "answer"), rows, x="neighbours", y=MSE, color="answer"
+        "Error by neighbours",
+        "line",
+        ("neighbours", MSE, "answer"),
+        rows,
+        x="neighbours",
+        y=MSE,
+        color="answer",
     )
 
 
@@ -155,11 +175,18 @@ def _most(params: NeighborhoodsOf, fitted: FittedModel, lists: Lists) -> Table:
     vocabulary, count = fitted.catalogue.side(lists.side), fitted.support.count[lists.side]
     first = np.argsort(-lists.total.round(6), kind="stable")[: params.show]
     rows = [
-        (vocabulary.label(code), rounded(float(lists.total[code])), _percent(lists, code), int(count[code]))
+        (
+            vocabulary.label(code),
+            rounded(float(lists.total[code])),
+            _percent(lists, code),
+            int(count[code]),
+        )
         for code in first.tolist()
         if lists.total[code] > 0
     ]
-    return Table("Neighbours of the most others", (lists.side, "lists", "% of all lists", "ratings"), rows)
+    return Table(
+        "Neighbours of the most others", (lists.side, "lists", "% of all lists", "ratings"), rows
+    )
 
 
 def _percent(lists: Lists, code: int) -> float:

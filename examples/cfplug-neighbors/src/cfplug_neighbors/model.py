@@ -1,14 +1,15 @@
 """The neighbourhood models: what neighbours got beyond the baseline, added to the baseline.
 
-For neighbours of items, with N the (at most) k items that are most similar to i among those that u rated,
+For neighbours of items, with N the (at most) k items that are most similar to i among those that u
+rated,
 
     r_ui = b_ui + sum_{j in N} s_ij^a (r_uj - b_uj) / (sum_{j in N} s_ij^a + damping)
 
-It is Koren's (KDD 2008, equation 3) with two things more: the amplification a of Breese, Heckerman and Kadie (UAI
-1998), by which the most similar ones count for more, and a damping of the denominator as in Bell and Koren (KDD Cup
-2007), so that little similarity moves little. Without the two, and with item means for the baseline, it is LensKit's
-ItemKNN. Neighbours of users are the same with users and items in each other's place (Herlocker et al., SIGIR 1999).
-"""
+It is Koren's (KDD 2008, equation 3) with two things more: the amplification a of Breese, Heckerman
+and Kadie (UAI 1998), by which the most similar ones count for more, and a damping of the
+denominator as in Bell and Koren (KDD Cup 2007), so that little similarity moves little. Without the
+two, and with item means for the baseline, it is LensKit's ItemKNN. Neighbours of users are the same
+with users and items in each other's place (Herlocker et al., SIGIR 1999)."""
 
 from __future__ import annotations
 
@@ -36,9 +37,8 @@ PARTS = ("data", "indices", "indptr")
 class Neighborhoods:
     """A fitted model whose neighbours are of one `side`.
 
-    `rests` has what lies beyond the baseline, (n_others, n_own), `alike` the similarities of the own side, (n_own,
-    n_own).
-    """
+    `rests` has what lies beyond the baseline, (n_others, n_own), `alike` the similarities of the
+    own side, (n_own, n_own)."""
 
     params: Knn
     side: str
@@ -73,7 +73,9 @@ class Neighborhoods:
             count[questions] = np.bincount(question, minlength=questions.stop - questions.start)
         return count.clip(max=self.params.neighbors)
 
-    def _candidates(self, batch: Batch) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+    def _candidates(
+        self, batch: Batch
+    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
         """All that the other side rated and that is similar to the own: questions, and for each candidate its
         question, similarity and place in `rests.data`.
         """
@@ -101,7 +103,11 @@ class Neighborhoods:
         matrices = {"rests": self.rests, "alike": self.alike}
         return {
             **self.baseline.state(),
-            **{f"{name}.{part}": getattr(matrix, part) for name, matrix in matrices.items() for part in PARTS},
+            **{
+                f"{name}.{part}": getattr(matrix, part)
+                for name, matrix in matrices.items()
+                for part in PARTS
+            },
         }
 
 
@@ -119,7 +125,9 @@ def fit(side: str, params: Knn, train: Interactions, context: Context) -> Neighb
     rests = baseline.rests(train)
     own, others = (rests.T.tocsr(), rests) if side == "item" else (rests, rests.T.tocsr())
     everybody, rule = Profiles(own), Rule(params.similarity, params.shrinkage, params.kept)
-    alike = similarities(everybody, everybody, rule, lambda done: context.progress(done, f"similarities of {side}s"))
+    alike = similarities(
+        everybody, everybody, rule, lambda done: context.progress(done, f"similarities of {side}s")
+    )
     return Neighborhoods(params, side, baseline, others, alike)
 
 
@@ -133,8 +141,13 @@ def restore_users(params: Knn, state: Mapping[str, np.ndarray]) -> Neighborhoods
 
 def _restored(side: str, params: Knn, state: Mapping[str, np.ndarray]) -> Neighborhoods:
     baseline = Baseline.restored(state)
-    n_own, n_others = (len(baseline.side(each)) for each in (side, "item" if side == "user" else "user"))
-    rests, alike = _matrix("rests", state, (n_others, n_own)), _matrix("alike", state, (n_own, n_own))
+    n_own, n_others = (
+        len(baseline.side(each)) for each in (side, "item" if side == "user" else "user")
+    )
+    rests, alike = (
+        _matrix("rests", state, (n_others, n_own)),
+        _matrix("alike", state, (n_own, n_own)),
+    )
     return Neighborhoods(params, side, baseline, rests, alike)
 
 

@@ -1,12 +1,13 @@
 """Newcomers by the known ids that were rated most like them: what the model says of these, about the baseline.
 
-For a new user u with some ratings, N the known users most similar to u by these, and r^ what the model says,
+For a new user u with some ratings, N the known users most similar to u by these, and r^ what the
+model says,
 
     r_ui = b_ui + sum_{v in N} s_uv (r^_vi - b_vi) / (sum_{v in N} s_uv + damping)
 
-So a neighbour who did not rate the item has a say too, as the model expects it, and any model will do. Without ratings
-nobody is similar, and what is left of b_ui is the item's damped mean. New items go by known items in the same way; of
-a new user's rating of a new item the baseline alone is known.
+So a neighbour who did not rate the item has a say too, as the model expects it, and any model will
+do. Without ratings nobody is similar, and what is left of b_ui is the item's damped mean. New items
+go by known items in the same way; of a new user's rating of a new item the baseline alone is known.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class Known:
     def of(cls, fitted: FittedModel, params: NearestRaters) -> Known:
         """Worked out once for each model."""
         damping = params.user_damping, params.item_damping
-        found: Known = fitted.once(("cfplug-neighbors known", *damping), lambda: cls._learned(fitted, *damping))
+        found: Known = fitted.once(
+            ("cfplug-neighbors known", *damping), lambda: cls._learned(fitted, *damping)
+        )
         return found
 
     @classmethod
@@ -77,7 +80,9 @@ class ByNeighbors:
         """Ratings of shape (n,)."""
         codes = self.fitted.encoded(pairs)
         rating: np.ndarray = (
-            self.baseline.mean + self._offsets("user", pairs, codes) + self._offsets("item", pairs, codes)
+            self.baseline.mean
+            + self._offsets("user", pairs, codes)
+            + self._offsets("item", pairs, codes)
         )
         for side in SIDES:
             rows, places = self._answered(side, pairs, codes)
@@ -95,10 +100,14 @@ class ByNeighbors:
         """b_u or b_i of each pair, shape (n,)."""
         places = self.newcomers.places(side, pairs[side])
         new = np.append(self.introduced[side].offset, 0.0)[places]
-        offset: np.ndarray = np.where(places >= 0, new, self.baseline.side(side)[getattr(codes, side)])
+        offset: np.ndarray = np.where(
+            places >= 0, new, self.baseline.side(side)[getattr(codes, side)]
+        )
         return offset
 
-    def _answered(self, side: str, pairs: pd.DataFrame, codes: Batch) -> tuple[np.ndarray, np.ndarray]:
+    def _answered(
+        self, side: str, pairs: pd.DataFrame, codes: Batch
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The pairs of a newcomer of `side` who has neighbours with somebody known; and the newcomer's place."""
         places = self.newcomers.places(side, pairs[side])
         has = np.append(np.diff(self.introduced[side].say.indptr) > 0, False)
@@ -112,7 +121,9 @@ class ByNeighbors:
         start = say.indptr[places].astype(np.int64)
         for few, pair, place in spans(start, say.indptr[places + 1] - start):
             asked = _in_place(side, codes[few][pair], say.indices[place].astype(np.int64))
-            beyond = self.fitted.predictor.predict(asked) - self.baseline.expected(asked.user, asked.item)
+            beyond = self.fitted.predictor.predict(asked) - self.baseline.expected(
+                asked.user, asked.item
+            )
             weight = np.bincount(pair, say.data[place])
             moved[few] = np.bincount(pair, say.data[place] * beyond) / (weight + self.damping)
         return moved
@@ -124,7 +135,9 @@ def _in_place(side: str, codes: Batch, others: np.ndarray) -> Batch:
     return cfplug.Batch(sides["user"], sides["item"], codes.context)
 
 
-def nearest_raters(params: NearestRaters, fitted: FittedModel, newcomers: Newcomers, context: Context) -> ByNeighbors:
+def nearest_raters(
+    params: NearestRaters, fitted: FittedModel, newcomers: Newcomers, context: Context
+) -> ByNeighbors:
     """Every newcomer with an offset, and the known ids that are most like it by its ratings."""
     known = Known.of(fitted, params)
     damping = {"user": params.user_damping, "item": params.item_damping}
@@ -132,7 +145,9 @@ def nearest_raters(params: NearestRaters, fitted: FittedModel, newcomers: Newcom
     for side in SIDES:
         offset, rests = _own(fitted, newcomers, side, known.baseline, damping[side])
         rule = Rule(params.similarity, params.shrinkage, KEPT)
-        introduced[side] = Introduced(offset, _says(similarities(Profiles(rests), known.profiles[side], rule), params))
+        introduced[side] = Introduced(
+            offset, _says(similarities(Profiles(rests), known.profiles[side], rule), params)
+        )
     return ByNeighbors(fitted, newcomers, known.baseline, introduced, params.damping)
 
 
@@ -148,7 +163,11 @@ def _own(
     codes = fitted.catalogue.side(other(side)).encode(given[other(side)])
     told = (places >= 0) & fitted.support.trained(other(side), codes)
     places, codes = places[told], codes[told]
-    rest = given["rating"].to_numpy(dtype=np.float64)[told] - baseline.mean - baseline.side(other(side))[codes]
+    rest = (
+        given["rating"].to_numpy(dtype=np.float64)[told]
+        - baseline.mean
+        - baseline.side(other(side))[codes]
+    )
     offset = damped_means(places, rest, n, damping)
     return offset, csr_array((rest - offset[places], (places, codes)), shape=(n, m))
 

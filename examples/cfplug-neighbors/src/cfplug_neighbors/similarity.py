@@ -4,10 +4,10 @@ Of two ids i and j with n_ij common raters
 
     s_ij = n_ij / (n_ij + shrinkage) * cosine_ij,    cosine_ij = <x_i, x_j> / (|x_i| |x_j|)
 
-where x_i are the rests r_ui - b_ui, 0 where nobody rated: the adjusted cosine of Sarwar et al. (WWW 2001), shrunk as
-Koren does (KDD 2008, section 2.2), so that two ids with one common rater are not taken for twins. `pearson` puts the
-correlation over the common raters alone in the cosine's place (Herlocker et al., SIGIR 1999).
-"""
+where x_i are the rests r_ui - b_ui, 0 where nobody rated: the adjusted cosine of Sarwar et al. (WWW
+2001), shrunk as Koren does (KDD 2008, section 2.2), so that two ids with one common rater are not
+taken for twins. `pearson` puts the correlation over the common raters alone in the cosine's place
+(Herlocker et al., SIGIR 1999)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class Profiles:
         """1 where there is a rating, also where its rest is 0."""
         from scipy.sparse import csr_array
 
-        return csr_array((np.ones(self.rests.nnz), self.rests.indices, self.rests.indptr), shape=self.rests.shape)
+        return csr_array(
+            (np.ones(self.rests.nnz), self.rests.indices, self.rests.indptr), shape=self.rests.shape
+        )
 
     @functools.cached_property
     def squares(self) -> csr_array:
@@ -59,7 +61,9 @@ class Profiles:
     @functools.cached_property
     def turned(self) -> tuple[csr_array, csr_array, csr_array]:
         """`rests`, `rated` and `squares`, shape (m, n) each: laid out once for all products."""
-        rests, rated, squares = (matrix.T.tocsr() for matrix in (self.rests, self.rated, self.squares))
+        rests, rated, squares = (
+            matrix.T.tocsr() for matrix in (self.rests, self.rated, self.squares)
+        )
         return rests, rated, squares
 
     @functools.cached_property
@@ -90,7 +94,9 @@ def _cosine(asked: Profiles, others: Profiles) -> np.ndarray:
 def _pearson(asked: Profiles, others: Profiles, common: np.ndarray) -> np.ndarray:
     """cov / sqrt(var var) over the `common` raters, who are another lot for every pair."""
     rests, rated, squares = others.turned
-    mine, theirs = ((left @ right).toarray() for left, right in ((asked.rests, rated), (asked.rated, rests)))
+    mine, theirs = (
+        (left @ right).toarray() for left, right in ((asked.rests, rated), (asked.rated, rests))
+    )
     together = (asked.rests @ rests).toarray() - _ratio(mine * theirs, common)
     variance = np.ones(common.shape)
     for total, square in ((mine, asked.squares @ rated), (theirs, asked.rated @ squares)):
@@ -105,12 +111,14 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return ratio
 
 
-def similarities(asked: Profiles, others: Profiles, rule: Rule, told: Told = lambda done: None) -> csr_array:
+def similarities(
+    asked: Profiles, others: Profiles, rule: Rule, told: Told = lambda done: None
+) -> csr_array:
     """Every s_ij above 0 of each of k ids with each of n others, shape (k, n), by `rule`.
 
-    No id is like itself: where `asked` are the `others`, the diagonal is empty. All are in single precision, in which
-    two that differ by the order of a sum alone are equal. `told` hears which part is done.
-    """
+    No id is like itself: where `asked` are the `others`, the diagonal is empty. All are in single
+    precision, in which two that differ by the order of a sum alone are equal. `told` hears which
+    part is done."""
     from scipy.sparse import csr_array, vstack
 
     k, n = len(asked), len(others)

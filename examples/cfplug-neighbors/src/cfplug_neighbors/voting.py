@@ -14,10 +14,9 @@ ENTRIES = 1 << 20
 def shares(question: np.ndarray, alike: np.ndarray, neighbors: int) -> np.ndarray:
     """How far each of n candidates is among the `neighbors` most similar of its question, from 0 to 1; shape (n,).
 
-    `question`, in rising order, says which one a candidate is for; `alike` are similarities above 0 and at most 1, both
-    of shape (n,). Those that are equally similar and do not all find a place share what places are left: which of them
-    came first says nothing of them.
-    """
+    `question`, in rising order, says which one a candidate is for; `alike` are similarities above 0
+    and at most 1, both of shape (n,). Those that are equally similar and do not all find a place
+    share what places are left: which of them came first says nothing of them."""
     share = np.ones(len(alike))
     crowded = np.flatnonzero(np.bincount(question)[question] > neighbors)
     order = crowded[np.argsort(2.0 * question[crowded] - alike[crowded], kind="stable")]
@@ -33,10 +32,14 @@ def shares(question: np.ndarray, alike: np.ndarray, neighbors: int) -> np.ndarra
 def spans(start: np.ndarray, size: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """The places start, start + 1, ... of n questions, `size` of each, both of shape (n,), a bounded number at a time.
 
-    Gives a slice of questions, which of them each place is for (counted from the slice's first), and the places.
-    """
+    Gives a slice of questions, which of them each place is for (counted from the slice's first),
+    and the places."""
     lots = np.flatnonzero(np.diff(np.cumsum(size) // ENTRIES, prepend=-1))
     for low, high in itertools.pairwise([*lots.tolist(), len(size)]):
         few, before = size[low:high], np.cumsum(size[low:high]) - size[low:high]
         question = np.repeat(np.arange(high - low), few)
-        yield slice(low, high), question, np.arange(few.sum()) + np.repeat(start[low:high] - before, few)
+        yield (
+            slice(low, high),
+            question,
+            np.arange(few.sum()) + np.repeat(start[low:high] - before, few),
+        )
