@@ -34,7 +34,7 @@ def warn(registry: Registry) -> None:
     if broken := registry.broken:
         verb = "plugin is" if len(broken) == 1 else "plugins are"
         click.echo(f"{len(broken)} {verb} broken: {registry.in_short(broken)}", err=True)
-    for word in registry.words:
+    for word in registry.messages:
         click.echo(word, err=True)
 
 
@@ -184,7 +184,7 @@ def plugins(name: str | None, as_json: bool, folders: Sequence[Path]) -> None:
         print_table(_overview(chosen))
         for each in registry.broken:
             click.echo(f"\n{each.why}")
-        _echo(registry.words)
+        _echo(registry.messages)
     else:
         for number, each in enumerate(chosen):
             click.echo("\n" * (number > 0) + _in_full(registry, each))
