@@ -193,9 +193,7 @@ def _load(
     return assemble([*installed(), *in_folders(folders)], limit, traced=traced)
 
 
-def assemble(
-    candidates: Iterable[Candidate], limit: str = "", *, traced: bool = False
-) -> Registry:
+def assemble(candidates: Iterable[Candidate], limit: str = "", *, traced: bool = False) -> Registry:
     """Return a registry of `candidates`, loaded one at a time in a fixed order.
 
     Args:

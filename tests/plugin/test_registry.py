@@ -390,6 +390,53 @@ def test_load_reads_cfplug_plugins_from_the_environment_that_it_is_given() -> No
     ]
 
 
+# Once in a process
+
+
+def test_the_same_folders_and_settings_give_the_same_registry(tmp_path: Path) -> None:
+    file = tmp_path / "zoo_once.py"
+    file.write_text(METRIC_PLUGIN.format("zoo_once"))
+    first = load([tmp_path], {})
+    assert load([tmp_path], {"HOME": "/root"}) is first
+    assert load([tmp_path], {"CFPLUG_PLUGINS": "zoo-once"}) is not first
+    assert load([], {}) is not first
+    sys.modules.pop("zoo_once")
+
+
+def test_a_file_that_comes_or_changes_is_seen_by_the_next_load(tmp_path: Path) -> None:
+    limit = {"CFPLUG_PLUGINS": "zoo-late"}
+    before = load([tmp_path], limit)
+    assert before.entries("metric") == []
+    file = tmp_path / "zoo_late.py"
+    file.write_text("raise ValueError('not yet')\n")
+    os.utime(file, ns=(1, 1))
+    assert [plugin.name for plugin in load([tmp_path], limit).broken] == ["zoo-late"]
+    file.write_text(METRIC_PLUGIN.format("zoo_late"))
+    assert load([tmp_path], limit).find("metric", "best").full_name == "zoo-late/best"
+    sys.modules.pop("zoo_late")
+
+
+def test_a_distribution_that_comes_on_the_path_is_seen_by_the_next_load(tmp_path: Path) -> None:
+    announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin")
+    (tmp_path / "bee_plugin.py").write_text(METRIC_PLUGIN.format("bee_plugin"))
+    limit = {"CFPLUG_PLUGINS": "bee"}
+    assert load([], limit).entries("metric") == []
+    with on_path(tmp_path):
+        assert load([], limit).find("metric", "best").full_name == "bee/best"
+
+
+def test_a_trace_prints_which_plugin_returned_or_raised_what(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assemble([candidate("ant"), raising("bee")], traced=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.splitlines() == [
+        "trace: ant: cfplug_metrics -> [[]]",
+        "trace: bee: cfplug_metrics -> LookupError('no metric today')",
+    ]
+
+
 # Names
 
 
