@@ -399,7 +399,7 @@ CAUGHT = [
         "metrics",
         "zoo-missing/constant",
         cfplug.PluginError,
-        "constant: score='zoo_missing:LIMIT': zoo_missing.LIMIT is no function; it is 4",
+        "constant: score='zoo_missing:LIMIT': zoo_missing.LIMIT must be a function; got 4",
         "score",
     ),
     Caught(
