@@ -1,6 +1,6 @@
 """Every recipe as it stands, on the real data: `make claims` runs these and writes the figures into recipes/README.md.
 
-They take some forty minutes on two cores, so `make test` leaves them out (they are marked slow).
+They take some forty minutes on two cores, so only `make claims` and `make test-all` run them.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ ARCHIVES = {
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.claims,
     pytest.mark.skipif(
         not DATA.exists(), reason="there is no ../shared/data with the real archives"
     ),
