@@ -1,4 +1,4 @@
-"""Every recipe as it stands, on the real data: `make claims` runs these and writes the figures into recipes/README.md.
+"""Run every recipe whole on the real data, and write the figures into recipes/README.md.
 
 They take some forty minutes on two cores, so only `make claims` and `make test-all` run them.
 """
@@ -49,7 +49,7 @@ def page() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def runs(page: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
-    """Every run that was made; at the end their figures go into the page, those of the other recipes stay."""
+    """Collect every run; at the end write their figures into the page and keep the others."""
     made: dict[str, Run] = {}
     yield made
     text = PAGE.read_text(encoding="utf-8")
