@@ -241,7 +241,7 @@ def _found(model: FittedModel, side: Side, text: str) -> int:
 def report(run: Path, figures: bool, folders: Sequence[Path]) -> None:
     """Write the page of RUN, a run folder, anew from what is in the folder; nothing is trained."""
     with printing_aside():
-        from cfplug.runs.publishing import remake
+        from cfplug.runs.page import remake
 
         written = remake(run, figures=figures, plugins_dir=folders)
     click.echo("\n".join(map(str, written)))
