@@ -131,7 +131,6 @@ def test_these_are_all_the_commands_in_the_order_of_work() -> None:
         "new",
         "new file",
         "new plugin",
-        "new update",
         "check-plugin",
         "predict",
         "recommend",
