@@ -92,6 +92,7 @@ def _fitted(task: Task, watch: Watch, resume: Checkpoint | None) -> Fitted:
         watch=watch,
         resume=resume,
     )
+    learner.dls.name_ids({side: task.catalogue.side(side) for side in SIDES})
     return Fitted(
         _model(task, support, NetworkPredictor(scored, task.context.device)), learner, history
     )
