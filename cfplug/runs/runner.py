@@ -27,8 +27,9 @@ from cfplug.files import json_text, read_json
 from cfplug.plugin.components import ColdStart, Context, Loss, Metric
 from cfplug.plugin.hookspecs import EpochFinished, StepFinished
 from cfplug.plugin.registry import Registry, load
-from cfplug.prediction.fitted_model import FittedModel, Policy, unknown_ids
-from cfplug.prediction.policy import policy, policy_of
+from cfplug.prediction.fitted_model import FittedModel
+from cfplug.prediction.policy import Policy, policy, policy_of
+from cfplug.prediction.predict import unknown_ids
 from cfplug.prediction.predictions import Predictions
 from cfplug.progress import Lines, Reporter
 from cfplug.random import seed_for
