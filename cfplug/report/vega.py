@@ -230,7 +230,7 @@ def _color(plot: Plot) -> Spec:
     is_number = plot.is_number("color")
     scale, legend = _color_ramp(plot) if is_number else _color_names(plot)
     legend |= {"orient": "top", "titleLimit": 300, "labelLimit": 150, "offset": 8}
-    channel = {
+    channel: Spec = {
         "field": plot.field("color"),
         "title": plot.chart.color,
         "type": "quantitative" if is_number else "nominal",
