@@ -19,7 +19,7 @@ from cfplug.files import json_text
 from cfplug.plugin.components import ColdStart
 from cfplug.recipe.recipe import Recipe
 from cfplug.report.elements import Section
-from cfplug.report.serialize import csv_files, section_words
+from cfplug.report.serialize import csv_files, to_dicts
 from cfplug.runs import storage
 from cfplug.runs.folder import RunFolder
 from cfplug.runs.page import page
@@ -64,7 +64,7 @@ def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, starte
     folder.write("metrics.json", json_text(results.metrics))
     folder.write("claims.json", json_text([_claim_row(each) for each in run.claims()]))
     folder.write("predictions.parquet", predictions)
-    folder.write("sections.json", json_text(section_words(results.sections)))
+    folder.write("sections.json", json_text(to_dicts(results.sections)))
     for name, text in csv_files(results.sections):
         folder.write(name, text)
     seconds = time.time() - started

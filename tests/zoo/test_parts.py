@@ -363,7 +363,7 @@ CAUGHT = [
         "analyzers",
         "zoo-analyzers/wordy-analyzer",
         cfplug.PluginError,
-        "analyze gave str, not a Section",
+        "analyze: expected a Section, got str",
         "analyze",
     ),
     Caught(
