@@ -29,6 +29,7 @@ from cfplug.prediction.network import NetworkPredictor
 from cfplug.recipe.settings import FeatureChoice
 from cfplug.training.features import learn
 from cfplug.training.module import Scored
+from cfplug.prediction.memo import Memo
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
 
@@ -200,7 +201,7 @@ def network(here: Any, kind: str) -> FittedModel:
         predictor=NetworkPredictor(Scored(module, head, n_users=n[0]), "cpu"),
         provides=("vectors", "distribution") if kind == "ordinal" else ("vectors",),
         features=features,
-        worked_out={},
+        memo=Memo(),
     )
 
 
