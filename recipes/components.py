@@ -6,7 +6,8 @@ from pathlib import Path
 
 from cfplug.params import parameters
 from cfplug.plugin.components import KINDS
-from cfplug.plugin.registry import Registry, load, plural
+from cfplug.errors import plural
+from cfplug.plugin.registry import Registry, load
 
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- components: begin -->", "<!-- components: end -->"

@@ -1,4 +1,4 @@
-"""The commands for authors of plugins: begin one, keep it up to date, hold it against the contract."""
+"""The commands for authors of plugins: start one, and check it against the contract."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import rich_click as click
 from cfplug.cli.options import json_option, naming, plugins_dir
 from cfplug.cli.output import print_json, print_table, telling
 from cfplug.errors import CfplugError, Place, did_you_mean
+from cfplug.plugin.registry import plural
 from cfplug.report.elements import Table
 from cfplug.scaffold import new as scaffold
 
@@ -26,22 +27,20 @@ if TYPE_CHECKING:
 STOPPED = 130
 """The exit code of a command that Ctrl-C ended."""
 
+DESCRIPTIONS = {
+    "analyzer": "an analyzer",
+    "cold-start": "a cold-start strategy",
+    scaffold.SELF_FITTING: "a model that fits itself",
+}
+"""How the choices of `--kind` are described, where `a CHOICE` is not enough."""
 
-# Beginning a plugin
+
+# New plugins
 
 
 @click.group()
 def new() -> None:
-    """Begin a plugin of your own; bring one up to date."""
-
-
-def _kind(choices: Sequence[str], default: str) -> Any:
-    words = f"What it begins with: {', '.join(choices)}."
-    return {
-        "metavar": "KIND",
-        "type": click.Choice(choices),
-        "help": f"{words} [default: {default}]",
-    }
+    """Start a plugin of your own."""
 
 
 @new.command("plugin")
@@ -50,130 +49,116 @@ def _kind(choices: Sequence[str], default: str) -> Any:
     "--kind",
     "kinds",
     multiple=True,
-    **_kind([*scaffold.CHOICES, "all"], " and ".join(scaffold.DEFAULT)),
+    metavar="KIND",
+    type=click.Choice([*scaffold.CHOICES, "all"]),
+    show_default=", ".join(scaffold.DEFAULT),
+    help="Include a component of this kind (repeatable).",
 )
 @click.option(
     "--out",
     default=".",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Where its folder goes.",
+    help="Put the new folder into this one.",
 )
-@click.option("--title", default="", help="What it is, in a line.")
-@click.option("--author", default="", help="Who holds the copyright.")
+@click.option("--title", default="", help="Describe the plugin in one line.")
+@click.option("--author", default="", help="Name the holder of the copyright.")
 def new_plugin(name: str, kinds: Sequence[str], out: Path, title: str, author: str) -> None:
-    """A package with a plugin called NAME, its tests, a recipe and all that it takes to publish it.
+    """Create a package for a plugin called NAME.
 
-    --kind may be repeated. Nothing is asked and nothing overwritten.
+    It has tests, a recipe and all that is needed to publish it. Nothing is overwritten.
+    KIND is source, split, model (learns by gradient), self-fitting-model, loss, metric,
+    cold-start, analyzer or all.
     """
     chosen = scaffold.CHOICES if "all" in kinds else kinds or scaffold.DEFAULT
     with naming():
-        made = scaffold.make_plugin(name, chosen, out, title=title, author=author)
-    click.echo(f"{made.folder}: the plugin {made.names.plugin}, with {_listed(chosen)}")
-    if made.no_updates:
-        click.echo(f"cfplug new update will not work for it: {made.no_updates}", err=True)
-    folder = shlex.quote(str(made.folder))
-    _next(f"cd {folder}", 'python -m pip install --editable ".[test]"', "python -m pytest")
+        folder = scaffold.make_plugin(name, chosen, out, title=title, author=author)
+    _print_created(folder, name, chosen)
+    _print_next(
+        f"cd {shlex.quote(str(folder))}",
+        'python -m pip install --editable ".[test]"',
+        "python -m pytest",
+    )
 
 
 @new.command("file")
 @click.argument("name")
-@click.option("--kind", default="metric", **_kind(scaffold.CHOICES, "metric"))
+@click.option(
+    "--kind",
+    default="metric",
+    show_default=True,
+    metavar="KIND",
+    type=click.Choice(scaffold.CHOICES),
+    help="Start with a component of this kind.",
+)
 @click.option(
     "--out",
     default="my_plugins",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="The folder it goes into.",
+    help="Put the new file into this folder.",
 )
 def new_file(name: str, kind: str, out: Path) -> None:
-    """A plugin called NAME in a single file, for `--plugins-dir`."""
+    """Create a plugin called NAME in a single file.
+
+    Pass its folder to other commands as `--plugins-dir`. Nothing is overwritten.
+    KIND is source, split, model (learns by gradient), self-fitting-model, loss, metric,
+    cold-start or analyzer.
+    """
     with naming():
         file = scaffold.make_file(name, kind, out)
-    plugin, folder = scaffold.named(name).plugin, f"--plugins-dir {shlex.quote(str(out))}"
-    click.echo(f"{file}: the plugin {plugin}, with {_listed([kind])}")
-    kinds = (
-        "models" if kind == scaffold.SELF_FITTING else "losses" if kind == "loss" else f"{kind}s"
-    )
-    _next(
+    _print_created(file, name, [kind])
+    kinds = plural("model" if kind == scaffold.SELF_FITTING else kind)
+    folder = f"--plugins-dir {shlex.quote(str(out))}"
+    _print_next(
         f"cfplug list {kinds} {folder}",
-        f"cfplug check-plugin {plugin} {folder}",
+        f"cfplug check-plugin {scaffold.parse_name(name).plugin} {folder}",
         f"cfplug run RECIPE {folder}",
     )
 
 
-def _listed(kinds: Iterable[str]) -> str:
-    words = {"cold-start": "cold-start strategy", scaffold.SELF_FITTING: "model that fits itself"}
-    return ", ".join(
-        f"{'an' if kind[0] in 'aeiou' else 'a'} {words.get(kind, kind)}" for kind in kinds
-    )
+def _print_created(path: Path, name: str, kinds: Iterable[str]) -> None:
+    components = ", ".join(DESCRIPTIONS.get(kind, f"a {kind}") for kind in kinds)
+    click.echo(f"{path}: the plugin {scaffold.parse_name(name).plugin}, with {components}")
 
 
-def _next(*commands: str) -> None:
-    click.echo("\nWhat to type next:\n" + "\n".join(f"  {command}" for command in commands))
-
-
-@new.command("update")
-@click.argument(
-    "folder", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False)
-)
-def new_update(folder: Path) -> None:
-    """Bring the plugin in FOLDER to the template that this cfplug has; your own changes stay.
-
-    Where you and the template changed the same lines, the file has both, between marks, and the
-    exit code is 1."""
-    from cfplug.scaffold.following import update_plugin
-
-    updated = update_plugin(folder)
-    if updated.before == updated.after:
-        click.echo(f"{folder} is up to date with the template {updated.after}")
-        return
-    click.echo(f"{folder}: from the template {updated.before} to {updated.after}")
-    rows = [(name, "changed") for name in updated.changed] + [
-        (name, "conflict") for name in updated.conflicts
-    ]
-    print_table(Table("", ("file", "state"), rows))
-    if updated.conflicts:
-        click.echo(
-            "\nDecide what stays between <<<<<<< and >>>>>>>, then run the tests and commit.",
-            err=True,
-        )
-        sys.exit(1)
-    _next(
-        "git diff",
-        "python -m pytest",
-        'git commit --all --message "The template of a newer cfplug"',
-    )
+def _print_next(*commands: str) -> None:
+    click.echo("\nWhat to type next:")
+    for command in commands:
+        click.echo(f"  {command}")
 
 
 # The contract
 
 
-def _pairs(_ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
-    """CHECK=REASON as a table."""
-    pairs = {}
-    for text in given:
+def _known_failures(
+    _ctx: click.Context, param: click.Parameter, texts: Sequence[str]
+) -> dict[str, str]:
+    """Return the reasons of `CHECK=REASON` texts by check."""
+    reasons = {}
+    for text in texts:
         check, _, reason = text.partition("=")
         if not check or not reason.strip():
-            raise click.BadParameter(f"must look like CHECK=REASON; is {text!r}", param=param)
-        pairs[check] = reason.strip()
-    return pairs
+            raise click.BadParameter(f"expected CHECK=REASON, got {text!r}", param=param)
+        reasons[check] = reason.strip()
+    return reasons
 
 
-def _values(_ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> dict[str, Any]:
-    """KIND/NAME.KEY=VALUE as tables of parameters by component."""
+def _params(_ctx: click.Context, param: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters of `KIND/NAME.KEY=VALUE` texts by component."""
     from cfplug.recipe.yaml import Node, override
 
     place = Place("--set")
     root = Node({}, place)
-    for text in given:
+    for text in texts:
         if "/" not in text.partition(".")[0]:
             raise click.BadParameter(
-                f"must look like source/shop.path=shop.csv; is {text!r}", param=param
+                f"expected KIND/NAME.KEY=VALUE such as source/shop.path=shop.csv, got {text!r}",
+                param=param,
             )
         root = override(root, text, place)
-    values: dict[str, Any] = root.plain()
-    return values
+    params: dict[str, Any] = root.plain()
+    return params
 
 
 @click.command("check-plugin")
@@ -183,26 +168,26 @@ def _values(_ctx: click.Context, param: click.Parameter, given: Sequence[str]) -
     "globs",
     multiple=True,
     metavar="GLOB",
-    help="Only checks of such an id; may be repeated.",
+    help="Run only the checks with such an id (repeatable).",
 )
-@click.option("--examples", type=click.IntRange(1), help="How often each property is tried.")
+@click.option("--examples", type=click.IntRange(1), help="Try each property on this many examples.")
 @click.option(
     "--set",
     "params",
     multiple=True,
     metavar="KIND/NAME.KEY=VALUE",
-    callback=_values,
-    help="A parameter with which a component is tried; may be repeated.",
+    callback=_params,
+    help="Set a parameter of a component (repeatable).",
 )
 @click.option(
     "--known-failure",
-    "known",
+    "known_failures",
     multiple=True,
     metavar="CHECK=REASON",
-    callback=_pairs,
-    help="A check that fails, and why it may; may be repeated.",
+    callback=_known_failures,
+    help="Expect a check to fail, with the reason (repeatable).",
 )
-@click.option("--traceback", is_flag=True, help="Show where each failure comes from.")
+@click.option("--traceback", is_flag=True, help="Show the traceback of each failure.")
 @json_option
 @plugins_dir
 def check_plugin(
@@ -210,21 +195,24 @@ def check_plugin(
     globs: Sequence[str],
     examples: int | None,
     params: Mapping[str, Any],
-    known: Mapping[str, str],
+    known_failures: Mapping[str, str],
     traceback: bool,
     as_json: bool,
     folders: Sequence[Path],
 ) -> None:
-    """Hold the plugin NAME against the contract: the laws for each kind of component.
+    """Check the plugin NAME against the plugin contract.
 
-    The exit code is 1 if one is broken, or if one holds that is declared to be broken.
+    The exit code is 1 if a check fails, or if one passes that is declared to fail.
     """
     with naming():
-        found = _chosen(_items(name, examples, params, known, folders), globs)
-    outcomes = _tried(name, found)
-    _show(outcomes, traceback, as_json)
-    if len(outcomes) < len(found):
-        click.echo(f"stopped after {len(outcomes)} of {len(found)} checks", err=True)
+        items = _select(_items(name, examples, params, known_failures, folders), globs)
+    outcomes = _run(name, items)
+    if as_json:
+        print_json([_to_dict(outcome) for outcome in outcomes])
+    else:
+        _print_outcomes(outcomes, traceback)
+    if len(outcomes) < len(items):
+        click.echo(f"stopped after {len(outcomes)} of {len(items)} checks", err=True)
         sys.exit(STOPPED)
     if not all(outcome.good for outcome in outcomes):
         sys.exit(1)
@@ -234,7 +222,7 @@ def _items(
     name: str,
     examples: int | None,
     params: Mapping[str, Any],
-    known: Mapping[str, str],
+    known_failures: Mapping[str, str],
     folders: Sequence[Path],
 ) -> list[Item]:
     from cfplug.plugin.registry import load
@@ -249,71 +237,65 @@ def _items(
         name,
         registry=load(folders),
         params=params,
-        known_failures=known,
+        known_failures=known_failures,
         examples=examples or EXAMPLES,
     )
 
 
-def _chosen(found: Sequence[Item], globs: Sequence[str]) -> list[Item]:
-    """The items whose id, or its last part, fits one of `globs`; all of them where there is none."""
+def _select(items: Sequence[Item], globs: Sequence[str]) -> list[Item]:
+    """Return the items whose id or check name matches one of `globs`; all where there is none."""
     if not globs:
-        return list(found)
-    fits = {glob: {item.id for item in found if _fits(item.id, glob)} for glob in globs}
-    for glob, ids in fits.items():
+        return list(items)
+    selected = set()
+    for glob in globs:
+        ids = {item.id for item in items if _matches(item, glob)}
         if not ids:
-            raise CfplugError(f"no check is called {glob}{did_you_mean(glob, _names(found))}")
-    chosen = set().union(*fits.values())
-    return [item for item in found if item.id in chosen]
+            names = [name for item in items for name in (item.id, item.check.name)]
+            raise CfplugError(f"no check is called {glob}{did_you_mean(glob, names)}")
+        selected |= ids
+    return [item for item in items if item.id in selected]
 
 
-def _fits(name: str, glob: str) -> bool:
-    return fnmatchcase(name, glob) or fnmatchcase(name.rpartition("/")[2], glob)
+def _matches(item: Item, glob: str) -> bool:
+    return fnmatchcase(item.id, glob) or fnmatchcase(item.check.name, glob)
 
 
-def _names(found: Iterable[Item]) -> list[str]:
-    return [name for item in found for name in (item.id, item.check.name)]
-
-
-def _tried(plugin: str, found: Sequence[Item]) -> list[Outcome]:
-    """What came of each item, as far as Ctrl-C let us get."""
+def _run(plugin: str, items: Sequence[Item]) -> list[Outcome]:
+    """Return the outcome of each item, or of those before Ctrl-C."""
     from cfplug.testing.check import outcome
 
     outcomes: list[Outcome] = []
     with telling() as reporter, contextlib.suppress(KeyboardInterrupt):
-        for number, item in enumerate(found):
-            reporter.progress(number / len(found), f"{plugin}: check {number + 1} of {len(found)}")
+        for number, item in enumerate(items):
+            reporter.progress(number / len(items), f"{plugin}: check {number + 1} of {len(items)}")
             outcomes.append(outcome(item))
     return outcomes
 
 
-def _show(outcomes: Sequence[Outcome], traceback: bool, as_json: bool) -> None:
-    if as_json:
-        print_json([_words(each) for each in outcomes])
-        return
-    print_table(Table("", ("check", "result"), [(each.item.id, each.state) for each in outcomes]))
-    for each in outcomes:
-        if each.state != "passed":
-            text = each.trace if traceback and each.trace else each.message
-            click.echo(
-                f"\n{each.item.id}: {each.state}\n  the law: {each.item.check.law}\n{indent(text, '  ')}"
-            )
-    counts = Counter(each.state for each in outcomes)
+def _print_outcomes(outcomes: Sequence[Outcome], traceback: bool) -> None:
+    rows = [(outcome.item.id, outcome.state) for outcome in outcomes]
+    print_table(Table("", ("check", "result"), rows))
+    for outcome in outcomes:
+        if outcome.state != "passed":
+            _print_message(outcome, traceback)
+    counts = Counter(outcome.state for outcome in outcomes)
     checks = "1 check" if len(outcomes) == 1 else f"{len(outcomes)} checks"
-    where = (
-        ""
-        if traceback or not counts["failed"]
-        else "; --traceback shows where a failure comes from"
-    )
-    click.echo(
-        f"\n{checks}: " + ", ".join(f"{count} {state}" for state, count in counts.items()) + where
-    )
+    summary = ", ".join(f"{count} {state}" for state, count in counts.items())
+    hint = "; --traceback shows where a failure comes from"
+    click.echo(f"\n{checks}: {summary}{hint if counts['failed'] and not traceback else ''}")
 
 
-def _words(outcome: Outcome) -> dict[str, str]:
-    item = outcome.item
+def _print_message(outcome: Outcome, traceback: bool) -> None:
+    text = outcome.trace if traceback and outcome.trace else outcome.message
+    click.echo(f"\n{outcome.item.id}: {outcome.state}")
+    click.echo(f"  expected: {outcome.item.check.law}")
+    click.echo(indent(text, "  "))
+
+
+def _to_dict(outcome: Outcome) -> dict[str, str]:
     return {
-        "check": item.id,
-        "law": item.check.law,
+        "check": outcome.item.id,
+        "summary": outcome.item.check.law,
         "result": outcome.state,
         "message": outcome.message,
     }

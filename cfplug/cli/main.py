@@ -175,7 +175,7 @@ def _show_run(run: Run, as_json: bool) -> None:
     print_table(run.table())
     from cfplug.evaluation.standings import tables_of
 
-    for table in tables_of(run.newcomers):
+    for table in tables_of(run.cold_start_results):
         click.echo()
         print_table(table)
     if several:

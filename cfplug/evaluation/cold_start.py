@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -15,8 +15,10 @@ from cfplug.data.dataset import Dataset, Split
 from cfplug.data.vocabulary import SIDES, Side
 from cfplug.errors import DataError, PluginError
 from cfplug.plugin.components import ColdStart, Context
-from cfplug.prediction.fitted_model import FittedModel, Policy
+from cfplug.prediction.fitted_model import FittedModel
+from cfplug.prediction.interview import Interview, conversation
 from cfplug.prediction.newcomers import Newcomers
+from cfplug.prediction.policy import Policy
 from cfplug.prediction.predictions import Predictions
 from cfplug.recipe.recipe import Use
 
@@ -32,16 +34,6 @@ OUTCOMES = (
 `ratings` is how many ratings of the newcomer were predicted, `squared_error` the sum of their
 squared errors, `floor` that of the mean of all training ratings, `covered` how many lay within
 their 90 % interval, NaN where none is given. """
-
-
-class Interview(Protocol):
-    """What `ask` of a cold-start strategy gives."""
-
-    def next(self, answers: Mapping[Any, float | None]) -> Any:
-        """The id of the item to ask about next; None if there is none left.
-
-        `answers` has the answer to each question so far: a rating, or None for an item that was not
-        seen."""
 
 
 @frozen(eq=False)
@@ -128,31 +120,6 @@ class Bench:
             }
         )
         return rows.groupby("newcomer", sort=False).sum(skipna=False).reset_index()
-
-
-def question(model: FittedModel, interview: Interview, answers: Mapping[Any, float | None]) -> Any:
-    """The item to ask about next, None if there is none left.
-
-    PluginError for one that was asked about before, or that training never saw: its rating would
-    say nothing."""
-    item = interview.next(dict(answers))
-    if item is None:
-        return None
-    if item in answers:
-        raise PluginError(f"the interview asks about {item!r} again")
-    if not model.support.trained("item", model.catalogue.item.encode([item])).all():
-        raise PluginError(f"the interview asks about {item!r}, of which training saw no rating")
-    return item
-
-
-def conversation(
-    model: FittedModel, interview: Interview, answer: Callable[[Any], float | None], most: int
-) -> Iterator[tuple[Any, float | None]]:
-    """At most `most` questions with their answers, as `question` has them."""
-    answers: dict[Any, float | None] = {}
-    while len(answers) < most and (item := question(model, interview, answers)) is not None:
-        answers[item] = answer(item)
-        yield item, answers[item]
 
 
 def tried(

@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from cfplug.errors import Place, PluginError, Problem, is_one_line, nearest, shown
+from cfplug.errors import Place, PluginError, Problem, is_one_line, nearest, plural, shown
 from cfplug.params import structure
 from cfplug.plugin.components import KINDS
-from cfplug.plugin.registry import Entry, Registry, plural
+from cfplug.plugin.registry import Entry, Registry
 from cfplug.recipe.recipe import KEYS, Use
 from cfplug.recipe.yaml import REFUSED, Node, from_python, path_text
 

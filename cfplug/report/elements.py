@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from cfplug.errors import did_you_mean
 
-MARKS = ("bar", "line", "point", "hexagon", "cell", "interval")
+MARKS = ("bar", "line", "point", "heatmap", "cell", "interval")
 """What a row of a chart may become; see `Chart`."""
 
 REFERENCES = ("", "diagonal", "zero")

@@ -29,7 +29,7 @@ def _theme(
     return {
         "background": None,
         "font": FONT,
-        "signals": [{"name": name, "value": value} for name, value in colours.items()],
+        "params": [{"name": name, "value": value} for name, value in colours.items()],
         "axis": {
             **words,
             "gridColor": line,
@@ -39,7 +39,9 @@ def _theme(
         },
         "legend": {**words, "gradientStrokeColor": None, "titlePadding": 6, "rowPadding": 3},
         "title": {"color": ink, "fontSize": 12, "fontWeight": 600},
-        "style": {"guide-label": {"fill": ink}, "cell": {"stroke": None}},
+        "style": {"guide-label": {"fill": ink}},
+        "header": {"labelColor": ink, "labelFontSize": 12},
+        "view": {"stroke": None},
         "range": {"category": list(palette), "heatmap": list(ramps[0]), "ramp": list(ramps[1])},
     }
 

@@ -25,8 +25,9 @@ from cfplug.evaluation.scoring import measure, prediction_rows, with_lists
 from cfplug.files import json_text, read_json
 from cfplug.plugin.components import ColdStart, Context, Metric
 from cfplug.plugin.hookspecs import EpochFinished, StepFinished
-from cfplug.prediction.fitted_model import FittedModel, Policy, unknown_ids
-from cfplug.prediction.policy import policy, policy_of
+from cfplug.prediction.fitted_model import FittedModel
+from cfplug.prediction.policy import Policy, policy, policy_of
+from cfplug.prediction.predict import unknown_ids
 from cfplug.prediction.predictions import Predictions
 from cfplug.recipe.recipe import ModelUse, Recipe, Use
 from cfplug.runs import storage

@@ -11,9 +11,8 @@ import attrs
 import numpy as np
 from attrs import frozen
 
-from cfplug.errors import PluginError
+from cfplug.errors import PluginError, error_text
 from cfplug.plugin.components import Context
-from cfplug.plugin.discovery import words_of
 from cfplug.plugin.hookspecs import RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug.plugin.registry import Registry
 from cfplug.progress import Reporter
@@ -77,7 +76,7 @@ class Steps:
         where = tuple(" ".join(note.split()) for note in getattr(error, "__notes__", ()))
         interrupted = isinstance(error, KeyboardInterrupt)
         partial, final = self.folder.partial, self.folder.final
-        said = " ".join(words_of(error).split())
+        said = " ".join(error_text(error).split())
         self.notify("cfplug_run_failed", RunFailed(partial, said, where, interrupted, kept, final))
 
 

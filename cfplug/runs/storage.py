@@ -56,8 +56,8 @@ from cfplug.files import (
     writing,
 )
 from cfplug.plugin.registry import Registry, load
-from cfplug.prediction.fitted_model import FittedModel, Policy
-from cfplug.prediction.policy import policy_of, quiet_context
+from cfplug.prediction.fitted_model import FittedModel
+from cfplug.prediction.policy import Policy, policy_of, quiet_context
 from cfplug.recipe.parser import parse_recipe
 from cfplug.recipe.reader import can_name_a_folder
 from cfplug.recipe.recipe import ModelUse, Recipe
@@ -337,7 +337,7 @@ def opened(folder: OpenedFolder, registry: Registry) -> Run:
         metrics,
         sections,
         predictions=predictions,
-        newcomers=_standings(folder),
+        cold_start_results=_standings(folder),
     )
 
 

@@ -23,7 +23,7 @@ from cfplug.report.serialize import csv_files, section_words
 from cfplug.runs import storage
 from cfplug.runs.folder import RunFolder
 from cfplug.runs.memory import is_from_memory
-from cfplug.runs.publishing import page
+from cfplug.runs.page import page
 from cfplug.runs.run import METRICS, Run
 from cfplug.runs.steps import Steps
 from cfplug.training.checkpoint import Epoch

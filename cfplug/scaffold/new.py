@@ -1,4 +1,4 @@
-"""How a plugin comes into being: a package from a template, filled in by copier, or a single file."""
+"""Start a plugin from a template: a package of its own, or a single file."""
 
 from __future__ import annotations
 
@@ -6,38 +6,40 @@ import importlib.util
 import keyword
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from attrs import frozen
 
 from cfplug.errors import CfplugError, is_one_line
 from cfplug.files import writing
-from cfplug.plugin.components import KINDS
 from cfplug.plugin.discovery import installed
-from cfplug.scaffold.editions import EditionError, Editions, undisturbed
 
 SELF_FITTING = "self-fitting-model"
-"""A model that fits itself; the kind `model` begins with one that learns by gradient."""
+"""A model with a `fit` of its own; the choice `model` is one that learns by gradient."""
 
-CHOICES = tuple(
-    choice for kind in KINDS for choice in ((kind, SELF_FITTING) if kind == "model" else (kind,))
+CHOICES = (
+    "source",
+    "split",
+    "model",
+    SELF_FITTING,
+    "loss",
+    "metric",
+    "cold-start",
+    "analyzer",
 )
-"""What a plugin may begin with."""
+"""The components that a new plugin may start with."""
 
 DEFAULT = ("model", "metric")
-ANSWERS = ".copier-answers.yml"
-TEMPLATE = Path(__file__).parent / "templates" / "plugin"
-FILES = TEMPLATE.with_name("file")
+PACKAGE_TEMPLATE = Path(__file__).parent / "templates" / "plugin"
+FILE_TEMPLATES = PACKAGE_TEMPLATE.with_name("file")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PREFIX = "cfplug-"
 
 
 @frozen
 class Names:
-    """What the plugin, its distribution and its package are called: `scores`, `cfplug-scores`, `cfplug_scores`."""
+    """The names of a plugin (`scores`), its distribution (`cfplug-scores`) and its package."""
 
     plugin: str
 
@@ -51,91 +53,86 @@ class Names:
 
     @property
     def module(self) -> str:
-        """The module of a plugin that is a single file."""
+        """Return the module name of a plugin that is a single file."""
         return self.plugin.replace("-", "_")
 
 
-@frozen
-class Made:
-    """A new package: its folder, and why no update of it will be possible; empty if one will be."""
-
-    names: Names
-    folder: Path
-    no_updates: str = ""
-
-
 def make_plugin(
-    name: str,
-    kinds: Sequence[str],
-    out: Path,
-    *,
-    title: str = "",
-    author: str = "",
-    editions: Editions | None = None,
-) -> Made:
-    """A package for the plugin called `name` in a new folder under `out`, whole or not at all.
+    name: str, kinds: Collection[str], out: Path, *, title: str = "", author: str = ""
+) -> Path:
+    """Create a package for a plugin in a new folder under `out`, complete or not at all.
 
-    CfplugError if the name will not do, something of that name is there, or copier is missing.
-    Without git it is made all the same, but follows no template."""
-    names = named(name)
+    Args:
+        name: The plugin's name, with or without `cfplug-` in front.
+        kinds: The components to start with, of `CHOICES`.
+        out: The folder that gets the new one; it is created if necessary.
+        title: What the plugin is, in one line.
+        author: Who holds the copyright, in one line.
+
+    Returns:
+        The new folder.
+
+    Raises:
+        CfplugError: The name is invalid or taken, or `title` or `author` is not one line.
+        ArtifactError: The folder cannot be written.
+    """
+    names = parse_name(name)
     folder = out / names.distribution
     _check_free(names, names.package, folder)
-    answers = {
+    values = {
         "name": names.plugin,
+        "distribution": names.distribution,
+        "package": names.package,
         "kinds": [kind for kind in CHOICES if kind in kinds],
-        "cfplug": oldest(),
+        "title": _line("title", title or f"{names.plugin}, a plugin for cfplug"),
+        "author": _line("author", author or f"the authors of {names.distribution}"),
+        "cfplug": minimum_version(_installed_version()),
     }
-    answers |= {
-        key: _line(key, text) for key, text in (("title", title), ("author", author)) if text
-    }
-    source, tag, why = _template(editions or Editions.of_user())
-    with copying("make the plugin") as copier, _whole(folder) as draft:
-        leave_out = [] if tag else [ANSWERS]
-        copier.run_copy(
-            source, draft, data=answers, vcs_ref=tag, exclude=leave_out, defaults=True, quiet=True
-        )
-    return Made(names, folder, why)
-
-
-def _template(editions: Editions) -> tuple[str, str | None, str]:
-    """Where copier finds the template and under which tag; or the folder of the package, no tag, and why."""
-    try:
-        return editions.address, editions.keep(TEMPLATE, version()), ""
-    except (EditionError, OSError) as error:
-        return str(TEMPLATE), None, str(error)
+    texts = {target: _render(source, values) for target, source in _sources(names, kinds).items()}
+    _write(folder, texts)
+    return folder
 
 
 def make_file(name: str, kind: str, out: Path) -> Path:
-    """A plugin in one new file under `out`, with one component of `kind`; CfplugError as in `make_plugin`."""
-    import jinja2
+    """Create a plugin in one new file under `out`, with one component of `kind`.
 
-    names = named(name)
+    Returns:
+        The new file.
+
+    Raises:
+        CfplugError: The name is invalid or taken.
+        ArtifactError: The file cannot be written.
+    """
+    names = parse_name(name)
     file = out / f"{names.module}.py"
     _check_free(names, names.module, file)
-    source = (FILES / f"{kind.replace('-', '_')}.py.jinja").read_text(encoding="utf-8")
-    template = jinja2.Template(source, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
-    text = template.render(name=names.plugin, module=names.module)
+    source = FILE_TEMPLATES / f"{kind.replace('-', '_')}.py.jinja"
+    text = _render(source, {"name": names.plugin})
     with writing(file):
         out.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as target:
+        with file.open("x", encoding="utf-8", newline="\n") as target:
             target.write(text)
     return file
 
 
-# Names
+# Names and values
 
 
-def named(name: str) -> Names:
-    """The names of a plugin called `name`, with or without `cfplug-` before it; CfplugError if it can bear none."""
+def parse_name(name: str) -> Names:
+    """Return the names of a plugin called `name`, with or without `cfplug-` in front.
+
+    Raises:
+        CfplugError: `name` is not a kebab-case noun, or is a Python keyword.
+    """
     plugin = name.removeprefix(_PREFIX)
     if not _NAME.fullmatch(plugin):
         guess = re.sub(r"[^a-z0-9]+", "-", plugin.lower()).strip("-0123456789")
         advice = f"; did you mean {guess}?" if _NAME.fullmatch(guess) else ""
         raise CfplugError(
-            f"a plugin's name is a kebab-case noun such as item-mean; is {name!r}{advice}"
+            f"plugin name: expected a kebab-case noun such as item-mean, got {name!r}{advice}"
         )
     if keyword.iskeyword(plugin):
-        raise CfplugError(f"{plugin} is a word of Python; a plugin needs another name")
+        raise CfplugError(f"plugin name: {plugin} is a Python keyword. Choose another name.")
     return Names(plugin)
 
 
@@ -144,68 +141,85 @@ def _check_free(names: Names, module: str, target: Path) -> None:
         if candidate.name == names.plugin:
             owner = f"{candidate.distribution} {candidate.version}".strip()
             raise CfplugError(
-                f"there is a plugin called {names.plugin} already, from {owner}; two cannot share a name"
+                f"plugin name: {owner} already has a plugin called {names.plugin}. "
+                "Choose another name."
             )
     if target.exists() or target.is_symlink():
-        raise CfplugError(f"{target} is there already; nothing is overwritten")
+        raise CfplugError(
+            f"{target}: already exists, and nothing is overwritten. "
+            "Remove it or choose another name."
+        )
     found = importlib.util.find_spec(module)
     if found is not None and found.origin is not None:
         raise CfplugError(
-            f"there is a module called {module} already ({found.origin}); a plugin needs another name"
+            f"plugin name: there is already a module called {module} ({found.origin}). "
+            "Choose another name."
         )
 
 
 def _line(key: str, text: str) -> str:
     text = text.strip().removesuffix(".")
     if not text or not is_one_line(text) or set('"\\') & set(text):
-        raise CfplugError(f'{key}: must be one line of text without " and \\; is {text!r}')
+        raise CfplugError(f'{key}: expected one line of text without " and \\, got {text!r}')
     return text
 
 
-def version() -> str:
-    """The version of cfplug that is installed."""
+def _installed_version() -> str:
     from importlib import metadata
 
     return metadata.version("cfplug")
 
 
-def oldest() -> str:
-    """The oldest version of cfplug that a plugin made now asks for: `0.1` for 0.1.3, a pre-release as it is."""
-    whole = version()
-    return ".".join(whole.split(".")[:2]) if re.fullmatch(r"[\d.]+", whole) else whole
+def minimum_version(version: str) -> str:
+    """Return the oldest cfplug that a plugin made with `version` requires.
+
+    It is `0.1` for 0.1.3, and a pre-release as it is.
+    """
+    is_release = re.fullmatch(r"[\d.]+", version)
+    return ".".join(version.split(".")[:2]) if is_release else version
 
 
-# Writing
+# Templates
 
 
-@contextmanager
-def copying(what: str) -> Iterator[Any]:
-    """copier, to do `what` with; CfplugError if it is missing, or with its own words if it fails."""
-    try:
-        import copier
-        from copier.errors import CopierError
-        from plumbum import ProcessExecutionError
-    except ModuleNotFoundError as error:
-        raise CfplugError(
-            f'this needs {error.name}: python -m pip install "cfplug[author]"'
-        ) from error
-    try:
-        with undisturbed():
-            yield copier
-    except (CopierError, ProcessExecutionError) as error:
-        raise CfplugError(f"copier could not {what}: {error}") from error
+def _sources(names: Names, kinds: Collection[str]) -> Mapping[str, Path]:
+    """Return the template of each file of a package, by the file's path in it."""
+    left_out = {f"{kind.replace('-', '_')}.py.jinja" for kind in CHOICES if kind not in kinds}
+    if "source" not in kinds:
+        left_out.add("ratings.csv")
+    sources = {}
+    for source in PACKAGE_TEMPLATE.rglob("*"):
+        if source.is_file() and source.name not in left_out:
+            path = source.relative_to(PACKAGE_TEMPLATE).as_posix().removesuffix(".jinja")
+            path = path.replace("src/package/", f"src/{names.package}/")
+            path = path.replace("recipes/plugin.yaml", f"recipes/{names.plugin}.yaml")
+            sources[path] = source
+    return sources
 
 
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A draft beside `folder` that takes its name when all is done; nothing stays of it if anything fails."""
+def _render(source: Path, values: Mapping[str, object]) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.from_string(source.read_text(encoding="utf-8")).render(values)
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write `texts` by path to a draft next to `folder`, which gets its name when complete."""
     import uuid
 
     with writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
         draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
         try:
-            yield draft
+            for path, text in texts.items():
+                file = draft / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8", newline="\n")
             draft.rename(folder)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)

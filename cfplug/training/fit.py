@@ -20,8 +20,9 @@ from cfplug.data.features import Features, Spec, read
 from cfplug.data.vocabulary import SIDES
 from cfplug.errors import ArtifactError, PluginError
 from cfplug.plugin.components import Context, Loss
-from cfplug.prediction.fitted_model import FittedModel, Policy
+from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.network import NetworkPredictor
+from cfplug.prediction.policy import Policy
 from cfplug.random import seed_for
 from cfplug.recipe.recipe import ModelUse, Use
 from cfplug.training.checkpoint import Checkpoint, Epoch, Watch

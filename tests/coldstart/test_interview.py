@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from cfplug import Context, DataError, Dataset, FittedModel
 from cfplug.data.catalogue import Catalogue, Support
-from cfplug.evaluation.cold_start import conversation
+from cfplug.prediction.interview import conversation
 
 quick = settings(max_examples=12, deadline=None)
 FIXED = ("popular", "variance", "greedy")

@@ -20,10 +20,11 @@ from cfplug.data.batch import Batch
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.dataset import Scale
 from cfplug.errors import Place
-from cfplug.evaluation.cold_start import NORMAL_90, OUTCOMES, Bench, conversation, question, tried
+from cfplug.evaluation.cold_start import NORMAL_90, OUTCOMES, Bench, tried
 from cfplug.params import NoParams
-from cfplug.prediction.fitted_model import Policy
+from cfplug.prediction.interview import conversation, question
 from cfplug.prediction.newcomers import Newcomers
+from cfplug.prediction.policy import Policy
 from cfplug.prediction.predictions import Predictions
 from cfplug.recipe.recipe import Use
 

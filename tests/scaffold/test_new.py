@@ -1,4 +1,4 @@
-"""How a plugin comes into being: what is made, from which names, and that nothing is ever left half made."""
+"""New plugins: their names, their files, and that none is ever left half-written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import jinja2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,12 +21,9 @@ from ruamel.yaml import YAML
 import cfplug
 from cfplug.plugin.registry import load
 from cfplug.scaffold import new
-from cfplug.scaffold.editions import Editions
-from cfplug.scaffold.new import CHOICES, make_file, make_plugin, named
+from cfplug.scaffold.new import CHOICES, make_file, make_plugin, parse_name
 
-copier = pytest.importorskip("copier")
-
-BROUGHT = {
+COMPONENTS = {
     "source": ("source", "csv"),
     "split": ("split", "by-user"),
     "model": ("model", "factors"),
@@ -34,12 +33,11 @@ BROUGHT = {
     "cold-start": ("cold-start", "means"),
     "analyzer": ("analyzer", "largest-errors"),
 }
-"""The kind of component that each choice brings, and the end of its name."""
+"""The kind of component of each choice, and the end of its name."""
 
 LONG = "a-name-of-some-forty-letters-for-a-plugin"
 
 WHOLE_FILES = {
-    ".copier-answers.yml",
     ".github/workflows/test.yml",
     ".gitignore",
     "CHANGELOG.md",
@@ -51,23 +49,15 @@ WHOLE_FILES = {
     "tests/test_contract.py",
     "tests/test_recipe.py",
 }
-"""What every package has."""
+"""The files of every package."""
 
 
 @pytest.fixture(scope="module")
-def editions(tmp_path_factory: pytest.TempPathFactory) -> Editions:
-    return Editions(tmp_path_factory.mktemp("data") / "my editions")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, editions: Editions) -> dict[str, Path]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A package for each kind alone, one with all, one with the longest name; not to be changed."""
     out = tmp_path_factory.mktemp("made")
     packages = {f"only-{kind}": (kind,) for kind in CHOICES} | {"scores": CHOICES, LONG: CHOICES}
-    return {
-        name: make_plugin(name, kinds, out, editions=editions).folder
-        for name, kinds in packages.items()
-    }
+    return {name: make_plugin(name, kinds, out) for name, kinds in packages.items()}
 
 
 def files_of(folder: Path) -> set[str]:
@@ -77,22 +67,22 @@ def files_of(folder: Path) -> set[str]:
 # Names
 
 
-def test_a_name_may_be_given_with_cfplug_before_it_or_without() -> None:
+def test_a_name_may_start_with_cfplug_or_not() -> None:
     for name in ("item-scores", "cfplug-item-scores"):
-        names = named(name)
-        told = (names.plugin, names.distribution, names.package, names.module)
-        assert told == ("item-scores", "cfplug-item-scores", "cfplug_item_scores", "item_scores")
+        names = parse_name(name)
+        found = (names.plugin, names.distribution, names.package, names.module)
+        assert found == ("item-scores", "cfplug-item-scores", "cfplug_item_scores", "item_scores")
 
 
 @given(st.one_of(st.text(max_size=8), st.from_regex(r"(cfplug-)?[a-z0-9A-Z_-]{1,8}")))
-def test_whatever_is_given_it_is_a_name_for_all_purposes_or_an_error(name: str) -> None:
+def test_any_text_is_a_name_for_all_purposes_or_an_error(name: str) -> None:
     try:
-        names = named(name)
+        names = parse_name(name)
     except cfplug.CfplugError:
         return
     assert names.package.isidentifier()
     assert names.module.isidentifier()
-    cfplug.Metric(names.plugin, score="m:f")  # it would do for a component, too
+    cfplug.Metric(names.plugin, score="m:f")  # valid as a component's name, too
 
 
 def refused(attempt: Callable[[], object]) -> str:
@@ -101,44 +91,34 @@ def refused(attempt: Callable[[], object]) -> str:
     return str(caught.value)
 
 
+EXPECTED = "plugin name: expected a kebab-case noun such as item-mean, got "
+KEYWORD = "plugin name: class is a Python keyword. Choose another name."
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        (
-            "My_Scores",
-            "a plugin's name is a kebab-case noun such as item-mean; is 'My_Scores'; did you mean my-scores?",
-        ),
-        (
-            "2nd",
-            "a plugin's name is a kebab-case noun such as item-mean; is '2nd'; did you mean nd?",
-        ),
-        (
-            "../up",
-            "a plugin's name is a kebab-case noun such as item-mean; is '../up'; did you mean up?",
-        ),
-        ("", "a plugin's name is a kebab-case noun such as item-mean; is ''"),
-        ("cfplug-", "a plugin's name is a kebab-case noun such as item-mean; is 'cfplug-'"),
-        (
-            "a\n",
-            "a plugin's name is a kebab-case noun such as item-mean; is 'a\\n'; did you mean a?",
-        ),
-        ("class", "class is a word of Python; a plugin needs another name"),
-        ("cfplug-class", "class is a word of Python; a plugin needs another name"),
+        ("My_Scores", f"{EXPECTED}'My_Scores'; did you mean my-scores?"),
+        ("2nd", f"{EXPECTED}'2nd'; did you mean nd?"),
+        ("../up", f"{EXPECTED}'../up'; did you mean up?"),
+        ("", f"{EXPECTED}''"),
+        ("cfplug-", f"{EXPECTED}'cfplug-'"),
+        ("a\n", f"{EXPECTED}'a\\n'; did you mean a?"),
+        ("class", KEYWORD),
+        ("cfplug-class", KEYWORD),
     ],
 )
-def test_a_bad_name_is_told_with_a_better_one_before_anything_is_written(
-    name: str, message: str, tmp_path: Path, editions: Editions
+def test_a_bad_name_gets_a_suggestion_before_anything_is_written(
+    name: str, message: str, tmp_path: Path
 ) -> None:
-    assert refused(lambda: make_plugin(name, ["metric"], tmp_path, editions=editions)) == message
+    assert refused(lambda: make_plugin(name, ["metric"], tmp_path)) == message
     assert refused(lambda: make_file(name, "metric", tmp_path)) == message
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_name_of_a_plugin_that_is_installed_is_taken(
-    tmp_path: Path, editions: Editions
-) -> None:
-    message = "there is a plugin called losses already, from cfplug 0.1.0; two cannot share a name"
-    assert refused(lambda: make_plugin("losses", ["loss"], tmp_path, editions=editions)) == message
+def test_the_name_of_a_plugin_that_is_installed_is_taken(tmp_path: Path) -> None:
+    message = "plugin name: cfplug 0.1.0 already has a plugin called losses. Choose another name."
+    assert refused(lambda: make_plugin("losses", ["loss"], tmp_path)) == message
     assert refused(lambda: make_file("losses", "loss", tmp_path)) == message
 
 
@@ -146,14 +126,18 @@ def test_a_file_may_not_hide_a_module(tmp_path: Path) -> None:
     import random
 
     message = (
-        f"there is a module called random already ({random.__file__}); a plugin needs another name"
+        f"plugin name: there is already a module called random ({random.__file__}). "
+        "Choose another name."
     )
     assert refused(lambda: make_file("random", "split", tmp_path)) == message
     assert list(tmp_path.iterdir()) == []
 
 
+ADVICE = "already exists, and nothing is overwritten. Remove it or choose another name."
+
+
 @pytest.mark.parametrize("there", ["file", "folder", "link"])
-def test_nothing_is_overwritten(there: str, tmp_path: Path, editions: Editions) -> None:
+def test_nothing_is_overwritten(there: str, tmp_path: Path) -> None:
     for target in (tmp_path / "cfplug-scores", tmp_path / "scores.py"):
         {
             "file": target.touch,
@@ -161,28 +145,28 @@ def test_nothing_is_overwritten(there: str, tmp_path: Path, editions: Editions) 
             "link": lambda to=target: to.symlink_to("nowhere"),
         }[there]()  # type: ignore[misc]
     before = sorted(tmp_path.iterdir())
-    message = f"{tmp_path / 'cfplug-scores'} is there already; nothing is overwritten"
-    assert refused(lambda: make_plugin("scores", ["loss"], tmp_path, editions=editions)) == message
-    message = f"{tmp_path / 'scores.py'} is there already; nothing is overwritten"
+    message = f"{tmp_path / 'cfplug-scores'}: {ADVICE}"
+    assert refused(lambda: make_plugin("scores", ["loss"], tmp_path)) == message
+    message = f"{tmp_path / 'scores.py'}: {ADVICE}"
     assert refused(lambda: make_file("scores", "loss", tmp_path)) == message
     assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("text", ['say "hi"', "two\nlines", "back\\slash", " . ", "\x1b[31mred"])
-def test_title_and_author_are_one_plain_line(text: str, tmp_path: Path, editions: Editions) -> None:
+def test_title_and_author_are_one_plain_line(text: str, tmp_path: Path) -> None:
     attempt = {
-        "title": lambda: make_plugin("scores", ["loss"], tmp_path, title=text, editions=editions),
-        "author": lambda: make_plugin("scores", ["loss"], tmp_path, author=text, editions=editions),
+        "title": lambda: make_plugin("scores", ["loss"], tmp_path, title=text),
+        "author": lambda: make_plugin("scores", ["loss"], tmp_path, author=text),
     }
     for key, fails in attempt.items():
-        assert refused(fails).startswith(f'{key}: must be one line of text without " and \\; is ')
+        assert refused(fails).startswith(f'{key}: expected one line of text without " and \\, got ')
     assert list(tmp_path.iterdir()) == []
 
 
-# What is made
+# The files of a package
 
 
-def test_a_package_has_what_it_takes_to_publish_it_and_a_module_for_each_kind(
+def test_a_package_has_all_files_to_publish_it_and_a_module_for_each_kind(
     made: dict[str, Path],
 ) -> None:
     modules = {f"src/cfplug_scores/{kind.replace('-', '_')}.py" for kind in CHOICES}
@@ -204,13 +188,10 @@ def test_the_contract_test_has_three_lines(made: dict[str, Path]) -> None:
     ]
 
 
-def test_pyproject_says_what_the_plugin_is_and_where_cfplug_finds_it(
-    tmp_path: Path, editions: Editions
-) -> None:
+def test_pyproject_describes_the_plugin_and_declares_its_entry_point(tmp_path: Path) -> None:
     given = {"title": "Scores, d'après Zoë & <b>.", "author": "Zoë O'Hara <zoe@localhost>"}
-    folder = make_plugin("item-scores", ["loss"], tmp_path, editions=editions, **given).folder
-    told = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-    project = told["project"]
+    folder = make_plugin("item-scores", ["loss"], tmp_path, **given)
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert (project["name"], project["version"]) == ("cfplug-item-scores", "0.1.0")
     assert (project["description"], project["authors"]) == (
         given["title"][:-1],
@@ -227,33 +208,12 @@ def test_pyproject_says_what_the_plugin_is_and_where_cfplug_finds_it(
     ] == "Scores, d'après Zoë & <b>."
 
 
-def test_a_pre_release_of_cfplug_is_asked_for_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    for version, oldest in {
-        "0.1.0": "0.1",
-        "1.20.3": "1.20",
-        "0.2.0.dev3": "0.2.0.dev3",
-        "2.0rc1": "2.0rc1",
-    }.items():
-        monkeypatch.setattr(new, "version", lambda version=version: version)
-        assert new.oldest() == oldest
-
-
-def test_the_answers_name_the_edition_and_nobodys_home(
-    made: dict[str, Path], editions: Editions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = YAML(typ="safe").load((made["only-loss"] / ".copier-answers.yml").read_text())
-    assert (answers["_commit"], answers["name"], answers["kinds"]) == (
-        "v0.1.0",
-        "only-loss",
-        ["loss"],
-    )
-    monkeypatch.setenv("HOME", str(tmp_path))
-    folder = make_plugin(
-        "scores", ["loss"], tmp_path, editions=Editions(tmp_path / "data" / "templates")
-    ).folder
-    text = (folder / ".copier-answers.yml").read_text()
-    assert "_src_path: ~/data/templates\n" in text
-    assert str(tmp_path) not in text
+@pytest.mark.parametrize(
+    ("version", "minimum"),
+    [("0.1.0", "0.1"), ("1.20.3", "1.20"), ("0.2.0.dev3", "0.2.0.dev3"), ("2.0rc1", "2.0rc1")],
+)
+def test_a_pre_release_of_cfplug_is_required_as_it_is(version: str, minimum: str) -> None:
+    assert new.minimum_version(version) == minimum
 
 
 def test_the_workflow_of_a_package_runs_its_tests_on_two_pythons(made: dict[str, Path]) -> None:
@@ -268,16 +228,16 @@ def test_the_workflow_of_a_package_runs_its_tests_on_two_pythons(made: dict[str,
     ]
 
 
-def test_every_recipe_names_what_its_package_brings(made: dict[str, Path]) -> None:
+def test_every_recipe_uses_the_components_of_its_package(made: dict[str, Path]) -> None:
     for name, folder in made.items():
         recipe = (folder / "recipes" / f"{name}.yaml").read_text()
         kinds = [name.removeprefix("only-")] if name.startswith("only-") else CHOICES
         for kind in kinds:
-            assert f"{name}-{BROUGHT[kind][1]}" in recipe
+            assert f"{name}-{COMPONENTS[kind][1]}" in recipe
 
 
-def unclean(folder: Path, *command: str) -> str:
-    """What ruff finds in `folder`, as somebody sees it who works there and has no checkout of cfplug."""
+def ruff_findings(folder: Path, *command: str) -> str:
+    """Return what ruff finds in `folder`, run there without the settings of cfplug."""
     ruff = shutil.which(
         "ruff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     )
@@ -287,21 +247,21 @@ def unclean(folder: Path, *command: str) -> str:
     return "" if found.returncode == 0 else found.stdout + found.stderr
 
 
-def test_all_that_is_made_is_clean_for_ruff(made: dict[str, Path], tmp_path: Path) -> None:
+def test_every_package_is_clean_for_ruff(made: dict[str, Path], tmp_path: Path) -> None:
     for name, folder in made.items():
         shutil.copytree(folder, tmp_path / name)
-    assert unclean(tmp_path, "format", "--diff") == ""
-    assert unclean(tmp_path, "check", "--extend-select", "I,B,UP") == ""
+    assert ruff_findings(tmp_path, "format", "--diff") == ""
+    assert ruff_findings(tmp_path, "check", "--extend-select", "I,B,UP") == ""
 
 
-def announced(folder: Path, name: str) -> str:
-    """A folder for PYTHONPATH in which the package lies as if it were installed."""
-    package = named(name).package
-    told = folder / "src" / f"{package}-0.1.0.dist-info"
-    told.mkdir(exist_ok=True)
-    (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: cfplug-{name}\nVersion: 0.1.0\n")
-    (told / "entry_points.txt").write_text(f"[cfplug]\n{name} = {package}\n")
-    return str(told.parent)
+def as_installed(folder: Path, name: str) -> str:
+    """Return a folder for PYTHONPATH that has the package as if it were installed."""
+    package = parse_name(name).package
+    info = folder / "src" / f"{package}-0.1.0.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: cfplug-{name}\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text(f"[cfplug]\n{name} = {package}\n")
+    return str(info.parent)
 
 
 LOOK = """
@@ -310,8 +270,11 @@ from pathlib import Path
 from cfplug.plugin.registry import load
 from cfplug.recipe.parser import read_recipe
 registry = load()
-told = {each.name: [each.state + each.why, sorted(f"{kind}/{one.name}" for kind, one in each.components)]
-        for each in registry.plugins if each.distribution != "cfplug"}
+plugins = {}
+for each in registry.plugins:
+    if each.distribution != "cfplug":
+        names = sorted(f"{kind}/{one.name}" for kind, one in each.components)
+        plugins[each.name] = [each.state + each.why, names]
 heavy = [name for name in ("torch", "pandas", "numpy") if name in sys.modules]
 for name, file in json.loads(sys.argv[1]).items():
     read_recipe(Path(file), registry=registry)
@@ -321,14 +284,14 @@ for each in registry.plugins:
             for verb in one.signatures:
                 if getattr(one, verb):
                     one.function(verb)
-print(json.dumps([told, heavy]))
+print(json.dumps([plugins, heavy]))
 """
 
 
 def test_every_package_is_a_healthy_plugin_whose_functions_and_recipe_can_be_used(
     made: dict[str, Path],
 ) -> None:
-    path = os.pathsep.join(announced(folder, name) for name, folder in made.items())
+    path = os.pathsep.join(as_installed(folder, name) for name, folder in made.items())
     recipes = {name: str(folder / "recipes" / f"{name}.yaml") for name, folder in made.items()}
     call = [sys.executable, "-c", LOOK, json.dumps(recipes)]
     environment = {
@@ -337,116 +300,60 @@ def test_every_package_is_a_healthy_plugin_whose_functions_and_recipe_can_be_use
     }
     done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
-    told, heavy = json.loads(done.stdout)
+    plugins, heavy = json.loads(done.stdout)
     assert heavy == []
     for name in made:
         kinds = [name.removeprefix("only-")] if name.startswith("only-") else CHOICES
-        brought = sorted(f"{kind}/{name}-{end}" for kind, end in map(BROUGHT.__getitem__, kinds))
-        assert told[name] == ["ok", brought]
+        brought = sorted(f"{kind}/{name}-{end}" for kind, end in map(COMPONENTS.__getitem__, kinds))
+        assert plugins[name] == ["ok", brought]
 
 
-# Whole or not at all
+# Complete or not at all
 
 
 def test_a_template_that_fails_leaves_nothing_behind(
-    tmp_path: Path, editions: Editions, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = shutil.copytree(new.TEMPLATE, tmp_path / "template")
-    (broken / "project" / "zz.txt.jinja").write_text("{{ nobody.knows.this }}")
-    monkeypatch.setattr(new, "TEMPLATE", broken)
-    with pytest.raises(Exception, match="nobody"):
-        make_plugin("scores", ["loss"], tmp_path / "out", editions=Editions(tmp_path / "editions"))
-    assert list((tmp_path / "out").iterdir()) == []
+    broken = shutil.copytree(new.PACKAGE_TEMPLATE, tmp_path / "template")
+    (broken / "zz.txt.jinja").write_text("{{ unknown_value }}")
+    monkeypatch.setattr(new, "PACKAGE_TEMPLATE", broken)
+    with pytest.raises(jinja2.UndefinedError, match="unknown_value"):
+        make_plugin("scores", ["loss"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     "error", [KeyboardInterrupt(), SystemExit(3), OSError(28, "No space left on device")]
 )
-def test_whatever_stops_it_leaves_nothing_behind(
-    error: BaseException, tmp_path: Path, editions: Editions, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_write_leaves_nothing_behind(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(source: str, target: Path, **_: object) -> None:
-        (target / "src").mkdir(parents=True)
-        raise error
+    written: list[Path] = []
+    write_text = Path.write_text
 
-    monkeypatch.setattr(copier, "run_copy", stop)
-    told = cfplug.ArtifactError if isinstance(error, OSError) else type(error)
-    with pytest.raises(told):
-        make_plugin("scores", ["loss"], tmp_path / "out", editions=editions)
+    def write_two(path: Path, text: str, **options: Any) -> int:
+        if len(written) == 2:
+            raise error
+        written.append(path)
+        return write_text(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", write_two)
+    expected = cfplug.ArtifactError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected):
+        make_plugin("scores", ["loss"], tmp_path / "out")
+    assert len(written) == 2
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, editions: Editions) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "out"
-    told = refused(lambda: make_plugin("scores", ["loss"], out, editions=editions))
-    assert told == f"cannot write {out / 'cfplug-scores'}: Not a directory"
+    message = refused(lambda: make_plugin("scores", ["loss"], out))
+    assert message == f"cannot write {out / 'cfplug-scores'}: Not a directory"
     assert (
         refused(lambda: make_file("scores", "loss", out))
         == f"cannot write {out / 'scores.py'}: Not a directory"
     )
-
-
-def test_without_copier_it_says_what_to_install(
-    tmp_path: Path, editions: Editions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "copier", None)
-    told = refused(lambda: make_plugin("scores", ["loss"], tmp_path, editions=editions))
-    assert told == 'this needs copier: python -m pip install "cfplug[author]"'
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_without_git_a_plugin_is_made_all_the_same_but_follows_no_template(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    made = make_plugin(
-        "scores", ["metric"], tmp_path / "out", editions=Editions(tmp_path / "editions")
-    )
-    assert made.no_updates == "there is no git on this machine"
-    assert files_of(made.folder) == WHOLE_FILES - {".copier-answers.yml"} | {
-        "src/cfplug_scores/metric.py"
-    }
-
-
-HOSTILE = """\
-[user]
-    useConfigOnly = true
-[commit]
-    gpgSign = true
-[gpg]
-    program = /nowhere/gpg
-[core]
-    hooksPath = {home}/hooks
-    excludesFile = {home}/ignored
-    autocrlf = true
-[init]
-    templateDir = {home}/hooks
-"""
-
-
-def test_nothing_that_a_user_tells_git_changes_what_is_made(
-    tmp_path: Path, made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = tmp_path / "home"
-    (home / "hooks").mkdir(parents=True)
-    (home / ".gitconfig").write_text(HOSTILE.format(home=home))
-    (home / "ignored").write_text("*.jinja\n*.csv\n")
-    for hook in ("post-checkout", "pre-commit", "commit-msg", "post-index-change"):
-        (home / "hooks" / hook).write_text(f"#!/bin/sh\ntouch {home}/called\nexit 1\n")
-        (home / "hooks" / hook).chmod(0o755)
-    for name, value in {
-        "HOME": home,
-        "GIT_DIR": home / "git",
-        "GIT_INDEX_FILE": home / "index",
-    }.items():
-        monkeypatch.setenv(name, str(value))
-    folder = make_plugin(
-        "scores", CHOICES, tmp_path, editions=Editions(tmp_path / "editions")
-    ).folder
-    for file in files_of(folder) - {".copier-answers.yml"}:
-        assert (folder / file).read_bytes() == (made["scores"] / file).read_bytes()
-    assert sorted(path.name for path in home.iterdir()) == [".gitconfig", "hooks", "ignored"]
 
 
 # Single files
@@ -464,7 +371,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def forgotten() -> Iterator[None]:
-    """The modules of single files are forgotten again."""
+    """Remove the modules of single files from `sys.modules` after the test."""
     yield
     for kind in CHOICES:
         sys.modules.pop(f"my_{kind.replace('-', '_')}", None)
@@ -473,8 +380,8 @@ def forgotten() -> Iterator[None]:
 def test_a_single_file_is_short_and_clean(single: Path) -> None:
     for file in single.iterdir():
         assert len(file.read_text().splitlines()) < 40
-    assert unclean(single, "format", "--diff") == ""
-    assert unclean(single, "check", "--extend-select", "I,UP") == ""
+    assert ruff_findings(single, "format", "--diff") == ""
+    assert ruff_findings(single, "check", "--extend-select", "I,UP") == ""
 
 
 @pytest.mark.usefixtures("forgotten")
@@ -491,7 +398,8 @@ def test_single_files_of_all_kinds_work_together_in_one_run(single: Path, tmp_pa
         "data: {use: synthetic, users: 40, items: 25, ratings: 500}\nsplit: my-split-every-nth\n"
         "loss: my-loss-log-cosh\ntrain: {epochs: 2}\n"
         "models: [my-model-factors, my-self-fitting-model-item-means, mean]\n"
-        "metrics: [mse, my-metric-median-error]\nunknown: my-cold-start-middle\nanalyzers: [my-analyzer-errors]\n"
+        "metrics: [mse, my-metric-median-error]\nunknown: my-cold-start-middle\n"
+        "analyzers: [my-analyzer-errors]\n"
     )
     recipe = cfplug.read_recipe(tmp_path / "mine.yaml", registry=registry)
     run = cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[single])
