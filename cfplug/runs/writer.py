@@ -22,6 +22,7 @@ from cfplug.report.elements import Section
 from cfplug.report.serialize import csv_files, to_dicts
 from cfplug.runs import storage
 from cfplug.runs.folder import RunFolder
+from cfplug.runs.memory import is_from_memory
 from cfplug.runs.page import page
 from cfplug.runs.run import METRICS, Run
 from cfplug.runs.steps import Steps
@@ -68,8 +69,9 @@ def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, starte
     for name, text in csv_files(results.sections):
         folder.write(name, text)
     seconds = time.time() - started
+    source = ", from memory" if is_from_memory(recipe) else ""
     facts = {
-        "data": str(data.dataset),
+        "data": f"{data.dataset}{source}",
         "device": steps.device,
         "started": started,
         "seconds": seconds,
