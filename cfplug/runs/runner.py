@@ -20,7 +20,7 @@ from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.dataset import Dataset, Split
 from cfplug.data.features import Features
 from cfplug.errors import ArtifactError, Place, PluginError, Problem, RecipeError
-from cfplug.evaluation.cold_start import Bench, tried
+from cfplug.evaluation.cold_start import Trial, try_strategy
 from cfplug.evaluation.folds import in_fold, measured, named, unmeasured
 from cfplug.evaluation.scoring import measure, prediction_rows, with_lists
 from cfplug.files import json_text, read_json
@@ -261,7 +261,7 @@ class _Work:
             results.fitted.append(fitted)
             answers = self._score(use.use, fitted.model, data.dataset, occasion, results)
             if self.recipe.cold_starts:
-                self._try_newcomers(Bench(fitted.model, data.dataset, occasion.split), results)
+                self._try_newcomers(Trial(fitted.model, data.dataset, occasion.split), results)
             first = results.fitted[0].model
             if self.recipe.analyzers and (occasion.seed, occasion.fold) == (first.seed, first.fold):
                 model = with_evidence(fitted, use, data.dataset, occasion.split, answers)
@@ -462,9 +462,9 @@ class _Work:
                 )
                 results.sections.append(in_place_of(use, model, failure(use, error)))
 
-    def _try_newcomers(self, bench: Bench, results: Results) -> None:
+    def _try_newcomers(self, trial: Trial, results: Results) -> None:
         """Every cold-start strategy that fits the model, on the newcomers of a fold."""
-        model = bench.model
+        model = trial.model
         for use in self.recipe.cold_starts:
             missing = [
                 need
@@ -480,7 +480,9 @@ class _Work:
             self.steps.reporter.progress(None, f"{model.name}: {use.name} on newcomers")
             adapting = policy(use, self.steps.context(f"unknown {use.name}", model.seed))
             with self.steps.step("cold-start", use, model.seed, model.name, model.fold) as context:
-                results.outcomes.append(tried(bench, use, adapting, self.recipe.reveal, context))
+                results.outcomes.append(
+                    try_strategy(trial, use, adapting, self.recipe.reveal, context)
+                )
 
 
 def _seen(
