@@ -9,9 +9,9 @@ import pandas as pd
 from attrs import field, frozen
 
 import cfplug
-from cfplug_coldstart.vector_predictor import VectorPredictor
 from cfplug_coldstart.feature_table import columns_of
 from cfplug_coldstart.trained_ids import SIDES, TrainedIds, in_ratings, means
+from cfplug_coldstart.vector_predictor import VectorPredictor
 
 if TYPE_CHECKING:
     from cfplug import Context, FittedModel, Newcomers, NoParams
@@ -81,7 +81,9 @@ def _representatives(
     found: dict[Any, int] = {None: int(trained.codes[medoid(places)])}
     if column is None:
         return found
-    groups = fitted.catalogue.metadata[side].table[column].iloc[trained.codes].reset_index(drop=True)
+    groups = (
+        fitted.catalogue.metadata[side].table[column].iloc[trained.codes].reset_index(drop=True)
+    )
     for group, rows in groups.groupby(groups).indices.items():
         if len(rows) >= least:
             found[group] = int(trained.codes[rows[medoid(places[rows])]])

@@ -60,7 +60,8 @@ class FeatureTable:
         metadata = fitted.catalogue.metadata[side]
         features = cfplug.described(metadata, TrainedIds.of(fitted, side).codes, names)
         return cls(
-            tuple(FeatureColumn.of(feature, metadata.table) for feature in features), len(metadata.table)
+            tuple(FeatureColumn.of(feature, metadata.table) for feature in features),
+            len(metadata.table),
         )
 
     def __bool__(self) -> bool:
@@ -68,11 +69,15 @@ class FeatureTable:
 
     def read(self, table: pd.DataFrame) -> FeatureTable:
         """The same columns of others."""
-        return FeatureTable(tuple(FeatureColumn.of(column.feature, table) for column in self.each), len(table))
+        return FeatureTable(
+            tuple(FeatureColumn.of(column.feature, table) for column in self.each), len(table)
+        )
 
     def take(self, rows: np.ndarray) -> FeatureTable:
         """Those of `rows`."""
-        return FeatureTable(tuple(column.take(rows) for column in self.each), len(np.arange(self.n)[rows]))
+        return FeatureTable(
+            tuple(column.take(rows) for column in self.each), len(np.arange(self.n)[rows])
+        )
 
     @property
     def known(self) -> np.ndarray:

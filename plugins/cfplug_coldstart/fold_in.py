@@ -12,11 +12,11 @@ import pandas as pd
 from attrs import frozen
 
 import cfplug
+from cfplug_coldstart.feature_table import FeatureTable, columns_of
 from cfplug_coldstart.population import Population, population
 from cfplug_coldstart.posterior import Normals, posterior
 from cfplug_coldstart.raters import tilts
 from cfplug_coldstart.regression import Regression, regression
-from cfplug_coldstart.feature_table import FeatureTable, columns_of
 from cfplug_coldstart.trained_ids import SIDES, TrainedIds, other
 
 if TYPE_CHECKING:
@@ -152,7 +152,9 @@ class FoldInPredictor:
         return noise
 
 
-def fold_in(params: FoldIn, fitted: FittedModel, newcomers: Newcomers, context: Context) -> FoldInPredictor:
+def fold_in(
+    params: FoldIn, fitted: FittedModel, newcomers: Newcomers, context: Context
+) -> FoldInPredictor:
     """The posterior of every newcomer's vector given its ratings of, or by, ids that training saw."""
     there = [side for side in SIDES if len(newcomers.table(side))]
     sides = {side: _folded(learned_of(params, fitted, side), fitted, newcomers) for side in there}
@@ -198,7 +200,9 @@ def _learn(params: FoldIn, fitted: FittedModel, side: str) -> SidePrior:
     )
     features = FeatureTable.of(fitted, side, names) if names else None
     told = (
-        _regression(params, fitted, plain, features) if features is not None and features.each else None
+        _regression(params, fitted, plain, features)
+        if features is not None and features.each
+        else None
     )
     known = (
         plain
@@ -216,7 +220,10 @@ def _regression(
     count = fitted.support.count[other(plain.side)]
     metric = (plain.slopes.T * count) @ plain.slopes / count.sum()
     found = regression(
-        features, attrs.evolve(trained, vectors=plain.vectors[trained.codes]), metric, params.damping
+        features,
+        attrs.evolve(trained, vectors=plain.vectors[trained.codes]),
+        metric,
+        params.damping,
     )
     return found if found.says else None
 

@@ -51,7 +51,9 @@ def gains(joint: JointPrior, belief: JointPosterior, weight: np.ndarray) -> np.n
     )
 
 
-def _by_rating(joint: JointPrior, cov: np.ndarray, noise: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _by_rating(
+    joint: JointPrior, cov: np.ndarray, noise: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
     """J V Q V J' / (J V J' + noise) of each candidate."""
     slopes = joint.slopes[joint.items]
     moved = slopes @ cov

@@ -10,9 +10,9 @@ import pandas as pd
 from attrs import frozen
 
 import cfplug
-from cfplug_coldstart.vector_predictor import VectorPredictor
 from cfplug_coldstart.feature_table import FeatureColumn, FeatureTable, columns_of
 from cfplug_coldstart.trained_ids import SIDES, TrainedIds, in_ratings, trust
+from cfplug_coldstart.vector_predictor import VectorPredictor
 
 if TYPE_CHECKING:
     from cfplug import Context, FittedModel, Newcomers
@@ -66,7 +66,9 @@ def _crowd(
 ) -> tuple[Neighborhood, float]:
     """The trained ids of `side`, and how far to follow those who are near."""
     trained, features = TrainedIds.of(fitted, side), FeatureTable.of(fitted, side, names)
-    crowd = Neighborhood(features.take(trained.codes), trained.vectors, trained.weight(params.damping), params.k)
+    crowd = Neighborhood(
+        features.take(trained.codes), trained.vectors, trained.weight(params.damping), params.k
+    )
     return crowd, crowd.share(in_ratings(fitted, side)) if features else 0.0
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from attrs import frozen
 
 import cfplug
-from cfplug_coldstart.uncertainty import Uncertainty, affordable
 from cfplug_coldstart.em import Ratings, State, em, expectation
 from cfplug_coldstart.posterior import Posterior, posterior
 from cfplug_coldstart.trained_ids import other
+from cfplug_coldstart.uncertainty import Uncertainty, affordable
 
 if TYPE_CHECKING:
     from cfplug import Batch, FittedModel
@@ -67,7 +67,9 @@ def population(
         if prior is None
         else np.asarray(prior, dtype=np.float64)
     )
-    uncertainty = _uncertainty(fitted, side, prior[trained].mean(axis=0)) if others is None else None
+    uncertainty = (
+        _uncertainty(fitted, side, prior[trained].mean(axis=0)) if others is None else None
+    )
     return _population(fitted, side, prior, others, uncertainty)
 
 

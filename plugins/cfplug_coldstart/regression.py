@@ -82,7 +82,9 @@ def _design(bases: tuple[Basis, ...], features: FeatureTable) -> np.ndarray:
     )
 
 
-def regression(features: FeatureTable, trained: TrainedIds, metric: np.ndarray, damping: float) -> Regression:
+def regression(
+    features: FeatureTable, trained: TrainedIds, metric: np.ndarray, damping: float
+) -> Regression:
     """Of the vectors of trained ids on their features, an id with n ratings weighing n / (n + damping).
 
     `metric` (width, width) makes a squared distance of two vectors that of their ratings; by it the

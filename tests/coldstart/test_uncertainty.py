@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cfplug_coldstart.uncertainty import Uncertainty, affordable
 from cfplug_coldstart.em import Ratings, State, em, expectation
+from cfplug_coldstart.uncertainty import Uncertainty, affordable
 
 SIDES = ("user", "item")
 
@@ -47,7 +47,9 @@ def test_without_doubt_the_posterior_is_the_ridge_solution() -> None:
     rows, others = drawn(rng, 9, 7, 4)
     slopes, residual = rng.normal(size=(7, 3)), rng.normal(size=len(rows))
     state = state_of(3, 7)
-    found = expectation(Ratings(rows, others, residual, slopes, Uncertainty.none(7, 3)), state).means
+    found = expectation(
+        Ratings(rows, others, residual, slopes, Uncertainty.none(7, 3)), state
+    ).means
     for id_ in range(9):
         x, y = slopes[others[rows == id_]], residual[rows == id_]
         assert found[id_] == pytest.approx(

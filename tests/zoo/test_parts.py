@@ -345,7 +345,7 @@ CAUGHT = [
         "cold_starts",
         "zoo-cold-starts/inventing",
         cfplug.PluginError,
-        "the interview asks about 1000, of which training saw no rating",
+        "the interview asks about 1000, which has no training rating",
         "cold-start",
     ),
     Caught(
