@@ -8,7 +8,7 @@ import numpy as np
 from attrs import frozen
 
 from cfplug import Chart, DataError, Section, Table
-from cfplug_insight.colours import MEAN, Colour, called, colour
+from cfplug_insight.colors import MEAN, Colour, called, colour
 
 if TYPE_CHECKING:
     from cfplug import Context, FittedModel
