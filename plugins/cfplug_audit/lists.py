@@ -1,4 +1,4 @@
-"""What the model recommends, to whom: the lists of some users, drawn at random, and lists to measure them by."""
+"""Lists of recommendations: those of the model for some users, and others to compare with."""
 
 from __future__ import annotations
 
@@ -8,112 +8,120 @@ import numpy as np
 from attrs import frozen
 
 from cfplug import DataError
-from cfplug_audit.lots import LOTS, whole_and_rest
+from cfplug.stats import GROUPS, whole_and_rest
 
 if TYPE_CHECKING:
     from cfplug import Batch, Context, FittedModel
 
-PAIRS, AT_LEAST = 4_000_000, 100
-"""Predictions that may be made in all: with so many items that it would be more, fewer users are drawn, to a point."""
+MOST_PAIRS = 4_000_000
+"""How many predictions are made in all; with more items, fewer users are drawn."""
+
+LEAST_USERS = 100
+"""How many users are drawn even if that makes more predictions."""
 
 NONE = -1
-"""What stands in a list where no item is left."""
+"""The place of a list without an item."""
 
 
 @frozen(eq=False)
 class Lists:
-    """The lists of m users: `users`, codes of shape (m,), and `items`, codes of shape (m, k), -1 for none."""
+    """The lists of m users: `users`, codes of shape (m,), and `items`, (m, k), -1 for none."""
 
     users: np.ndarray
     items: np.ndarray
 
     def exposure(self, n_items: int, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """How often each item is recommended, shape (n_items,)."""
+        """Return how often each item is recommended in `rows` of the lists, shape (n_items,)."""
         items = self.items[rows]
         return np.bincount(items[items != NONE], minlength=n_items)
 
-    def without_each(self, lot: np.ndarray, n_items: int) -> np.ndarray:
-        """How often each item is recommended, to all users and to those without each lot: shape (1 + 20, n_items)."""
-        return whole_and_rest(
-            np.array([self.exposure(n_items, lot == each) for each in range(LOTS)])
-        )
+    def exposure_by_group(self, group: np.ndarray, n_items: int) -> np.ndarray:
+        """Return the exposure in all lists, then without each group of users, (1 + 20, n_items).
+
+        Args:
+            group: The group of each list's user, shape (m,).
+            n_items: How many items there are.
+        """
+        parts = [self.exposure(n_items, group == each) for each in range(GROUPS)]
+        return whole_and_rest(np.array(parts))
 
 
 @frozen(eq=False)
-class Shown:
-    """The model's lists, or why there are none; `words` say how many users were drawn of how many."""
+class ModelLists:
+    """The model's lists, or None; `message` says how many users were drawn, or why none."""
 
     lists: Lists | None
-    words: str
+    message: str
 
 
-def recommended(fitted: FittedModel, k: int, users: int, context: Context) -> Shown:
-    """The lists of `k` items for up to `users` users with a training rating, among items that they did not rate there.
+def model_lists(fitted: FittedModel, k: int, users: int, context: Context) -> ModelLists:
+    """Return the model's lists for users with a training rating, without the items they rated.
 
-    Fewer users where the catalogue is so large that the lists would take minutes.
+    Args:
+        fitted: The model.
+        k: The length of a list.
+        users: How many users get a list; fewer if the catalogue is very large.
+        context: Its generator draws the users.
     """
     known = np.flatnonzero(fitted.support.count["user"] > 0)
     n_items = int((fitted.support.count["item"] > 0).sum())
-    most = min(users, len(known), max(AT_LEAST, PAIRS // max(n_items, 1)))
+    most = min(users, len(known), max(LEAST_USERS, MOST_PAIRS // max(n_items, 1)))
     drawn = np.sort(context.rng.choice(known, most, replace=False))
     try:
-        items = fitted.top(drawn, rated(fitted), k)
+        items = fitted.top(drawn, training_pairs(fitted), k)
     except DataError as error:
-        return Shown(
-            None,
-            f"{fitted.name} makes no lists, since it looks at more than user, item and time: {error}",
-        )
-    who = (
-        f"all {most:,} users"
-        if most == len(known)
-        else f"{most:,} of the {len(known):,} users, drawn at random"
-    )
-    return Shown(
-        Lists(drawn, items),
-        f"Lists of {k} items for {who}; each without the items that the user has rated.",
-    )
+        message = f"{fitted.name} makes no lists, since it uses more than user, item and time"
+        return ModelLists(None, f"{message}: {error}")
+    who = f"all {most:,} users"
+    if most < len(known):
+        who = f"{most:,} of the {len(known):,} users, drawn at random"
+    message = f"Lists of {k} items for {who}; each without the items that the user has rated."
+    return ModelLists(Lists(drawn, items), message)
 
 
-def rated(fitted: FittedModel) -> Batch:
-    """The codes of the training pairs."""
+def training_pairs(fitted: FittedModel) -> Batch:
+    """Return the codes of the training pairs."""
     return fitted.catalogue.encode(fitted.evidence.train)
 
 
 def most_popular(fitted: FittedModel, lists: Lists, seen: Batch) -> Lists:
-    """The same users' lists if each got the items with most training ratings that they have not rated."""
+    """Return lists of the items with most training ratings that each user has not rated."""
     count = fitted.support.count["item"]
     order = np.argsort(-count, kind="stable")
-    return _first_left(order[count[order] > 0], lists, seen)
-
-
-def at_random(fitted: FittedModel, lists: Lists, seen: Batch, rng: np.random.Generator) -> Lists:
-    """The same users' lists if each got items by chance that they have not rated."""
-    trained = np.flatnonzero(fitted.support.count["item"] > 0)
-    width, items = lists.items.shape[1], np.full(lists.items.shape, NONE, dtype=np.int64)
-    mine = profiles(lists.users, seen)
-    for row, profile in enumerate(mine):
-        left = np.setdiff1d(
-            rng.choice(trained, min(len(trained), width + len(profile)), replace=False), profile
-        )
-        picked = rng.permutation(left)[:width]
-        items[row, : len(picked)] = picked
-    return Lists(lists.users, items)
-
-
-def _first_left(order: np.ndarray, lists: Lists, seen: Batch) -> Lists:
-    width, items = lists.items.shape[1], np.full(lists.items.shape, NONE, dtype=np.int64)
+    order = order[count[order] > 0]
+    items = np.full_like(lists.items, NONE)
+    width = items.shape[1]
     for row, profile in enumerate(profiles(lists.users, seen)):
-        front = order[
-            : width + len(profile)
-        ]  # even if the user rated all of the profile's, enough are left
+        # enough are left even if the user rated as many as the profile has
+        front = order[: width + len(profile)]
         left = front[~np.isin(front, profile)][:width]
         items[row, : len(left)] = left
     return Lists(lists.users, items)
 
 
+def at_random(fitted: FittedModel, lists: Lists, seen: Batch, rng: np.random.Generator) -> Lists:
+    """Return lists of random items that each user has not rated."""
+    trained = np.flatnonzero(fitted.support.count["item"] > 0)
+    items = np.full_like(lists.items, NONE)
+    width = items.shape[1]
+    for row, profile in enumerate(profiles(lists.users, seen)):
+        most = min(len(trained), width + len(profile))
+        left = np.setdiff1d(rng.choice(trained, most, replace=False), profile)
+        picked = rng.permutation(left)[:width]
+        items[row, : len(picked)] = picked
+    return Lists(lists.users, items)
+
+
 def from_profiles(lists: Lists, profile: list[np.ndarray], rng: np.random.Generator) -> Lists:
-    """As many items for each user, drawn from those that they rated; fewer where they rated fewer."""
-    width, items = lists.items.shape[1], np.full(lists.items.shape, NONE, dtype=np.int64)
+    """Return lists of random items that each user rated; short if they rated fewer.
+
+    Args:
+        lists: The lists whose users and length are used.
+        profile: The items that each user rated; see `profiles`.
+        rng: What draws the items.
+    """
+    items = np.full_like(lists.items, NONE)
+    width = items.shape[1]
     for row, mine in enumerate(profile):
         picked = rng.permutation(mine)[:width]
         items[row, : len(picked)] = picked
@@ -121,7 +129,7 @@ def from_profiles(lists: Lists, profile: list[np.ndarray], rng: np.random.Genera
 
 
 def profiles(users: np.ndarray, seen: Batch) -> list[np.ndarray]:
-    """The items that each of `users` rated in training, in the order of `users`, which rises."""
+    """Return the items that each of the sorted `users` rated in training, in their order."""
     place = np.searchsorted(users, seen.user).clip(max=len(users) - 1)
     mine = users[place] == seen.user
     row, item = place[mine], seen.item[mine]

@@ -53,7 +53,8 @@ def colour(fitted: FittedModel, side: str, name: str) -> Colour:
     if name not in roles:
         there = ", ".join((*named, MEAN))
         raise DataError(
-            f"embedding-map: color: {table} has no column called {name!r}{_guess(name, named)} ({there})"
+            f"embedding-map: color: {table} has no column called {name!r}{_guess(name, named)} "
+            f"({there})"
         )
     if roles[name] not in SERVES:
         raise DataError(

@@ -127,7 +127,8 @@ def _in_words(cells: pd.DataFrame, fitted: FittedModel, why_empty: str) -> str:
     predicted = int(cells["prediction"].notna().sum())
     empty = int((cells["rating"].isna() & cells["prediction"].isna()).sum())
     told = (
-        f"The {users:,} most active users and the {items:,} most rated items make {len(cells):,} pairs. "
+        f"The {users:,} most active users and the {items:,} most rated items make {len(cells):,} "
+        "pairs. "
         f"{int(cells['rating'].notna().sum()):,} of them have a rating"
     )
     told += (

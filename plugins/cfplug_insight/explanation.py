@@ -23,12 +23,15 @@ FACTOR = "factor "
 
 EXACT = "These parts are exact: they come from the very numbers that the model adds up."
 FACTORS = (
-    " A factor is a direction of taste that the model found by itself, and nobody told it what it means; its part is "
+    " A factor is a direction of taste that the model found by itself, and nobody told it what it "
+    "means; its part is "
     "above zero where what the user likes and what the item has go the same way."
 )
 ASKED = (
-    "This model has no sum that could be taken apart. So it was asked again and again what it would say if one thing "
-    "after the other were as in another rated pair. An interval tells how sure the mean of its answers is, not how "
+    "This model has no sum that could be taken apart. So it was asked again and again what it "
+    "would say if one thing "
+    "after the other were as in another rated pair. An interval tells how sure the mean of its "
+    "answers is, not how "
     "good the model is."
 )
 
@@ -57,7 +60,8 @@ def explain(params: Explain, fitted: FittedModel, context: Context) -> Section:
     if given:
         asked = ", ".join(f"{name} is {value}" for name, value in given.items())
         text.append(
-            f"The model also looks at how a rating came about; here {asked}, as in the user's last one."
+            f"The model also looks at how a rating came about; here {asked}, as in the user's last "
+            "one."
         )
     return Section(
         title,
@@ -180,8 +184,10 @@ def _said(rated: pd.DataFrame | None, found: Explanation, show: int) -> list[str
     if rated.empty:
         return [f"Training has no rating of {user} for another item, to set beside {item}."]
     return [
-        f"What {user} gave to those rated items that are most like {item}, {len(rated.head(show))} of them, is "
-        f"{rated['rating'].head(show).mean():.2f} on average; over all {len(rated):,} ratings in training it is "
+        f"What {user} gave to those rated items that are most like {item}, {len(rated.head(show))} "
+        "of them, is "
+        f"{rated['rating'].head(show).mean():.2f} on average; over all {len(rated):,} ratings in "
+        "training it is "
         f"{rated['rating'].mean():.2f}."
     ]
 

@@ -20,7 +20,8 @@ LEVEL = 0.01
 """A loss that moves by no more than this share of itself has hardly moved."""
 
 ABOUT = (
-    "The loss is what training makes small. On the training ratings it tells how well the model learned what it was "
+    "The loss is what training makes small. On the training ratings it tells how well the model "
+    "learned what it was "
     "shown, on the validation ratings, which it was not shown, how well that serves elsewhere."
 )
 
@@ -73,8 +74,10 @@ def _since(history: pd.DataFrame, best: int) -> str:
     if not train[-1] < train[best]:
         return f"{told}. The training loss did not fall either, so training was unsteady; a lower rate may help."
     return (
-        f"{told}, while the training loss went on falling, from {train[best]:.4g} to {train[-1]:.4g}. This is "
-        "overfitting: the model learned its training ratings by heart, at the cost of all others. Fewer epochs or "
+        f"{told}, while the training loss went on falling, from {train[best]:.4g} to "
+        f"{train[-1]:.4g}. This is "
+        "overfitting: the model learned its training ratings by heart, at the cost of all others. "
+        "Fewer epochs or "
         "more weight decay work against it."
     )
 

@@ -82,8 +82,10 @@ def principal(fitted: FittedModel, side: str, most_rated: int) -> Components:
 
 def _too_few(params: EmbeddingMap, found: Components) -> str:
     return (
-        f"There is no map: it was to show component {max(params.components)} of the factors, and as many as they have "
-        f"are {len(found.share)} ({params.side}s: {len(found.codes):,}, factors of each: {found.width})."
+        f"There is no map: it was to show component {max(params.components)} of the factors, and "
+        "as many as they have "
+        f"are {len(found.share)} ({params.side}s: {len(found.codes):,}, factors of each: "
+        f"{found.width})."
     )
 
 
@@ -91,12 +93,17 @@ def _text(params: EmbeddingMap, found: Components) -> list[str]:
     side, shares = params.side, [f"{100 * share:.1f} %" for share in found.share[:ENDS]]
     held = f"{', '.join(shares[:-1])} and {shares[-1]}" if len(shares) > 1 else shares[0]
     return [
-        f"Each {side} has {found.width} factors, numbers that the model learned from ratings. A principal component is "
-        f"the direction in which the {side}s differ most, the next one the direction of most difference among those "
+        f"Each {side} has {found.width} factors, numbers that the model learned from ratings. A "
+        "principal component is "
+        f"the direction in which the {side}s differ most, the next one the direction of most "
+        "difference among those "
         f"at right angles to it. {NEAR[side]}",
-        f"Of all that the factors of the {len(found.codes):,} most rated {side}s vary, the first {len(shares)} "
-        f"components hold {held}; if none stood out, each would hold {100 / len(found.share):.1f} %. What a "
-        "component means is for the reader to say, from what stands at its ends; the two could as well be swapped.",
+        f"Of all that the factors of the {len(found.codes):,} most rated {side}s vary, the first "
+        f"{len(shares)} "
+        f"components hold {held}; if none stood out, each would hold {100 / len(found.share):.1f} "
+        "%. What a "
+        "component means is for the reader to say, from what stands at its ends; the two could as "
+        "well be swapped.",
     ]
 
 

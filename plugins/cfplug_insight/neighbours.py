@@ -21,7 +21,8 @@ WHAT = {
     "cosine": "Two items are alike here if their factors, the numbers that the model learned of each, point the same "
     "way: a cosine of 1 is the same direction, 0 is nothing in common, -1 the opposite.",
     "euclidean": "Two items are alike here if their factors, the numbers that the model learned of each, lie close to "
-    "each other: a distance of 0 is the same point. Items with few ratings lie near the middle, and so near each "
+    "each other: a distance of 0 is the same point. Items with few ratings lie near the middle, "
+    "and so near each "
     "other, since little was learned of them.",
 }
 RATED = " Neither genre nor title went into it, only who rated what and how."

@@ -53,8 +53,10 @@ def _size(dataset: Dataset, counts: Mapping[str, np.ndarray]) -> str:
     items, users = (int((counts[side] > 0).sum()) for side in ("item", "user"))
     rating, scale = dataset.ratings["rating"], dataset.scale
     told = (
-        f"{len(rating):,} ratings of {items:,} items by {users:,} users: {density(counts):.3g} % of all their "
-        f"pairs have a rating. Ratings go from {scale.low:g} to {scale.high:g}, with a mean of {rating.mean():.3g}"
+        f"{len(rating):,} ratings of {items:,} items by {users:,} users: {density(counts):.3g} % "
+        "of all their "
+        f"pairs have a rating. Ratings go from {scale.low:g} to {scale.high:g}, with a mean of "
+        f"{rating.mean():.3g}"
     )
     if not scale.levels:
         return f"{told}."
@@ -68,9 +70,12 @@ def _tail(counts: Mapping[str, np.ndarray]) -> str:
     )
     few = int(((counts["item"] > 0) & (counts["item"] < FEW)).sum())
     return (
-        f"The most active {100 * TOP:g} % of users gave {100 * share_of_top(counts['user']):.3g} % of the ratings; the "
-        f"most rated {100 * TOP:g} % of items got {100 * share_of_top(counts['item']):.3g} %. Half of all ratings "
-        f"went to {half:,} items, while {few:,} items have fewer than {FEW} each: of these a model knows little."
+        f"The most active {100 * TOP:g} % of users gave {100 * share_of_top(counts['user']):.3g} % "
+        "of the ratings; the "
+        f"most rated {100 * TOP:g} % of items got {100 * share_of_top(counts['item']):.3g} %. Half "
+        "of all ratings "
+        f"went to {half:,} items, while {few:,} items have fewer than {FEW} each: of these a model "
+        "knows little."
     )
 
 
