@@ -101,7 +101,7 @@ class Kinds:
 
 @frozen(eq=False)
 class Facts:
-    """What measures need: training ratings by item, each user's items, and what makes them similar."""
+    """What measures need: training ratings by item, users' items, and what makes them similar."""
 
     count: np.ndarray
     n_users: int
@@ -126,7 +126,7 @@ class Facts:
         return found
 
     def together(self, exposure: np.ndarray) -> dict[Measure, np.ndarray]:
-        """Return the measures of all lists together, (1 + 20,), of `exposure`, (1 + 20, n_items)."""
+        """Return the measures of all lists together; `exposure` is of shape (1 + 20, n_items)."""
         return {
             COVERAGE: 100 * measures.coverage(exposure, self.count),
             EXPOSURE: measures.exposure_gini(exposure, self.count),
@@ -256,7 +256,7 @@ def _group_tables(found: list[GroupFigures], facts: Facts) -> Iterator[Table]:
 
 
 def _group_charts(found: list[GroupFigures], facts: Facts) -> Iterator[Chart]:
-    """Yield charts of how popular each group's lists are, and how far its genres are from its own."""
+    """Yield charts of how popular each group's lists are, and how their genres differ."""
     for measure in (PERCENTILE, GENRES):
         told = [each for each in found if each.cells.get(measure) is not None]
         x = measure.name.format(facts.kinds.name)
@@ -351,9 +351,9 @@ def _text(found: dict[str, dict[Measure, np.ndarray]], facts: Facts) -> Iterator
             f"({_number(own[GENRES], 2)})."
         )
     elif name:
-        yield "Items have no sets or categories, such as genres; their factors are compared instead."
+        yield "Items have no sets or categories; their factors are compared instead."
     else:
-        yield "Items have no sets or categories, and the model has no factors: diversity is unknown."
+        yield "Items have no sets or categories, and the model no factors: diversity is unknown."
 
 
 def _number(figures: np.ndarray, digits: int) -> str:

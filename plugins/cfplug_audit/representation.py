@@ -280,7 +280,7 @@ def _item_shares(fitted: FittedModel, column: Column, places: Places | None) -> 
     why = (
         ""
         if places is None
-        else "Recommendations / ratings: over 1 lists amplify what the data has, under 1 they damp. "
+        else "Recommendations / ratings: over 1 lists amplify the data, under 1 they damp it. "
         + BY_JACKKNIFE
     )
     return Table(f"Items by {column.name}", (*columns, *further), rows, overlap + why)

@@ -181,7 +181,7 @@ def _disagreement(ids: Ranking, apart: np.ndarray) -> Table:
 def _chart(ids: Ranking, named: np.ndarray) -> Chart:
     """Return a point for each id; those at the positions `named` have labels, and come first."""
     rest = np.setdiff1d(np.arange(len(ids)), named)[: max(0, MOST_POINTS - len(named))]
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for at in (*named, *rest):
         mean, bias = round(float(ids.mean[at]), 3), round(float(ids.bias[at]), 4)
         label = ids.name[at] if len(rows) < len(named) else ""

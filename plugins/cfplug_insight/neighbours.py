@@ -18,10 +18,12 @@ UNNAMED = 3
 """How many of the most rated items are looked at where none is named."""
 
 WHAT = {
-    "cosine": "Two items are alike here if their factors, the numbers that the model learned of each, point the same "
-    "way: a cosine of 1 is the same direction, 0 is nothing in common, -1 the opposite.",
-    "euclidean": "Two items are alike here if their factors, the numbers that the model learned of each, lie close to "
-    "each other: a distance of 0 is the same point. Items with few ratings lie near the middle, "
+    "cosine": "Two items are similar here if their factors, the numbers that the model learned "
+    "of each, point the same way: a cosine of 1 is the same direction, 0 is nothing in common, -1 "
+    "the opposite.",
+    "euclidean": "Two items are similar here if their factors, the numbers that the model "
+    "learned of each, are close to each other: a distance of 0 is the same point. Items with few "
+    "ratings lie near the middle, "
     "and so near each "
     "other, since little was learned of them.",
 }
@@ -29,7 +31,13 @@ RATED = " Neither genre nor title went into it, only who rated what and how."
 
 
 def nearest(params: NearestItems, fitted: FittedModel, context: Context) -> Section:
-    """A table of neighbours for each named item, or for a few of the most rated."""
+    """Return a table of neighbours for each named item, or for a few of the most rated.
+
+    Args:
+        params: The items, the measure, and how many neighbours are shown.
+        fitted: A model that provides embeddings.
+        context: Not used.
+    """
     vocabulary, count = fitted.catalogue.item, fitted.support.count["item"]
     codes = (
         list(dict.fromkeys(map(vocabulary.find, params.items)))
@@ -50,14 +58,14 @@ def nearest(params: NearestItems, fitted: FittedModel, context: Context) -> Sect
 
 
 def _others(params: NearestItems, fitted: FittedModel, code: int) -> pd.DataFrame:
-    """All the items with which the item `code` is compared, the nearest first."""
+    """Return all items that the item `code` is compared with, the nearest first."""
     name = fitted.catalogue.item.ids[code]
     everyone = len(fitted.catalogue.item)
     return fitted.similar(name, everyone, measure=params.measure, most_rated=params.most_rated)
 
 
 def _said(params: NearestItems, title: str, others: pd.DataFrame) -> str:
-    """How alike the nearest are, beside what is usual."""
+    """Return how similar the nearest are, and what is usual."""
     values = others.iloc[:, 3]
     last = min(params.show, len(others))
     unit, side = ("cosine", "below") if params.measure == "cosine" else ("distance", "above")
@@ -66,7 +74,10 @@ def _said(params: NearestItems, title: str, others: pd.DataFrame) -> str:
         said += f"; number {last} of the list has {values.iloc[last - 1]:.2f}"
     if len(others) == 1:
         return f"{said}."
-    return f"{said}. For half of the {len(others):,} items compared it is {side} {values.median():.2f}."
+    return (
+        f"{said}. For half of the {len(others):,} items compared it is {side} "
+        f"{values.median():.2f}."
+    )
 
 
 def _table(params: NearestItems, title: str, others: pd.DataFrame) -> Table:

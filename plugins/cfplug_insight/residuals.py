@@ -126,7 +126,8 @@ def agreement(rating: np.ndarray, prediction: np.ndarray, users: np.ndarray) -> 
         return np.column_stack([means[:, :3], correlation])
 
     cells = bootstrap(figures, sums)
-    return dict(zip(("square", "error", "near", "correlation"), map(rounded, cells), strict=True))
+    names = ("square", "error", "near", "correlation")
+    return {name: rounded(cell) for name, cell in zip(names, cells, strict=True)}
 
 
 def _standardized(values: np.ndarray) -> np.ndarray:

@@ -177,7 +177,7 @@ def title(name: str) -> str:
 
 @frozen(eq=False)
 class Errors:
-    """The errors prediction - rating of n held-out ratings and the code of each user, shape (n,)."""
+    """The errors prediction - rating of n held-out ratings, and their users' codes, shape (n,)."""
 
     error: np.ndarray
     user: np.ndarray

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from cfplug_audit import enthusiasts
 from cfplug_audit.columns import columns
-from cfplug_audit.enthusiasts import Rated, effects
-from cfplug_audit.lots import lots
+from cfplug_audit.enthusiasts import Ratings, effects
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Batch, Context, Dataset, FittedModel, Interval, Split
+from cfplug.stats import user_groups
 
 
 def value(cell: Interval | float) -> float:
@@ -49,10 +49,10 @@ def anime(fit: Callable[..., FittedModel], fans: float, others: float) -> Fitted
     return fit(dataset, Split(whole[:-1], whole[-1:]), np.random.default_rng(0))
 
 
-def data_of(fitted: FittedModel, seed: int = 0) -> Rated:
+def data_of(fitted: FittedModel, seed: int = 0) -> Ratings:
     rng = np.random.default_rng(seed)
     seen: Batch = fitted.catalogue.encode(fitted.evidence.train)
-    return Rated.of(fitted, seen, lots(len(fitted.catalogue.user), rng), rng)
+    return Ratings.of(fitted, seen, user_groups(len(fitted.catalogue.user)), rng)
 
 
 def test_fans_lift_their_genre_and_no_other(fit: Callable[..., FittedModel]) -> None:
@@ -64,7 +64,7 @@ def test_fans_lift_their_genre_and_no_other(fit: Callable[..., FittedModel]) -> 
     assert found["Anime"].raters == 44
     assert found["Anime"].share == pytest.approx(100 * 48 / 168, abs=0.05)
     assert abs(value(found["Drama"].change)) < 0.1
-    words = enthusiasts.told(list(found.values()), 0.09)
+    words = enthusiasts.summary(list(found.values()), 0.09)
     assert words.startswith(
         "1 of 3 groups of items are rated higher thanks to a few enthusiasts. Most of all Anime"
     )
@@ -74,7 +74,7 @@ def test_stricter_fans_are_told_as_that(fit: Callable[..., FittedModel]) -> None
     fitted = anime(fit, fans=1.0, others=4.0)
     (genres,) = columns(fitted.evidence.dataset, "items", ("set",))
     found, _ = effects(data_of(fitted), genres, 0.09)
-    words = enthusiasts.told(found, 0.09)
+    words = enthusiasts.summary(found, 0.09)
     assert words.startswith(
         "No group of items is lifted by a few enthusiasts beyond chance; 1 of 3 are lowered"
     )
@@ -89,7 +89,7 @@ def test_where_all_are_alike_nothing_is_claimed(fit: Callable[..., FittedModel])
     )
     fitted = fit(dataset, Split(np.arange(319), np.array([319])), np.random.default_rng(0))
     (genres,) = columns(dataset, "items", ("set",))
-    words = enthusiasts.told(effects(data_of(fitted), genres, 0.1)[0], 0.1)
+    words = enthusiasts.summary(effects(data_of(fitted), genres, 0.1)[0], 0.1)
     assert words.startswith("No group of items is lifted or lowered by the 10 % of its raters")
 
 
@@ -163,11 +163,12 @@ def test_of_very_many_ratings_those_of_some_users_are_looked_at(
     monkeypatch.setattr(enthusiasts, "MOST", 150)
     data = data_of(fitted)
     assert 100 < len(data.rating) <= 150
-    count = np.bincount(data.user, minlength=len(data.lot))
+    count = np.bincount(data.user, minlength=len(data.group))
     assert (count[count > 0] == fitted.support.count["user"][count > 0]).all()
-    (words,) = data.words
+    (words,) = data.message
     assert words == (
-        f"Enthusiasts are looked for among {(count > 0).sum()} users, drawn at random: {len(data.rating)} ratings."
+        f"Enthusiasts are looked for among {(count > 0).sum()} users, drawn at random: "
+        f"{len(data.rating)} ratings."
     )
 
 

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 from cfplug_audit import measures
-from cfplug_audit.recommended import Lists
+from cfplug_audit.lists import Lists
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_audit import Representation
-from cfplug_audit.recommended import rated
+from cfplug_audit.lists import training_pairs
 from cfplug_audit.representation import representation
 
 from cfplug import Context, Dataset, FittedModel, Interval, Section, Split, Table
@@ -65,7 +65,7 @@ def test_groups_of_users_have_their_shares(fitted: FittedModel, found: Section) 
 def test_ratings_behind_recommendations_are_those_of_the_recommended_items(
     fitted: FittedModel, found: Section
 ) -> None:
-    top = fitted.top(np.flatnonzero(fitted.support.count["user"]), rated(fitted), 4)
+    top = fitted.top(np.flatnonzero(fitted.support.count["user"]), training_pairs(fitted), 4)
     train = fitted.evidence.train.merge(fitted.evidence.dataset.users)
     for name, *_, behind in table(found, "Users by gender").rows:
         women = train["gender"] == name
@@ -81,7 +81,9 @@ def test_ratings_behind_recommendations_are_those_of_the_recommended_items(
 def test_groups_of_items_have_their_shares_of_catalogue_ratings_and_places(
     fitted: FittedModel, found: Section
 ) -> None:
-    top = fitted.top(np.flatnonzero(fitted.support.count["user"]), rated(fitted), 4).ravel()
+    top = fitted.top(
+        np.flatnonzero(fitted.support.count["user"]), training_pairs(fitted), 4
+    ).ravel()
     genres = fitted.evidence.dataset.items["genres"]
     train = fitted.catalogue.encode(fitted.evidence.train)
     for name, items, of_items, of_ratings, of_places, ratio in table(found, "Items by genres").rows:
@@ -149,11 +151,12 @@ def test_users_who_gave_no_training_rating_speak_for_nobody(make: Make, context:
 def test_without_metadata_a_line_says_so(make: Make, context: Quiet) -> None:
     plain = section(make(plain=True), context)
     assert plain.text[1] == (
-        "Items have no sets or categories, such as genres: nothing is said of groups of items or of enthusiasts."
+        "Items have no sets or categories, such as genres: nothing is said of groups of items or "
+        "of enthusiasts."
     )
     assert [each.title for each in plain.tables] == [
         "How unevenly ratings are spread",
-        "Users by ratings given: who speaks, and who decides what is recommended",
+        "Users by ratings given",
     ]
     assert [chart.mark for chart in plain.charts] == ["line"]
 

@@ -112,8 +112,10 @@ def test_known_ratings_stand_beside_marked_predictions() -> None:
     }
     assert chart.note == "* predicted by pmf; all other numbers are ratings that users gave."
     assert told == (
-        "The 3 most active users and the 3 most rated items make 9 pairs. 6 of them have a rating; in 1 stands the "
-        "prediction of pmf, marked with *. 2 stay empty, since training never saw their user or item."
+        "The 3 most active users and the 3 most rated items make 9 pairs. 6 of them have a rating; "
+        "in 1 stands the "
+        "prediction of pmf, marked with *. 2 stay empty, since training never saw their user or "
+        "item."
     )
 
 

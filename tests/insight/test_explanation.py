@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from attrs import evolve, frozen
 from cfplug_insight import Explain, cfplug_analyzers
-from cfplug_insight.reasons import ASKED, EXACT, FACTORS, explain
+from cfplug_insight.explanation import ASKED, EXACT, FACTORS, explain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,10 +102,12 @@ def test_the_recommendation_of_the_most_active_user_is_taken_apart() -> None:
     section = analysed()
     assert section.title == "One prediction of hand, taken apart"
     assert section.text == (
-        "hand predicts 2.80 for user ann and Alien. It starts from 3.00, the mean of the training ratings; "
+        "hand predicts 2.80 for user ann and Alien. It starts from 3.00, the mean of the training "
+        "ratings; "
         "the 2 factors together take off 0.20: 3.00 - 0.20 = 2.80.",
         EXACT + FACTORS,
-        "What user ann gave to those rated items that are most like Alien, 3 of them, is 3.33 on average; "
+        "What user ann gave to those rated items that are most like Alien, 3 of them, is 3.33 on "
+        "average; "
         "over all 3 ratings in training it is 3.33.",
     )
     parts, ratings = section.tables
@@ -138,8 +140,8 @@ def test_the_pair_that_is_named_is_taken_apart_and_its_own_rating_is_no_reason()
     assert section.text[0].startswith("hand predicts 3.20 for user ann and Heat. ")
     assert section.tables[1].rows == (("<script>alert('1')</script>", 4.0, 0.8),)
     assert (
-        "those rated items that are most like Heat, 1 of them, is 4.00 on average; over all 2 ratings"
-        in section.text[2]
+        "those rated items that are most like Heat, 1 of them, is 4.00 on average; over all 2 "
+        "ratings" in section.text[2]
     )
 
 
@@ -228,7 +230,8 @@ def test_a_model_of_which_all_pairs_are_the_same_says_so() -> None:
     )
     section = explain(Explain(user="ann", item="Heat"), evolve(fitted, catalogue=same), QUIET)
     assert section.text[0] == (
-        "hand predicts 3.20 for user ann and Heat, the mean prediction for 1,000 rated pairs; nothing else plays a "
+        "hand predicts 3.20 for user ann and Heat, the mean prediction for 1,000 rated pairs; "
+        "nothing else plays a "
         "part."
     )
     assert section.charts == ()
@@ -254,7 +257,8 @@ def test_what_the_model_looks_at_is_taken_from_the_users_last_training_rating() 
         section = analysed(Explain(user=user), fitted)
         assert f"hand predicts {rating} for user {user}" in section.text[0]
         assert section.text[-1] == (
-            f"The model also looks at how a rating came about; here device is {device}, as in the user's last one."
+            f"The model also looks at how a rating came about; here device is {device}, as in the "
+            "user's last one."
         )
         (part,) = (row for row in section.tables[0].rows if row[0] == "context.device")
         assert part[1] == device

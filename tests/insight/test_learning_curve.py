@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from cfplug_factors.baselines import Offsets
 from cfplug_insight import cfplug_analyzers
-from cfplug_insight.learning import ABOUT, MOST_STEPS, learning_curve, thinned
+from cfplug_insight.learning_curve import ABOUT, MOST_STEPS, learning_curve, thinned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,14 +82,17 @@ def test_both_losses_are_drawn_as_lines_by_epoch() -> None:
 
 def test_a_loss_that_fell_to_the_end_is_no_sign_of_overfitting() -> None:
     assert course((3.0, 2.0), (2.0, 1.5), (1.0, 1.25)) == (
-        "The validation loss was lowest after the last of 3 epochs, at 1.25: there is no sign of overfitting."
+        "The validation loss was lowest after the last of 3 epochs, at 1.25: there is no sign of "
+        "overfitting."
     )
 
 
 def test_a_validation_loss_that_rose_while_training_went_on_is_overfitting() -> None:
     assert course((3.0, 2.0), (2.0, 1.0), (1.5, 1.125), (1.0, 1.25)) == (
-        "The validation loss was lowest after epoch 2 of 4, at 1, and has risen since, by 25 %, to 1.25, while the "
-        "training loss went on falling, from 2 to 1. This is overfitting: the model learned its training ratings by "
+        "The validation loss was lowest after epoch 2 of 4, at 1, and has risen since, by 25 %, to "
+        "1.25, while the "
+        "training loss went on falling, from 2 to 1. This is overfitting: the model learned its "
+        "training ratings by "
         "heart, at the cost of all others. Fewer epochs or more weight decay work against it."
     )
 
@@ -102,7 +105,8 @@ def test_a_rise_of_less_than_a_hundredth_is_none() -> None:
 
 def test_both_losses_rising_is_unsteady_not_overfitting() -> None:
     assert course((1.0, 2.0), (1.5, 3.0)) == (
-        "The validation loss was lowest after epoch 1 of 2, at 2, and has risen since, by 50 %, to 3. The training "
+        "The validation loss was lowest after epoch 1 of 2, at 2, and has risen since, by 50 %, to "
+        "3. The training "
         "loss did not fall either, so training was unsteady; a lower rate may help."
     )
 

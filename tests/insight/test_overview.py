@@ -68,7 +68,8 @@ def section(data: Dataset) -> Section:
 def test_the_text_counts_ratings_items_users_and_their_density() -> None:
     told = section(films()).text[0]
     assert told == (
-        "7 ratings of 4 items by 3 users: 58.3 % of all their pairs have a rating. Ratings go from 1 to 5, with a mean "
+        "7 ratings of 4 items by 3 users: 58.3 % of all their pairs have a rating. Ratings go from "
+        "1 to 5, with a mean "
         "of 3.79; the most frequent is 4.5, with 42.9 % of all."
     )
     assert (
@@ -144,8 +145,10 @@ def test_a_long_tail_of_many_stays_a_short_line() -> None:
 
 def test_the_tail_is_told_in_one_sentence() -> None:
     assert section(films()).text[2] == (
-        "The most active 10 % of users gave 57.1 % of the ratings; the most rated 10 % of items got 42.9 %. Half of "
-        "all ratings went to 2 items, while 4 items have fewer than 5 each: of these a model knows little."
+        "The most active 10 % of users gave 57.1 % of the ratings; the most rated 10 % of items "
+        "got 42.9 %. Half of "
+        "all ratings went to 2 items, while 4 items have fewer than 5 each: of these a model knows "
+        "little."
     )
 
 
@@ -182,7 +185,8 @@ def test_ratings_of_a_week_are_counted_by_day_with_the_empty_days() -> None:
         "ratings",
     )
     assert told == (
-        "The ratings were given from 2001-02-01 to 2001-02-05; the busiest day, 2001-02-01, brought 42.9 % of them."
+        "The ratings were given from 2001-02-01 to 2001-02-05; the busiest day, 2001-02-01, "
+        "brought 42.9 % of them."
     )
 
 

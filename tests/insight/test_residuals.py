@@ -127,7 +127,7 @@ def test_the_text_tells_how_far_off_predictions_are() -> None:
     held_out = model(prediction).evidence.held_out
     square = float(np.mean((held_out["prediction"] - held_out["rating"]) ** 2))
     assert text[0].startswith(
-        "pmf was asked for 110 ratings that it had not learned from (the valid part). "
+        "pmf predicted 110 ratings that it had not learned from (the valid part). "
     )
     assert f"its root, {math.sqrt(square):.2g}" in text[0]
     assert "(the test part)" in section(model(prediction, part="test")).text[0]
@@ -172,7 +172,7 @@ def test_a_half_point_off_is_near_and_a_little_more_is_not() -> None:
 
 def test_a_model_that_answers_one_number_has_no_picture_and_no_correlation() -> None:
     found = section(model(3.25))
-    assert "Every prediction is 3.25, so there is no picture of them to draw." in found.text
+    assert "Every prediction is 3.25, so there is no picture of them." in found.text
     assert {each.mark for each in found.charts} == {"interval"}
     assert found.tables[0].rows[3][1] is None
 
@@ -183,8 +183,8 @@ def test_substitutes_for_unseen_ids_are_counted() -> None:
     assert not any("cold-start" in told for told in section(fitted).text)
     origin = np.where(np.arange(110) < 3, "metadata", np.where(np.arange(110) < 7, "mean", "warm"))
     assert section(with_held_out(fitted, held_out.assign(origin=origin))).text[-1] == (
-        "7 of these ratings are of users or items that training never saw; for them a cold-start strategy answered "
-        "(mean, metadata)."
+        "7 of these ratings are of users or items without training ratings; a cold-start strategy "
+        "predicted them (mean, metadata)."
     )
 
 
@@ -241,7 +241,7 @@ def test_one_user_alone_gives_numbers_without_intervals_and_no_error_charts() ->
 def test_one_rating_alone_is_no_trouble() -> None:
     fitted = model()
     found = section(with_held_out(fitted, fitted.evidence.held_out.head(1)))
-    assert found.text[0].startswith("pmf was asked for one rating that")
+    assert found.text[0].startswith("pmf predicted one rating that")
     assert found.charts == ()
 
 
