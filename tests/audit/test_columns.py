@@ -1,4 +1,4 @@
-"""The columns that the audit looks at: those of the roles that serve, each with the groups that it makes."""
+"""The columns that the audit uses, each with the groups that it makes."""
 
 from __future__ import annotations
 

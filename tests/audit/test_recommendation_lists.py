@@ -1,4 +1,4 @@
-"""The section on lists: what it counts is what the lists hold, and what is lacking is said in a line."""
+"""The section on lists: its counts are those of the lists, and missing parts have a line."""
 
 from __future__ import annotations
 
@@ -140,20 +140,20 @@ def test_lists_to_measure_by_hold_no_item_twice_and_keep_to_their_kind(
             assert set(items) <= among
 
 
-def test_what_lists_leave_out_each_lot_is_counted_anew() -> None:
+def test_exposure_without_each_group_is_that_of_the_other_lists() -> None:
     some = Lists(np.array([3, 5, 8]), np.array([[0, 1], [1, -1], [2, 1]]))
-    lot = np.array([0, 19, 0])
-    found = some.without_each(lot, 4)
+    group = np.array([0, 19, 0])
+    found = some.exposure_by_group(group, 4)
     assert found[0].tolist() == [1, 3, 1, 0]
     assert found[1].tolist() == [0, 1, 0, 0]
     assert found[20].tolist() == [1, 2, 1, 0]
     assert (found[2:20] == found[0]).all()
 
 
-def test_groups_of_users_stand_beside_each_other(make: Make, context: Quiet) -> None:
+def test_groups_of_users_are_in_one_table(make: Make, context: Quiet) -> None:
     fitted = make(users=150, items=40, ratings=2000)
     found = section(fitted, context, k=5)
-    by = next(table for table in found.tables if table.title == "The lists by group of users")
+    by = next(table for table in found.tables if table.title == "Measures by users")
     assert {row[0] for row in by.rows} == {"ratings given", "gender", "age"}
     gender = [row for row in by.rows if row[0] == "gender"]
     assert sum(row[2] for row in gender) == 150
@@ -167,16 +167,15 @@ def test_groups_of_users_stand_beside_each_other(make: Make, context: Quiet) -> 
     assert [chart.mark for chart in found.charts] == ["interval", "interval", "line"]
 
 
-def test_without_metadata_the_lists_are_told_without_genres(make: Make, context: Quiet) -> None:
+def test_without_metadata_there_are_no_measures_of_genres(make: Make, context: Quiet) -> None:
     found = section(make(plain=True), context)
     assert found.text[2] == (
-        "Items have no sets or categories, such as genres, and the model has no factors: nothing "
-        "says how varied."
+        "Items have no sets or categories, and the model no factors: diversity is unknown."
     )
     assert not any("genres" in str(row[0]) for row in found.tables[0].rows)
 
 
-def test_without_genres_factors_say_how_varied_a_list_is(make: Make, context: Quiet) -> None:
+def test_without_genres_the_diversity_of_factors_is_measured(make: Make, context: Quiet) -> None:
     fitted = make(plain=True)
     factors = np.random.default_rng(0).normal(size=(31, 3))
 
@@ -187,21 +186,18 @@ def test_without_genres_factors_say_how_varied_a_list_is(make: Make, context: Qu
             return factors
 
     found = section(evolve(fitted, predictor=WithFactors(), provides=("embeddings",)), context)
-    assert (
-        found.text[2]
-        == "Items have no sets or categories, such as genres: what makes them alike is their factors."
-    )
+    assert found.text[2] == "Items have no sets or categories; their factors are compared instead."
     assert (
         row_of(found, "diversity")[-1]
-        == "how unlike the items of one list are in their factors: 0 all alike"
+        == "how much the factors of the items of a list differ: 0 not at all"
     )
 
 
 @pytest.mark.usefixtures("no_lists")
-def test_a_model_that_looks_at_more_than_time_makes_no_lists(make: Make, context: Quiet) -> None:
+def test_a_model_that_uses_more_than_time_makes_no_lists(make: Make, context: Quiet) -> None:
     found = section(make(), context)
     assert found.text == (
-        "toy makes no lists, since it looks at more than user, item and time: "
+        "toy makes no lists, since it uses more than user, item and time: "
         "pairs need a column called mood, which the model looks at",
     )
     assert (found.tables, found.charts) == ((), ())

@@ -1,4 +1,4 @@
-"""The ranking by bias: the right ids in the right order, beside their means, and whatever a title holds stays text."""
+"""The ranking by bias: the right ids in the right order with their means; titles stay text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibration: shares and errors that equal their naive forms, and models whose word is or is not to be trusted."""
+"""Calibration: shares and errors that equal their naive forms, for good and bad models."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TITLES = ["Heat", "<script>alert('1')</script>", "{{ 7 * 7 }} & %s"]
 def rightly(
     n: int, rng: np.random.Generator, sharpness: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distributions of shape (n, 4) and, as places of the levels, ratings that are drawn from them."""
+    """Return distributions, shape (n, 4), and ratings drawn from them, as positions of levels."""
     distribution = rng.dirichlet(np.ones(4), n)
     truth = drawn_from(distribution, rng)
     told = distribution**sharpness

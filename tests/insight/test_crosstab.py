@@ -1,4 +1,4 @@
-"""The crosstab: known ratings as they are, predictions marked, empty cells where the model cannot answer."""
+"""The crosstab: known ratings, marked predictions, and empty cells without a prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One prediction taken apart: words, table and chart say the same sum, and the ratings are the user's own."""
+"""The parts of a prediction: text, table and chart have the same sum, ratings are the user's."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def analysed(params: Explain | None = None, fitted: FittedModel | None = None) -
 
 
 def test_the_recommendation_of_the_most_active_user_is_taken_apart() -> None:
-    """Ann has three training ratings and rated 1, 2, 3 and 6; of what is left training saw 5 alone."""
+    """Ann rated 1, 2, 3 and 6; of all other items 5 alone has a training rating."""
     section = analysed()
     assert section.title == "One prediction of hand, taken apart"
     assert section.text == (
@@ -188,7 +188,8 @@ def test_a_name_that_is_not_there_is_refused(params: Explain, told: str) -> None
 def test_a_model_without_terms_is_asked_and_its_parts_have_intervals() -> None:
     section = analysed(Explain(user="eve", item="Heat"), model(("embeddings",)))
     assert re.match(
-        r"hand predicts 4\.20 for user eve and Heat\. It starts from [\d.]+, the mean prediction for 1,000 rated "
+        r"hand predicts 4\.20 for user eve and Heat\. It starts from [\d.]+, "
+        r"the mean prediction for 1,000 rated "
         r"pairs; "
         r"user \(eve\) adds [\d.]+, item \(Heat\) (adds|takes off) [\d.]+: ",
         section.text[0],

@@ -1,4 +1,4 @@
-"""The learning curve: what is said of the losses is so, and a long course is thinned without losing its shape."""
+"""The learning curve: sentences on the losses are true, and a long curve keeps its shape."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOWHERE = float("nan")
 def curve(
     losses: list[tuple[float, float]], steps: list[tuple[float, float]] | None = None
 ) -> Section:
-    """The section on a model with these train and validation losses, and this rate and momentum at each step."""
+    """Return the section on a model with these losses, and this rate and momentum by step."""
     data = Dataset.build(
         "films",
         pd.DataFrame([("ann", 1, 5.0), ("bob", 1, 3.0)], columns=["user", "item", "rating"]),
@@ -98,7 +98,10 @@ def test_a_validation_loss_that_rose_while_training_went_on_is_overfitting() -> 
 
 
 def test_a_rise_of_less_than_a_hundredth_is_none() -> None:
-    told = "The validation loss was lowest after epoch 1 of 2, at 2, and has hardly moved since: 2.019 at the end."
+    told = (
+        "The validation loss was lowest after epoch 1 of 2, at 2, and has hardly moved since: "
+        "2.019 at the end."
+    )
     assert course((3.0, 2.0), (1.0, 2.019)) == told
     assert "by 1.05 %" in course((3.0, 2.0), (1.0, 2.021))
 

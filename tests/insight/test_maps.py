@@ -1,4 +1,4 @@
-"""The map of the factors: what it shows of data that is known, and that no order of rows or ids turns it round."""
+"""The map of the factors: what it shows of known data, whatever the order of rows and ids."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class Factors:
 
 
 def dataset(order: Any = range(N_ITEMS)) -> Dataset:
-    """100 ratings; item 17 has one, which is not a training one. `order` is that of the rows of the items table."""
+    """Return a model of 100 ratings; item 17 has none in training.
+
+    `order` is that of the rows of the items table."""
     rng = np.random.default_rng(1)
     user, item = np.divmod(rng.permutation(N_USERS * (N_ITEMS - 1))[: N - 1], N_ITEMS - 1)
     ratings = pd.DataFrame({"user": [*(user + 1), 1], "item": [*(item + 1), N_ITEMS]})
@@ -83,7 +85,7 @@ def factors(width: int = 4, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def model(tables: dict[str, np.ndarray] | None = None, order: Any = range(N_ITEMS)) -> FittedModel:
-    """The factors of items stand in the order of ids in `tables`, whatever the `order` of the table."""
+    """The factors of items are in the order of ids, whatever the `order` of the table."""
     data = dataset(order)
     catalogue, split = Catalogue.of(data), Split(np.arange(N - 1), np.arange(N - 1, N))
     support = Support.of(catalogue.interactions(data.ratings, split.train))
@@ -109,7 +111,7 @@ def column(chart: Chart, name: str) -> list[Any]:
 
 
 def test_the_first_component_is_the_direction_of_most_difference() -> None:
-    """Items on a line, the higher the id the further; the other two directions are a hundredth of it."""
+    """Items are on a line by id; the other two directions are a hundredth of it."""
     rng = np.random.default_rng(3)
     line = np.arange(N_ITEMS)[:, None] * np.array([[0.6, 0.0, 0.8]]) + 0.01 * rng.normal(
         size=(N_ITEMS, 3)

@@ -1,4 +1,4 @@
-"""What is said of the data is so: counts, ratings by level and by period, the long tail, and each column."""
+"""The overview: counts, ratings by level and by period, the long tail, and each column."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def test_every_level_has_a_bar_those_without_ratings_too() -> None:
     chart = histogram(films())
     assert (chart.mark, chart.x, chart.y) == ("bar", "rating", "ratings")
     assert [row[:2] for row in chart.rows] == [
-        ("1", 0), ("1.5", 0), ("2", 1), ("2.5", 0), ("3", 2), ("3.5", 0), ("4", 0), ("4.5", 3), ("5", 1)
+        ("1", 0), ("1.5", 0), ("2", 1), ("2.5", 0), ("3", 2),
+        ("3.5", 0), ("4", 0), ("4.5", 3), ("5", 1)
     ]  # fmt: skip
     assert sum(row[2] for row in chart.rows) == pytest.approx(100, abs=0.05)
 

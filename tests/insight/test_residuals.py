@@ -1,4 +1,4 @@
-"""Predictions beside ratings: the numbers are the naive ones, the pictures hold every rating once, the words are so."""
+"""Predictions and ratings: the numbers are the naive ones, pictures have every rating once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def model(
     seed: int = 5,
     rows: int = 330,
 ) -> FittedModel:
-    """Ratings of 17 users and 29 items, a third held out; `prediction` is a number, or as many as are held out."""
+    """Return a model of 17 users and 29 items, a third of its ratings held out.
+
+    `prediction` is a number, or one for each held-out rating."""
     rng = np.random.default_rng(seed)
     pairs = rng.permutation(USERS * ITEMS)[:rows]
     rating = (

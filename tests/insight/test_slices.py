@@ -1,4 +1,4 @@
-"""Slices: groups that partition the held-out ratings, figures that equal their naive forms, the worst first."""
+"""Slices: groups that partition the held-out ratings, with the naive numbers, worst first."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def model(
     plain: bool = False,
     women: float = 0.0,
 ) -> FittedModel:
-    """A model whose held-out ratings are all but every third one; women's errors are greater by `women`."""
+    """Return a model that is measured on two of three ratings; `women` is added for women."""
     rng = np.random.default_rng(seed)
     pairs = rng.choice(n_users * n_items, n, replace=False)
     rated = pd.DataFrame(
@@ -164,9 +164,7 @@ def test_popularity_is_counted_and_cut_in_training_alone() -> None:
     assert names[0] <= names[1] == set(groups_by_count(fitted.support.count["item"], 3).names)
 
 
-def test_error_by_popularity_and_by_activity_is_by_the_same_groups_in_both_sections_that_tell_it() -> (
-    None
-):
+def test_popularity_and_activity_have_the_same_groups_in_both_sections() -> None:
     fitted = model()
     found = section(fitted)
     for side, word in (("item", "popularity"), ("user", "activity")):
