@@ -143,8 +143,8 @@ def _agreement(ids: Ranking, apart: np.ndarray) -> str:
     if same is None:
         return ""
     text = (
-        "The rank correlation of the two orders, 1 if they are the same and 0 if unrelated, is "
-        f"{same} (interval by Bonett and Wright, 2000)."
+        "The rank correlation of the two orders (interval by Bonett and Wright, 2000), 1 if they "
+        f"are the same and 0 if unrelated, is {same}."
     )
     if not len(apart):
         return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ import pytest
 from attrs import evolve
 from cfplug_factors.baselines import Offsets
 from cfplug_insight import BiasRanking, cfplug_analyzers
-from cfplug_insight.biases import MOST_POINTS, WHY, WHY_WITHOUT_FACTORS, bias_ranking
+from cfplug_insight.biases import (
+    MOST_POINTS,
+    WHY,
+    WHY_WITHOUT_FACTORS,
+    bias_ranking,
+    rank_correlation,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -177,9 +184,9 @@ def test_the_ids_on_which_the_two_orders_differ_most_are_listed_with_both_ranks(
     assert table.rows == (("Ran", 0.75, 1, 1.0, 5, 1), ("Heat", 0.25, 3, 4.0, 2, 3))
     assert table.note == "Rank 1 is the highest of 5."
     assert section.text[2] == (
-        "The rank correlation of the two orders, 1 where they are the same and 0 where unrelated, "
-        "is 0.00 (-0.88 to "
-        "0.88). They differ most on item Ran: number 1 by bias, number 5 by mean rating."
+        "The rank correlation of the two orders (interval by Bonett and Wright, 2000), 1 if they "
+        "are the same and 0 if unrelated, is 0.00 (-0.88 to 0.88). They differ most on item Ran: "
+        "number 1 by bias, number 5 by mean rating."
     )
 
 
@@ -250,4 +257,28 @@ def test_a_model_without_biases_is_refused() -> None:
         "bias-ranking",
         ("biases",),
         bias_ranking,
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(rows=st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=2, max_size=30))
+def test_a_rank_correlation_is_spearmans(rows: list[tuple[int, int]]) -> None:
+    x, y = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    found = rank_correlation(x, y)
+    if len(x) < 4 or min(np.ptp(x), np.ptp(y)) == 0:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.value == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-9)
+        assert -1 <= found.low <= found.value <= found.high <= 1
+
+
+def test_a_rank_correlation_has_the_published_interval() -> None:
+    x, y = np.array([1.0, 2, 3, 4, 5, 6, 7]), np.array([2.0, 1, 4, 3, 6, 5, 7])
+    found = rank_correlation(x, y)
+    assert found is not None
+    r = 1 - 6 * 6 / (7 * 48)
+    reach = 1.96 * math.sqrt((1 + r * r / 2) / 4)
+    assert (found.low, found.high) == pytest.approx(
+        (math.tanh(math.atanh(r) - reach), math.tanh(math.atanh(r) + reach))
     )

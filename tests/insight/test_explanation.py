@@ -97,10 +97,10 @@ def analysed(params: Explain | None = None, fitted: FittedModel | None = None) -
     return explain(params or Explain(), fitted or model(), QUIET)
 
 
-def test_the_recommendation_of_the_most_active_user_is_taken_apart() -> None:
+def test_by_default_a_recommendation_of_the_most_active_user_is_explained() -> None:
     """Ann rated 1, 2, 3 and 6; of all other items 5 alone has a training rating."""
     section = analysed()
-    assert section.title == "One prediction of hand, taken apart"
+    assert section.title == "A prediction of hand"
     assert section.text == (
         "hand predicts 2.80 for user ann and Alien. It starts from 3.00, the mean of the training "
         "ratings; "
@@ -274,10 +274,10 @@ def test_what_the_model_looks_at_is_taken_from_the_users_last_training_rating() 
     provides=st.sampled_from([("terms",), ()]),
     show=st.integers(1, 4),
 )
-def test_the_sum_in_words_adds_up_as_it_stands(
-    p: list[float], gives: tuple[str, ...], show: int
+def test_the_sum_in_the_text_adds_up_exactly(
+    p: list[float], provides: tuple[str, ...], show: int
 ) -> None:
-    fitted = model(gives, np.array([p, p[::-1], p]), np.array([p[::-1]] * 3 + [p] * 3))
+    fitted = model(provides, np.array([p, p[::-1], p]), np.array([p[::-1]] * 3 + [p] * 3))
     section = analysed(Explain(user="ann", item="Alien", show=show), fitted)
     said = (
         section.text[0].rpartition(": ")[2].removesuffix(".")

@@ -59,10 +59,10 @@ def course(*losses: tuple[float, float]) -> str:
     return curve(list(losses)).text[1]
 
 
-def test_a_model_without_epochs_is_said_to_have_none() -> None:
+def test_a_model_without_epochs_has_a_line_that_says_so() -> None:
     section = curve([])
     assert section == Section(
-        "How pmf-2 learned", "pmf-2 was not trained in epochs, so there is no curve to show."
+        "Training of pmf-2", "pmf-2 was not trained in epochs, so there is no curve to show."
     )
 
 

@@ -344,11 +344,11 @@ def test_of_a_set_the_first_frequent_member_is_the_colour(monkeypatch: pytest.Mo
         ),
         (
             EmbeddingMap(color="title"),
-            "embedding-map: color: title has the role label, which is no colour",
+            "embedding-map: color: title has the role label, which cannot be a color",
         ),
         (
             EmbeddingMap(color="plot"),
-            "embedding-map: color: plot has the role text, which is no colour",
+            "embedding-map: color: plot has the role text, which cannot be a color",
         ),
         (
             EmbeddingMap(components=(2, 2)),

@@ -16,6 +16,7 @@ from cfplug_insight import PredictionVsActual, cfplug_analyzers
 from cfplug_insight.residuals import (
     MOST_HEXAGONS,
     against_actual,
+    agreement,
     by_rating,
     by_support,
     hexagons,
@@ -416,3 +417,35 @@ def test_every_chart_and_table_has_rows_and_plain_cells() -> None:
 def test_it_needs_nothing_of_a_model() -> None:
     analyzer = next(each for each in cfplug_analyzers() if each.name == "prediction-vs-actual")
     assert (analyzer.requires, analyzer.function("analyze")) == ((), against_actual)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(-9, 9), st.integers(-9, 9), st.integers(0, 4)),
+        min_size=2,
+        max_size=30,
+    )
+)
+def test_a_correlation_is_pearsons_and_stays_between_minus_1_and_1(
+    rows: list[tuple[int, int, int]],
+) -> None:
+    x, y, users = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    cell = agreement(y, x, users.astype(int))["correlation"]
+    if min(np.ptp(x), np.ptp(y)) == 0:
+        assert cell is None
+        return
+    found = Interval.of(cell)
+    assert found.value == pytest.approx(np.corrcoef(x, y)[0, 1], abs=0.06)
+    assert -1 <= found.low <= found.high <= 1
+
+
+def test_the_interval_of_a_correlation_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(3)
+    users, held = rng.integers(0, 40, 300), 0
+    for _ in range(40):
+        x = rng.normal(size=40)[users] + rng.normal(size=300)
+        y = x + rng.normal(size=40)[users] + rng.normal(size=300)
+        found = Interval.of(agreement(y, x, users)["correlation"])
+        held += found.low <= math.sqrt(0.5) <= found.high
+    assert 34 <= held <= 40
