@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
+from cfplug.evaluation.resampling import JACKKNIFE
 from cfplug.report.elements import Chart, Interval, Section, Table
 from cfplug.report.tables import columns
 from cfplug.runs.run import INTERVAL, Run
@@ -72,7 +73,7 @@ def _results(run: Run) -> Table:
     )
     kept = [name for name in wanted if any(row.get(name, "") != "" for row in rows)]
     below = (
-        "; below a number stands its 95 % interval over users" if INTERVAL in table.columns else ""
+        f"; below a number is its 95 % interval ({JACKKNIFE})" if INTERVAL in table.columns else ""
     )
     note = f"Measured on the {' and the '.join(sorted(parts))} part{below}."
     return Table(table.title, kept, [[row[name] for name in kept] for row in rows], note)

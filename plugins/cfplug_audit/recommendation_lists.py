@@ -258,11 +258,11 @@ def _group_tables(found: list[GroupFigures], facts: Facts) -> Iterator[Table]:
 def _group_charts(found: list[GroupFigures], facts: Facts) -> Iterator[Chart]:
     """Yield charts of how popular each group's lists are, and how their genres differ."""
     for measure in (PERCENTILE, GENRES):
-        told = [each for each in found if each.cells.get(measure) is not None]
+        known = [each for each in found if each.cells.get(measure) is not None]
         x = measure.name.format(facts.kinds.name)
         rows = [
             (f"{each.column}: {each.name}", *astuple(Interval.of(each.cells[measure])), each.users)
-            for each in told
+            for each in known
         ]
         if rows:
             columns = ("group", x, "low", "high", "users")

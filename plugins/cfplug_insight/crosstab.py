@@ -125,12 +125,12 @@ def _in_words(cells: pd.DataFrame, fitted: FittedModel, why_empty: str) -> str:
     users, items = cells["user"].nunique(), cells["item"].nunique()
     predicted = int(cells["prediction"].notna().sum())
     empty = int((cells["rating"].isna() & cells["prediction"].isna()).sum())
-    told = (
+    sentence = (
         f"The {users:,} most active users and the {items:,} most rated items make {len(cells):,} "
         "pairs. "
         f"{int(cells['rating'].notna().sum()):,} of them have a rating"
     )
-    told += (
+    sentence += (
         f"; {predicted:,} have a prediction of {fitted.name}, marked with *." if predicted else "."
     )
-    return f"{told} {empty:,} stay empty, since {why_empty}." if empty else told
+    return f"{sentence} {empty:,} stay empty, since {why_empty}." if empty else sentence

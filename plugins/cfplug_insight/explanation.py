@@ -23,9 +23,8 @@ FACTOR = "factor "
 
 EXACT = "These parts are exact: they come from the very numbers that the model adds up."
 FACTORS = (
-    " A factor is a direction of taste that the model found by itself, and nobody told it what it "
-    "means; its part is "
-    "above zero where what the user likes and what the item has go the same way."
+    " A factor is a direction of taste that the model found by itself, without a name; its part is "
+    "above zero if what the user likes and what the item has go the same way."
 )
 ASKED = (
     "This model has no sum that could be taken apart. So it was asked again and again what it "
@@ -117,12 +116,12 @@ def _in_words(model: str, found: Explanation) -> str:
     if not parts:
         return f"{said}, {found.reasons.start}; nothing else plays a part."
     moves = _hundredths([move for _, _, move in parts], prediction - base)
-    told = ", ".join(
+    moved = ", ".join(
         _move(name, value, move) for (name, value, _), move in zip(parts, moves, strict=True)
     )
     signed = "".join(f" {'+' if move >= 0 else '-'} {abs(move):.2f}" for move in moves)
     return (
-        f"{said}. It starts from {base:.2f}, {found.reasons.start}; {told}: "
+        f"{said}. It starts from {base:.2f}, {found.reasons.start}; {moved}: "
         f"{base:.2f}{signed} = {prediction:.2f}."
     )
 
@@ -191,7 +190,7 @@ def _said(rated: pd.DataFrame | None, found: Explanation, show: int) -> list[str
         return []
     user, item = found.labels
     if rated.empty:
-        return [f"Training has no rating of {user} for another item, to set beside {item}."]
+        return [f"Training has no rating of {user} for another item, to compare with {item}."]
     return [
         f"What {user} gave to those rated items that are most like {item}, {len(rated.head(show))} "
         "of them, is "

@@ -45,8 +45,8 @@ def learning_curve(params: NoParams, fitted: FittedModel, context: Context) -> S
     ]
     curves = [_curve(word, step, value) for word, step, value in steps if _moves(value)]
     losses = [_losses(history)] if len(history) > 1 else []
-    told = [_in_words(word, step, value) for word, step, value in steps if len(value)]
-    return Section(title, (ABOUT, _course(history), *told), charts=(*losses, *curves))
+    text = [_in_words(word, step, value) for word, step, value in steps if len(value)]
+    return Section(title, (ABOUT, _course(history), *text), charts=(*losses, *curves))
 
 
 def _course(history: pd.DataFrame) -> str:
@@ -82,14 +82,14 @@ def _since(history: pd.DataFrame, best: int) -> str:
     if rise <= LEVEL * abs(valid[best]):
         return f", and has hardly moved since: {valid[-1]:.4g} at the end."
     share = f", by {100 * rise / abs(valid[best]):.3g} %," if valid[best] else ""
-    told = f", and has risen since{share} to {valid[-1]:.4g}"
+    text = f", and has risen since{share} to {valid[-1]:.4g}"
     if not train[-1] < train[best]:
         return (
-            f"{told}. The training loss did not fall either, so training was unsteady; a lower "
+            f"{text}. The training loss did not fall either, so training was unsteady; a lower "
             "rate may help."
         )
     return (
-        f"{told}, while the training loss went on falling, from {train[best]:.4g} to "
+        f"{text}, while the training loss went on falling, from {train[best]:.4g} to "
         f"{train[-1]:.4g}. This is "
         "overfitting: the model learned its training ratings by heart, at the cost of all others. "
         "Fewer epochs or "

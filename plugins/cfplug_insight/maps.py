@@ -1,4 +1,4 @@
-"""Principal components of the factors of the most rated ids: a map, and who stands at the ends."""
+"""Principal components of the factors of the most rated ids: a map, and the ids at its ends."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _text(params: EmbeddingMap, found: Components) -> list[str]:
         f"{len(shares)} "
         f"components hold {held}; if none stood out, each would hold {100 / len(found.share):.1f} "
         "%. What a "
-        "component means is for the reader to say, from what stands at its ends; the two could as "
+        "component means is for the reader to say, from the ids at its ends; the two could as "
         "well be swapped.",
     ]
 
@@ -144,7 +144,7 @@ def _map(params: EmbeddingMap, fitted: FittedModel, found: Components, chosen: C
     """Return a point for each id, those with labels first, each in order of their ratings."""
     side, place = params.side, found.place[:POINTS, [number - 1 for number in params.components]]
     axes = [f"component {number}" for number in params.components]
-    columns = (side, *axes, "ratings", MEAN, "title beside the point")
+    columns = (side, *axes, "ratings", MEAN, "label")
     own = chosen.title != MEAN
     color = f"{chosen.title} of {side}s" if own and chosen.title in columns else chosen.title
     named = spread(place, params.labels)
@@ -185,7 +185,7 @@ def spread(place: np.ndarray, n: int) -> list[int]:
 
     The map is a grid, and the first row of each field is taken.
 
-    Rows stand in the order of their weight, and so do those that are chosen; what is left of `n`
+    Rows are in the order of their weight, and so are those that are chosen; what is left of `n`
     goes to the first rows that have no field of their own."""
     if n < 1 or len(place) == 0:
         return []

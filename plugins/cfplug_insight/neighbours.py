@@ -23,7 +23,7 @@ WHAT = {
     "the opposite.",
     "euclidean": "Two items are similar here if their factors, the numbers that the model "
     "learned of each, are close to each other: a distance of 0 is the same point. Items with few "
-    "ratings lie near the middle, "
+    "ratings are near the middle, "
     "and so near each "
     "other, since little was learned of them.",
 }
@@ -45,13 +45,13 @@ def nearest(params: NearestItems, fitted: FittedModel, context: Context) -> Sect
     )
     known = [int(code) for code in codes if count[code] > 0]
     lost = [vocabulary.label(code) for code in codes if count[code] == 0]
-    told = [f"Of {title} training saw no rating, so nothing was learned of it." for title in lost]
+    messages = [f"{title} has no training rating, so it has no factors." for title in lost]
     found = [(vocabulary.label(code), _others(params, fitted, code)) for code in known]
     alone = [title for title, others in found if others.empty]
-    told += [f"There is no other item to compare {title} with." for title in alone]
+    messages += [f"There is no other item to compare {title} with." for title in alone]
     found = [(title, others) for title, others in found if not others.empty]
     what = WHAT[params.measure] + (RATED if fitted.features is None else "")
-    text = [what, *(_said(params, title, others) for title, others in found), *told]
+    text = [what, *(_said(params, title, others) for title, others in found), *messages]
     return Section(
         f"Nearest items of {fitted.name}", text, [_table(params, *each) for each in found]
     )

@@ -58,17 +58,17 @@ def overview(params: DataOverview, fitted: FittedModel, context: Context) -> Sec
 def _size(dataset: Dataset, counts: Mapping[str, np.ndarray]) -> str:
     items, users = (int((counts[side] > 0).sum()) for side in ("item", "user"))
     rating, scale = dataset.ratings["rating"], dataset.scale
-    told = (
+    text = (
         f"{len(rating):,} ratings of {items:,} items by {users:,} users: {density(counts):.3g} % "
         "of all their "
         f"pairs have a rating. Ratings go from {scale.low:g} to {scale.high:g}, with a mean of "
         f"{rating.mean():.3g}"
     )
     if not scale.levels:
-        return f"{told}."
+        return f"{text}."
     usual = float(rating.mode().iloc[0])
     share = 100 * float((rating == usual).mean())
-    return f"{told}; the most frequent is {usual:g}, with {share:.3g} % of all."
+    return f"{text}; the most frequent is {usual:g}, with {share:.3g} % of all."
 
 
 def _tail(counts: Mapping[str, np.ndarray]) -> str:

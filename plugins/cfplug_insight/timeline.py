@@ -66,20 +66,20 @@ def timeline(dataset: Dataset) -> tuple[tuple[Chart, ...], str]:
     if time.empty:
         return (), "The ratings have no time."
     days = _days(time)
-    word, names, totals = by_period(days.min(), np.bincount((days - days.min()).astype(int)))
+    period, names, totals = by_period(days.min(), np.bincount((days - days.min()).astype(int)))
     rows = list(zip(names, totals.tolist(), strict=True))
-    note = f"Each {word} is named by its beginning." if word in LONGER else ""
+    note = f"Each {period} is named by its beginning." if period in LONGER else ""
     chart = Chart(
-        f"Ratings by {word}", "bar", (word, "ratings"), rows, x=word, y="ratings", note=note
+        f"Ratings by {period}", "bar", (period, "ratings"), rows, x=period, y="ratings", note=note
     )
     most = int(totals.argmax())
-    told = f"The ratings were given from {days.min()} to {days.max()}"
+    text = f"The ratings were given from {days.min()} to {days.max()}"
     if len(rows) > 1:
         share = 100 * totals[most] / totals.sum()
-        which = f"that from {names[most]} on" if word in LONGER else names[most]
-        told += f"; the busiest {word}, {which}, brought {share:.3g} % of them"
+        which = f"that from {names[most]} on" if period in LONGER else names[most]
+        text += f"; the busiest {period}, {which}, brought {share:.3g} % of them"
     missing = len(dataset.ratings) - len(time)
-    return (chart,), f"{told}; {missing:,} have no time." if missing else f"{told}."
+    return (chart,), f"{text}; {missing:,} have no time." if missing else f"{text}."
 
 
 def _days(time: pd.Series[Any]) -> np.ndarray:
@@ -95,9 +95,9 @@ def by_period(first: np.datetime64, counts: np.ndarray) -> tuple[str, list[str],
     `counts` is how many ratings each day from `first` on has, shape (n_days,).
     """
     days = first + np.arange(len(counts))
-    for word, start in PERIODS.items():  # noqa: B007
+    for period, start in PERIODS.items():  # noqa: B007
         starts, at = np.unique(start(days), return_inverse=True)
         if len(starts) <= MOST_PERIODS:
             break
-    names = starts.astype(f"datetime64[{SHOWN[word]}]").astype(str).tolist()
-    return word, names, np.bincount(at, counts).astype(int)
+    names = starts.astype(f"datetime64[{SHOWN[period]}]").astype(str).tolist()
+    return period, names, np.bincount(at, counts).astype(int)

@@ -114,8 +114,7 @@ def test_known_ratings_and_marked_predictions_are_shown() -> None:
     assert told == (
         "The 3 most active users and the 3 most rated items make 9 pairs. 6 of them have a rating; "
         "1 have a prediction of pmf, marked with *. 2 stay empty, since training never saw their "
-        "user or "
-        "item."
+        "user or item."
     )
 
 

@@ -219,7 +219,7 @@ def test_a_user_of_one_training_rating_has_none_to_set_beside_it() -> None:
     section = analysed(Explain(user="bob", item="Heat"), fitted)
     assert (
         section.text[2]
-        == "Training has no rating of user bob for another item, to set beside Heat."
+        == "Training has no rating of user bob for another item, to compare with Heat."
     )
     assert len(section.tables) == 1
 

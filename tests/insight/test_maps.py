@@ -150,7 +150,7 @@ def test_the_map_shows_the_two_components_that_are_asked_for() -> None:
         "component 3",
         "mean rating",
     )
-    assert chart.label == "title beside the point"
+    assert chart.label == "label"
     found = principal(one, "item", 1000)
     places = {
         f"{one.catalogue.item.label(code)}": found.place[at] for at, code in enumerate(found.codes)
