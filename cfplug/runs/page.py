@@ -17,6 +17,7 @@ import pandas as pd
 from attrs import frozen
 
 from cfplug.evaluation.comparison import Comparison
+from cfplug.evaluation.resampling import JACKKNIFE
 from cfplug.plugin.registry import load
 from cfplug.report.elements import Chart, Interval, Section, Table
 from cfplug.report.serialize import names_of, place_of
@@ -138,7 +139,7 @@ def _results(run: Run) -> Table:
     kept = [name for name in wanted if any(row.get(name, "") != "" for row in rows)]
     note = f"Measured on the {' and the '.join(parts)} part"
     if has_intervals:
-        note += "; below each number is its 95 % confidence interval over users"
+        note += f"; below a number is its 95 % interval ({JACKKNIFE})"
     return Table(table.title, kept, [[row[name] for name in kept] for row in rows], f"{note}.")
 
 

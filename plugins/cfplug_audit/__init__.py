@@ -1,4 +1,4 @@
-"""Whom the data speaks for, and what becomes of it in lists of recommendations."""
+"""Analyzers of bias: who gave the ratings, and what is in lists of recommendations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _k() -> Any:
 
 @attrs.frozen
 class Representation:
-    """Who and what the data is made of, and whom the recommendations serve beside that."""
+    """Who gave the ratings, what was rated, and what is recommended."""
 
     k: int = _k()
     users: int = _users()
@@ -28,13 +28,13 @@ class Representation:
         0.1,
         above=0,
         below=1,
-        help="the share of a genre's raters, the most active ones, without whom it is looked at",
+        help="the share of a genre's raters, the most active ones, who are enthusiasts",
     )
 
 
 @attrs.frozen
 class RecommendationLists:
-    """What is in the lists of recommendations: how much of the catalogue, how popular, how even, how varied."""
+    """Coverage, popularity, evenness and variety of lists of recommendations."""
 
     k: int = _k()
     users: int = _users()
@@ -52,6 +52,6 @@ def cfplug_analyzers() -> Sequence[cfplug.Analyzer]:
         cfplug.Analyzer(
             "recommendation-lists",
             RecommendationLists,
-            analyze="cfplug_audit.lists:recommendation_lists",
+            analyze="cfplug_audit.recommendation_lists:recommendation_lists",
         ),
     ]

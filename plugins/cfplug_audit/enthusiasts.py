@@ -1,7 +1,7 @@
-"""What a few enthusiasts do to a genre: its mean rating, and that of its items, with and without its keenest raters.
+"""The mean rating of a genre, and of its items, with and without its most active raters.
 
-The anime effect of the fast.ai book, chapter 8: few people who watch and rate much of one kind may
-set what is recommended to all."""
+The anime effect of the fast.ai book, chapter 8: a few users who watch and rate much of one kind may
+decide what is recommended to all."""
 
 from __future__ import annotations
 
@@ -13,64 +13,79 @@ import numpy as np
 from attrs import astuple, frozen
 
 from cfplug import Chart, Interval, Table
+from cfplug.report.elements import rounded
+from cfplug.stats import GROUPS, JACKKNIFE, jackknife, ratio, user_sums, whole_and_rest
 from cfplug_audit.columns import Column
-from cfplug_audit.lots import LOTS, cell, ratio, whole_and_rest
 
 if TYPE_CHECKING:
     from cfplug import Batch, FittedModel
 
 MOST = 1_000_000
-"""Ratings that are looked at."""
+"""How many ratings are used."""
 
-RATERS, RATINGS, LEFT, SHOW = 20, 30, 10, 10
-"""Raters that a genre must have, ratings that an item must have, and must have left, and items that are shown."""
+LEAST_RATERS = 20
+"""How many raters a genre must have."""
+
+LEAST_RATINGS = 30
+"""How many ratings an item must have."""
+
+LEAST_LEFT = 10
+"""How many of an item's ratings must come from others than enthusiasts."""
+
+SHOW = 10
+"""How many items are shown."""
 
 
 @frozen(eq=False)
-class Rated:
-    """The training ratings: codes and ratings of shape (n,), and the lot of each user, shape (n_users,).
+class Ratings:
+    """The training ratings: codes and ratings of shape (n,), and each user's group, (n_users,).
 
-    Of very many, those of so many users as MOST allows, drawn at random; `words` then say so.
-    """
+    Of more than `MOST` ratings, those of some users are drawn at random; `message` then says so."""
 
     user: np.ndarray
     item: np.ndarray
     rating: np.ndarray
-    lot: np.ndarray
-    words: tuple[str, ...] = ()
+    group: np.ndarray
+    message: str = ""
 
     @classmethod
     def of(
-        cls, fitted: FittedModel, seen: Batch, lot: np.ndarray, rng: np.random.Generator
-    ) -> Rated:
+        cls, fitted: FittedModel, seen: Batch, group: np.ndarray, rng: np.random.Generator
+    ) -> Ratings:
         rating, count = fitted.evidence.train["rating"].to_numpy(), fitted.support.count["user"]
         if len(rating) <= MOST:
-            return cls(seen.user, seen.item, rating, lot)
+            return cls(seen.user, seen.item, rating, group)
         order = rng.permutation(len(count))
         drawn = np.zeros(len(count), dtype=bool)
         drawn[order[np.cumsum(count[order]) <= MOST]] = True
         rows = drawn[seen.user]
-        words = f"Enthusiasts are looked for among {drawn.sum():,} users, drawn at random: {rows.sum():,} ratings."
-        return cls(seen.user[rows], seen.item[rows], rating[rows], lot, (words,))
+        message = (
+            f"Enthusiasts are looked for among {drawn.sum():,} users, drawn at random: "
+            f"{rows.sum():,} ratings."
+        )
+        return cls(seen.user[rows], seen.item[rows], rating[rows], group, message)
 
     def means(self, key: np.ndarray, size: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The mean rating and the number of ratings of each key, of all rows in `rows` and without each lot of users.
+        """Return the mean rating and the number of ratings of each key, both (1 + 20, size).
 
-        Both of shape (1 + 20, size); `key` and `rows` have the shape (n,), the latter bool.
+        The first row is of all users, the others are without each group of them.
+
+        Args:
+            key: A code below `size` for each rating, shape (n,).
+            size: How many keys there are.
+            rows: Which ratings count, bool of shape (n,).
         """
-        cells = self.lot[self.user[rows]] * size + key[rows]
-        shape = (LOTS, size)
-        total, count = (
-            np.bincount(cells, weights, LOTS * size).reshape(shape)
-            for weights in (self.rating[rows], None)
-        )
-        total, count = whole_and_rest(total), whole_and_rest(count)
+        group, key = self.group[self.user[rows]], key[rows]
+        total = whole_and_rest(user_sums(group, GROUPS, self.rating[rows], key, size))
+        count = whole_and_rest(user_sums(group, GROUPS, np.ones(len(key)), key, size))
         return ratio(total, count), count
 
 
 @frozen(eq=False)
 class Effect:
-    """What the most active raters of one genre do to its mean; `change` is the mean with them less that without."""
+    """The effect of a genre's most active raters on its mean rating.
+
+    `change` is the mean with them minus that without; `share` is their percentage of ratings."""
 
     column: str
     name: str
@@ -83,10 +98,15 @@ class Effect:
 
 
 def enthusiasts(counts: np.ndarray, share: float) -> np.ndarray:
-    """Who are the most active of a genre's raters: the ceil(share n) of those n with a rating who have most.
+    """Return the most active of a genre's raters: the ceil(share n) of its n raters who have most.
 
-    `counts`, shape (n_users,), are each user's ratings in the genre; bool of the same shape. Ties
-    go to the first."""
+    Args:
+        counts: Each user's ratings in the genre, shape (n_users,).
+        share: The share of raters who are enthusiasts. Of equal users the first count.
+
+    Returns:
+        bool of shape (n_users,).
+    """
     raters = int((counts > 0).sum())
     most = np.argsort(-counts, kind="stable")[: math.ceil(round(share * raters, 9))]
     found = np.zeros(len(counts), dtype=bool)
@@ -94,97 +114,107 @@ def enthusiasts(counts: np.ndarray, share: float) -> np.ndarray:
     return found
 
 
-def effects(data: Rated, column: Column, share: float) -> tuple[list[Effect], np.ndarray]:
-    """The effect on every group of items with enough raters; and which ratings come from an enthusiast, shape (n,)."""
+def effects(data: Ratings, column: Column, share: float) -> tuple[list[Effect], np.ndarray]:
+    """Return the effect on every group of items with enough raters.
+
+    Args:
+        data: The training ratings, n of them.
+        column: The groups of items.
+        share: The share of a group's raters who are enthusiasts.
+
+    Returns:
+        The effects, and which ratings come from an enthusiast, bool of shape (n,).
+    """
     theirs = np.zeros(len(data.rating), dtype=bool)
     found = []
     member = column.groups.member
     for at, name in enumerate(column.groups.names):
         rows = member[data.item, at]
-        counts = np.bincount(data.user[rows], minlength=len(data.lot))
-        if (counts > 0).sum() < RATERS:
+        counts = np.bincount(data.user[rows], minlength=len(data.group))
+        raters = int((counts > 0).sum())
+        if raters < LEAST_RATERS:
             continue
         keen = enthusiasts(counts, share)[data.user] & rows
         theirs |= keen
-        one = _effect(data, rows, keen)
-        if one is not None:
-            raters, ratings = int((counts > 0).sum()), int(rows.sum())
-            part = 100 * float(keen.sum()) / ratings
-            found.append(Effect(column.name, name, raters, ratings, round(part, 1), *one))
+        one = np.zeros(len(data.rating), dtype=np.int64)
+        whole = data.means(one, 1, rows)[0][:, 0]
+        rest = data.means(one, 1, rows & ~keen)[0][:, 0]
+        with_them, without = rounded(jackknife(whole), 3), rounded(jackknife(rest), 3)
+        change = rounded(jackknife(whole - rest), 3)
+        if with_them is not None and without is not None and change is not None:
+            ratings = int(rows.sum())
+            part = round(100 * float(keen.sum()) / ratings, 1)
+            means = (with_them, without, change)
+            found.append(Effect(column.name, name, raters, ratings, part, *means))
     return found, theirs
 
 
-def _effect(
-    data: Rated, rows: np.ndarray, keen: np.ndarray
-) -> tuple[Interval | float, Interval | float, Interval | float] | None:
-    one = np.zeros(len(data.rating), dtype=np.int64)
-    whole, rest = (data.means(one, 1, which)[0][:, 0] for which in (rows, rows & ~keen))
-    cells = [cell(figures, 3) for figures in (whole, rest, whole - rest)]
-    told = [each for each in cells if each is not None]
-    return (told[0], told[1], told[2]) if len(told) == 3 else None
+def _by_change(found: Sequence[Effect]) -> list[Effect]:
+    """Return the effects, the largest change first."""
+    return sorted(found, key=lambda each: -Interval.of(each.change).value)
 
 
 def effect_table(found: Sequence[Effect], share: float) -> Table:
-    """The effects, the genre that is lifted most first."""
-    order = sorted(found, key=lambda each: -Interval.of(each.change).value)
-    rows = [
-        (
-            each.column,
-            each.name,
-            each.raters,
-            each.ratings,
-            each.share,
-            each.with_them,
-            each.without,
-            each.change,
-        )
-        for each in order
-    ]
+    """Return the effects as a table, the genre with the largest change first."""
     columns = (
-        *("items by", "group", "raters", "ratings", "ratings from enthusiasts, %"),
-        *("mean rating", "mean without enthusiasts", "lift, rating points"),
+        "items by",
+        "group",
+        "raters",
+        "ratings",
+        "ratings from enthusiasts, %",
+        "mean rating",
+        "mean without enthusiasts",
+        "lift, rating points",
     )
+    rows = []
+    for each in _by_change(found):
+        means = (each.with_them, each.without, each.change)
+        rows.append((each.column, each.name, each.raters, each.ratings, each.share, *means))
     note = (
-        f"Enthusiasts: the {100 * share:g} % of a group's raters who have rated most in it. Lift: the mean rating less "
-        f"the mean without them; below 0 they are stricter than the others. Groups with fewer than {RATERS} raters are "
-        "left out."
+        f"Enthusiasts: the {100 * share:g} % of a group's raters who have rated most in it. Lift: "
+        "the mean rating minus the mean without them; below 0 they are stricter than the others. "
+        f"Groups with fewer than {LEAST_RATERS} raters are left out. "
+        f"Intervals (95 %) are by a {JACKKNIFE}."
     )
-    return Table("Do a few enthusiasts lift a genre", columns, rows, note)
+    return Table("Enthusiasts by group", columns, rows, note)
 
 
 def effect_chart(found: Sequence[Effect]) -> Chart:
-    order = sorted(found, key=lambda each: -Interval.of(each.change).value)
+    """Return the change of each group's mean, the largest first."""
     x = "lift by enthusiasts, rating points"
-    rows = [
-        (each.name, *astuple(Interval.of(each.change)), each.ratings, each.column) for each in order
-    ]
+    rows = []
+    for each in _by_change(found):
+        change = astuple(Interval.of(each.change))
+        rows.append((each.name, *change, each.ratings, each.column))
     columns = ("group", x, "low", "high", "ratings", "items by")
-    title = "What the most active raters add to the mean rating"
-    return Chart(
-        title, "interval", columns, rows, x=x, y="group", low="low", high="high", reference="zero"
-    )
+    roles = {"x": x, "y": "group", "low": "low", "high": "high", "reference": "zero"}
+    return Chart("Lift by enthusiasts", "interval", columns, rows, **roles)
 
 
 def item_table(
-    fitted: FittedModel, data: Rated, column: str, theirs: np.ndarray
+    fitted: FittedModel, data: Ratings, column: str, theirs: np.ndarray
 ) -> Iterator[Table]:
-    """The items whose mean falls most without the enthusiasts of their groups; none where no item has the ratings."""
+    """Yield the items whose mean falls most without the enthusiasts of their groups, if any does.
+
+    Args:
+        fitted: The model, for the labels of items.
+        data: The training ratings, n of them.
+        column: The name of the column with the groups.
+        theirs: Which ratings come from an enthusiast, bool of shape (n,).
+    """
     size = len(fitted.catalogue.item)
     mean, count = data.means(data.item, size, np.ones(len(theirs), dtype=bool))
     rest, left = data.means(data.item, size, ~theirs)
     lift = mean - rest
-    enough = np.flatnonzero((count[0] >= RATINGS) & (left[0] >= LEFT) & (count[0] > left[0]))
-    order = enough[np.argsort(-lift[0, enough], kind="stable")][:SHOW]
-    rows = [
-        (
-            fitted.catalogue.item.label(item),
-            int(count[0, item]),
-            int(count[0, item] - left[0, item]),
-            *(cell(figures[:, item]) for figures in (mean, rest, lift)),
-        )
-        for item in order
-        if lift[0, item] > 0
-    ]
+    given = count[0] - left[0]
+    enough = (count[0] >= LEAST_RATINGS) & (left[0] >= LEAST_LEFT) & (given > 0)
+    known = np.flatnonzero(enough)
+    rows = []
+    for item in known[np.argsort(-lift[0, known], kind="stable")][:SHOW]:
+        if lift[0, item] > 0:
+            numbers = [rounded(jackknife(each[:, item]), 2) for each in (mean, rest, lift)]
+            label = fitted.catalogue.item.label(item)
+            rows.append((label, int(count[0, item]), int(given[item]), *numbers))
     if rows:
         columns = (
             "item",
@@ -195,35 +225,33 @@ def item_table(
             "lift, rating points",
         )
         note = (
-            f"Of the {len(enough):,} items with at least {RATINGS} ratings, {LEFT} of them from others. Being the "
-            "greatest of so many, these differences owe a part to chance."
+            f"Of the {len(known):,} items with at least {LEAST_RATINGS} ratings, {LEAST_LEFT} of "
+            "them from others. As the largest of many, these differences are in part due to "
+            f"chance. Intervals (95 %) are by a {JACKKNIFE}."
         )
-        yield Table(
-            f"Items whose mean falls most without the enthusiasts of their {column}",
-            columns,
-            rows,
-            note,
-        )
+        yield Table(f"Items lifted most, by {column}", columns, rows, note)
 
 
-def told(found: Sequence[Effect], share: float) -> str:
-    """One sentence or two: which genre is lifted most, if any is."""
-    lifted = [each for each in found if Interval.of(each.change).low > 0]
-    lowered = [each for each in found if Interval.of(each.change).high < 0]
+def summary(found: Sequence[Effect], share: float) -> str:
+    """Return a sentence or two: which genre is lifted or lowered most, if any is."""
+    order = _by_change(found)
+    lifted = [each for each in order if Interval.of(each.change).low > 0]
+    lowered = [each for each in order if Interval.of(each.change).high < 0]
     keen = f"the {100 * share:g} % of its raters who rate most in it"
     if lifted:
-        most = max(lifted, key=lambda each: Interval.of(each.change).value)
+        most = lifted[0]
         rest = f" {len(lowered)} of {len(found)} are lowered by theirs." if lowered else ""
         return (
-            f"{len(lifted)} of {len(found)} groups of items are rated higher thanks to a few enthusiasts. Most of all "
-            f"{most.name}: {keen} give {most.share:g} % of its ratings, and raise its mean by {most.change} rating "
-            f"points.{rest}"
+            f"{len(lifted)} of {len(found)} groups of items are rated higher because of a few "
+            f"enthusiasts. Most of all {most.name}: {keen} give {most.share:g} % of its ratings, "
+            f"and raise its mean by {most.change} rating points.{rest}"
         )
     if lowered:
-        most = min(lowered, key=lambda each: Interval.of(each.change).value)
+        most = lowered[-1]
         return (
-            f"No group of items is lifted by a few enthusiasts beyond chance; {len(lowered)} of {len(found)} are "
-            f"lowered: those who rate most are stricter. Most of all {most.name}: {keen} give {most.share:g} % of its "
-            f"ratings, and change its mean by {most.change} rating points."
+            "No group of items is lifted by a few enthusiasts beyond chance; "
+            f"{len(lowered)} of {len(found)} are lowered: those who rate most are stricter. Most "
+            f"of all {most.name}: {keen} give {most.share:g} % of its ratings, and change its mean "
+            f"by {most.change} rating points."
         )
     return f"No group of items is lifted or lowered by {keen} beyond what chance explains."

@@ -1,4 +1,4 @@
-"""What the data is, what a model learned of it, and where it fails."""
+"""Analyzers of the data, of what a model learned from it, and of where it is wrong."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ SIDE = ("item", "user")
 
 
 def _most_rated() -> Any:
-    return cfplug.param(
-        1000, at_least=1, help="look only at the ids with the most training ratings"
-    )
+    return cfplug.param(1000, at_least=1, help="use only the ids with the most training ratings")
 
 
 @attrs.frozen
 class DataOverview:
-    """Counts, the distribution of ratings, ratings over time, the long tail, and a crosstab that the model fills."""
+    """Counts, ratings over the scale and over time, the long tail, and a crosstab."""
 
     crosstab: int = cfplug.param(
         15, at_least=1, at_most=30, help="how many users and items the crosstab has"
@@ -29,7 +27,7 @@ class DataOverview:
 
 @attrs.frozen
 class PredictionVsActual:
-    """Predictions beside ratings: a heatmap, a histogram for each rating, and where the errors lie."""
+    """Predictions against ratings: a heatmap, a histogram for each rating, and errors by group."""
 
     bins: int = cfplug.param(
         30, at_least=5, at_most=100, help="bins of a histogram, and rows of the heatmap"
@@ -38,7 +36,7 @@ class PredictionVsActual:
 
 @attrs.frozen
 class BiasRanking:
-    """Ids with the lowest and highest learned bias, beside their plain mean rating."""
+    """Ids with the lowest and highest learned bias, and their plain mean rating."""
 
     side: str = cfplug.param("item", choices=SIDE, help="whose biases")
     most_rated: int = _most_rated()
@@ -47,7 +45,7 @@ class BiasRanking:
 
 @attrs.frozen
 class EmbeddingMap:
-    """Principal components of the factors of the most rated ids: a map, and who stands at the ends."""
+    """Principal components of the factors of the most rated ids: a map, and the ids at its ends."""
 
     side: str = cfplug.param("item", choices=SIDE, help="whose factors")
     most_rated: int = _most_rated()
@@ -55,11 +53,9 @@ class EmbeddingMap:
         (1, 2), at_least=1, help="the two components that the map shows"
     )
     color: str = cfplug.param(
-        "", help="a column of items or users, or `mean rating`; the first that serves if empty"
+        "", help="a column of items or users, or `mean rating`; the first usable one if empty"
     )
-    labels: int = cfplug.param(
-        50, at_least=0, help="how many points of the map may bear their title"
-    )
+    labels: int = cfplug.param(50, at_least=0, help="how many points of the map may have a label")
     ends: int = cfplug.param(10, at_least=1, help="how many at each end of a component")
 
 
@@ -79,7 +75,7 @@ class NearestItems:
 
 @attrs.frozen
 class Explain:
-    """Why the model predicts what it does for one user and one item: parts that sum to the prediction."""
+    """Why the model predicts a rating of one user and item: parts that sum to the prediction."""
 
     user: int | str | None = cfplug.param(None, help="a user's id; one of the most active if null")
     item: int | str | None = cfplug.param(
@@ -92,7 +88,7 @@ class Explain:
 
 @attrs.frozen
 class Calibration:
-    """Whether what is said to be likely comes true: reliability of the distribution, and examples of it."""
+    """Whether predicted probabilities are right: reliability of the distribution, and examples."""
 
     bins: int = cfplug.param(10, at_least=2, help="bins of probability")
     examples: int = cfplug.param(6, at_least=0, help="how many pairs whose distribution is shown")
@@ -100,10 +96,10 @@ class Calibration:
 
 @attrs.frozen
 class Slices:
-    """Error and bias by group of users, items and ratings, each with its interval, the worst group first."""
+    """Error and bias by group of users, items and ratings with intervals, the worst group first."""
 
     by: tuple[str, ...] = cfplug.param(
-        (), help="columns such as users.gender, and popularity or activity; all that serve if empty"
+        (), help="columns such as users.gender, or popularity or activity; all usable ones if empty"
     )
     groups: int = cfplug.param(
         10, at_least=2, help="into how many groups of equal size numbers are cut"
@@ -112,7 +108,7 @@ class Slices:
         50, at_least=1, unit="ratings", help="a group with fewer is not ranked"
     )
     draws: int = cfplug.param(
-        1000, at_least=100, help="how often users are drawn anew for the intervals"
+        1000, at_least=100, help="how often users are drawn for the intervals"
     )
 
 
@@ -125,7 +121,7 @@ def cfplug_analyzers() -> Sequence[cfplug.Analyzer]:
         ),
         cfplug.Analyzer(
             "learning-curve",
-            analyze=f"{package}.learning:learning_curve",
+            analyze=f"{package}.learning_curve:learning_curve",
             help="Train and validation loss by epoch, learning rate and momentum by step.",
         ),
         cfplug.Analyzer(
@@ -134,7 +130,7 @@ def cfplug_analyzers() -> Sequence[cfplug.Analyzer]:
             analyze=f"{package}.residuals:against_actual",
         ),
         cfplug.Analyzer(
-            "bias-ranking", BiasRanking, analyze=f"{package}.biases:rank", requires="biases"
+            "bias-ranking", BiasRanking, analyze=f"{package}.biases:bias_ranking", requires="biases"
         ),
         cfplug.Analyzer(
             "embedding-map",
@@ -148,7 +144,7 @@ def cfplug_analyzers() -> Sequence[cfplug.Analyzer]:
             analyze=f"{package}.neighbours:nearest",
             requires="embeddings",
         ),
-        cfplug.Analyzer("explain", Explain, analyze=f"{package}.reasons:explain"),
+        cfplug.Analyzer("explain", Explain, analyze=f"{package}.explanation:explain"),
         cfplug.Analyzer(
             "calibration",
             Calibration,

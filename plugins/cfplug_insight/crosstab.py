@@ -1,4 +1,4 @@
-"""The most active users and the most rated items, as a spreadsheet whose empty cells the model fills."""
+"""A table of the most active users and the most rated items, with predictions in empty cells."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNSEEN = "training never saw their user or item"
 
 
 def crosstab(n: int, fitted: FittedModel, counts: Mapping[str, np.ndarray]) -> tuple[Chart, str]:
-    """The cells as a chart, a row of the chart for each, and a sentence on them.
+    """Return the cells as a chart, and a sentence on them.
 
     `counts` is how many ratings each code of `user` and `item` has in the whole data.
     """
@@ -51,10 +51,9 @@ def crosstab(n: int, fitted: FittedModel, counts: Mapping[str, np.ndarray]) -> t
 
 
 def filled(fitted: FittedModel, users: np.ndarray, items: np.ndarray) -> tuple[pd.DataFrame, str]:
-    """A row for each pair of the codes with user, item, rating and prediction; and why some have neither of the two.
+    """Return user, item, rating and prediction of each pair, and why some pairs have neither.
 
-    NaN stands where there is none. The model is asked only for pairs that nobody rated and that it
-    can answer."""
+    A missing number is NaN. The model predicts only pairs without a rating that it can predict."""
     cells = pd.DataFrame({"user": users.repeat(len(items)), "item": np.tile(items, len(users))})
     given = {
         (user, item): float(rating)
@@ -84,7 +83,7 @@ def filled(fitted: FittedModel, users: np.ndarray, items: np.ndarray) -> tuple[p
 
 
 def _context(fitted: FittedModel) -> tuple[dict[str, Any], str]:
-    """What else the model looks at, for a rating that nobody gave: the median time; or why it cannot be asked."""
+    """Return the context for pairs without a rating, the median time; or why there is none."""
     needs = fitted.features.needs() if fitted.features is not None else ()
     other = [name for name in needs if name != "time"]
     if other:
@@ -96,13 +95,13 @@ def _context(fitted: FittedModel) -> tuple[dict[str, Any], str]:
 
 
 def _most(count: np.ndarray, n: int) -> np.ndarray:
-    """The up to `n` codes with the most ratings, at least one; of equals that which comes first."""
+    """Return up to `n` codes with the most ratings, at least one; of equals the first."""
     most = np.argsort(-count, kind="stable")[:n]
     return most[count[most] > 0]
 
 
 def _names(fitted: FittedModel, side: str, codes: np.ndarray) -> dict[int, str]:
-    """What a person reads for each code; with the id where two have the same name."""
+    """Return the name of each code, with the id if two have the same name."""
     vocabulary = fitted.catalogue.side(side)
     labels = {int(code): vocabulary.label(int(code)) for code in codes}
     often = Counter(labels.values())
@@ -113,7 +112,7 @@ def _names(fitted: FittedModel, side: str, codes: np.ndarray) -> dict[int, str]:
 
 
 def _shown(rating: float, prediction: float, decimals: int) -> tuple[float | None, str, str]:
-    """A cell's number, what it is, and as it is written."""
+    """Return a cell's number, what it is, and its text."""
     if not np.isnan(rating):
         number = float(f"{rating:.4g}")
         return int(number) if number.is_integer() else number, RATING, f"{rating:.4g}"
@@ -126,13 +125,12 @@ def _in_words(cells: pd.DataFrame, fitted: FittedModel, why_empty: str) -> str:
     users, items = cells["user"].nunique(), cells["item"].nunique()
     predicted = int(cells["prediction"].notna().sum())
     empty = int((cells["rating"].isna() & cells["prediction"].isna()).sum())
-    told = (
-        f"The {users:,} most active users and the {items:,} most rated items make {len(cells):,} pairs. "
+    sentence = (
+        f"The {users:,} most active users and the {items:,} most rated items make {len(cells):,} "
+        "pairs. "
         f"{int(cells['rating'].notna().sum()):,} of them have a rating"
     )
-    told += (
-        f"; in {predicted:,} stands the prediction of {fitted.name}, marked with *."
-        if predicted
-        else "."
+    sentence += (
+        f"; {predicted:,} have a prediction of {fitted.name}, marked with *." if predicted else "."
     )
-    return f"{told} {empty:,} stay empty, since {why_empty}." if empty else told
+    return f"{sentence} {empty:,} stay empty, since {why_empty}." if empty else sentence

@@ -1,4 +1,4 @@
-"""Principal components of the factors of the most rated ids: a map, and who stands at the ends."""
+"""Principal components of the factors of the most rated ids: a map, and the ids at its ends."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ import numpy as np
 from attrs import frozen
 
 from cfplug import Chart, DataError, Section, Table
-from cfplug_insight.colours import MEAN, Colour, called, colour
+from cfplug_insight.colors import MEAN, Color, color_by, name_of
 
 if TYPE_CHECKING:
     from cfplug import Context, FittedModel
     from cfplug_insight import EmbeddingMap
 
 ENDS, BARS = 3, 10
-"""How many components have their ends told, and how many their share of the variance."""
+"""How many components have a table of their ends, and how many are in the chart of shares."""
 
 POINTS = 2000
-"""The most points that the map draws; the components are found from all that are asked for."""
+"""How many points the map draws at most; the components come from all ids."""
 
 NEAR = {
-    "item": "Items that stand close together on the map were liked and disliked by the same people.",
-    "user": "Users that stand close together on the map like and dislike the same things.",
+    "item": "Items that are close together on the map were liked and disliked by the same users.",
+    "user": "Users that are close together on the map like and dislike the same items.",
 }
 
 
 @frozen(eq=False)
 class Components:
-    """The ids with the codes `codes`, shape (n,), on k components: `place`, shape (n, k), and `share` of the variance.
+    """The positions of n ids on k components of their factors.
 
-    `width` is how many factors there are.
+    `codes` are the ids' codes, shape (n,), `place` their positions, shape (n, k), `share` the share
+    of the variance of each component, shape (k,), and `width` how many factors there are.
     """
 
     codes: np.ndarray
@@ -40,13 +41,22 @@ class Components:
 
 
 def embedding_map(params: EmbeddingMap, fitted: FittedModel, context: Context) -> Section:
-    """The map of two components, the ids at both ends of the first three, and how much each component holds."""
+    """Return the map of two components, the ids at both ends of the first three, and shares.
+
+    Args:
+        params: The side, the components, the color and the labels.
+        fitted: A model that provides embeddings.
+        context: Not used.
+
+    Raises:
+        DataError: The components are the same, or the color is not a usable column.
+    """
     first, second = params.components
     if first == second:
         raise DataError(
             f"embedding-map: components: a map needs two different ones; is [{first}, {second}]"
         )
-    chosen = colour(fitted, params.side, params.color)
+    chosen = color_by(fitted, params.side, params.color)
     found = principal(fitted, params.side, params.most_rated)
     title = f"Map of the {params.side}s by what {fitted.name} learned"
     if max(params.components) > len(found.share):
@@ -58,7 +68,7 @@ def embedding_map(params: EmbeddingMap, fitted: FittedModel, context: Context) -
 
 
 def principal(fitted: FittedModel, side: str, most_rated: int) -> Components:
-    """The components of the factors, centred, of the most rated ids that training saw, the widest first.
+    """Return the components of the centred factors of the most rated ids, the widest first.
 
     The sign of a component is no part of what was found. It is set so that the largest of its
     loadings is above zero: so the map does not flip when the rows of the data, or the ids, come in
@@ -82,8 +92,10 @@ def principal(fitted: FittedModel, side: str, most_rated: int) -> Components:
 
 def _too_few(params: EmbeddingMap, found: Components) -> str:
     return (
-        f"There is no map: it was to show component {max(params.components)} of the factors, and as many as they have "
-        f"are {len(found.share)} ({params.side}s: {len(found.codes):,}, factors of each: {found.width})."
+        f"There is no map: it was to show component {max(params.components)} of the factors, and "
+        "as many as they have "
+        f"are {len(found.share)} ({params.side}s: {len(found.codes):,}, factors of each: "
+        f"{found.width})."
     )
 
 
@@ -91,22 +103,27 @@ def _text(params: EmbeddingMap, found: Components) -> list[str]:
     side, shares = params.side, [f"{100 * share:.1f} %" for share in found.share[:ENDS]]
     held = f"{', '.join(shares[:-1])} and {shares[-1]}" if len(shares) > 1 else shares[0]
     return [
-        f"Each {side} has {found.width} factors, numbers that the model learned from ratings. A principal component is "
-        f"the direction in which the {side}s differ most, the next one the direction of most difference among those "
+        f"Each {side} has {found.width} factors, numbers that the model learned from ratings. A "
+        "principal component is "
+        f"the direction in which the {side}s differ most, the next one the direction of most "
+        "difference among those "
         f"at right angles to it. {NEAR[side]}",
-        f"Of all that the factors of the {len(found.codes):,} most rated {side}s vary, the first {len(shares)} "
-        f"components hold {held}; if none stood out, each would hold {100 / len(found.share):.1f} %. What a "
-        "component means is for the reader to say, from what stands at its ends; the two could as well be swapped.",
+        f"Of all that the factors of the {len(found.codes):,} most rated {side}s vary, the first "
+        f"{len(shares)} "
+        f"components hold {held}; if none stood out, each would hold {100 / len(found.share):.1f} "
+        "%. What a "
+        "component means is for the reader to say, from the ids at its ends; the two could as "
+        "well be swapped.",
     ]
 
 
 def _ends(params: EmbeddingMap, fitted: FittedModel, found: Components, number: int) -> Table:
-    """The ids at both ends of one component, the outermost first."""
+    """Return the ids at both ends of one component, the outermost first."""
     place = found.place[:, number]
     n = min(params.ends, max(len(place) // 2, 1))
     ends = [np.argsort(sign * place, kind="stable")[:n] for sign in (1, -1)]
     cells = [
-        [(called(fitted, params.side, int(found.codes[at])), _tidy(place[at])) for at in end]
+        [(name_of(fitted, params.side, int(found.codes[at])), _tidy(place[at])) for at in end]
         for end in ends
     ]
     rows = [(*low, *high) for low, high in zip(*cells, strict=True)]
@@ -123,11 +140,11 @@ def _ends(params: EmbeddingMap, fitted: FittedModel, found: Components, number: 
     )
 
 
-def _map(params: EmbeddingMap, fitted: FittedModel, found: Components, chosen: Colour) -> Chart:
-    """A point for each id: first those that may bear their title, the most rated of them first, then the others."""
+def _map(params: EmbeddingMap, fitted: FittedModel, found: Components, chosen: Color) -> Chart:
+    """Return a point for each id, those with labels first, each in order of their ratings."""
     side, place = params.side, found.place[:POINTS, [number - 1 for number in params.components]]
     axes = [f"component {number}" for number in params.components]
-    columns = (side, *axes, "ratings", MEAN, "title beside the point")
+    columns = (side, *axes, "ratings", MEAN, "label")
     own = chosen.title != MEAN
     color = f"{chosen.title} of {side}s" if own and chosen.title in columns else chosen.title
     named = spread(place, params.labels)
@@ -153,10 +170,10 @@ def _map(params: EmbeddingMap, fitted: FittedModel, found: Components, chosen: C
 
 
 def _point(fitted: FittedModel, side: str, code: int, place: np.ndarray) -> tuple[Any, ...]:
-    """What is known of one point: who it is, both places, how many ratings, their mean."""
+    """Return the name, both positions, the ratings and the mean rating of one id."""
     count, total = fitted.support.count[side][code], fitted.support.sum[side][code]
     return (
-        called(fitted, side, code),
+        name_of(fitted, side, code),
         *map(_tidy, place),
         int(count),
         round(float(total / count), 2),
@@ -164,9 +181,11 @@ def _point(fitted: FittedModel, side: str, code: int, place: np.ndarray) -> tupl
 
 
 def spread(place: np.ndarray, n: int) -> list[int]:
-    """Up to `n` rows of `place`, shape (rows, 2), spread over the map: of each field of a grid the first row.
+    """Return up to `n` rows of `place`, shape (rows, 2), spread over the map.
 
-    Rows stand in the order of their weight, and so do those that are chosen; what is left of `n`
+    The map is a grid, and the first row of each field is taken.
+
+    Rows are in the order of their weight, and so are those that are chosen; what is left of `n`
     goes to the first rows that have no field of their own."""
     if n < 1 or len(place) == 0:
         return []

@@ -1,4 +1,4 @@
-"""What else does the data know of users, items and ratings: a line for each column beside ids and ratings."""
+"""The metadata of users, items and ratings: a line for each column."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MOST_FREQUENT = 3
 LONGEST = 60
-"""Letters of a value that are shown."""
+"""How many letters of a value are shown."""
 
 ROLES = {
     "category": "one of a few words",
@@ -27,7 +27,7 @@ ROLES = {
 
 
 def columns(dataset: Dataset) -> Table | None:
-    """A row for each column that is no id and no rating; None where there is none."""
+    """Return a row for each column that is neither id nor rating; None if there is none."""
     rows = [
         (
             each.table,
@@ -43,11 +43,11 @@ def columns(dataset: Dataset) -> Table | None:
     used = [role for role in ROLES if any(row[2] == role for row in rows)]
     note = "; ".join(f"{role}: {ROLES[role]}" for role in used)
     heads = ("table", "column", "role", "filled, %", "different values", "what is in it")
-    return Table("What else is known", heads, rows, f"{note[0].upper()}{note[1:]}.")
+    return Table("Metadata", heads, rows, f"{note[0].upper()}{note[1:]}.")
 
 
 def _summary(column: pd.Series[Any], role: str) -> tuple[float, int, str]:
-    """How much of a column is filled, how many different values it has, and these in a few words."""
+    """Return how much of a column is filled, how many values it has, and a summary of them."""
     if role == "set":
         filled = column[column.map(len) > 0]
         values = filled.explode()
@@ -80,7 +80,7 @@ def _span_of_times(values: pd.Series[Any], _n: int) -> str:
 
 
 def _frequent(values: pd.Series[Any], n: int) -> str:
-    """The most frequent values, each with the share of the `n` filled rows that have it; ties as they come."""
+    """Return the most frequent values, each with its share of the `n` filled rows."""
     counts = values.map(_short).value_counts(sort=False).sort_values(ascending=False, kind="stable")
     return ", ".join(
         f"{value} {100 * count / n:.3g} %" for value, count in counts.head(MOST_FREQUENT).items()

@@ -1,4 +1,4 @@
-"""What the data is: how much of it, how people rate, when, what is popular, and what else is known."""
+"""The data: counts, ratings over the scale and over time, the long tail, and metadata."""
 
 from __future__ import annotations
 
@@ -31,7 +31,13 @@ FEW = 5
 
 
 def overview(params: DataOverview, fitted: FittedModel, context: Context) -> Section:
-    """Counts, how ratings are spread over the scale, over time, over items and users; metadata; and a crosstab."""
+    """Return counts, how ratings are distributed, metadata, and a crosstab.
+
+    Args:
+        params: How many users and items the crosstab has.
+        fitted: A model, which fills the crosstab.
+        context: Not used.
+    """
     dataset, catalogue = fitted.evidence.dataset, fitted.catalogue
     counts = {
         "item": np.bincount(catalogue.rated_item, minlength=len(catalogue.item)),
@@ -40,7 +46,7 @@ def overview(params: DataOverview, fitted: FittedModel, context: Context) -> Sec
     pictures, when = timeline(dataset)
     cells, filled = crosstab(params.crosstab, fitted, counts)
     known = columns(dataset)
-    unknown = [] if known else ["Of users and items nothing but their ids is known."]
+    unknown = [] if known else ["Users and items have no metadata."]
     return Section(
         f"The data: {dataset.name}",
         (_size(dataset, counts), when, _tail(counts), *unknown, filled),
@@ -52,14 +58,17 @@ def overview(params: DataOverview, fitted: FittedModel, context: Context) -> Sec
 def _size(dataset: Dataset, counts: Mapping[str, np.ndarray]) -> str:
     items, users = (int((counts[side] > 0).sum()) for side in ("item", "user"))
     rating, scale = dataset.ratings["rating"], dataset.scale
-    told = (
-        f"{len(rating):,} ratings of {items:,} items by {users:,} users: {density(counts):.3g} % of all their "
-        f"pairs have a rating. Ratings go from {scale.low:g} to {scale.high:g}, with a mean of {rating.mean():.3g}"
+    text = (
+        f"{len(rating):,} ratings of {items:,} items by {users:,} users: {density(counts):.3g} % "
+        "of all their "
+        f"pairs have a rating. Ratings go from {scale.low:g} to {scale.high:g}, with a mean of "
+        f"{rating.mean():.3g}"
     )
     if not scale.levels:
-        return f"{told}."
+        return f"{text}."
     usual = float(rating.mode().iloc[0])
-    return f"{told}; the most frequent is {usual:g}, with {100 * float((rating == usual).mean()):.3g} % of all."
+    share = 100 * float((rating == usual).mean())
+    return f"{text}; the most frequent is {usual:g}, with {share:.3g} % of all."
 
 
 def _tail(counts: Mapping[str, np.ndarray]) -> str:
@@ -68,20 +77,23 @@ def _tail(counts: Mapping[str, np.ndarray]) -> str:
     )
     few = int(((counts["item"] > 0) & (counts["item"] < FEW)).sum())
     return (
-        f"The most active {100 * TOP:g} % of users gave {100 * share_of_top(counts['user']):.3g} % of the ratings; the "
-        f"most rated {100 * TOP:g} % of items got {100 * share_of_top(counts['item']):.3g} %. Half of all ratings "
-        f"went to {half:,} items, while {few:,} items have fewer than {FEW} each: of these a model knows little."
+        f"The most active {100 * TOP:g} % of users gave {100 * share_of_top(counts['user']):.3g} % "
+        "of the ratings; the "
+        f"most rated {100 * TOP:g} % of items got {100 * share_of_top(counts['item']):.3g} %. Half "
+        "of all ratings "
+        f"went to {half:,} items, while {few:,} items have fewer than {FEW} each: of these a model "
+        "knows little."
     )
 
 
 def density(counts: Mapping[str, np.ndarray]) -> float:
-    """The share of the pairs of a rated item and a user with ratings that have a rating, in percent."""
+    """Return the percentage of the pairs of users and items with ratings that have a rating."""
     items, users = (int((counts[side] > 0).sum()) for side in ("item", "user"))
     return 100 * float(counts["item"].sum()) / (items * users)
 
 
 def share_of_top(count: np.ndarray, top: float = TOP) -> float:
-    """The share of all ratings that the `top` share of the ids with ratings has, at least one id."""
+    """Return the share of ratings of the `top` share of the ids with ratings, at least one."""
     rated = np.sort(count[count > 0])[::-1]
     return float(rated[: max(1, round(top * len(rated)))].sum() / rated.sum())
 
@@ -109,7 +121,7 @@ def _in_numbers(fitted: FittedModel, counts: Mapping[str, np.ndarray]) -> Table:
 
 
 def histogram(dataset: Dataset) -> Chart:
-    """How many ratings each level has, or each of some bands of equal width where there are no levels."""
+    """Return how many ratings each level has, or each band if there are no levels."""
     rating, scale = dataset.ratings["rating"].to_numpy(), dataset.scale
     if scale.levels:
         names: list[Any] = [f"{level:g}" for level in scale.levels]
@@ -131,7 +143,7 @@ def histogram(dataset: Dataset) -> Chart:
 
 
 def long_tail(counts: Mapping[str, np.ndarray]) -> Chart:
-    """The ratings of the ids by their rank, most rated first, for items and for users."""
+    """Return the ratings of items and of users by their rank, most rated first."""
     rows = []
     for side, count in counts.items():
         rated = np.sort(count[count > 0])[::-1]

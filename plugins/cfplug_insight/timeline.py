@@ -1,4 +1,4 @@
-"""When were the ratings given: how many in each day, week, month, quarter, year, decade or century."""
+"""Ratings over time: how many in each day, week, month, quarter, year, decade or century."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _monday(days: np.ndarray) -> np.ndarray:
 
 
 def _months(many: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The first day of the `many` months in which each day lies, counted from the year 0."""
+    """Return the first day of the period of `many` months of each day, from the year 0."""
 
     def start(days: np.ndarray) -> np.ndarray:
         months = days.astype("datetime64[M]").astype(int) + 12 * 1970
@@ -39,7 +39,7 @@ PERIODS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "decade": _months(120),
     "century": _months(1200),
 }
-"""What a period is called, and its first day for each of some days, shape (n,)."""
+"""The name of a period, and the first day of the period of each of some days, shape (n,)."""
 
 SHOWN = {
     "day": "D",
@@ -50,54 +50,54 @@ SHOWN = {
     "decade": "Y",
     "century": "Y",
 }
-"""As far as what the first day of a period is written."""
+"""The precision with which the first day of a period is written."""
 
 LONGER = ("week", "quarter", "decade", "century")
-"""Periods that are longer than what is written of their first day."""
+"""Periods that are longer than the precision of their name."""
 
 MOST_PERIODS = 40
-"""Bars that can be told apart: the shortest period that needs no more of them is taken."""
+"""How many bars a chart has at most; the shortest period that needs no more is taken."""
 
 
 def timeline(dataset: Dataset) -> tuple[tuple[Chart, ...], str]:
-    """A bar for each period, those without ratings too, and a sentence; no chart where no rating has a time."""
+    """Return a bar for each period and a sentence; no chart if no rating has a time."""
     name = next((name for name, role in dataset.roles["ratings"].items() if role == "time"), None)
     time = pd.Series(dtype="datetime64[s, UTC]") if name is None else dataset.ratings[name].dropna()
     if time.empty:
-        return (), "The ratings bear no time, so nothing can be said of when they were given."
+        return (), "The ratings have no time."
     days = _days(time)
-    word, names, totals = by_period(days.min(), np.bincount((days - days.min()).astype(int)))
+    period, names, totals = by_period(days.min(), np.bincount((days - days.min()).astype(int)))
     rows = list(zip(names, totals.tolist(), strict=True))
-    note = f"Each {word} is named by its beginning." if word in LONGER else ""
+    note = f"Each {period} is named by its beginning." if period in LONGER else ""
     chart = Chart(
-        f"Ratings by {word}", "bar", (word, "ratings"), rows, x=word, y="ratings", note=note
+        f"Ratings by {period}", "bar", (period, "ratings"), rows, x=period, y="ratings", note=note
     )
     most = int(totals.argmax())
-    told = f"The ratings were given from {days.min()} to {days.max()}"
+    text = f"The ratings were given from {days.min()} to {days.max()}"
     if len(rows) > 1:
         share = 100 * totals[most] / totals.sum()
-        which = f"that from {names[most]} on" if word in LONGER else names[most]
-        told += f"; the busiest {word}, {which}, brought {share:.3g} % of them"
+        which = f"that from {names[most]} on" if period in LONGER else names[most]
+        text += f"; the busiest {period}, {which}, brought {share:.3g} % of them"
     missing = len(dataset.ratings) - len(time)
-    return (chart,), f"{told}; {missing:,} have no time." if missing else f"{told}."
+    return (chart,), f"{text}; {missing:,} have no time." if missing else f"{text}."
 
 
 def _days(time: pd.Series[Any]) -> np.ndarray:
-    """The day of each time in UTC, shape (n,)."""
+    """Return the day of each time in UTC, shape (n,)."""
     if getattr(time.dt, "tz", None) is not None:
         time = time.dt.tz_convert(None)
     return time.to_numpy().astype("datetime64[D]")
 
 
 def by_period(first: np.datetime64, counts: np.ndarray) -> tuple[str, list[str], np.ndarray]:
-    """What a period is called, the names of all from the first to the last, and the sum of each, shape (n_periods,).
+    """Return the name of the period, the names of all periods, and the sum of each.
 
     `counts` is how many ratings each day from `first` on has, shape (n_days,).
     """
     days = first + np.arange(len(counts))
-    for word, start in PERIODS.items():  # noqa: B007
+    for period, start in PERIODS.items():  # noqa: B007
         starts, at = np.unique(start(days), return_inverse=True)
         if len(starts) <= MOST_PERIODS:
             break
-    names = starts.astype(f"datetime64[{SHOWN[word]}]").astype(str).tolist()
-    return word, names, np.bincount(at, counts).astype(int)
+    names = starts.astype(f"datetime64[{SHOWN[period]}]").astype(str).tolist()
+    return period, names, np.bincount(at, counts).astype(int)

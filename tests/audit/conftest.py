@@ -1,4 +1,4 @@
-"""A small world with metadata on both sides, and a model of it that knows its own biases."""
+"""A small data set with metadata on both sides, and a model of it with known biases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def made(
     plain: bool = False,
     held_out: int = 40,
 ) -> FittedModel:
-    """A model of random ratings; with `plain` there is no metadata. Item 1 has no genre, and user 1 no age."""
+    """Return a model of random ratings, without metadata if `plain`.
+
+    Item 1 has no genre, and user 1 no age."""
     rng = np.random.default_rng(seed)
     pairs = rng.choice(users * items, ratings, replace=False)
     rated = pd.DataFrame({"user": pairs // items + 1, "item": pairs % items + 1})

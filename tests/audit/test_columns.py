@@ -1,11 +1,18 @@
-"""The columns that the audit looks at: those of the roles that serve, each with the groups that it makes."""
+"""The columns that the audit uses, each with the groups that it makes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pandas as pd
-from cfplug_audit.columns import ACTIVITY, BANDS, COLUMNS, MOST, columns, columns_of_users
+from cfplug_audit.columns import (
+    ACTIVITY,
+    BANDS,
+    MOST_COLUMNS,
+    MOST_NAMES,
+    columns,
+    columns_of_users,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,9 +49,9 @@ def test_of_many_categories_the_last_ones_share_a_group() -> None:
     (jobs,) = columns(
         world(job=[*"aabbcc", *(f"job {i}" for i in range(40))]), "users", ("category",)
     )
-    assert len(jobs.groups.names) == MOST + 1
+    assert len(jobs.groups.names) == MOST_NAMES + 1
     assert jobs.groups.names[:3] == ("a", "b", "c")
-    assert jobs.groups.names[-1] == f"the other {43 - MOST} values"
+    assert jobs.groups.names[-1] == f"the other {43 - MOST_NAMES} values"
     assert (jobs.groups.member.sum(axis=1) == 1).all()
 
 
@@ -70,9 +77,11 @@ def test_a_column_with_one_value_makes_no_groups() -> None:
 
 
 def test_of_a_wide_table_the_first_columns_are_looked_at() -> None:
-    wide = world(**{f"job_{number}": ["cook", "nurse", "cook"] for number in range(COLUMNS + 3)})
+    wide = world(
+        **{f"job_{number}": ["cook", "nurse", "cook"] for number in range(MOST_COLUMNS + 3)}
+    )
     assert [each.name for each in columns(wide, "users", ("category",))] == [
-        f"job {i}" for i in range(COLUMNS)
+        f"job {i}" for i in range(MOST_COLUMNS)
     ]
 
 

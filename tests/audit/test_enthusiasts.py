@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from cfplug_audit import enthusiasts
 from cfplug_audit.columns import columns
-from cfplug_audit.enthusiasts import Rated, effects
-from cfplug_audit.lots import lots
+from cfplug_audit.enthusiasts import Ratings, effects
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Batch, Context, Dataset, FittedModel, Interval, Split
+from cfplug.stats import user_groups
 
 
 def value(cell: Interval | float) -> float:
@@ -35,7 +35,7 @@ def test_enthusiasts_are_the_started_share_of_the_raters_who_rated_most(
 
 
 def anime(fit: Callable[..., FittedModel], fans: float, others: float) -> FittedModel:
-    """40 people rate three of 12 anime; four more, the fans, rate all of them. All rate dramas 3 or 4."""
+    """Return a model: 40 users rate three of 12 anime, four fans all; all rate dramas 3 or 4."""
     rows = [(u, i, others + (u + i) % 2) for u in range(1, 41) for i in range(1 + u % 9, 4 + u % 9)]
     rows += [(u, i, fans) for u in range(41, 45) for i in range(1, 13)]
     rows += [(u, i, 3.0 + (u * i) % 2) for u in range(1, 45) for i in (13, 14, 15)]
@@ -49,10 +49,10 @@ def anime(fit: Callable[..., FittedModel], fans: float, others: float) -> Fitted
     return fit(dataset, Split(whole[:-1], whole[-1:]), np.random.default_rng(0))
 
 
-def data_of(fitted: FittedModel, seed: int = 0) -> Rated:
+def data_of(fitted: FittedModel, seed: int = 0) -> Ratings:
     rng = np.random.default_rng(seed)
     seen: Batch = fitted.catalogue.encode(fitted.evidence.train)
-    return Rated.of(fitted, seen, lots(len(fitted.catalogue.user), rng), rng)
+    return Ratings.of(fitted, seen, user_groups(len(fitted.catalogue.user)), rng)
 
 
 def test_fans_lift_their_genre_and_no_other(fit: Callable[..., FittedModel]) -> None:
@@ -64,21 +64,21 @@ def test_fans_lift_their_genre_and_no_other(fit: Callable[..., FittedModel]) -> 
     assert found["Anime"].raters == 44
     assert found["Anime"].share == pytest.approx(100 * 48 / 168, abs=0.05)
     assert abs(value(found["Drama"].change)) < 0.1
-    words = enthusiasts.told(list(found.values()), 0.09)
-    assert words.startswith(
-        "1 of 3 groups of items are rated higher thanks to a few enthusiasts. Most of all Anime"
+    text = enthusiasts.summary(list(found.values()), 0.09)
+    assert text.startswith(
+        "1 of 3 groups of items are rated higher because of a few enthusiasts. Most of all Anime"
     )
 
 
-def test_stricter_fans_are_told_as_that(fit: Callable[..., FittedModel]) -> None:
+def test_stricter_fans_are_reported_as_stricter(fit: Callable[..., FittedModel]) -> None:
     fitted = anime(fit, fans=1.0, others=4.0)
     (genres,) = columns(fitted.evidence.dataset, "items", ("set",))
     found, _ = effects(data_of(fitted), genres, 0.09)
-    words = enthusiasts.told(found, 0.09)
-    assert words.startswith(
+    text = enthusiasts.summary(found, 0.09)
+    assert text.startswith(
         "No group of items is lifted by a few enthusiasts beyond chance; 1 of 3 are lowered"
     )
-    assert "give 28.6 % of its ratings" in words
+    assert "give 28.6 % of its ratings" in text
 
 
 def test_where_all_are_alike_nothing_is_claimed(fit: Callable[..., FittedModel]) -> None:
@@ -89,8 +89,8 @@ def test_where_all_are_alike_nothing_is_claimed(fit: Callable[..., FittedModel])
     )
     fitted = fit(dataset, Split(np.arange(319), np.array([319])), np.random.default_rng(0))
     (genres,) = columns(dataset, "items", ("set",))
-    words = enthusiasts.told(effects(data_of(fitted), genres, 0.1)[0], 0.1)
-    assert words.startswith("No group of items is lifted or lowered by the 10 % of its raters")
+    text = enthusiasts.summary(effects(data_of(fitted), genres, 0.1)[0], 0.1)
+    assert text.startswith("No group of items is lifted or lowered by the 10 % of its raters")
 
 
 @given(st.integers(0, 30), st.sampled_from([0.1, 0.4]))
@@ -156,18 +156,18 @@ def test_items_are_ranked_by_how_far_their_mean_falls(fit: Callable[..., FittedM
     assert found[0].name == "Anime"
 
 
-def test_of_very_many_ratings_those_of_some_users_are_looked_at(
+def test_of_many_ratings_those_of_some_users_are_used(
     make: Callable[..., FittedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted = make(ratings=400)
     monkeypatch.setattr(enthusiasts, "MOST", 150)
     data = data_of(fitted)
     assert 100 < len(data.rating) <= 150
-    count = np.bincount(data.user, minlength=len(data.lot))
+    count = np.bincount(data.user, minlength=len(data.group))
     assert (count[count > 0] == fitted.support.count["user"][count > 0]).all()
-    (words,) = data.words
-    assert words == (
-        f"Enthusiasts are looked for among {(count > 0).sum()} users, drawn at random: {len(data.rating)} ratings."
+    assert data.message == (
+        f"Enthusiasts are looked for among {(count > 0).sum()} users, drawn at random: "
+        f"{len(data.rating)} ratings."
     )
 
 

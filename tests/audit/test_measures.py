@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 from cfplug_audit import measures
-from cfplug_audit.recommended import Lists
+from cfplug_audit.lists import Lists
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ N_ITEMS, N_GENRES = 9, 3
 
 @st.composite
 def lists(draw: st.DrawFn) -> Lists:
-    """Up to five lists of up to four different items out of nine, some of them short, some empty."""
+    """Draw up to five lists of up to four of nine items, some of them short, some empty."""
     each = draw(
         st.lists(
             st.lists(st.integers(0, N_ITEMS - 1), max_size=4, unique=True), min_size=1, max_size=5

@@ -1,4 +1,4 @@
-"""The section on lists: what it counts is what the lists hold, and what is lacking is said in a line."""
+"""The section on lists: its counts are those of the lists, and missing parts have a line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from attrs import evolve
-from cfplug_audit import RecommendationLists, cfplug_analyzers, lists, recommended
-from cfplug_audit.recommended import Lists, at_random, from_profiles, most_popular, profiles, rated
+from cfplug_audit import RecommendationLists, cfplug_analyzers, lists, recommendation_lists
+from cfplug_audit.lists import (
+    Lists,
+    at_random,
+    from_profiles,
+    model_lists,
+    most_popular,
+    profiles,
+    training_pairs,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +31,9 @@ PLAIN = (str, int, float, bool, type(None), Interval)
 
 def section(fitted: FittedModel, context: Quiet, seed: int = 0, **params: float) -> Section:
     return check_section(
-        lists.recommendation_lists(RecommendationLists(**params), fitted, context(seed))
+        recommendation_lists.recommendation_lists(
+            RecommendationLists(**params), fitted, context(seed)
+        )
     )
 
 
@@ -39,9 +49,9 @@ def test_the_lists_of_all_users_hold_what_the_model_would_recommend(
     make: Make, context: Quiet
 ) -> None:
     fitted = make()
-    shown = recommended.recommended(fitted, 3, 1000, context(0))
+    shown = model_lists(fitted, 3, 1000, context(0))
     assert (
-        shown.words
+        shown.message
         == "Lists of 3 items for all 23 users; each without the items that the user has rated."
     )
     assert shown.lists is not None
@@ -59,8 +69,8 @@ def test_the_lists_of_all_users_hold_what_the_model_would_recommend(
 def test_of_many_users_some_are_drawn_by_the_contexts_own_chance(
     make: Make, context: Quiet
 ) -> None:
-    drawn = [recommended.recommended(make(), 2, 10, context(seed)) for seed in (0, 0, 1)]
-    assert drawn[0].words.startswith("Lists of 2 items for 10 of the 23 users, drawn at random;")
+    drawn = [model_lists(make(), 2, 10, context(seed)) for seed in (0, 0, 1)]
+    assert drawn[0].message.startswith("Lists of 2 items for 10 of the 23 users, drawn at random;")
     one, same, other = (each.lists.users.tolist() for each in drawn if each.lists is not None)
     assert one == same != other
 
@@ -68,9 +78,9 @@ def test_of_many_users_some_are_drawn_by_the_contexts_own_chance(
 def test_a_great_catalogue_gets_fewer_lists(
     make: Make, context: Quiet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recommended, "PAIRS", 31 * 12)
-    monkeypatch.setattr(recommended, "AT_LEAST", 5)
-    found = recommended.recommended(make(), 2, 1000, context(0)).lists
+    monkeypatch.setattr(lists, "MOST_PAIRS", 31 * 12)
+    monkeypatch.setattr(lists, "LEAST_USERS", 5)
+    found = model_lists(make(), 2, 1000, context(0)).lists
     assert found is not None
     assert len(found.users) == 12
 
@@ -78,7 +88,7 @@ def test_a_great_catalogue_gets_fewer_lists(
 def test_the_figures_are_those_of_the_lists(make: Make, context: Quiet) -> None:
     fitted = make()
     count, k = fitted.support.count["item"], 4
-    top = fitted.top(np.flatnonzero(fitted.support.count["user"]), rated(fitted), k)
+    top = fitted.top(np.flatnonzero(fitted.support.count["user"]), training_pairs(fitted), k)
     found = section(fitted, context, k=k)
     assert value(row_of(found, "catalogue")[1]) == pytest.approx(
         100 * len(np.unique(top)) / (count > 0).sum(), abs=0.05
@@ -103,7 +113,7 @@ def test_lists_to_measure_by_hold_no_item_twice_and_keep_to_their_kind(
     make: Make, context: Quiet, seed: int
 ) -> None:
     fitted = make(users=9, items=14, ratings=80, held_out=5, seed=seed)
-    seen, rng = rated(fitted), np.random.default_rng(seed)
+    seen, rng = training_pairs(fitted), np.random.default_rng(seed)
     mine = Lists(
         np.flatnonzero(fitted.support.count["user"]),
         np.full((9, 6), -1)[: (fitted.support.count["user"] > 0).sum()],
@@ -130,24 +140,24 @@ def test_lists_to_measure_by_hold_no_item_twice_and_keep_to_their_kind(
             assert set(items) <= among
 
 
-def test_what_lists_leave_out_each_lot_is_counted_anew() -> None:
+def test_exposure_without_each_group_is_that_of_the_other_lists() -> None:
     some = Lists(np.array([3, 5, 8]), np.array([[0, 1], [1, -1], [2, 1]]))
-    lot = np.array([0, 19, 0])
-    found = some.without_each(lot, 4)
+    group = np.array([0, 19, 0])
+    found = some.exposure_by_group(group, 4)
     assert found[0].tolist() == [1, 3, 1, 0]
     assert found[1].tolist() == [0, 1, 0, 0]
     assert found[20].tolist() == [1, 2, 1, 0]
     assert (found[2:20] == found[0]).all()
 
 
-def test_groups_of_users_stand_beside_each_other(make: Make, context: Quiet) -> None:
+def test_groups_of_users_are_in_one_table(make: Make, context: Quiet) -> None:
     fitted = make(users=150, items=40, ratings=2000)
     found = section(fitted, context, k=5)
-    by = next(table for table in found.tables if table.title == "The lists by group of users")
+    by = next(table for table in found.tables if table.title == "Measures by users")
     assert {row[0] for row in by.rows} == {"ratings given", "gender", "age"}
     gender = [row for row in by.rows if row[0] == "gender"]
     assert sum(row[2] for row in gender) == 150
-    top = fitted.top(np.arange(150), rated(fitted), 5)
+    top = fitted.top(np.arange(150), training_pairs(fitted), 5)
     for _, name, users, popularity, *_ in gender:
         theirs = (fitted.evidence.dataset.users["gender"] == name).to_numpy()
         assert users == theirs.sum()
@@ -157,15 +167,15 @@ def test_groups_of_users_stand_beside_each_other(make: Make, context: Quiet) -> 
     assert [chart.mark for chart in found.charts] == ["interval", "interval", "line"]
 
 
-def test_without_metadata_the_lists_are_told_without_genres(make: Make, context: Quiet) -> None:
+def test_without_metadata_there_are_no_measures_of_genres(make: Make, context: Quiet) -> None:
     found = section(make(plain=True), context)
     assert found.text[2] == (
-        "Items have no sets or categories, such as genres, and the model has no factors: nothing says how varied."
+        "Items have no sets or categories, and the model no factors: diversity is unknown."
     )
     assert not any("genres" in str(row[0]) for row in found.tables[0].rows)
 
 
-def test_without_genres_factors_say_how_varied_a_list_is(make: Make, context: Quiet) -> None:
+def test_without_genres_the_diversity_of_factors_is_measured(make: Make, context: Quiet) -> None:
     fitted = make(plain=True)
     factors = np.random.default_rng(0).normal(size=(31, 3))
 
@@ -176,21 +186,18 @@ def test_without_genres_factors_say_how_varied_a_list_is(make: Make, context: Qu
             return factors
 
     found = section(evolve(fitted, predictor=WithFactors(), provides=("embeddings",)), context)
-    assert (
-        found.text[2]
-        == "Items have no sets or categories, such as genres: what makes them alike is their factors."
-    )
+    assert found.text[2] == "Items have no sets or categories; their factors are compared instead."
     assert (
         row_of(found, "diversity")[-1]
-        == "how unlike the items of one list are in their factors: 0 all alike"
+        == "how much the factors of the items of a list differ: 0 not at all"
     )
 
 
 @pytest.mark.usefixtures("no_lists")
-def test_a_model_that_looks_at_more_than_time_makes_no_lists(make: Make, context: Quiet) -> None:
+def test_a_model_that_uses_more_than_time_makes_no_lists(make: Make, context: Quiet) -> None:
     found = section(make(), context)
     assert found.text == (
-        "toy makes no lists, since it looks at more than user, item and time: "
+        "toy makes no lists, since it uses more than user, item and time: "
         "pairs need a column called mood, which the model looks at",
     )
     assert (found.tables, found.charts) == ((), ())

@@ -1,4 +1,4 @@
-"""Whom the data speaks for: shares that equal their naive counts, and lines in place of what there is not."""
+"""Representation: shares that equal their naive counts, and lines for missing parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_audit import Representation
-from cfplug_audit.recommended import rated
+from cfplug_audit.lists import training_pairs
 from cfplug_audit.representation import representation
 
 from cfplug import Context, Dataset, FittedModel, Interval, Section, Split, Table
@@ -48,7 +48,7 @@ def test_the_most_active_fifth_has_the_share_that_its_ratings_sum_to(
     for column, side in ((1, "user"), (2, "item")):
         count = train.groupby(side).size().sort_values(ascending=False)
         share = 100 * count[: math.ceil(0.2 * len(count))].sum() / len(train)
-        assert table(found, "How unevenly").rows[3][column] == pytest.approx(share, abs=0.05)
+        assert table(found, "Concentration").rows[3][column] == pytest.approx(share, abs=0.05)
     assert found.text[0].startswith("The most active 10 % of 97 users gave ")
 
 
@@ -65,7 +65,7 @@ def test_groups_of_users_have_their_shares(fitted: FittedModel, found: Section) 
 def test_ratings_behind_recommendations_are_those_of_the_recommended_items(
     fitted: FittedModel, found: Section
 ) -> None:
-    top = fitted.top(np.flatnonzero(fitted.support.count["user"]), rated(fitted), 4)
+    top = fitted.top(np.flatnonzero(fitted.support.count["user"]), training_pairs(fitted), 4)
     train = fitted.evidence.train.merge(fitted.evidence.dataset.users)
     for name, *_, behind in table(found, "Users by gender").rows:
         women = train["gender"] == name
@@ -81,7 +81,9 @@ def test_ratings_behind_recommendations_are_those_of_the_recommended_items(
 def test_groups_of_items_have_their_shares_of_catalogue_ratings_and_places(
     fitted: FittedModel, found: Section
 ) -> None:
-    top = fitted.top(np.flatnonzero(fitted.support.count["user"]), rated(fitted), 4).ravel()
+    top = fitted.top(
+        np.flatnonzero(fitted.support.count["user"]), training_pairs(fitted), 4
+    ).ravel()
     genres = fitted.evidence.dataset.items["genres"]
     train = fitted.catalogue.encode(fitted.evidence.train)
     for name, items, of_items, of_ratings, of_places, ratio in table(found, "Items by genres").rows:
@@ -113,9 +115,7 @@ def test_the_pictures_are_curves_groups_amplification_and_enthusiasts(found: Sec
     assert all(row[4] >= 20 for row in found.charts[1].rows)
 
 
-def test_a_group_that_rates_more_than_the_average_speaks_for_others(
-    fitted: FittedModel, found: Section
-) -> None:
+def test_a_group_may_rate_more_than_the_average(fitted: FittedModel, found: Section) -> None:
     people = fitted.evidence.dataset.users
     count = (
         fitted.evidence.train["user"]
@@ -132,7 +132,7 @@ def test_a_group_that_rates_more_than_the_average_speaks_for_others(
         assert low < more < high
 
 
-def test_users_who_gave_no_training_rating_speak_for_nobody(make: Make, context: Quiet) -> None:
+def test_users_without_training_ratings_are_not_counted(make: Make, context: Quiet) -> None:
     fitted = make(users=150, items=31, ratings=260, seed=1)
     count = fitted.support.count["user"]
     assert (count == 0).sum() > 9
@@ -149,11 +149,11 @@ def test_users_who_gave_no_training_rating_speak_for_nobody(make: Make, context:
 def test_without_metadata_a_line_says_so(make: Make, context: Quiet) -> None:
     plain = section(make(plain=True), context)
     assert plain.text[1] == (
-        "Items have no sets or categories, such as genres: nothing is said of groups of items or of enthusiasts."
+        "Items have no sets or categories, such as genres, so groups of items are left out."
     )
     assert [each.title for each in plain.tables] == [
-        "How unevenly ratings are spread",
-        "Users by ratings given: who speaks, and who decides what is recommended",
+        "Concentration of ratings",
+        "Users by ratings given",
     ]
     assert [chart.mark for chart in plain.charts] == ["line"]
 

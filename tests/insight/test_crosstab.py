@@ -1,4 +1,4 @@
-"""The crosstab: known ratings as they are, predictions marked, empty cells where the model cannot answer."""
+"""The crosstab: known ratings, marked predictions, and empty cells without a prediction."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def sheet(chart: Chart) -> dict[str, tuple[str, ...]]:
     }
 
 
-def test_known_ratings_stand_beside_marked_predictions() -> None:
+def test_known_ratings_and_marked_predictions_are_shown() -> None:
     chart, told = cross(model())
     assert list(dict.fromkeys(row[0] for row in chart.rows)) == ["ann", "bob", "eve"]
     assert sheet(chart) == {
@@ -112,8 +112,9 @@ def test_known_ratings_stand_beside_marked_predictions() -> None:
     }
     assert chart.note == "* predicted by pmf; all other numbers are ratings that users gave."
     assert told == (
-        "The 3 most active users and the 3 most rated items make 9 pairs. 6 of them have a rating; in 1 stands the "
-        "prediction of pmf, marked with *. 2 stay empty, since training never saw their user or item."
+        "The 3 most active users and the 3 most rated items make 9 pairs. 6 of them have a rating; "
+        "1 have a prediction of pmf, marked with *. 2 stay empty, since training never saw their "
+        "user or item."
     )
 
 

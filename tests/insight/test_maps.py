@@ -1,4 +1,4 @@
-"""The map of the factors: what it shows of data that is known, and that no order of rows or ids turns it round."""
+"""The map of the factors: what it shows of known data, whatever the order of rows and ids."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from attrs import evolve, frozen
 from cfplug_insight import EmbeddingMap, cfplug_analyzers
-from cfplug_insight.colours import called, colour
+from cfplug_insight.colors import color_by, name_of
 from cfplug_insight.maps import embedding_map, principal, spread
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,7 +47,9 @@ class Factors:
 
 
 def dataset(order: Any = range(N_ITEMS)) -> Dataset:
-    """100 ratings; item 17 has one, which is not a training one. `order` is that of the rows of the items table."""
+    """Return a model of 100 ratings; item 17 has none in training.
+
+    `order` is that of the rows of the items table."""
     rng = np.random.default_rng(1)
     user, item = np.divmod(rng.permutation(N_USERS * (N_ITEMS - 1))[: N - 1], N_ITEMS - 1)
     ratings = pd.DataFrame({"user": [*(user + 1), 1], "item": [*(item + 1), N_ITEMS]})
@@ -83,7 +85,7 @@ def factors(width: int = 4, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def model(tables: dict[str, np.ndarray] | None = None, order: Any = range(N_ITEMS)) -> FittedModel:
-    """The factors of items stand in the order of ids in `tables`, whatever the `order` of the table."""
+    """The factors of items are in the order of ids, whatever the `order` of the table."""
     data = dataset(order)
     catalogue, split = Catalogue.of(data), Split(np.arange(N - 1), np.arange(N - 1, N))
     support = Support.of(catalogue.interactions(data.ratings, split.train))
@@ -109,7 +111,7 @@ def column(chart: Chart, name: str) -> list[Any]:
 
 
 def test_the_first_component_is_the_direction_of_most_difference() -> None:
-    """Items on a line, the higher the id the further; the other two directions are a hundredth of it."""
+    """Items are on a line by id; the other two directions are a hundredth of it."""
     rng = np.random.default_rng(3)
     line = np.arange(N_ITEMS)[:, None] * np.array([[0.6, 0.0, 0.8]]) + 0.01 * rng.normal(
         size=(N_ITEMS, 3)
@@ -123,8 +125,8 @@ def test_the_first_component_is_the_direction_of_most_difference() -> None:
     )
     assert table.rows[0][1] == pytest.approx(-7.5, abs=0.05)
     assert (
-        "the first 3 components hold 100.0 %, 0.0 % and 0.0 %; if none stood out, each would hold 33.3 %"
-        in (section.text[1])
+        "the first 3 components hold 100.0 %, 0.0 % and 0.0 %; if none stood out, each would hold "
+        "33.3 %" in (section.text[1])
     )
 
 
@@ -148,7 +150,7 @@ def test_the_map_shows_the_two_components_that_are_asked_for() -> None:
         "component 3",
         "mean rating",
     )
-    assert chart.label == "title beside the point"
+    assert chart.label == "label"
     found = principal(one, "item", 1000)
     places = {
         f"{one.catalogue.item.label(code)}": found.place[at] for at, code in enumerate(found.codes)
@@ -279,11 +281,11 @@ def test_labels_are_spread_over_the_map_and_go_to_the_first_of_each_field(
 
 
 def test_the_first_column_that_serves_is_the_colour() -> None:
-    assert colour(model(), "item", "").title == "genres"
-    assert colour(model(), "user", "").title == "sex"
+    assert color_by(model(), "item", "").title == "genres"
+    assert color_by(model(), "user", "").title == "sex"
     bare = Dataset.build("bare", dataset().ratings)
     one = evolve(model(), evidence=evolve(model().evidence, dataset=bare))
-    found = colour(one, "item", "")
+    found = color_by(one, "item", "")
     assert found.title == "mean rating"
     assert found.values[N_ITEMS - 1] is None
 
@@ -300,7 +302,7 @@ def test_the_first_column_that_serves_is_the_colour() -> None:
 def test_a_column_of_any_kind_can_be_the_colour(
     name: str, title: str, first: tuple[Any, ...]
 ) -> None:
-    found = colour(model(), "item", name)
+    found = color_by(model(), "item", name)
     assert (found.title, found.values[:4], len(found.values)) == (title, first, N_ITEMS)
 
 
@@ -315,21 +317,21 @@ def test_every_point_has_the_colour_of_its_own_id() -> None:
 
 
 def test_eight_words_have_a_colour_and_a_missing_one_is_said() -> None:
-    medium = colour(model(), "item", "medium").values
+    medium = color_by(model(), "item", "medium").values
     assert medium.count("other") == 2
     assert len(set(medium)) == 9
-    assert colour(model(), "user", "sex").values[:3] == ("f", "m", "not known")
+    assert color_by(model(), "user", "sex").values[:3] == ("f", "m", "not known")
 
 
 def test_of_a_set_the_first_frequent_member_is_the_colour(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cfplug_insight.colours.MOST", 1)
-    assert colour(model(), "item", "genres").values[:3] == ("not known", "war", "war")
+    monkeypatch.setattr("cfplug_insight.colors.MOST", 1)
+    assert color_by(model(), "item", "genres").values[:3] == ("not known", "war", "war")
     data = model().evidence.dataset
     items = data.items.assign(
         genres=[("noir", "war"), ("noir",), ("war",)] + [("war",)] * (N_ITEMS - 3)
     )
     one = evolve(model(), evidence=evolve(model().evidence, dataset=evolve(data, items=items)))
-    assert colour(one, "item", "genres").values[:3] == ("war", "other", "war")
+    assert color_by(one, "item", "genres").values[:3] == ("war", "other", "war")
 
 
 @pytest.mark.parametrize(
@@ -342,11 +344,11 @@ def test_of_a_set_the_first_frequent_member_is_the_colour(monkeypatch: pytest.Mo
         ),
         (
             EmbeddingMap(color="title"),
-            "embedding-map: color: title has the role label, which is no colour",
+            "embedding-map: color: title has the role label, which cannot be a color",
         ),
         (
             EmbeddingMap(color="plot"),
-            "embedding-map: color: plot has the role text, which is no colour",
+            "embedding-map: color: plot has the role text, which cannot be a color",
         ),
         (
             EmbeddingMap(components=(2, 2)),
@@ -378,12 +380,12 @@ def test_a_colour_that_bears_the_name_of_another_column_of_the_map_is_told_apart
 
 def test_users_are_told_with_what_is_known_of_them() -> None:
     one = model()
-    assert [called(one, "user", code) for code in (0, 2, 10)] == [
+    assert [name_of(one, "user", code) for code in (0, 2, 10)] == [
         "user 1 (20, f)",
         "user 3 (22)",
         "user 11 (m)",
     ]
-    assert called(one, "item", 0) == HOSTILE
+    assert name_of(one, "item", 0) == HOSTILE
     section = embedding_map(EmbeddingMap(side="user", ends=2), one, QUIET)
     assert section.title == "Map of the users by what pmf learned"
     assert section.tables[0].columns[0] == "users at the low end"
@@ -406,7 +408,8 @@ def test_where_there_is_no_second_direction_that_is_said(
         EmbeddingMap(most_rated=most_rated), model({**factors(), "item": table}), QUIET
     )
     assert section.text == (
-        f"There is no map: it was to show component 2 of the factors, and as many as they have are {told}",
+        "There is no map: it was to show component 2 of the factors, and as many as they have are "
+        f"{told}",
     )
     assert (section.tables, section.charts) == ((), ())
 

@@ -101,7 +101,7 @@ def test_only_the_most_rated_are_compared() -> None:
 def test_an_item_without_a_training_rating_is_said_to_be_unknown_to_the_model() -> None:
     section = nearest(NearestItems(items=("Never Seen", "Ran")), model(), QUIET)
     assert [table.title for table in section.tables] == ["Nearest to Ran"]
-    assert section.text[-1] == "Of Never Seen training saw no rating, so nothing was learned of it."
+    assert section.text[-1] == "Never Seen has no training rating, so it has no factors."
 
 
 def test_an_item_that_stands_alone_has_no_table() -> None:

@@ -1,4 +1,4 @@
-"""Predictions beside ratings: the numbers are the naive ones, the pictures hold every rating once, the words are so."""
+"""Predictions and ratings: the numbers are the naive ones, pictures have every rating once."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cfplug_insight import PredictionVsActual, cfplug_analyzers
 from cfplug_insight.residuals import (
     MOST_CELLS,
     against_actual,
+    agreement,
     by_rating,
     by_support,
     heatmap,
@@ -53,7 +54,9 @@ def model(
     seed: int = 5,
     rows: int = 330,
 ) -> FittedModel:
-    """Ratings of 17 users and 29 items, a third held out; `prediction` is a number, or as many as are held out."""
+    """Return a model of 17 users and 29 items, a third of its ratings held out.
+
+    `prediction` is a number, or one for each held-out rating."""
     rng = np.random.default_rng(seed)
     pairs = rng.permutation(USERS * ITEMS)[:rows]
     rating = (
@@ -126,7 +129,7 @@ def test_the_text_tells_how_far_off_predictions_are() -> None:
     held_out = model(prediction).evidence.held_out
     square = float(np.mean((held_out["prediction"] - held_out["rating"]) ** 2))
     assert text[0].startswith(
-        "pmf was asked for 110 ratings that it had not learned from (the valid part). "
+        "pmf predicted 110 ratings that it had not learned from (the valid part). "
     )
     assert f"its root, {math.sqrt(square):.2g}" in text[0]
     assert "(the test part)" in section(model(prediction, part="test")).text[0]
@@ -171,7 +174,7 @@ def test_a_half_point_off_is_near_and_a_little_more_is_not() -> None:
 
 def test_a_model_that_answers_one_number_has_no_picture_and_no_correlation() -> None:
     found = section(model(3.25))
-    assert "Every prediction is 3.25, so there is no picture of them to draw." in found.text
+    assert "Every prediction is 3.25, so there is no picture of them." in found.text
     assert {each.mark for each in found.charts} == {"interval"}
     assert found.tables[0].rows[3][1] is None
 
@@ -182,8 +185,8 @@ def test_substitutes_for_unseen_ids_are_counted() -> None:
     assert not any("cold-start" in told for told in section(fitted).text)
     origin = np.where(np.arange(110) < 3, "metadata", np.where(np.arange(110) < 7, "mean", "warm"))
     assert section(with_held_out(fitted, held_out.assign(origin=origin))).text[-1] == (
-        "7 of these ratings are of users or items that training never saw; for them a cold-start strategy answered "
-        "(mean, metadata)."
+        "7 of these ratings are of users or items without training ratings; a cold-start strategy "
+        "predicted them (mean, metadata)."
     )
 
 
@@ -240,7 +243,7 @@ def test_one_user_alone_gives_numbers_without_intervals_and_no_error_charts() ->
 def test_one_rating_alone_is_no_trouble() -> None:
     fitted = model()
     found = section(with_held_out(fitted, fitted.evidence.held_out.head(1)))
-    assert found.text[0].startswith("pmf was asked for one rating that")
+    assert found.text[0].startswith("pmf predicted one rating that")
     assert found.charts == ()
 
 
@@ -388,3 +391,35 @@ def test_every_chart_and_table_has_rows_and_plain_cells() -> None:
 def test_it_needs_nothing_of_a_model() -> None:
     analyzer = next(each for each in cfplug_analyzers() if each.name == "prediction-vs-actual")
     assert (analyzer.requires, analyzer.function("analyze")) == ((), against_actual)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(-9, 9), st.integers(-9, 9), st.integers(0, 4)),
+        min_size=2,
+        max_size=30,
+    )
+)
+def test_a_correlation_is_pearsons_and_stays_between_minus_1_and_1(
+    rows: list[tuple[int, int, int]],
+) -> None:
+    x, y, users = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    cell = agreement(y, x, users.astype(int))["correlation"]
+    if min(np.ptp(x), np.ptp(y)) == 0:
+        assert cell is None
+        return
+    found = Interval.of(cell)
+    assert found.value == pytest.approx(np.corrcoef(x, y)[0, 1], abs=0.06)
+    assert -1 <= found.low <= found.high <= 1
+
+
+def test_the_interval_of_a_correlation_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(3)
+    users, held = rng.integers(0, 40, 300), 0
+    for _ in range(40):
+        x = rng.normal(size=40)[users] + rng.normal(size=300)
+        y = x + rng.normal(size=40)[users] + rng.normal(size=300)
+        found = Interval.of(agreement(y, x, users)["correlation"])
+        held += found.low <= math.sqrt(0.5) <= found.high
+    assert 34 <= held <= 40

@@ -279,8 +279,8 @@ def test_a_result_has_its_interval_below_it_and_its_verdict_beside_it() -> None:
         in text
     )
     assert (
-        "Measured on the valid part; below each number is its 95 % confidence interval over users."
-        in text
+        "Measured on the valid part; below a number is its 95 % interval "
+        "(delete-a-group jackknife over users)." in text
     )
     headings = re.findall(r"<th [^>]*>(.*?)</th>", text)
     assert headings[:6] == ["model", "metric", "measured", "met", "claimed", "source"]

@@ -1,4 +1,4 @@
-"""The learning curve: what is said of the losses is so, and a long course is thinned without losing its shape."""
+"""The learning curve: sentences on the losses are true, and a long curve keeps its shape."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from cfplug_factors.baselines import Offsets
 from cfplug_insight import cfplug_analyzers
-from cfplug_insight.learning import ABOUT, MOST_STEPS, learning_curve, thinned
+from cfplug_insight.learning_curve import ABOUT, MOST_STEPS, learning_curve, thinned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ NOWHERE = float("nan")
 def curve(
     losses: list[tuple[float, float]], steps: list[tuple[float, float]] | None = None
 ) -> Section:
-    """The section on a model with these train and validation losses, and this rate and momentum at each step."""
+    """Return the section on a model with these losses, and this rate and momentum by step."""
     data = Dataset.build(
         "films",
         pd.DataFrame([("ann", 1, 5.0), ("bob", 1, 3.0)], columns=["user", "item", "rating"]),
@@ -59,10 +59,10 @@ def course(*losses: tuple[float, float]) -> str:
     return curve(list(losses)).text[1]
 
 
-def test_a_model_without_epochs_is_said_to_have_none() -> None:
+def test_a_model_without_epochs_has_a_line_that_says_so() -> None:
     section = curve([])
     assert section == Section(
-        "How pmf-2 learned", "pmf-2 was not trained in epochs, so there is no curve to show."
+        "Training of pmf-2", "pmf-2 was not trained in epochs, so there is no curve to show."
     )
 
 
@@ -82,27 +82,34 @@ def test_both_losses_are_drawn_as_lines_by_epoch() -> None:
 
 def test_a_loss_that_fell_to_the_end_is_no_sign_of_overfitting() -> None:
     assert course((3.0, 2.0), (2.0, 1.5), (1.0, 1.25)) == (
-        "The validation loss was lowest after the last of 3 epochs, at 1.25: there is no sign of overfitting."
+        "The validation loss was lowest after the last of 3 epochs, at 1.25: there is no sign of "
+        "overfitting."
     )
 
 
 def test_a_validation_loss_that_rose_while_training_went_on_is_overfitting() -> None:
     assert course((3.0, 2.0), (2.0, 1.0), (1.5, 1.125), (1.0, 1.25)) == (
-        "The validation loss was lowest after epoch 2 of 4, at 1, and has risen since, by 25 %, to 1.25, while the "
-        "training loss went on falling, from 2 to 1. This is overfitting: the model learned its training ratings by "
+        "The validation loss was lowest after epoch 2 of 4, at 1, and has risen since, by 25 %, to "
+        "1.25, while the "
+        "training loss went on falling, from 2 to 1. This is overfitting: the model learned its "
+        "training ratings by "
         "heart, at the cost of all others. Fewer epochs or more weight decay work against it."
     )
 
 
 def test_a_rise_of_less_than_a_hundredth_is_none() -> None:
-    told = "The validation loss was lowest after epoch 1 of 2, at 2, and has hardly moved since: 2.019 at the end."
+    told = (
+        "The validation loss was lowest after epoch 1 of 2, at 2, and has hardly moved since: "
+        "2.019 at the end."
+    )
     assert course((3.0, 2.0), (1.0, 2.019)) == told
     assert "by 1.05 %" in course((3.0, 2.0), (1.0, 2.021))
 
 
 def test_both_losses_rising_is_unsteady_not_overfitting() -> None:
     assert course((1.0, 2.0), (1.5, 3.0)) == (
-        "The validation loss was lowest after epoch 1 of 2, at 2, and has risen since, by 50 %, to 3. The training "
+        "The validation loss was lowest after epoch 1 of 2, at 2, and has risen since, by 50 %, to "
+        "3. The training "
         "loss did not fall either, so training was unsteady; a lower rate may help."
     )
 

@@ -1,4 +1,4 @@
-"""One prediction taken apart: words, table and chart say the same sum, and the ratings are the user's own."""
+"""The parts of a prediction: text, table and chart have the same sum, ratings are the user's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from attrs import evolve, frozen
 from cfplug_insight import Explain, cfplug_analyzers
-from cfplug_insight.reasons import ASKED, EXACT, FACTORS, explain
+from cfplug_insight.explanation import ASKED, EXACT, FACTORS, explain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,15 +97,17 @@ def analysed(params: Explain | None = None, fitted: FittedModel | None = None) -
     return explain(params or Explain(), fitted or model(), QUIET)
 
 
-def test_the_recommendation_of_the_most_active_user_is_taken_apart() -> None:
-    """Ann has three training ratings and rated 1, 2, 3 and 6; of what is left training saw 5 alone."""
+def test_by_default_a_recommendation_of_the_most_active_user_is_explained() -> None:
+    """Ann rated 1, 2, 3 and 6; of all other items 5 alone has a training rating."""
     section = analysed()
-    assert section.title == "One prediction of hand, taken apart"
+    assert section.title == "A prediction of hand"
     assert section.text == (
-        "hand predicts 2.80 for user ann and Alien. It starts from 3.00, the mean of the training ratings; "
+        "hand predicts 2.80 for user ann and Alien. It starts from 3.00, the mean of the training "
+        "ratings; "
         "the 2 factors together take off 0.20: 3.00 - 0.20 = 2.80.",
         EXACT + FACTORS,
-        "What user ann gave to those rated items that are most like Alien, 3 of them, is 3.33 on average; "
+        "What user ann gave to those rated items that are most like Alien, 3 of them, is 3.33 on "
+        "average; "
         "over all 3 ratings in training it is 3.33.",
     )
     parts, ratings = section.tables
@@ -138,8 +140,8 @@ def test_the_pair_that_is_named_is_taken_apart_and_its_own_rating_is_no_reason()
     assert section.text[0].startswith("hand predicts 3.20 for user ann and Heat. ")
     assert section.tables[1].rows == (("<script>alert('1')</script>", 4.0, 0.8),)
     assert (
-        "those rated items that are most like Heat, 1 of them, is 4.00 on average; over all 2 ratings"
-        in section.text[2]
+        "those rated items that are most like Heat, 1 of them, is 4.00 on average; over all 2 "
+        "ratings" in section.text[2]
     )
 
 
@@ -186,7 +188,8 @@ def test_a_name_that_is_not_there_is_refused(params: Explain, told: str) -> None
 def test_a_model_without_terms_is_asked_and_its_parts_have_intervals() -> None:
     section = analysed(Explain(user="eve", item="Heat"), model(("embeddings",)))
     assert re.match(
-        r"hand predicts 4\.20 for user eve and Heat\. It starts from [\d.]+, the mean prediction for 1,000 rated "
+        r"hand predicts 4\.20 for user eve and Heat\. It starts from [\d.]+, "
+        r"the mean prediction for 1,000 rated "
         r"pairs; "
         r"user \(eve\) adds [\d.]+, item \(Heat\) (adds|takes off) [\d.]+: ",
         section.text[0],
@@ -216,7 +219,7 @@ def test_a_user_of_one_training_rating_has_none_to_set_beside_it() -> None:
     section = analysed(Explain(user="bob", item="Heat"), fitted)
     assert (
         section.text[2]
-        == "Training has no rating of user bob for another item, to set beside Heat."
+        == "Training has no rating of user bob for another item, to compare with Heat."
     )
     assert len(section.tables) == 1
 
@@ -228,7 +231,8 @@ def test_a_model_of_which_all_pairs_are_the_same_says_so() -> None:
     )
     section = explain(Explain(user="ann", item="Heat"), evolve(fitted, catalogue=same), QUIET)
     assert section.text[0] == (
-        "hand predicts 3.20 for user ann and Heat, the mean prediction for 1,000 rated pairs; nothing else plays a "
+        "hand predicts 3.20 for user ann and Heat, the mean prediction for 1,000 rated pairs; "
+        "nothing else plays a "
         "part."
     )
     assert section.charts == ()
@@ -254,7 +258,8 @@ def test_what_the_model_looks_at_is_taken_from_the_users_last_training_rating() 
         section = analysed(Explain(user=user), fitted)
         assert f"hand predicts {rating} for user {user}" in section.text[0]
         assert section.text[-1] == (
-            f"The model also looks at how a rating came about; here device is {device}, as in the user's last one."
+            f"The model also looks at how a rating came about; here device is {device}, as in the "
+            "user's last one."
         )
         (part,) = (row for row in section.tables[0].rows if row[0] == "context.device")
         assert part[1] == device
@@ -269,10 +274,10 @@ def test_what_the_model_looks_at_is_taken_from_the_users_last_training_rating() 
     provides=st.sampled_from([("terms",), ()]),
     show=st.integers(1, 4),
 )
-def test_the_sum_in_words_adds_up_as_it_stands(
-    p: list[float], gives: tuple[str, ...], show: int
+def test_the_sum_in_the_text_adds_up_exactly(
+    p: list[float], provides: tuple[str, ...], show: int
 ) -> None:
-    fitted = model(gives, np.array([p, p[::-1], p]), np.array([p[::-1]] * 3 + [p] * 3))
+    fitted = model(provides, np.array([p, p[::-1], p]), np.array([p[::-1]] * 3 + [p] * 3))
     section = analysed(Explain(user="ann", item="Alien", show=show), fitted)
     said = (
         section.text[0].rpartition(": ")[2].removesuffix(".")

@@ -1,4 +1,4 @@
-"""How training went: the loss after each epoch, the learning rate and the momentum of each step."""
+"""Training: the loss after each epoch, the learning rate and the momentum of each step."""
 
 from __future__ import annotations
 
@@ -20,15 +20,22 @@ LEVEL = 0.01
 """A loss that moves by no more than this share of itself has hardly moved."""
 
 ABOUT = (
-    "The loss is what training makes small. On the training ratings it tells how well the model learned what it was "
+    "The loss is what training makes small. On the training ratings it tells how well the model "
+    "learned what it was "
     "shown, on the validation ratings, which it was not shown, how well that serves elsewhere."
 )
 
 
 def learning_curve(params: NoParams, fitted: FittedModel, context: Context) -> Section:
-    """The losses by epoch, the rate and the momentum by step, and whether the model began to overfit."""
+    """Return the losses by epoch, the rate and momentum by step, and signs of overfitting.
+
+    Args:
+        params: None.
+        fitted: A model with its history of training.
+        context: Not used.
+    """
     history, schedule = fitted.evidence.history, fitted.evidence.schedule
-    title = f"How {fitted.name} learned"
+    title = f"Training of {fitted.name}"
     if len(history) == 0:
         return Section(
             title, f"{fitted.name} was not trained in epochs, so there is no curve to show."
@@ -38,30 +45,36 @@ def learning_curve(params: NoParams, fitted: FittedModel, context: Context) -> S
     ]
     curves = [_curve(word, step, value) for word, step, value in steps if _moves(value)]
     losses = [_losses(history)] if len(history) > 1 else []
-    told = [_in_words(word, step, value) for word, step, value in steps if len(value)]
-    return Section(title, (ABOUT, _course(history), *told), charts=(*losses, *curves))
+    text = [_in_words(word, step, value) for word, step, value in steps if len(value)]
+    return Section(title, (ABOUT, _course(history), *text), charts=(*losses, *curves))
 
 
 def _course(history: pd.DataFrame) -> str:
-    """What the losses say: which epoch was best, and whether the model went on to overfit."""
+    """Return which epoch was best, and whether the model overfitted after it."""
     valid = history["valid_loss"].to_numpy(dtype=float)
     n = len(history)
     if not np.isfinite(valid).any():
         return f"The validation loss was no finite number after any of the {n:,} epochs."
     best = int(np.nanargmin(np.where(np.isfinite(valid), valid, np.nan)))
     if n == 1:
-        return f"After the one epoch the validation loss was {valid[0]:.4g}; one epoch alone shows no course."
+        return (
+            f"After the one epoch the validation loss was {valid[0]:.4g}; one epoch alone shows no "
+            "course."
+        )
     if best == n - 1:
         return (
             f"The validation loss was lowest after the last of {n:,} epochs, at {valid[best]:.4g}: "
             "there is no sign of overfitting."
         )
     number = int(history["epoch"].iloc[best])
-    return f"The validation loss was lowest after epoch {number} of {n:,}, at {valid[best]:.4g}{_since(history, best)}"
+    return (
+        f"The validation loss was lowest after epoch {number} of {n:,}, at "
+        f"{valid[best]:.4g}{_since(history, best)}"
+    )
 
 
 def _since(history: pd.DataFrame, best: int) -> str:
-    """The end of that sentence: how the losses went on from the epoch in row `best`, which is not the last."""
+    """Return the end of that sentence: the losses after the row `best`, which is not the last."""
     train, valid = (history[name].to_numpy(dtype=float) for name in ("train_loss", "valid_loss"))
     rise = valid[-1] - valid[best]
     if not math.isfinite(rise):
@@ -69,18 +82,23 @@ def _since(history: pd.DataFrame, best: int) -> str:
     if rise <= LEVEL * abs(valid[best]):
         return f", and has hardly moved since: {valid[-1]:.4g} at the end."
     share = f", by {100 * rise / abs(valid[best]):.3g} %," if valid[best] else ""
-    told = f", and has risen since{share} to {valid[-1]:.4g}"
+    text = f", and has risen since{share} to {valid[-1]:.4g}"
     if not train[-1] < train[best]:
-        return f"{told}. The training loss did not fall either, so training was unsteady; a lower rate may help."
+        return (
+            f"{text}. The training loss did not fall either, so training was unsteady; a lower "
+            "rate may help."
+        )
     return (
-        f"{told}, while the training loss went on falling, from {train[best]:.4g} to {train[-1]:.4g}. This is "
-        "overfitting: the model learned its training ratings by heart, at the cost of all others. Fewer epochs or "
+        f"{text}, while the training loss went on falling, from {train[best]:.4g} to "
+        f"{train[-1]:.4g}. This is "
+        "overfitting: the model learned its training ratings by heart, at the cost of all others. "
+        "Fewer epochs or "
         "more weight decay work against it."
     )
 
 
 def _number(value: float, digits: int) -> float | None:
-    """`value` with so many significant digits; None where it is no finite number."""
+    """Return `value` with `digits` significant digits; None if it is not finite."""
     return float(f"{value:.{digits}g}") if math.isfinite(value) else None
 
 
@@ -96,7 +114,7 @@ def _losses(history: pd.DataFrame) -> Chart:
 
 
 def _finite(schedule: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The steps at which a column holds a finite number, and these numbers."""
+    """Return the steps at which a column has a finite number, and these numbers."""
     value = schedule[name].to_numpy(dtype=float)
     return schedule["step"].to_numpy()[np.isfinite(value)], value[np.isfinite(value)]
 
@@ -113,7 +131,10 @@ def _in_words(word: str, step: np.ndarray, value: np.ndarray) -> str:
         at for at in (value.argmax(), value.argmin()) if value[at] not in (value[0], value[-1])
     ]
     through = "".join(f" through {value[at]:.4g} at step {step[at]:,}" for at in sorted(between))
-    return f"The {word} went from {value[0]:.4g}{through} to {value[-1]:.4g} at step {step[-1]:,}, the last."
+    return (
+        f"The {word} went from {value[0]:.4g}{through} to {value[-1]:.4g} at step {step[-1]:,}, "
+        "the last."
+    )
 
 
 def _curve(word: str, step: np.ndarray, value: np.ndarray) -> Chart:
@@ -122,7 +143,7 @@ def _curve(word: str, step: np.ndarray, value: np.ndarray) -> Chart:
 
 
 def thinned(values: np.ndarray, most: int = MOST_STEPS) -> np.ndarray:
-    """At most `most` positions in `values`, shape (n,), evenly spread; the ends, peak and trough are among them."""
+    """Return at most `most` evenly spread positions in `values`, (n,), with its extremes."""
     if len(values) <= most:
         return np.arange(len(values))
     spread = np.linspace(0, len(values) - 1, most - 2).round().astype(int)

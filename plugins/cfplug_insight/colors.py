@@ -1,4 +1,4 @@
-"""What metadata shows of a point of a map: its colour, and words for an id that has no label."""
+"""The color of a point of a map by metadata, and a name for an id that has no label."""
 
 from __future__ import annotations
 
@@ -17,28 +17,34 @@ if TYPE_CHECKING:
     from cfplug import FittedModel
 
 MOST = 8
-"""How many words have a colour of their own; all others are `other`."""
+"""How many categories have a color of their own; all others are `other`."""
 
 KNOWN = 3
-"""How many columns of metadata stand beside an id that has no label."""
+"""How many columns of metadata are in the name of an id that has no label."""
 
 OTHER, MISSING, MEAN = "other", "not known", "mean rating"
 
 SERVES = ("set", "category", "number", "time")
-"""The roles that can be a colour, those first that say most at a glance."""
+"""The roles that can be a color, in order of preference."""
 
 
 @frozen(eq=False)
-class Colour:
-    """A title, a word or number for every code, shape (n_ids,), None where a number is missing, and what to know."""
+class Color:
+    """A title, a category or number for every code, shape (n_ids,), and a note.
+
+    A missing number is None."""
 
     title: str
     values: tuple[Any, ...]
     note: str = ""
 
 
-def colour(fitted: FittedModel, side: str, name: str) -> Colour:
-    """The column `name` of users or items, or the first that serves; DataError for one that cannot be a colour."""
+def color_by(fitted: FittedModel, side: str, name: str) -> Color:
+    """Return the colors by the column `name` of users or items, or by the first usable one.
+
+    Raises:
+        DataError: The column does not exist or cannot be a color.
+    """
     table = f"{side}s"
     roles, frame = fitted.evidence.dataset.roles[table], fitted.evidence.dataset.tables()[table]
     named = [
@@ -48,22 +54,23 @@ def colour(fitted: FittedModel, side: str, name: str) -> Colour:
         if roles[column] == role and frame[column].notna().any()
     ]
     if name == MEAN or not (name or named):
-        return Colour(MEAN, _means(fitted, side))
+        return Color(MEAN, _means(fitted, side))
     name = name or named[0]
     if name not in roles:
         there = ", ".join((*named, MEAN))
         raise DataError(
-            f"embedding-map: color: {table} has no column called {name!r}{_guess(name, named)} ({there})"
+            f"embedding-map: color: {table} has no column called {name!r}{_guess(name, named)} "
+            f"({there})"
         )
     if roles[name] not in SERVES:
         raise DataError(
-            f"embedding-map: color: {name} has the role {roles[name]}, which is no colour"
+            f"embedding-map: color: {name} has the role {roles[name]}, which cannot be a color"
         )
     return _of_column(side, name, roles[name], frame[name])
 
 
-def called(fitted: FittedModel, side: str, code: int) -> str:
-    """What a person reads for an id: its label, or the id with the first few things that are known of it."""
+def name_of(fitted: FittedModel, side: str, code: int) -> str:
+    """Return the name of an id: its label, or the id with its first few metadata."""
     vocabulary, table = fitted.catalogue.side(side), f"{side}s"
     if vocabulary.labels is not None:
         return vocabulary.label(code)
@@ -81,24 +88,27 @@ def _guess(name: str, named: Sequence[str]) -> str:
     return did_you_mean(name, (*named, MEAN))
 
 
-def _of_column(side: str, name: str, role: str, column: pd.Series[Any]) -> Colour:
+def _of_column(side: str, name: str, role: str, column: pd.Series[Any]) -> Color:
     if role == "number":
-        return Colour(name, _numbers(column))
+        return Color(name, _numbers(column))
     if role == "time":
-        return Colour(f"year of {name}", _numbers(column.dt.year))
+        return Color(f"year of {name}", _numbers(column.dt.year))
     if role == "set":
         values = [tuple(each) if isinstance(each, tuple) else () for each in column.tolist()]
-        note = f"The colour is the first of the {name} of each {side} that is among the {MOST} most frequent."
-        return Colour(name, _words(values), note)
+        note = (
+            f"The color is the first of the {name} of each {side} that is among the {MOST} most "
+            "frequent."
+        )
+        return Color(name, _words(values), note)
     missing = column.isna().tolist()
-    return Colour(
+    return Color(
         name,
         _words([() if gone else (str(word),) for word, gone in zip(column, missing, strict=True)]),
     )
 
 
 def _means(fitted: FittedModel, side: str) -> tuple[float | None, ...]:
-    """The mean training rating of each id; None where it has none."""
+    """Return the mean training rating of each id; None if it has none."""
     count, total = fitted.support.count[side], fitted.support.sum[side]
     pairs = zip(total.tolist(), count.tolist(), strict=True)
     return tuple(round(each / n, 2) if n else None for each, n in pairs)
@@ -110,12 +120,12 @@ def _numbers(column: pd.Series[Any]) -> tuple[float | int | None, ...]:
 
 
 def _plain(number: float) -> float | int:
-    """A whole number without a point, so that a year reads as one."""
+    """Return a whole number without a point, so that a year reads as one."""
     return int(number) if number.is_integer() else number
 
 
 def _words(values: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The first word of each that is among the most frequent; ties of frequency go by the alphabet."""
+    """Return the first of each that is among the most frequent; ties go by the alphabet."""
     count = Counter(word for each in values for word in each)
     frequent = {word for word, _ in sorted(count.items(), key=lambda one: (-one[1], one[0]))[:MOST]}
     return tuple(

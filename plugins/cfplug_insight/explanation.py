@@ -1,4 +1,4 @@
-"""Why the model predicts what it does for one user and one item."""
+"""The parts of one prediction: why the model predicts it for a user and an item."""
 
 from __future__ import annotations
 
@@ -16,26 +16,34 @@ if TYPE_CHECKING:
     from cfplug_insight import Explain
 
 IN_WORDS, LONGEST = 3, 20
-"""How many parts the sentence tells one by one, and how long a value may be to stand beside a bar."""
+"""How many parts the sentence names, and how long a value next to a bar may be."""
 
 FACTOR = "factor "
-"""How the name of a term begins that is a product of two factors."""
+"""The start of the name of a term that is a product of two factors."""
 
 EXACT = "These parts are exact: they come from the very numbers that the model adds up."
 FACTORS = (
-    " A factor is a direction of taste that the model found by itself, and nobody told it what it means; its part is "
-    "above zero where what the user likes and what the item has go the same way."
+    " A factor is a direction of taste that the model found by itself, without a name; its part is "
+    "above zero if what the user likes and what the item has go the same way."
 )
 ASKED = (
-    "This model has no sum that could be taken apart. So it was asked again and again what it would say if one thing "
-    "after the other were as in another rated pair. An interval tells how sure the mean of its answers is, not how "
+    "This model has no sum that could be taken apart. So it was asked again and again what it "
+    "would say if one thing "
+    "after the other were as in another rated pair. An interval tells how sure the mean of its "
+    "answers is, not how "
     "good the model is."
 )
 
 
 def explain(params: Explain, fitted: FittedModel, context: Context) -> Section:
-    """The parts of one prediction as a chart and a table, and the user's ratings of the items most like this one."""
-    title = f"One prediction of {fitted.name}, taken apart"
+    """Return the parts of one prediction, and the user's ratings of similar items.
+
+    Args:
+        params: The user and the item, and how many parts are shown.
+        fitted: The model.
+        context: Its seed is used where the model has no exact parts.
+    """
+    title = f"A prediction of {fitted.name}"
     users, items = fitted.catalogue.user, fitted.catalogue.item
     user = (
         users.find(params.user)
@@ -57,7 +65,8 @@ def explain(params: Explain, fitted: FittedModel, context: Context) -> Section:
     if given:
         asked = ", ".join(f"{name} is {value}" for name, value in given.items())
         text.append(
-            f"The model also looks at how a rating came about; here {asked}, as in the user's last one."
+            f"The model also looks at how a rating came about; here {asked}, as in the user's last "
+            "one."
         )
     return Section(
         title,
@@ -68,7 +77,7 @@ def explain(params: Explain, fitted: FittedModel, context: Context) -> Section:
 
 
 def _circumstances(fitted: FittedModel, user: int | str) -> dict[str, Any]:
-    """What the model looks at beside the time of a rating, as it was in the user's last training rating."""
+    """Return the context that the model uses, except time, of the user's last training rating."""
     needs = [
         name for name in (fitted.features.needs() if fitted.features else ()) if name != "time"
     ]
@@ -80,7 +89,7 @@ def _circumstances(fitted: FittedModel, user: int | str) -> dict[str, Any]:
 
 
 def _recommended(fitted: FittedModel, user: int, given: dict[str, Any]) -> int:
-    """The item that the model recommends first of those that training saw; the most rated one if none is left."""
+    """Return the first recommended item with a training rating, else the most rated item."""
     count = fitted.support.count["item"]
     left = count > 0 if fitted.policy is None else np.ones(len(count), dtype=bool)
     left[fitted.catalogue.rated_by(user)] = False
@@ -93,29 +102,32 @@ def _recommended(fitted: FittedModel, user: int, given: dict[str, Any]) -> int:
 
 
 def _way(found: Explanation) -> str:
-    """How the parts came about."""
+    """Return a sentence on how the parts were found."""
     if not found.exact:
         return ASKED
     return EXACT + (FACTORS if any(part.name.startswith(FACTOR) for part in found.parts) else "")
 
 
 def _in_words(model: str, found: Explanation) -> str:
-    """The sum as a sentence, in hundredths of a rating point that add up as they stand."""
+    """Return the sum as a sentence, in hundredths of a rating point that add up exactly."""
     base, prediction, (user, item) = round(found.base, 2), round(found.prediction, 2), found.labels
     said = f"{model} predicts {prediction:.2f} for {user} and {item}"
     parts = _few(found)
     if not parts:
         return f"{said}, {found.reasons.start}; nothing else plays a part."
     moves = _hundredths([move for _, _, move in parts], prediction - base)
-    told = ", ".join(
+    moved = ", ".join(
         _move(name, value, move) for (name, value, _), move in zip(parts, moves, strict=True)
     )
     signed = "".join(f" {'+' if move >= 0 else '-'} {abs(move):.2f}" for move in moves)
-    return f"{said}. It starts from {base:.2f}, {found.reasons.start}; {told}: {base:.2f}{signed} = {prediction:.2f}."
+    return (
+        f"{said}. It starts from {base:.2f}, {found.reasons.start}; {moved}: "
+        f"{base:.2f}{signed} = {prediction:.2f}."
+    )
 
 
 def _few(found: Explanation) -> list[tuple[str, str, float]]:
-    """Name, value and contribution of the largest parts and of the others as one; of all factors as one."""
+    """Return name, value and contribution of the largest parts, and of the rest as one."""
     factors = [part.contribution for part in found.parts if part.name.startswith(FACTOR)]
     if len(factors) < 2:
         return [(part.name, part.value, part.contribution) for part in found.shortened(IN_WORDS)]
@@ -128,7 +140,7 @@ def _few(found: Explanation) -> list[tuple[str, str, float]]:
 
 
 def _move(name: str, value: str, move: float) -> str:
-    """What one part does, in words: `user.age (24) adds 0.13`."""
+    """Return what one part does: `user.age (24) adds 0.13`."""
     several = name.startswith("the ")
     verb = ("add" if several else "adds") if move >= 0 else ("take off" if several else "takes off")
     shown = f" ({value})" if value and not name.endswith(" bias") else ""
@@ -136,7 +148,7 @@ def _move(name: str, value: str, move: float) -> str:
 
 
 def _hundredths(numbers: Sequence[float], total: float) -> list[float]:
-    """`numbers` cut or raised to whole hundredths whose sum is `total`: those are raised that are nearest to it."""
+    """Return `numbers` as whole hundredths whose sum is `total`; the nearest are rounded up."""
     cents = 100 * np.array(numbers)
     low = np.floor(cents)
     raised = np.argsort(low - cents, kind="stable")[: max(round(100 * total - float(low.sum())), 0)]
@@ -161,7 +173,7 @@ def _name(name: str, value: str) -> str:
 
 
 def _rated_like(fitted: FittedModel, user: int | str, item: int | str) -> pd.DataFrame | None:
-    """The user's training ratings, those first whose items are most like `item`; None where no factors tell.
+    """Return the user's training ratings, the most similar items first; None without factors.
 
     The columns are label, rating and similarity.
     """
@@ -178,10 +190,12 @@ def _said(rated: pd.DataFrame | None, found: Explanation, show: int) -> list[str
         return []
     user, item = found.labels
     if rated.empty:
-        return [f"Training has no rating of {user} for another item, to set beside {item}."]
+        return [f"Training has no rating of {user} for another item, to compare with {item}."]
     return [
-        f"What {user} gave to those rated items that are most like {item}, {len(rated.head(show))} of them, is "
-        f"{rated['rating'].head(show).mean():.2f} on average; over all {len(rated):,} ratings in training it is "
+        f"What {user} gave to those rated items that are most like {item}, {len(rated.head(show))} "
+        "of them, is "
+        f"{rated['rating'].head(show).mean():.2f} on average; over all {len(rated):,} ratings in "
+        "training it is "
         f"{rated['rating'].mean():.2f}."
     ]
 
