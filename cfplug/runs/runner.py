@@ -184,7 +184,7 @@ class _Work:
         with self.steps.step("read", use, seed) as context:
             dataset = _dataset(use.component.function("read")(use.params, context))
         self.steps.reporter.say(str(dataset))
-        for word in dataset.words:
+        for word in dataset.notes:
             self.steps.reporter.say(f"  {word}")
         self._check_levels(dataset)
         prepared = Prepared(dataset, Catalogue.of(dataset), dataset.hash())

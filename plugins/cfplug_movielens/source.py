@@ -126,7 +126,7 @@ def _compared(
         context.say(f"{release.name}: from {archive.path}, {word}")
         return dataset
     context.say(f"{release.name}: {word}; taken as they are")
-    return attrs.evolve(dataset, words=(*dataset.words, word))
+    return attrs.evolve(dataset, notes=(*dataset.notes, word))
 
 
 def _judged(

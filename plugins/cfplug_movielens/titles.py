@@ -41,8 +41,8 @@ def by_title(dataset: Dataset) -> Dataset:
         roles=dataset.roles,
         scale=dataset.scale,
         folds=folds,
-        words=(
-            *dataset.words,
+        notes=(
+            *dataset.notes,
             *_words(len(items) - first.nunique(), int((~kept).sum()), renumbered.keys() - folds),
         ),
     )

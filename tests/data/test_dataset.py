@@ -65,7 +65,7 @@ def test_three_tables_with_roles_and_the_scale_of_the_data() -> None:
         Column("items", "title", "label"),
     ]
     assert dataset.scale == Scale(1.0, 5.0, (1.0, 3.0, 4.0, 5.0))
-    assert (dataset.label("items"), dataset.label("users"), dataset.words) == ("title", None, ())
+    assert (dataset.label("items"), dataset.label("users"), dataset.notes) == ("title", None, ())
 
 
 def test_without_tables_of_their_own_users_and_items_are_those_of_the_ratings() -> None:
@@ -73,7 +73,7 @@ def test_without_tables_of_their_own_users_and_items_are_those_of_the_ratings() 
     assert dataset.users["user"].tolist() == ["b", "a"]
     assert dataset.items["item"].tolist() == [10, 20, 30]
     assert (dataset.users["user"].dtype, dataset.items["item"].dtype) == (object, np.int64)
-    assert dataset.words == ()
+    assert dataset.notes == ()
 
 
 def test_ids_that_only_the_ratings_name_are_added_without_metadata() -> None:
@@ -85,12 +85,12 @@ def test_ids_that_only_the_ratings_name_are_added_without_metadata() -> None:
     assert dataset.items["genres"].tolist() == [("Drama",), ("Horror", "Sci-Fi"), (), ()]
     assert dataset.items["year"].isna().tolist() == [False, False, True, True]
     assert dataset.roles["items"] == {"item": "id", "year": "number", "genres": "set"}
-    assert dataset.words == ("2 ids in ratings are missing from items; they have no metadata",)
+    assert dataset.notes == ("2 ids in ratings are missing from items; they have no metadata",)
 
 
-def test_words_of_the_source_come_first() -> None:
-    dataset = build(ratings(), users=pd.DataFrame({"user": [2]}), words=["the file was cut"])
-    assert dataset.words == (
+def test_notes_of_the_source_come_first() -> None:
+    dataset = build(ratings(), users=pd.DataFrame({"user": [2]}), notes=["the file was cut"])
+    assert dataset.notes == (
         "the file was cut",
         "1 ids in ratings are missing from users; they have no metadata",
     )
