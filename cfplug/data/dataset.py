@@ -296,7 +296,7 @@ def _check_pairs(ratings: pd.DataFrame) -> None:
 
 
 def _clean_ids(table: str, key: str, ids: pd.Series[Any]) -> pd.Series[Any]:
-    """Return ids as int64 if all are whole numbers, else as text and whole numbers of type object."""
+    """Return ids as int64 if all are whole numbers, else as text and integers in objects."""
     import numpy as np
     import pandas as pd
 

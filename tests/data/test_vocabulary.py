@@ -112,7 +112,7 @@ def test_codes_are_64_bit_and_of_the_length_that_was_asked() -> None:
 def test_unknown_is_no_code() -> None:
     with pytest.raises(DataError) as raised:
         of(8, 5).decode([1, UNKNOWN])
-    assert str(raised.value) == "column user: the code -1 stands for no user"
+    assert str(raised.value) == "column user: no user has the code -1"
 
 
 # By value
