@@ -63,6 +63,15 @@ def _some_of(
     return check
 
 
+def _ordered(
+    _instance: object,
+    attribute: attrs.Attribute[tuple[float, float] | None],
+    value: tuple[float, float] | None,
+) -> None:
+    if value is not None and not (len(value) == 2 and value[0] < value[1]):
+        raise ValueError(f"{attribute.name}: expected (lowest, highest), got {value!r}")
+
+
 def _parameter_class(_instance: object, _attribute: object, value: object) -> None:
     if not isinstance(value, type) or not attrs.has(value) or not _is_frozen(value):
         raise ValueError(f"params: must be a frozen attrs class; got {value!r}")
@@ -281,12 +290,14 @@ class Metric(Component):
     `score(params, truth, prediction) -> float`, where `truth` holds the ratings and
     `prediction.rating` the predicted ones, both of shape (n,); a metric that `requires`
     "distribution" finds it in `prediction.distribution`, shape (n, n_levels). `Predictions` has the
-    rest. A report shows `formula` and `unit` to explain the number.
+    rest. A report shows `formula` and `unit` to explain the number. No interval of the metric goes
+    beyond `range`, its lowest and highest value.
     """
 
     signatures = {"score": ("params", "truth", "prediction")}
     score: FunctionName = field(kw_only=True)
     lower_is_better: bool = field(default=True, kw_only=True)
+    range: tuple[float, float] | None = field(default=None, kw_only=True, validator=_ordered)
     formula: str = field(default="", kw_only=True)
     unit: str = field(default="", kw_only=True)
     requires: tuple[str, ...] = field(

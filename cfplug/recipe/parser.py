@@ -20,6 +20,7 @@ from cfplug.recipe.recipe import (
     DEFAULT_SEED,
     ERROR,
     KEYS,
+    MEMORY,
     AnalyzerUse,
     Claim,
     Heading,
@@ -27,6 +28,7 @@ from cfplug.recipe.recipe import (
     ModelUse,
     Recipe,
     Use,
+    memory_use,
     yaml_text,
 )
 from cfplug.recipe.yaml import Node, from_python, override, override_value, parse
@@ -197,7 +199,7 @@ class _Keys:
     def recipe(self, text: str) -> Recipe | None:
         self._unknown_keys()
         heading = self._heading()
-        data, split = self._required("data", "source"), self.reading.use("split", ("split",))
+        data, split = self._data(), self.reading.use("split", ("split",))
         models, metrics = Lineup(self.reading).models(), self.reading.uses("metric", "metrics")
         unknown, analyzers = self._unknown(models), self._analyzers(models)
         cold_starts = self._cold_starts(models)
@@ -240,6 +242,12 @@ class _Keys:
             if key in attrs.fields_dict(Heading)
         }
         return self.reading.structure(Heading, (), "a recipe", table=plain_keys)
+
+    def _data(self) -> Use | None:
+        node = self.reading.at(("data",))
+        if node.plain() in (MEMORY, {"use": MEMORY}):
+            return memory_use(node.place)
+        return self._required("data", "source")
 
     def _required(self, key: str, kind: str) -> Use | None:
         if self.reading.lacks(key, f"the name of {a_kind(kind)}, or a table with it under `use`"):

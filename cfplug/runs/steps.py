@@ -53,7 +53,7 @@ class Steps:
 
     # Observers
 
-    def tell(self, hook: str, event: object) -> None:
+    def notify(self, hook: str, event: object) -> None:
         """Tell every observer; one that raises is a warning."""
         for warning in self.registry.notify(hook, event):
             self.reporter.say(f"warning: {warning}")
@@ -61,14 +61,14 @@ class Steps:
     def run_started(self, recipe: Recipe, *, resumed: bool) -> None:
         partial, final = self.folder.partial, self.folder.final
         event = RunStarted(recipe.title, recipe.source, partial, resumed, final, recipe.tree())
-        self.tell("cfplug_run_started", event)
+        self.notify("cfplug_run_started", event)
 
     def finished(self, event: StepFinished) -> None:
-        self.tell("cfplug_step_finished", attrs.evolve(event, run=self.folder.final))
+        self.notify("cfplug_step_finished", attrs.evolve(event, run=self.folder.final))
 
     def run_finished(self, run: Run) -> Run:
         rows = tuple(run.metrics[[*METRICS[:6]]].itertuples(index=False, name=None))
-        self.tell("cfplug_run_finished", RunFinished(run.path, rows, run.claims_met))
+        self.notify("cfplug_run_finished", RunFinished(run.path, rows, run.claims_met))
         return run
 
     def run_failed(self, error: BaseException, *, kept: bool) -> None:
@@ -77,7 +77,7 @@ class Steps:
         interrupted = isinstance(error, KeyboardInterrupt)
         partial, final = self.folder.partial, self.folder.final
         said = " ".join(error_text(error).split())
-        self.tell("cfplug_run_failed", RunFailed(partial, said, where, interrupted, kept, final))
+        self.notify("cfplug_run_failed", RunFailed(partial, said, where, interrupted, kept, final))
 
 
 @contextmanager

@@ -242,7 +242,9 @@ def heatmap(rating: np.ndarray, prediction: np.ndarray, scale: Scale, bins: int)
     has_levels = 0 < len(scale.levels) <= MOST_LEVELS
     rows = bins if has_levels else min(bins, math.isqrt(MOST_CELLS))
     if rows < bins:
-        note += f" There are {rows} rows, not {bins}, so that there are at most {MOST_CELLS:,} cells."
+        note += (
+            f" There are {rows} rows, not {bins}, so that there are at most {MOST_CELLS:,} cells."
+        )
     height = float(high - low) / rows
     row = np.floor((prediction - low) / height).clip(0, rows - 1)
     if has_levels:  # a column for each level

@@ -388,7 +388,8 @@ def test_what_cannot_be_asked_is_told() -> None:
         "expected (params, fitted, context)"
     )
     with pytest.raises(
-        ValueError, match=r"^provides: there is no capability 'deviations'; did you mean deviation\?$"
+        ValueError,
+        match=r"^provides: there is no capability 'deviations'; did you mean deviation\?$",
     ):
         cfplug.ColdStart("toy", adapt="a:b", provides="deviations")
     with pytest.raises(
