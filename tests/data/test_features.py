@@ -430,11 +430,13 @@ def test_a_column_that_is_empty_everywhere_is_refused_by_name_and_left_out_of_al
         ),
         (
             {"item": ("age",)},
-            "features.item: items has no column called age (it has title, year, genres, seen, studio)",
+            "features.item: items has no column called age (it has title, year, genres, "
+            "seen, studio)",
         ),
         (
             {"user": ("user",)},
-            "features.user: users has no column called user (it has age, job, level, member, joined, note)",
+            "features.user: users has no column called user (it has age, job, level, "
+            "member, joined, note)",
         ),
         (
             {"context": ("rating",)},

@@ -236,7 +236,8 @@ def test_a_column_that_is_not_there_names_the_nearest() -> None:
         ),
         (
             {"likes": ["rock", "pop|jaz"]},
-            "users, row 1, column likes: no user has 'jaz'; did you mean jazz? (known are: jazz, pop, rock)",
+            "users, row 1, column likes: no user has 'jaz'; did you mean jazz? (known are: "
+            "jazz, pop, rock)",
         ),
         ({"town": ["Ulm"]}, "users, row 0, column town: no user has 'Ulm' (known are: none)"),
         (
@@ -270,4 +271,6 @@ def test_of_many_known_categories_the_first_twenty_are_told() -> None:
     with pytest.raises(DataError) as caught:
         metadata(users, {"job": "category"}).read(pd.DataFrame({"job": ["x"]}))
     some = ", ".join(f"j{n:02}" for n in range(20))
-    assert str(caught.value) == f"users, row 0, column job: no user has 'x' (known are: {some}, ...)"
+    assert (
+        str(caught.value) == f"users, row 0, column job: no user has 'x' (known are: {some}, ...)"
+    )

@@ -263,7 +263,8 @@ FUNCTIONS: list[tuple[str, str, str]] = [
     (
         "toy_bare:build",
         "import not_there_at_all\n",
-        "toy: build='toy_bare:build': no module called not_there_at_all (python -m pip install not_there_at_all)",
+        "toy: build='toy_bare:build': no module called not_there_at_all (python -m pip "
+        "install not_there_at_all)",
     ),
     (
         "toy_inner:build",
@@ -273,7 +274,8 @@ FUNCTIONS: list[tuple[str, str, str]] = [
     (
         "toy_fails:build",
         "print(1 / 0)\n",
-        "toy: build='toy_fails:build': importing toy_fails raised ZeroDivisionError: division by zero",
+        "toy: build='toy_fails:build': importing toy_fails raised ZeroDivisionError: "
+        "division by zero",
     ),
     (
         "toy_leaves:build",
@@ -384,7 +386,8 @@ def test_what_cannot_be_asked_is_told() -> None:
     with pytest.raises(cfplug.PluginError) as caught:
         cfplug.ColdStart("toy", adapt="a:b", ask=lambda params, fitted, newcomers, context: None)
     assert str(caught.value) == (
-        "ask: test_what_cannot_be_asked_is_told.<locals>.<lambda> takes (params, fitted, newcomers, context); "
+        "ask: test_what_cannot_be_asked_is_told.<locals>.<lambda> takes (params, fitted, "
+        "newcomers, context); "
         "expected (params, fitted, context)"
     )
     with pytest.raises(

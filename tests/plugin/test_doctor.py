@@ -148,7 +148,8 @@ def test_a_manifest_that_loads_something_heavy_is_told_with_what_and_how_long(he
     found = diagnose(registry, NOTHING)
     assert found.wrong == ()
     assert found.notes == (
-        f"plugin zoo-heavy ({heavy / 'zoo_heavy.py'}) took 1,234 ms to import: its manifest loads tensorflow\n"
+        f"plugin zoo-heavy ({heavy / 'zoo_heavy.py'}) took 1,234 ms to import: its "
+        f"manifest loads tensorflow\n"
         "  every command waits for that; import inside the functions that do the work",
     )
 
@@ -156,7 +157,8 @@ def test_a_manifest_that_loads_something_heavy_is_told_with_what_and_how_long(he
 def test_a_manifest_that_is_slow_for_no_reason_that_we_know_is_told_too() -> None:
     registry = quick(assemble([plugin("ant"), plugin("bee")]), ant=SLOW, bee=SLOW + 1)
     assert diagnose(registry, NOTHING).notes == (
-        f"plugin bee (cfplug-bee 1.2) took {SLOW + 1:.0f} ms to import; every command waits for that",
+        f"plugin bee (cfplug-bee 1.2) took {SLOW + 1:.0f} ms to import; every command "
+        f"waits for that",
     )
 
 

@@ -174,7 +174,8 @@ def test_a_hook_that_returns_a_declaration_of_another_kind_is_refused(kind: str)
     other = "metric" if kind != "metric" else "loss"
     (plugin,) = assemble([plugin_with(HOOK_OF[kind], [DECLARED[kind], DECLARED[other]])]).plugins
     assert plugin.why == (
-        f"plugin zoo (cfplug-zoo 1.2) is broken: {HOOK_OF[kind]} must return a list of cfplug.{KINDS[kind].__name__}; "
+        f"plugin zoo (cfplug-zoo 1.2) is broken: {HOOK_OF[kind]} must return a list of "
+        f"cfplug.{KINDS[kind].__name__}; "
         f"one entry is cfplug.{KINDS[other].__name__} ant\n"
         "  switch it off with CFPLUG_PLUGINS=-zoo"
     )
@@ -319,7 +320,8 @@ def test_cfplug_run_failed_is_told_in_the_place_of_finished_with_the_error_and_w
         started.folder,
         "OSError: the server does not answer",
         (
-            f"in step read: zoo-sources/unreadable of plugin zoo-sources ({tmp_path / 'plugins' / 'zoo_sources.py'}), "
+            f"in step read: zoo-sources/unreadable of plugin zoo-sources "
+            f"({tmp_path / 'plugins' / 'zoo_sources.py'}), "
             f"{tmp_path / 'watched.yaml'}:2:7",
         ),
         interrupted=False,
