@@ -1,4 +1,4 @@
-"""Metadata and time as numbers: what each kind holds, what is left out with a word, what is refused."""
+"""Metadata and time as numbers: what each kind holds, what is left out, what is refused."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def plain(feature: Feature) -> list[Any]:
 
 
 def of_users(column: pd.Series[Any], role: str) -> Feature | str:
-    """The feature of a drawn column of users, who are one more than the items; or the word that it is left out with."""
+    """Return the feature of a drawn column of users, or the message that it is left out with."""
     n = len(column)
     users = pd.DataFrame({"user": np.arange(n) + 100, "drawn": column})
     ratings = pd.DataFrame(
@@ -613,7 +613,7 @@ def test_without_times_a_part_that_is_named_is_refused_and_all_is_left_out(
 
 
 def ages(items: pd.DataFrame) -> np.ndarray:
-    """The ages in years, shape (6,), of the items of the training ratings, unscaled; NaN where it is not known."""
+    """Return the items' ages in years, shape (6,), unscaled; NaN where it is not known."""
     dataset = data(items=items)
     features, words = learn(FeatureChoice(time=("item-age",)), dataset, TRAIN)
     assert words == ()

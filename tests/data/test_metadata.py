@@ -1,4 +1,4 @@
-"""What is known of ids beside their ratings: the tables go to a file and back, newcomers are read by their rules."""
+"""Metadata of ids: tables go to a file and back, new users and items are read strictly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Declarations: what each kind of component must say, its functions found by name, and what analyzers give."""
+"""Declarations: what each kind must say, and how its functions are found by name."""
 
 from __future__ import annotations
 

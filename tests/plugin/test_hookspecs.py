@@ -1,4 +1,4 @@
-"""Every hook: that it is documented with its exact arguments, and that it is called as its page says."""
+"""Every hook is documented with its exact arguments and called as its page says."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ class Listening:
 def carry_out(
     folder: Path, *plugins: str, text: str = RECIPE, reporter: Listening | None = None
 ) -> tuple[cfplug.Run, list[str]]:
-    """The run of a recipe with copies of these files of the zoo as plugins, and what a person was told."""
+    """Run a recipe with copies of these files of the zoo as plugins; return what was said."""
     recipe, place, reporter = folder / "watched.yaml", folder / "plugins", reporter or Listening()
     recipe.write_text(text)
     place.mkdir()
@@ -369,7 +369,8 @@ def test_observers_that_raise_leave_or_meddle_become_warnings_and_change_nothing
     file = tmp_path / "plugins" / "meddler.py"
 
     def warning(hook: str, raised: str, line: int, code: str) -> str:
-        return f"warning: the observer {hook} of plugin meddler ({file}) raised {raised}\n  at {file}:{line}: {code}"
+        where = f"at {file}:{line}: {code}"
+        return f"warning: the observer {hook} of plugin meddler ({file}) raised {raised}\n  {where}"
 
     frozen, table = (
         "FrozenInstanceError: can't set attribute",

@@ -29,13 +29,16 @@ BROKEN = ZOO / "broken"
 
 WHY = {
     "bad_name": """\
-cfplug_metrics raised ValueError: name: must be a kebab-case noun such as `item-mean`; got 'Best At 10'
+cfplug_metrics raised ValueError: name: must be a kebab-case noun such as `item-mean`; got \
+'Best At 10'
   at {file}:8: return [cfplug.Metric("Best At 10", score="bad_name:best")]""",
     "bad_signature": """\
-cfplug_metrics raised PluginError: score: best takes (truth, prediction); expected (params, truth, prediction)
+cfplug_metrics raised PluginError: score: best takes (truth, prediction); expected (params, \
+truth, prediction)
   at {file}:12: return [cfplug.Metric("best", score=best)]""",
     "bad_target": """\
-cfplug_metrics raised ValueError: score: must look like `package.module:function`; got 'bad_target.best'
+cfplug_metrics raised ValueError: score: must look like `package.module:function`; got \
+'bad_target.best'
   at {file}:8: return [cfplug.Metric("best", score="bad_target.best")]""",
     "circular": """\
 importing it raised ImportError: cannot import name 'METRICS' from 'circular' ({file})
@@ -62,20 +65,24 @@ importing it raised SystemExit: 3
 importing it raised PanicException: called unwrap on a None value
   at {file}:8: raise PanicException("called unwrap on a None value")""",
     "plain_class": """\
-cfplug_metrics raised ValueError: params: must be a frozen attrs class; got <class 'plain_class.Best'>
+cfplug_metrics raised ValueError: params: must be a frozen attrs class; got <class \
+'plain_class.Best'>
   at {file}:12: return [cfplug.Metric("best", Best, score="plain_class:best")]""",
     "raises_deep": """\
-importing it raised JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)
+importing it raised JSONDecodeError: Expecting property name enclosed in double quotes: line 1 \
+column 2 (char 1)
   at {file}:5: SETTINGS = json.loads("{{")""",
     "reserved_word": """\
 cfplug_metrics raised ValueError: params: use is a key of recipes and cannot be a parameter of Best
   at {file}:15: return [cfplug.Metric("best", Best, score="reserved_word:best")]""",
     "returns_class": """\
-cfplug_metrics must return a list of cfplug.Metric; one entry is type <class 'returns_class.Best'>""",
+cfplug_metrics must return a list of cfplug.Metric; one entry is type <class \
+'returns_class.Best'>""",
     "returns_nothing": "cfplug_metrics must return a list of cfplug.Metric; got None",
     "returns_one": "cfplug_metrics must return a list of cfplug.Metric; got cfplug.Metric best",
     "returns_table": """\
-cfplug_metrics must return a list of cfplug.Metric; got dict {{'best': Metric(name='..., requires=())}}""",
+cfplug_metrics must return a list of cfplug.Metric; got dict {{'best': Metric(name='..., \
+requires=())}}""",
     "speechless": """\
 importing it raised SpeechlessError: (it has no readable text)
   at {file}:9: raise SpeechlessError""",
@@ -84,8 +91,10 @@ cfplug_metrics raised ValueError: params: must be a frozen attrs class; got <cla
   at {file}:15: return [cfplug.Metric("best", Best, score="thawed:best")]""",
     "twice": "cfplug_metrics declares best twice",
     "unlike_any": """\
-register(app): there is no hook called register; the hooks are cfplug_sources, cfplug_splits, cfplug_models, \
-cfplug_losses, cfplug_metrics, cfplug_cold_starts, cfplug_analyzers, cfplug_run_started, cfplug_step_finished, \
+register(app): there is no hook called register; the hooks are cfplug_sources, cfplug_splits, \
+cfplug_models, \
+cfplug_losses, cfplug_metrics, cfplug_cold_starts, cfplug_analyzers, cfplug_run_started, \
+cfplug_step_finished, \
 cfplug_epoch_finished, cfplug_run_finished, cfplug_run_failed""",
     "unmarked": "cfplug_metrics() is not marked; put @cfplug.hookimpl above it",
     "unmet": """\
@@ -126,7 +135,8 @@ def full_text(stem: str) -> str:
         WHY[stem].format(file=file, **HERE),
         f"{ADVICE[stem]}; or " if stem in ADVICE else "",
     )
-    return f"plugin {name} ({file}) is broken: {why}\n  {advice}switch it off with CFPLUG_PLUGINS=-{name}"
+    switch = f"switch it off with CFPLUG_PLUGINS=-{name}"
+    return f"plugin {name} ({file}) is broken: {why}\n  {advice}{switch}"
 
 
 def candidate(
@@ -681,7 +691,7 @@ def test_an_observer_of_another_event_is_not_asked() -> None:
 
 
 class on_path:  # noqa: N801
-    """Puts a folder on `sys.path` and takes what was imported from it out of `sys.modules` again."""
+    """Puts a folder on `sys.path`, and forgets afterwards what was imported from it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = str(folder)
@@ -738,7 +748,7 @@ def write_package(site: Path, name: str, **modules: str) -> Path:
 
 
 def loaded(*sites: Path) -> Registry:
-    """The plugins of these folders, as an installer would have left them there, with cfplug's own."""
+    """Load the distributions of these folders, and cfplug's own plugins."""
     with on_path(sites[-1]), on_path(sites[0]):
         return assemble(installed())
 
@@ -950,7 +960,7 @@ import cfplug
 
 @cfplug.hookimpl
 def cfplug_metrics():
-    return [cfplug.Metric(f"best-{number}", score="cfplug_many:best", help="One of many.") for number in range(1000)]
+    return [cfplug.Metric(f"best-{number}", score="cfplug_many:best") for number in range(1000)]
 """
 
 
