@@ -347,7 +347,9 @@ def test_a_row_has_as_many_cells_as_there_are_columns(
         return
     with pytest.raises(ValueError) as raised:  # noqa: PT011 - the full text follows
         cfplug.Table("", columns, [*rows, odd])
-    assert str(raised.value) == f"rows: row {len(rows)} has {len(odd)} cells for 3 columns"
+    assert str(raised.value) == (
+        f"row {len(rows)}: expected 3 cells, one for each column, got {len(odd)}"
+    )
 
 
 def test_a_component_without_parameters_has_an_empty_class_of_them() -> None:
