@@ -373,7 +373,7 @@ def _cell(value: Any) -> str:
 def _show_dataset(dataset: Dataset) -> None:
     """What it is, and what a person should be told of it."""
     click.echo(str(dataset))
-    for word in dataset.words:
+    for word in dataset.notes:
         click.echo(f"  {word}")
 
 

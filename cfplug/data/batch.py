@@ -37,44 +37,53 @@ class Batch:
         )
 
     def vector(self, side: Side) -> Any:
-        """What stands in the place of all that was learned of the ids of `side`, shape (n, width), or None."""
+        """Return what replaces all that was learned about the ids of `side`, or None.
+
+        Returns:
+            An array of shape (n, width), as set by `with_vectors`.
+        """
         return self.context.get(VECTOR[side])
 
     def with_vectors(self, side: Side, vectors: Any) -> Batch:
-        """The same pairs, with `vectors`, shape (n, width), in the place of what was learned of the ids of `side`."""
+        """Return the same pairs, with `vectors` instead of what was learned about their ids.
+
+        Args:
+            side: user or item.
+            vectors: of shape (n, width).
+        """
         return Batch(self.user, self.item, {**self.context, VECTOR[side]: vectors})
 
     def to(self, device: str | torch.device, **_: object) -> Batch:
-        """The same batch as tensors on `device`; takes and ignores what fastai passes to a tensor's `to`."""
+        """Return the same batch as tensors on `device`.
+
+        What else fastai passes to a tensor's `to` is ignored.
+        """
         import torch
 
+        context = {}
+        for name, column in self.context.items():
+            dtype = torch.float32 if name in VECTOR.values() else None
+            context[name] = torch.as_tensor(column, device=device, dtype=dtype)
         return Batch(
             torch.as_tensor(self.user, device=device),
             torch.as_tensor(self.item, device=device),
-            {name: _tensor(name, column, device) for name, column in self.context.items()},
+            context,
         )
-
-
-def _tensor(name: str, column: Any, device: str | torch.device) -> torch.Tensor:
-    import torch
-
-    return torch.as_tensor(
-        column, device=device, dtype=torch.float32 if name in VECTOR.values() else None
-    )
 
 
 @frozen(eq=False)
 class Interactions:
-    """Ratings in codes: `batch.user`, `batch.item` and `rating`, each of shape (n,), and the catalogue's sizes.
+    """Ratings in codes: `batch.user`, `batch.item` and `rating`, each of shape (n,).
 
-    `features` are those of users and items at which the model looks, each a Feature with its table.
+    `n_users` and `n_items` are the catalogue's sizes; `features` are those of users and items that
+    the model uses, each a Feature with its table.
     """
 
     batch: Batch
     rating: np.ndarray
     n_users: int
     n_items: int
-    features: tuple[Any, ...] = ()  # of the room `features`, above this one
+    features: tuple[Any, ...] = ()  # Feature, whose module imports this one
 
     def __len__(self) -> int:
         return len(self.rating)

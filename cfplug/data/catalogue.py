@@ -17,11 +17,12 @@ from cfplug.errors import DataError, did_you_mean
 
 @frozen(eq=False)
 class Support:
-    """How much training knew of each id: how many ratings it had, and their sum, each of shape (n_ids,).
+    """The training ratings of each id: their count and their sum, each of shape (n_ids,).
 
-    `levels`, where ratings have levels, is how many ratings of each level it had, shape (n_ids,
-    n_levels). `rated` says which of the catalogue's ratings training saw, bool of shape
-    (n_ratings,); None where nobody kept that."""
+    `levels`, where ratings have levels, counts the ratings of each level, shape (n_ids, n_levels).
+    `rated` says which of the catalogue's ratings training saw, bool of shape (n_ratings,); None
+    where that was not kept.
+    """
 
     count: Mapping[Side, np.ndarray]
     sum: Mapping[Side, np.ndarray]
@@ -30,28 +31,29 @@ class Support:
 
     @classmethod
     def of(cls, train: Interactions, levels: tuple[float, ...] = ()) -> Support:
+        """Count the training ratings, and those of each level if there are levels."""
         sizes = {"user": train.n_users, "item": train.n_items}
         codes = {"user": train.batch.user, "item": train.batch.item}
-        return cls(
-            {side: np.bincount(codes[side], minlength=sizes[side]) for side in SIDES},
-            {side: np.bincount(codes[side], train.rating, sizes[side]) for side in SIDES},
-            {side: _level_counts(codes[side], train.rating, sizes[side], levels) for side in SIDES}
-            if levels
-            else {},
-        )
+        counts, sums, by_level = {}, {}, {}
+        for side in SIDES:
+            counts[side] = np.bincount(codes[side], minlength=sizes[side])
+            sums[side] = np.bincount(codes[side], train.rating, sizes[side])
+            if levels:
+                by_level[side] = _level_counts(codes[side], train.rating, sizes[side], levels)
+        return cls(counts, sums, by_level)
 
     def trained(self, side: Side, codes: np.ndarray) -> np.ndarray:
-        """Which of `codes` had a rating in training, bool of shape (n,)."""
+        """Return which of `codes` had a rating in training, bool of shape (n,)."""
         return np.where(codes == UNKNOWN, False, self.count[side][codes] > 0)
 
     @property
     def mean(self) -> float:
-        """The mean of the training ratings."""
+        """Return the mean of the training ratings."""
         return float(self.sum["user"].sum() / self.count["user"].sum())
 
     @property
     def frequency(self) -> np.ndarray:
-        """The share of each level among the training ratings, shape (n_levels,)."""
+        """Return the share of each level among the training ratings, shape (n_levels,)."""
         share: np.ndarray = self.levels["user"].sum(axis=0) / self.count["user"].sum()
         return share
 
@@ -59,17 +61,18 @@ class Support:
 def _level_counts(
     codes: np.ndarray, rating: np.ndarray, size: int, levels: tuple[float, ...]
 ) -> np.ndarray:
-    places = np.searchsorted(levels, rating).clip(max=len(levels) - 1)
-    return np.bincount(codes * len(levels) + places, minlength=size * len(levels)).reshape(
-        size, len(levels)
-    )
+    n_levels = len(levels)
+    level = np.searchsorted(levels, rating).clip(max=n_levels - 1)
+    counts = np.bincount(codes * n_levels + level, minlength=size * n_levels)
+    return counts.reshape(size, n_levels)
 
 
 @frozen(eq=False)
 class Catalogue:
-    """The vocabularies of both sides and every rating, whatever its part: 32-bit codes sorted by user, and numbers.
+    """The vocabularies of both sides and every rating, whatever its part.
 
-    `metadata` is what is known of the ids of each side.
+    `rated_user`, `rated_item` (int32 codes, sorted by user, then item) and `rated_rating` have the
+    shape (n_ratings,). `metadata` has what is known about the ids of each side.
     """
 
     user: Vocabulary
@@ -83,6 +86,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, dataset: Dataset) -> Catalogue:
+        """Return the catalogue of a dataset."""
         users, items = vocabulary(dataset, "user"), vocabulary(dataset, "item")
         user = users.encode(dataset.ratings["user"])
         item = items.encode(dataset.ratings["item"])
@@ -98,10 +102,18 @@ class Catalogue:
         )
 
     def side(self, side: Side) -> Vocabulary:
+        """Return the vocabulary of `user` or `item`."""
         return self.user if side == "user" else self.item
 
     def encode(self, pairs: pd.DataFrame) -> Batch:
-        """The codes of a table with the columns user and item; UNKNOWN where the catalogue lacks an id."""
+        """Return the codes of pairs, UNKNOWN where the catalogue lacks an id.
+
+        Args:
+            pairs: a table with the columns user and item, raw ids.
+
+        Raises:
+            DataError: a column is missing, or holds what cannot be an id.
+        """
         for name in SIDES:
             if name not in pairs.columns:
                 found = ", ".join(map(str, pairs.columns)) or "none"
@@ -110,25 +122,26 @@ class Catalogue:
         return Batch(self.user.encode(pairs["user"]), self.item.encode(pairs["item"]))
 
     def interactions(self, ratings: pd.DataFrame, rows: np.ndarray) -> Interactions:
-        """The rows of a dataset's ratings, in codes."""
+        """Return these rows of a dataset's ratings, in codes."""
         part = ratings.iloc[rows]
         return Interactions(
             self.encode(part), part["rating"].to_numpy(copy=True), len(self.user), len(self.item)
         )
 
     def which(self, batch: Batch) -> np.ndarray:
-        """Which of the catalogue's ratings are those of the pairs of `batch`, bool of shape (n_ratings,)."""
-        n_items, rows = len(self.item), np.zeros(len(self.rated_user), dtype=bool)
+        """Return which of the catalogue's ratings are in `batch`, bool of shape (n_ratings,)."""
+        n_items = len(self.item)
+        rows = np.zeros(len(self.rated_user), dtype=bool)
         known = self.rated_user.astype(np.int64) * n_items + self.rated_item  # in rising order
         rows[np.searchsorted(known, batch.user * n_items + batch.item)] = True
         return rows
 
     def rated_by(self, user: int) -> np.ndarray:
-        """The codes of the items that the user of this code has rated."""
+        """Return the codes of the items that the user with this code has rated."""
         return self.rated_item[self._rows_of(user)]
 
     def ratings_by(self, user: int) -> np.ndarray:
-        """What the user of this code gave to the items of `rated_by`, in their order."""
+        """Return the ratings that this user gave to the items of `rated_by`, in their order."""
         return self.rated_rating[self._rows_of(user)]
 
     def _rows_of(self, user: int) -> slice:

@@ -1,4 +1,4 @@
-"""Columns of tables as arrays: times, numbers, words and sets, read by value whatever their type."""
+"""Columns of tables as arrays: times, numbers, text and sets, read by value, not by type."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ CALENDAR: Mapping[str, tuple[range, Callable[[Any], Any]]] = {
     "day-of-week": (range(7), lambda time: time.dt.day_of_week),
     "hour": (range(24), lambda time: time.dt.hour),
 }
-"""Parts of a time of which all values are known beforehand."""
+"""Parts of a time whose values are all known beforehand."""
 
 
 def time_part(
     part: str, time: pd.Series[Any], start: float, born: np.ndarray | None
 ) -> pd.Series[Any]:
-    """One of TIME_PARTS of each time, in UTC; `elapsed` in days, `item-age` in years, NaN where it is not known."""
+    """Return one part of each time, in UTC.
+
+    Args:
+        part: year, a key of CALENDAR, `elapsed` (days since `start`) or `item-age` (years).
+        time: of shape (n,).
+        start: where `elapsed` starts, in seconds since 1970.
+        born: when each item came out, in seconds since 1970, shape (n,), with NaN where unknown.
+    """
     time = in_utc(time)
     if part == "year":
         return pd.Series(time.dt.year)
@@ -37,12 +44,16 @@ def time_part(
 
 
 def is_time(column: pd.Series[Any]) -> bool:
-    """Whether the column holds times, not text or numbers that stand for some."""
+    """Return whether the column holds times, not text or numbers that mean some."""
     return bool(pd.api.types.is_datetime64_any_dtype(column.dtype))
 
 
 def as_times(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Times as they are, or read from text such as 1998-04-01 12:30; DataError names the row of what is none."""
+    """Return times as they are, or read from text such as 1998-04-01 12:30.
+
+    Raises:
+        DataError: a value is not a time; it names the row.
+    """
     if is_time(column):
         return column
     if not all(isinstance(value, str) for value in column.dropna()):
@@ -52,71 +63,79 @@ def as_times(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Numbers and times as they are, or numbers read from text; DataError names the row of what is none."""
+    """Return numbers and times as they are, or numbers read from text.
+
+    Raises:
+        DataError: a value is not a number; it names the row.
+    """
     if is_time(column) or pd.api.types.is_numeric_dtype(column.dtype):
         return column
     return _read(column, pd.to_numeric(column, errors="coerce"), "a number")
 
 
 def _read(column: pd.Series[Any], values: pd.Series[Any], what: str) -> pd.Series[Any]:
-    """`values`, which were read from `column`; DataError for the first that could not be."""
+    """Return `values`, read from `column`; refuse the first that could not be read."""
     lost = (values.isna() & column.notna()).to_numpy()
     if lost.any():
         row = int(lost.argmax())
-        raise DataError(
-            f"must be {what}; is {column.iloc[row]!r}", row=row, column=str(column.name)
-        )
+        message = f"must be {what}; is {column.iloc[row]!r}"
+        raise DataError(message, row=row, column=str(column.name))
     return values
 
 
 def seconds(time: pd.Series[Any]) -> np.ndarray:
-    """Seconds since 1970, float64 of shape (n,); NaN where there is no time."""
+    """Return seconds since 1970, float64 of shape (n,); NaN where there is no time."""
     seconds = in_utc(time).to_numpy(dtype="datetime64[s]").astype(np.float64)
     return np.where(time.isna(), np.nan, seconds)
 
 
 def in_utc(time: pd.Series[Any]) -> pd.Series[Any]:
-    """The same times without a zone, so that a question may be in another zone than the training ratings."""
-    return time.dt.tz_convert(None) if getattr(time.dt, "tz", None) is not None else time
+    """Return the same times without a zone, so that questions may come from any zone."""
+    if getattr(time.dt, "tz", None) is not None:
+        time = time.dt.tz_convert(None)
+    return time
 
 
 def floats(column: pd.Series[Any]) -> np.ndarray:
-    """The numbers, float64 of shape (n,), NaN where one is missing; DataError for what is no finite number."""
+    """Return the numbers, float64 of shape (n,), with NaN where one is missing.
+
+    Raises:
+        DataError: the column does not hold numbers, or one is infinite.
+    """
+    name = str(column.name)
     try:
         numbers: np.ndarray = column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError):
-        raise DataError(
-            f"must hold numbers; is of type {column.dtype}", column=str(column.name)
-        ) from None
+        raise DataError(f"must hold numbers; is of type {column.dtype}", column=name) from None
     if np.isinf(numbers).any():
         row = int(np.isinf(numbers).argmax())
-        raise DataError(
-            f"a number is finite or missing; is {numbers[row]}", row=row, column=str(column.name)
-        )
+        raise DataError(f"a number is finite or missing; is {numbers[row]}", row=row, column=name)
     return numbers
 
 
 def words(column: pd.Series[Any]) -> list[str | None]:
-    """Each value as text, None where it is missing; a whole number is written without a point."""
-    missing = column.isna().tolist()
-    return [
-        None if gone else _word(value) for value, gone in zip(column.tolist(), missing, strict=True)
-    ]
-
-
-def _word(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    """Return each value as text, None where it is missing, whole numbers without a point."""
+    texts: list[str | None] = []
+    for value, is_missing in zip(column.tolist(), column.isna().tolist(), strict=True):
+        if is_missing:
+            texts.append(None)
+        elif isinstance(value, float) and value.is_integer():
+            texts.append(str(int(value)))
+        else:
+            texts.append(str(value))
+    return texts
 
 
 def members(column: pd.Series[Any]) -> list[tuple[str, ...]]:
-    """The members of each set; none where it is missing."""
+    """Return the members of each set; none where it is missing."""
     return [tuple(value) if isinstance(value, tuple) else () for value in column.tolist()]
 
 
 def padded(codes: Iterable[list[int]]) -> np.ndarray:
-    """Lists of codes as int64 of shape (n, most), at least one column, filled up with 0."""
+    """Return lists of codes as int64 of shape (n, most), at least one column, padded with 0."""
     rows = list(codes)
-    out = np.zeros((len(rows), max(map(len, rows), default=0) or 1), dtype=np.int64)
-    for row, found in enumerate(rows):
-        out[row, : len(found)] = found
-    return out
+    most = max((len(row) for row in rows), default=0)
+    array = np.zeros((len(rows), max(most, 1)), dtype=np.int64)
+    for number, row in enumerate(rows):
+        array[number, : len(row)] = row
+    return array

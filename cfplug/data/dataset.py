@@ -1,4 +1,4 @@
-"""The tables that travel between components: checked once, at construction, and trusted afterwards."""
+"""The tables that components share: checked once, at construction, and trusted afterwards."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROLES = ("id", "target", "category", "number", "set", "time", "text", "label")
-"""What a column may be: `set` is several categories at once, as a tuple of texts, `label` is for people to read."""
+"""What a column may be: a `set` is a tuple of categories, a `label` is for people to read."""
 
 REQUIRED = {"ratings": ("user", "item", "rating"), "users": ("user",), "items": ("item",)}
 """The columns that each table must have, under these names."""
 
 FIXED = {"user": "id", "item": "id", "rating": "target"}
-"""The roles of those columns, which nobody can change."""
+"""The roles of those columns, which cannot be changed."""
 
 Repeats = Literal["error", "last", "mean"]
 REPEATS: tuple[Repeats, ...] = ("error", "last", "mean")
@@ -31,14 +31,15 @@ REPEATS: tuple[Repeats, ...] = ("error", "last", "mean")
 
 @frozen
 class Scale:
-    """The range of the ratings and, where ratings come in steps, their levels in rising order."""
+    """The range of the ratings and, if ratings come in steps, their levels in rising order."""
 
     low: float
     high: float
     levels: tuple[float, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+        is_finite = math.isfinite(self.low) and math.isfinite(self.high)
+        if not is_finite or self.low > self.high:
             raise DataError(
                 f"a rating scale goes from a low to a high number; is {self.low} to {self.high}"
             )
@@ -55,11 +56,12 @@ class Column:
 
 @frozen(eq=False)
 class Split:
-    """Positions of the rows of the ratings that train, validate and (optionally) test, each of shape (n,).
+    """Row numbers of the ratings that train, validate and (optionally) test, each of shape (n,).
 
-    `support`, if there is any, are ratings that newcomers may reveal, each newcomer's in the order
-    in which they do. No model learns from them or is measured on them; a cold-start strategy gets
-    to see the first ones."""
+    `support`, if there is any, are ratings that new users and items may reveal, in the order in
+    which each of them does. No model learns from them or is measured on them; a cold-start strategy
+    gets the first ones.
+    """
 
     train: np.ndarray
     valid: np.ndarray
@@ -67,43 +69,51 @@ class Split:
     support: np.ndarray | None = None
 
     def parts(self) -> dict[str, np.ndarray]:
-        """The parts that models learn from or are measured on, by name."""
+        """Return the parts that models learn from or are measured on, by name."""
         parts = {"train": self.train, "valid": self.valid}
-        return parts if self.test is None else {**parts, "test": self.test}
-
-    def _all(self) -> dict[str, np.ndarray]:
-        return self.parts() if self.support is None else {**self.parts(), "support": self.support}
+        if self.test is not None:
+            parts["test"] = self.test
+        return parts
 
     def check(self, n_ratings: int) -> None:
-        """DataError unless the parts share no row, lose none, and none is empty."""
+        """Check that the parts share no row, lose none, and that none is empty.
+
+        Args:
+            n_ratings: the number of ratings that are split.
+
+        Raises:
+            DataError: a part breaks this; the message names it.
+        """
         import numpy as np
 
+        parts = self.parts()
+        if self.support is not None:
+            parts["support"] = self.support
         counts = np.zeros(n_ratings, dtype=np.int64)
-        for name, rows in self._all().items():
-            if np.ndim(rows) != 1 or np.asarray(rows).dtype.kind not in "iu":
-                raise DataError(
-                    f"the split's {name} part must be row numbers of shape (n,); is {_kind_of(rows)}"
-                )
-            if len(rows) == 0:
-                raise DataError(f"the split leaves no ratings to {name}; it has {n_ratings} in all")
-            if rows.min() < 0 or rows.max() >= n_ratings:
-                raise DataError(f"the split's {name} part names a row outside 0 to {n_ratings - 1}")
+        for name, rows in parts.items():
+            _check_rows(name, rows, n_ratings)
             counts += np.bincount(rows, minlength=n_ratings)
-        if (counts > 1).any():
-            raise DataError(
-                f"the split uses {int((counts > 1).sum())} rows twice", row=int(counts.argmax())
-            )
-        if (counts == 0).any():
-            raise DataError(
-                f"the split loses {int((counts == 0).sum())} rows", row=int(counts.argmin())
-            )
+        n_repeated = int((counts > 1).sum())
+        if n_repeated:
+            raise DataError(f"the split uses {n_repeated} rows twice", row=int(counts.argmax()))
+        n_lost = int((counts == 0).sum())
+        if n_lost:
+            raise DataError(f"the split loses {n_lost} rows", row=int(counts.argmin()))
 
 
-def _kind_of(rows: Any) -> str:
+def _check_rows(name: str, rows: Any, n_ratings: int) -> None:
     import numpy as np
 
     array = np.asarray(rows)
-    return f"{array.dtype} of shape {array.shape}"
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise DataError(
+            f"the split's {name} part must be row numbers of shape (n,); "
+            f"is {array.dtype} of shape {array.shape}"
+        )
+    if len(array) == 0:
+        raise DataError(f"the split leaves no ratings to {name}; it has {n_ratings} in all")
+    if array.min() < 0 or array.max() >= n_ratings:
+        raise DataError(f"the split's {name} part names a row outside 0 to {n_ratings - 1}")
 
 
 @frozen(eq=False, repr=False)
@@ -113,9 +123,9 @@ class Dataset:
     `ratings` has the columns user, item and rating, and optionally time and other context; `users`
     and `items` have one row for every id, with any metadata. An id that only the ratings name gets
     a row of missing values. `roles` maps table and column to a role; `folds` are splits that come
-    with the data, by name; `words` are things that a person should be told.
+    with the data, by name; `notes` are messages about the data for people.
 
-    Build one with `Dataset.build`, which checks everything; DataError names table, row and column.
+    Build one with `Dataset.build`, which checks everything.
     """
 
     name: str
@@ -125,7 +135,7 @@ class Dataset:
     roles: Mapping[str, Mapping[str, str]]
     scale: Scale
     folds: Mapping[str, Split] = field(factory=dict)
-    words: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def build(
@@ -138,75 +148,96 @@ class Dataset:
         roles: Mapping[str, Mapping[str, str]] | None = None,
         scale: Scale | None = None,
         folds: Mapping[str, Split] | None = None,
-        words: Sequence[str] = (),
+        notes: Sequence[str] = (),
     ) -> Dataset:
-        """A checked dataset. Roles that are not given are inferred; a scale that is not given is the data's own."""
+        """Return a checked dataset.
+
+        Args:
+            name: what the data is called.
+            ratings: columns user, item and rating, and optionally time and other context.
+            users: a column user, unique, and any metadata; without it, the users of `ratings`.
+            items: a column item, unique, and any metadata; without it, the items of `ratings`.
+            roles: of columns, by table and column; what is not given is inferred.
+            scale: of the ratings; without it, the range and the values of `ratings`.
+            folds: splits of `ratings` that come with the data, by name.
+            notes: messages about the data for people.
+
+        Raises:
+            DataError: a table, role or fold is wrong; it names table, row and column.
+        """
         ratings = ratings.reset_index(drop=True)
         _check_columns("ratings", ratings)
         for key in ("user", "item"):
             ratings = ratings.assign(**{key: _clean_ids("ratings", key, ratings[key])})
         ratings = ratings.assign(rating=_clean_ratings(ratings["rating"], scale))
         _check_pairs(ratings)
-        told = list(words)
-        catalogues = {}
-        for table, key, given in (("users", "user", users), ("items", "item", items)):
-            catalogues[table], added = _catalogue(table, key, given, ratings[key])
-            if added and given is not None:
-                told.append(
-                    f"{added} ids in ratings are missing from {table}; they have no metadata"
+        users, n_new_users = _with_all_ids("users", "user", users, ratings["user"])
+        items, n_new_items = _with_all_ids("items", "item", items, ratings["item"])
+        all_notes = list(notes)
+        for table, count in (("users", n_new_users), ("items", n_new_items)):
+            if count:
+                all_notes.append(
+                    f"{count} ids in ratings are missing from {table}; they have no metadata"
                 )
-        tables = {"ratings": ratings, **catalogues}
+        tables = {"ratings": ratings, "users": users, "items": items}
         dataset = cls(
             name,
             ratings,
-            catalogues["users"],
-            catalogues["items"],
+            users,
+            items,
             _all_roles(tables, roles or {}),
             scale or _scale_of(ratings["rating"]),
             dict(folds or {}),
-            tuple(told),
+            tuple(all_notes),
         )
         for fold in dataset.folds.values():
             fold.check(len(ratings))
         return dataset
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The three tables by name."""
+        """Return the three tables by name."""
         return {"ratings": self.ratings, "users": self.users, "items": self.items}
 
     def columns(self) -> Iterator[Column]:
-        """Every column with its role, table by table."""
+        """Yield every column with its role, table by table."""
         for table, roles in self.roles.items():
-            yield from (Column(table, name, role) for name, role in roles.items())
+            for name, role in roles.items():
+                yield Column(table, name, role)
 
     def label(self, table: str) -> str | None:
-        """The first column of `table` that is for people to read, such as a title."""
-        return next((name for name, role in self.roles[table].items() if role == "label"), None)
+        """Return the first column of `table` that is for people to read, such as a title."""
+        for name, role in self.roles[table].items():
+            if role == "label":
+                return name
+        return None
 
     def hash(self) -> str:
-        """SHA-256 over every value of the three tables, in their order: one changed rating changes it."""
+        """Return the SHA-256 of all values of the three tables, in their order."""
         import pandas as pd
 
         digest = hashlib.sha256()
         for table, frame in self.tables().items():
             for name in frame.columns:
                 digest.update(f"\x00{table}\x00{name}\x00{len(frame)}\x00".encode())
-                digest.update(
-                    pd.util.hash_pandas_object(_told_apart(frame[name]), index=False)
-                    .to_numpy()
-                    .tobytes()
-                )
+                hashes = pd.util.hash_pandas_object(_hashable(frame[name]), index=False)
+                digest.update(hashes.to_numpy().tobytes())
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        return f"{self.name}: {len(self.ratings):,} ratings, {len(self.users):,} users, {len(self.items):,} items"
+        n_ratings, n_users, n_items = len(self.ratings), len(self.users), len(self.items)
+        return f"{self.name}: {n_ratings:,} ratings, {n_users:,} users, {n_items:,} items"
 
 
 def merge_repeats(ratings: pd.DataFrame, policy: Repeats) -> tuple[pd.DataFrame, int]:
-    """`ratings` with one row for every (user, item), and how many rows that took away.
+    """Return `ratings` with one row for every (user, item), and how many rows were removed.
 
-    `last` keeps the last row in the table's order; `mean` keeps the last row with the mean of the
-    ratings; `error` raises DataError that names the first repeated row.
+    Args:
+        ratings: a table with the columns user, item and rating.
+        policy: `last` keeps the last row in the table's order; `mean` keeps it with the mean of
+            the ratings; `error` accepts no repeats.
+
+    Raises:
+        DataError: a pair is repeated and the policy is `error`; it names the first repeated row.
     """
     repeated = ratings.duplicated(["user", "item"], keep="last")
     if not repeated.any():
@@ -219,19 +250,19 @@ def merge_repeats(ratings: pd.DataFrame, policy: Repeats) -> tuple[pd.DataFrame,
     return ratings[~repeated].reset_index(drop=True), int(repeated.sum())
 
 
-def _told_apart(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Objects as the text that Python shows for them: pandas hashes 1 and "1", () and ("",) alike."""
+def _hashable(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Replace objects by their repr: pandas gives 1 and "1", () and ("",) the same hash."""
     import pandas as pd
 
-    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(
-        column.dtype
-    ):
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return column
     return column.astype(object).map(repr, na_action="ignore")
 
 
 def _shown(column: pd.Series[Any], row: int) -> str:
-    """One value as a message shows it: 1, not np.int64(1)."""
+    """Return one value as messages show it: 1, not np.int64(1)."""
     return repr(column.iloc[[row]].tolist()[0])
 
 
@@ -252,11 +283,12 @@ def _check_pairs(ratings: pd.DataFrame) -> None:
     repeated = ratings.duplicated(["user", "item"]).to_numpy()
     if repeated.any():
         row = int(repeated.argmax())
-        user, item = ratings["user"].iloc[row], ratings["item"].iloc[row]
-        same = (ratings["user"] == user) & (ratings["item"] == item)
-        first = int(same.to_numpy().argmax())
+        same_user = ratings["user"] == ratings["user"].iloc[row]
+        same_item = ratings["item"] == ratings["item"].iloc[row]
+        first = int((same_user & same_item).to_numpy().argmax())
+        user, item = _shown(ratings["user"], row), _shown(ratings["item"], row)
         raise DataError(
-            f"user {_shown(ratings['user'], row)} rated item {_shown(ratings['item'], row)} before, in row {first}; "
+            f"user {user} rated item {item} before, in row {first}; "
             "say what to do with repeats (repeats: last or mean)",
             table="ratings",
             row=row,
@@ -264,7 +296,7 @@ def _check_pairs(ratings: pd.DataFrame) -> None:
 
 
 def _clean_ids(table: str, key: str, ids: pd.Series[Any]) -> pd.Series[Any]:
-    """Ids as 64-bit integers where all are whole numbers, else as text and whole numbers in an object column."""
+    """Return ids as int64 if all are whole numbers, else as text and integers in objects."""
     import numpy as np
     import pandas as pd
 
@@ -275,30 +307,33 @@ def _clean_ids(table: str, key: str, ids: pd.Series[Any]) -> pd.Series[Any]:
         return ids.astype("int64")
     plain = [value.item() if isinstance(value, np.generic) else value for value in ids.tolist()]
     values = [_clean_id(table, key, row, value) for row, value in enumerate(plain)]
-    whole = all(isinstance(value, int) for value in values)
-    return pd.Series(
-        values, index=ids.index, dtype="int64" if whole and values else object, name=ids.name
-    )
+    is_whole = bool(values) and all(isinstance(value, int) for value in values)
+    dtype = "int64" if is_whole else object
+    return pd.Series(values, index=ids.index, dtype=dtype, name=ids.name)
 
 
 def _clean_id(table: str, key: str, row: int, value: object) -> int | str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise DataError(
-            f"an id is a whole number or text; is {value!r}", table=table, row=row, column=key
-        )
-    if isinstance(value, str) and not value.strip():
-        raise DataError("an id is empty", table=table, row=row, column=key)
-    if isinstance(value, str) and value.encode(errors="ignore").decode() != value:
-        raise DataError(
-            f"an id is text that UTF-8 can hold; is {value!r}", table=table, row=row, column=key
-        )
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise DataError(
-            f"an id does not fit into 64 bits: {value}", table=table, row=row, column=key
-        )
+    fault = _fault_of_id(value)
+    if fault:
+        raise DataError(fault, table=table, row=row, column=key)
+    assert isinstance(value, int | str)
     return value
+
+
+def _fault_of_id(value: object) -> str:
+    """Return what is wrong with an id; empty if nothing is."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return f"an id is a whole number or text; is {value!r}"
+    if isinstance(value, int):
+        fits = -(2**63) <= value < 2**63
+        return "" if fits else f"an id does not fit into 64 bits: {value}"
+    if not value.strip():
+        return "an id is empty"
+    if value.encode(errors="ignore").decode() != value:
+        return f"an id is text that UTF-8 can hold; is {value!r}"
+    return ""
 
 
 def _clean_ratings(ratings: pd.Series[Any], scale: Scale | None) -> pd.Series[Any]:
@@ -311,27 +346,20 @@ def _clean_ratings(ratings: pd.Series[Any], scale: Scale | None) -> pd.Series[An
     bad = ~np.isfinite(numbers)
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(
-            f"a rating is a number; is {_shown(ratings, row)}",
-            table="ratings",
-            row=row,
-            column="rating",
-        )
+        message = f"a rating is a number; is {_shown(ratings, row)}"
+        raise DataError(message, table="ratings", row=row, column="rating")
     if scale is not None:
         off = (numbers < scale.low) | (numbers > scale.high)
         if off.any():
             row = int(off.argmax())
-            raise DataError(
-                f"the rating {numbers[row]:g} is off the scale, {scale.low:g} to {scale.high:g}",
-                table="ratings",
-                row=row,
-                column="rating",
-            )
+            there = f"{scale.low:g} to {scale.high:g}"
+            message = f"the rating {numbers[row]:g} is off the scale, {there}"
+            raise DataError(message, table="ratings", row=row, column="rating")
     return pd.Series(numbers, index=ratings.index, name="rating")
 
 
 def _numbers(column: pd.Series[Any]) -> np.ndarray:
-    """The numbers in `column`, float64 of shape (n,); NaN for all that is none, as text, a truth value or a time."""
+    """Return `column` as float64 of shape (n,), with NaN for text, truth values and times."""
     import numpy as np
     import pandas as pd
 
@@ -345,36 +373,40 @@ def _is_number(value: object) -> bool:
 
 
 def _scale_of(ratings: pd.Series[Any], most_levels: int = 50) -> Scale:
-    """The scale that the data shows: its ends, and its values as levels where they are few."""
+    """Return the range of the ratings, and their values as levels if they are few."""
     values = sorted(ratings.unique().tolist())
-    return Scale(values[0], values[-1], tuple(values) if len(values) <= most_levels else ())
+    levels = tuple(values) if len(values) <= most_levels else ()
+    return Scale(values[0], values[-1], levels)
 
 
-def _catalogue(
+def _with_all_ids(
     table: str, key: str, given: pd.DataFrame | None, rated: pd.Series[Any]
 ) -> tuple[pd.DataFrame, int]:
-    """One row for every id: those of the table first, then those that only the ratings name, and how many these are."""
+    """Return the given table with rows for ids that only the ratings name, and their number.
+
+    The number is 0 where no table is given, as then nothing is missing from it.
+    """
     import pandas as pd
 
     seen = pd.Series(rated.unique(), name=key, dtype=rated.dtype)
     if given is None:
-        return seen.to_frame(), len(seen)
+        return seen.to_frame(), 0
     _check_columns(table, given)
     frame = given.reset_index(drop=True)
     frame = frame.assign(**{key: _clean_ids(table, key, frame[key])})
     repeated = frame[key].duplicated().to_numpy()
     if repeated.any():
         row = int(repeated.argmax())
-        raise DataError(
-            f"the id {_shown(frame[key], row)} has two rows", table=table, row=row, column=key
-        )
+        message = f"the id {_shown(frame[key], row)} has two rows"
+        raise DataError(message, table=table, row=row, column=key)
     extra = seen[~seen.isin(frame[key])]
     if len(extra) == 0:
         return frame, 0
     if len(extra) == len(seen):
+        example = _shown(frame[key], 0) if len(frame) else "none"
         raise DataError(
             f"no id of the ratings is among the ids of {table}; ratings have {_shown(seen, 0)}, "
-            f"{table} has {_shown(frame[key], 0) if len(frame) else 'none'}",
+            f"{table} has {example}",
             table=table,
             column=key,
         )
@@ -391,27 +423,22 @@ def _all_roles(
 ) -> dict[str, dict[str, str]]:
     for table in given:
         if table not in tables:
-            raise DataError(
-                f"roles name a table {table!r} that is not there{did_you_mean(table, tables)}"
-            )
+            guess = did_you_mean(table, tables)
+            raise DataError(f"roles name a table {table!r} that is not there{guess}")
     return {table: _roles(table, frame, given.get(table, {})) for table, frame in tables.items()}
 
 
 def _roles(table: str, frame: pd.DataFrame, given: Mapping[str, str]) -> dict[str, str]:
     for name, role in given.items():
         if name not in frame.columns:
-            raise DataError(
-                f"roles name a column {name!r} that is not there{did_you_mean(name, frame.columns)}",
-                table=table,
-            )
+            guess = did_you_mean(name, frame.columns)
+            raise DataError(f"roles name a column {name!r} that is not there{guess}", table=table)
         if role not in ROLES:
-            raise DataError(
-                f"no role called {role!r}{did_you_mean(role, ROLES)}", table=table, column=name
-            )
+            guess = did_you_mean(role, ROLES)
+            raise DataError(f"no role called {role!r}{guess}", table=table, column=name)
         if name in REQUIRED[table] and role != FIXED[name]:
-            raise DataError(
-                f"the role of this column is {FIXED[name]}; is {role}", table=table, column=name
-            )
+            message = f"the role of this column is {FIXED[name]}; is {role}"
+            raise DataError(message, table=table, column=name)
     roles = {}
     for name in frame.columns:
         _check_cells(table, name, frame[name])
@@ -421,18 +448,23 @@ def _roles(table: str, frame: pd.DataFrame, given: Mapping[str, str]) -> dict[st
 
 
 def _check_cells(table: str, name: str, column: pd.Series[Any]) -> None:
-    for row, value in enumerate(column if column.dtype == object else ()):
+    if column.dtype != object:
+        return
+    for row, value in enumerate(column):
         if not isinstance(value, Hashable):
-            raise DataError(
-                f"a cell with several values is a tuple of texts; is {value!r}",
-                table=table,
-                row=row,
-                column=name,
-            )
+            message = f"a cell with several values is a tuple of texts; is {value!r}"
+            raise DataError(message, table=table, row=row, column=name)
 
 
 def infer_role(table: str, name: str, column: pd.Series[Any], most_categories: int = 100) -> str:
-    """The role that a column looks to have, by its name and values."""
+    """Return the role that the name and the values of a column suggest.
+
+    Args:
+        table: ratings, users or items.
+        name: the column's name.
+        column: its values, of shape (n,).
+        most_categories: distinct values above which text is not a category.
+    """
     import pandas as pd
 
     if name in ("user", "item"):
@@ -449,9 +481,8 @@ def infer_role(table: str, name: str, column: pd.Series[Any], most_categories: i
         return "set"
     if name.casefold() in ("title", "name", "label"):
         return "label"
-    return (
-        "category" if column.nunique() <= max(2, min(most_categories, len(column) // 2)) else "text"
-    )
+    most = max(2, min(most_categories, len(column) // 2))
+    return "category" if column.nunique() <= most else "text"
 
 
 def _all_tuples(column: pd.Series[Any]) -> bool:
@@ -464,12 +495,14 @@ def _check_role(table: str, name: str, role: str, column: pd.Series[Any]) -> Non
     typed = {"number": pd.api.types.is_numeric_dtype, "time": pd.api.types.is_datetime64_any_dtype}
     if role in typed and not typed[role](column.dtype):
         raise DataError(
-            f"the role {role} does not fit a column of type {column.dtype}, with values such as {_shown(column, 0)}",
+            f"the role {role} does not fit a column of type {column.dtype}, "
+            f"with values such as {_shown(column, 0)}",
             table=table,
             column=name,
         )
-    for row, value in enumerate(column if role == "set" else ()):
-        if not (isinstance(value, tuple) and all(isinstance(member, str) for member in value)):
-            raise DataError(
-                f"a set is a tuple of texts; is {value!r}", table=table, row=row, column=name
-            )
+    if role != "set":
+        return
+    for row, value in enumerate(column):
+        if not isinstance(value, tuple) or not all(isinstance(member, str) for member in value):
+            message = f"a set is a tuple of texts; is {value!r}"
+            raise DataError(message, table=table, row=row, column=name)

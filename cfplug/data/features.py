@@ -1,8 +1,9 @@
-"""Metadata and time as numbers that a module can gather, and what is needed to encode the pairs of a question.
+"""Metadata and time as numbers that a module can gather, and how to encode new pairs.
 
 A feature of users or items is one array with a row for each code, from which a module gathers; one
 of the rating itself (its time, its context) travels in the batch. Metadata is never merged into the
-ratings."""
+ratings.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ from cfplug.data.vocabulary import UNKNOWN
 from cfplug.errors import DataError, did_you_mean
 
 CONTEXT = "context"
-"""The side of a feature that belongs to the rating, beside `user` and `item`."""
+"""The side of a feature that belongs to the rating; the others are `user` and `item`."""
 
 
 @frozen(eq=False)
@@ -41,11 +42,13 @@ class Feature:
     | kind | array | what it holds |
     | --- | --- | --- |
     | category | int64 (n,) | 0 for a missing or unknown value, else 1 + its position in `values` |
-    | number | float32 (n, width) | (x - mean) / deviation, 0 where missing; with `flagged` a second column, 1 there |
-    | set | int64 (n, most) | the codes of the members, as for a category, filled up with 0 |
+    | number | float32 (n, width) | (x - mean) / deviation, 0 where missing |
+    | set | int64 (n, most) | the codes of the members, as for a category, padded with 0 |
 
-    `table` is that array for every code of a user or item; None for a feature of the rating, whose
-    array is in `batch.context[name]`."""
+    With `flagged` a number has a second column, 1 where it is missing. `table` is that array for
+    every code of a user or item; None for a feature of the rating, whose array is in
+    `batch.context[name]`.
+    """
 
     name: str
     side: str
@@ -58,26 +61,34 @@ class Feature:
 
     @property
     def size(self) -> int:
-        """How many codes a category or set has, the one for missing included."""
+        """Return the number of codes of a category or set, with the one for missing."""
         return len(self.values) + 1
 
     @property
     def width(self) -> int:
-        """How many columns the array of a number has."""
+        """Return the number of columns in the array of a number."""
         return 2 if self.flagged else 1
 
     def encode(self, column: pd.Series[Any]) -> np.ndarray:
-        """The array of `column`, by value: a category or member that `values` lacks counts as missing."""
+        """Return the array of `column`; what is not in `values` counts as missing.
+
+        Args:
+            column: of shape (n,).
+
+        Returns:
+            The array of the feature's kind, as the table above says.
+        """
         if self.kind == "number":
             return self._number(seconds(column) / DAY if is_time(column) else floats(column))
-        codes: dict[str | None, int] = {
-            value: code for code, value in enumerate(self.values, start=1)
-        }
+        codes: dict[str | None, int] = {}
+        for code, value in enumerate(self.values, start=1):
+            codes[value] = code
         if self.kind == "category":
-            return np.array([codes.get(word, 0) for word in words(column)], dtype=np.int64)
-        return padded(
-            [[codes[member] for member in each if member in codes] for each in members(column)]
-        )
+            return np.array([codes.get(text, 0) for text in words(column)], dtype=np.int64)
+        rows = []
+        for each in members(column):
+            rows.append([codes[member] for member in each if member in codes])
+        return padded(rows)
 
     def _number(self, numbers: np.ndarray) -> np.ndarray:
         missing = np.isnan(numbers)
@@ -86,17 +97,18 @@ class Feature:
         return np.stack(columns, axis=1).astype(np.float32)
 
     def words(self) -> dict[str, Any]:
-        """All but the table, as JSON holds it."""
+        """Return all but the table, as plain data for JSON."""
         return {name: value for name, value in attrs.asdict(self).items() if name != "table"}
 
 
 @frozen(eq=False)
 class Features:
-    """Every feature that a model looks at, and what is needed to encode the pairs of a question.
+    """Every feature that a model uses, and what is needed to encode new pairs.
 
     `start` is the time from which `elapsed` counts and `now` the latest training time, in seconds
     since 1970; `born`, shape (n_items,), is when each item came out, for `item-age`. Each is None
-    where it is not needed."""
+    where it is not needed.
+    """
 
     each: tuple[Feature, ...]
     start: float | None = None
@@ -107,24 +119,30 @@ class Features:
         return iter(self.each)
 
     def needs(self) -> tuple[str, ...]:
-        """The columns that a table of pairs must have beside user and item."""
-        of_time = any(_part(feature) for feature in self)
-        named = [
-            feature.name.partition(".")[2]
-            for feature in self
-            if feature.side == CONTEXT and not _part(feature)
-        ]
-        return (*(["time"] if of_time else []), *named)
+        """Return the columns that a table of pairs must have besides user and item."""
+        needs = []
+        if any(_part(feature) for feature in self):
+            needs.append("time")
+        for feature in self:
+            if feature.side == CONTEXT and not _part(feature):
+                needs.append(feature.name.partition(".")[2])
+        return tuple(needs)
 
     def context(self, pairs: pd.DataFrame, batch: Batch) -> dict[str, np.ndarray]:
-        """The arrays of the features of the rating, by name.
+        """Return the arrays of the features of the rating, by name.
 
-        Times and numbers may also be text, as in a file or on the command line. DataError for a
-        column that `pairs` lacks, or for text that is no time or number."""
+        Args:
+            pairs: a table of n pairs with the columns of `needs()`; times and numbers may be text.
+            batch: the codes of these pairs.
+
+        Raises:
+            DataError: a column is missing, or a text is not a time or number.
+        """
         for name in self.needs():
             if name not in pairs.columns:
+                guess = did_you_mean(name, map(str, pairs.columns))
                 raise DataError(
-                    f"pairs need a column called {name}, which the model looks at{_near(name, pairs)}"
+                    f"pairs need a column called {name}, which the model looks at{guess}"
                 )
         if "time" in self.needs():
             pairs = pairs.assign(time=as_times(pairs["time"]))
@@ -139,32 +157,32 @@ class Features:
         if not part:
             name = feature.name.partition(".")[2]
             return as_numbers(pairs[name]) if feature.kind == "number" else pairs[name]
-        born = (
-            None
-            if self.born is None
-            else np.where(batch.item == UNKNOWN, np.nan, self.born[batch.item])
-        )
+        born = None
+        if self.born is not None:
+            born = np.where(batch.item == UNKNOWN, np.nan, self.born[batch.item])
         return time_part(part, pairs["time"], self.start or 0.0, born)
 
     def attached(self, data: Interactions, ratings: pd.DataFrame, rows: np.ndarray) -> Interactions:
-        """`data`, made of `rows` of `ratings`, with the context columns in its batch and the tables beside it."""
+        """Return `data`, made of `rows` of `ratings`, with context columns and feature tables."""
         context = self.context(ratings.iloc[rows], data.batch)
         tables = tuple(feature for feature in self if feature.table is not None)
         return attrs.evolve(data, batch=attrs.evolve(data.batch, context=context), features=tables)
 
     def words(self) -> dict[str, Any]:
-        """What `read` needs beside the arrays, as JSON holds it."""
+        """Return what `read` needs besides the arrays, as plain data for JSON."""
         return {"each": [feature.words() for feature in self], "start": self.start, "now": self.now}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The tables by name, and `born`."""
-        tables = {feature.name: feature.table for feature in self if feature.table is not None}
-        return tables if self.born is None else {**tables, "born": self.born}
+        """Return the tables by name, and `born`."""
+        arrays = {feature.name: feature.table for feature in self if feature.table is not None}
+        if self.born is not None:
+            arrays["born"] = self.born
+        return arrays
 
 
 @frozen(eq=False)
 class Spec:
-    """What a module needs to know to be built: how many codes each side has, how many outputs, which features."""
+    """The sizes of a module: the codes of each side, its outputs, and its features."""
 
     n_users: int
     n_items: int
@@ -173,22 +191,19 @@ class Spec:
 
 
 def read(words: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Features:
-    """The features that `words` and `arrays` describe; KeyError or TypeError if something is missing."""
+    """Return the features that `Features.words` and `Features.arrays` describe.
 
-    def feature(one: Mapping[str, Any]) -> Feature:
-        table = None if one["side"] == CONTEXT else arrays[one["name"]]
-        return Feature(**{**one, "values": tuple(one["values"])}, table=table)
-
-    return Features(
-        tuple(map(feature, words["each"])), words["start"], words["now"], arrays.get("born")
-    )
+    Raises:
+        KeyError, TypeError: something is missing.
+    """
+    features = []
+    for each in words["each"]:
+        table = None if each["side"] == CONTEXT else arrays[each["name"]]
+        features.append(Feature(**{**each, "values": tuple(each["values"])}, table=table))
+    return Features(tuple(features), words["start"], words["now"], arrays.get("born"))
 
 
 def _part(feature: Feature) -> str:
-    """The part of the time that a feature is, or an empty text."""
+    """Return which part of the time a feature is; empty if none."""
     table, _, part = feature.name.partition(".")
     return part if table == "time" else ""
-
-
-def _near(name: str, pairs: pd.DataFrame) -> str:
-    return did_you_mean(name, map(str, pairs.columns))

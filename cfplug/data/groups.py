@@ -1,7 +1,8 @@
-"""Into which groups does a column put its rows: categories, members of sets, bands of numbers, periods of time."""
+"""Group rows by a column: categories, members of sets, bands of numbers, periods of time."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -22,7 +23,7 @@ PERIODS: Sequence[tuple[str, Callable[[Any], str]]] = (
     ("M", lambda period: f"{period.start_time.month_name()[:3]} {period.year}"),
     ("Y", lambda period: str(period.year)),
 )
-"""Periods as pandas names them, the shortest first, and what a person reads for one. Decades are the longest."""
+"""Periods as pandas names them, the shortest first, and how each is shown; then decades."""
 
 
 @frozen(eq=False)
@@ -30,7 +31,8 @@ class Groups:
     """Row `row[j]` of `n` belongs to the group `names[group[j]]`; both of shape (n_memberships,).
 
     `ordered` says that the groups follow one another, as years do; `overlap` that a row may belong
-    to several."""
+    to several.
+    """
 
     names: tuple[str, ...]
     row: np.ndarray
@@ -41,24 +43,28 @@ class Groups:
 
     @property
     def member(self) -> np.ndarray:
-        """Whether a row belongs to a group, bool of shape (n, n_groups)."""
+        """Return whether a row belongs to a group, bool of shape (n, n_groups)."""
         member = np.zeros((self.n, len(self.names)), dtype=bool)
         member[self.row, self.group] = True
         return member
 
     def sums(self, amounts: np.ndarray) -> np.ndarray:
-        """The sum of `amounts`, shape (n,), over the rows of each group, shape (n_groups,)."""
+        """Return the sums of `amounts`, shape (n,), over each group, shape (n_groups,)."""
         return np.bincount(self.group, amounts[self.row], len(self.names))
 
     def each(self) -> Iterator[tuple[str, np.ndarray]]:
-        """The name of each group that has rows, and these, in rising order."""
+        """Yield the name of each group that has rows, and its rows in rising order."""
         for number, name in enumerate(self.names):
             rows = np.sort(self.row[self.group == number])
             if len(rows):
                 yield name, rows
 
     def at(self, take: np.ndarray) -> Groups:
-        """The groups of another table: its row j is the row `take[j]` of this one, shape (m,). Empty groups go."""
+        """Return the groups of a table whose row j is the row `take[j]` of this one.
+
+        Args:
+            take: row numbers, of shape (m,); groups that are empty then are removed.
+        """
         order = np.argsort(self.row, kind="stable")
         row, group = self.row[order], self.group[order]
         first = np.searchsorted(row, take)
@@ -80,12 +86,18 @@ def groups_of(
     most: int = 20,
     weights: np.ndarray | None = None,
 ) -> Groups:
-    """The groups of the n rows of `column`; `weights`, shape (n,), tells how much each row counts, else all alike.
+    """Return the groups of the rows of a column.
 
-    Numbers are cut into `bands` of about equal weight, and stay as they are where they have no more
-    values than that. Periods of time are as short as they can be without being more than `most`; so
-    many of the heaviest categories or members stand for themselves, the rest of them together."""
-    weights = np.ones(len(column)) if weights is None else weights
+    Args:
+        column: of shape (n,).
+        role: number, time, set, or any other, which is grouped as a category.
+        bands: the most groups of numbers, of about equal weight.
+        most: the most periods of time, which are as short as that allows; the heaviest categories
+            or members that are groups of their own, while the others share one.
+        weights: how much each row counts, shape (n,); 1 without it.
+    """
+    if weights is None:
+        weights = np.ones(len(column))
     if role == "number":
         return _numbers(column, weights, bands)
     if role == "time":
@@ -93,19 +105,22 @@ def groups_of(
     if role == "set":
         sets = [each or (EMPTY,) for each in members(column)]
         row = np.arange(len(sets)).repeat([len(each) for each in sets])
-        return _named(
-            [member for each in sets for member in each], row, weights, most, overlap=True
-        )
-    named = [(word or "").strip() or MISSING for word in words(column)]
+        names = itertools.chain.from_iterable(sets)
+        return _named(names, row, weights, most, overlap=True)
+    named = [(text or "").strip() or MISSING for text in words(column)]
     return _named(named, np.arange(len(column)), weights, most)
 
 
 def groups_by_count(count: np.ndarray, bands: int = 10) -> Groups:
-    """Users or items by their training ratings, `count` of shape (n_ids,): bands with about as many ratings each.
+    """Return bands of users or items with about as many training ratings each.
 
-    Those without any are a group of their own, the first. The cut goes by training alone, so that
-    it is the same wherever groups of one model are looked at; and fifths are tenths taken together
-    two by two."""
+    Those without any are a group of their own, the first. The cuts depend on training alone, so
+    they are the same everywhere for one model; each fifth is two tenths.
+
+    Args:
+        count: the training ratings of each id, shape (n_ids,).
+        bands: the most bands.
+    """
     rated = count > 0
     names, band = _cut(count[rated], count[rated], bands, lambda number: f"{number:,.0f}")
     group = np.zeros(len(count), dtype=np.int64)
@@ -117,7 +132,7 @@ def groups_by_count(count: np.ndarray, bands: int = 10) -> Groups:
 def _named(
     named: Iterable[str], row: np.ndarray, weights: np.ndarray, most: int, overlap: bool = False
 ) -> Groups:
-    """Groups by name, the heaviest first; those after the first `most` become one, the last."""
+    """Group by name, the heaviest first; those after the first `most` share the last group."""
     found, names = pd.factorize(np.asarray(list(named), dtype=object))
     weight = np.bincount(found, weights[row], minlength=len(names))
     order = np.argsort(-weight, kind="stable")
@@ -126,11 +141,9 @@ def _named(
     if len(shown) > most + 1:  # one value alone needs no other name
         shown[most:] = [f"the other {len(shown) - most:,} values"]
         place = place.clip(max=most)
-    pairs = (
-        np.unique(np.column_stack([row, place]), axis=0)
-        if overlap
-        else np.column_stack([row, place])
-    )
+    pairs = np.column_stack([row, place])
+    if overlap:
+        pairs = np.unique(pairs, axis=0)
     return Groups(tuple(shown), pairs[:, 0], pairs[:, 1], len(weights), overlap=overlap)
 
 
@@ -138,42 +151,44 @@ def _numbers(column: pd.Series[Any], weights: np.ndarray, most: int) -> Groups:
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     there = np.isfinite(numbers) & (weights > 0)
     for digits in (4, 17):
-        names, band = _cut(numbers[there], weights[there], most, partial(_word, digits=digits))
+        names, band = _cut(
+            numbers[there], weights[there], most, partial(_number_text, digits=digits)
+        )
         if len(set(names)) == len(names):
             break
     return _sorted(names, band, there, weights)
 
 
 def _cut(
-    numbers: np.ndarray, weights: np.ndarray, most: int, word: Callable[[float], str]
+    numbers: np.ndarray, weights: np.ndarray, most: int, text: Callable[[float], str]
 ) -> tuple[list[str], np.ndarray]:
-    """Up to `most` bands: their names, and the band of each number, shape (n,).
+    """Return the names of up to `most` bands, and the band of each number, shape (n,).
 
-    Equal numbers stay in one band, which goes by the middle of their weight.
+    Equal numbers stay in one band, chosen by the middle of their weight.
     """
     values, value = np.unique(numbers, return_inverse=True)
     weight = np.bincount(value, weights, minlength=len(values))
     middle = (np.cumsum(weight) - weight / 2) / max(weight.sum(), 1)
-    band = (
-        np.arange(len(values)) if len(values) <= most else np.floor(middle * most).astype(np.int64)
-    )
+    band = np.arange(len(values))
+    if len(values) > most:
+        band = np.floor(middle * most).astype(np.int64)
     first = np.unique(band, return_index=True)[1]
     last = np.append(first, len(values))[1:] - 1
-    ends = [(word(values[low]), word(values[high])) for low, high in zip(first, last, strict=True)]
-    names = [low if low == high else f"{low} to {high}" for low, high in ends]
+    names = []
+    for low, high in zip(values[first], values[last], strict=True):
+        from_text, to_text = text(low), text(high)
+        names.append(from_text if from_text == to_text else f"{from_text} to {to_text}")
     return names, np.searchsorted(first, value, side="right") - 1
 
 
-def _word(number: float, digits: int) -> str:
-    return (
-        str(int(number))
-        if float(number).is_integer() and abs(number) < 1e15
-        else f"{number:.{digits}g}"
-    )
+def _number_text(number: float, digits: int) -> str:
+    if float(number).is_integer() and abs(number) < 1e15:
+        return str(int(number))
+    return f"{number:.{digits}g}"
 
 
 def _periods(column: pd.Series[Any], weights: np.ndarray, most: int) -> Groups:
-    """The shortest periods of which no more than `most` lie between the ends; decades where years are too many."""
+    """Return the shortest periods that are at most `most`; decades if years are too many."""
     there = column.notna().to_numpy() & (weights > 0)
     times = in_utc(column[there])
     for freq, name in PERIODS:
@@ -186,11 +201,10 @@ def _periods(column: pd.Series[Any], weights: np.ndarray, most: int) -> Groups:
 
 
 def _sorted(names: list[str], group: np.ndarray, there: np.ndarray, weights: np.ndarray) -> Groups:
-    """Groups in the order of `names`; the rows that count but are not `there` come last, as those without a value."""
+    """Return groups in the order of `names`; rows that count but are not `there` come last."""
     every = np.full(len(there), len(names), dtype=np.int64)
     every[there] = group
     row = np.flatnonzero(weights > 0)
-    lacking = (every[row] == len(names)).any()
-    return Groups(
-        (*names, MISSING) if lacking else tuple(names), row, every[row], len(there), ordered=True
-    )
+    if (every[row] == len(names)).any():
+        names = [*names, MISSING]
+    return Groups(tuple(names), row, every[row], len(there), ordered=True)

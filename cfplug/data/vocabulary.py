@@ -1,4 +1,4 @@
-"""Ids -> codes and back: the vocabularies that an artifact keeps, and the batches that models see.
+"""Turn ids into codes and back.
 
 An *id* is the label in the file; a *code* is its position in the catalogue of one side. Ids are
 matched by value: 17 and "17" are one id unless the catalogue has both.
@@ -10,7 +10,7 @@ import difflib
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,24 +19,21 @@ from attrs import frozen
 from cfplug.data.dataset import Dataset
 from cfplug.errors import DataError
 
-if TYPE_CHECKING:
-    pass
-
 Side = str
 """`user` or `item`."""
 
 SIDES: tuple[Side, Side] = ("user", "item")
 VECTOR: Mapping[Side, str] = {"user": "user vector", "item": "item vector"}
-"""Where a batch brings what stands in the place of all that was learned of an id."""
+"""The context columns that replace all that was learned about an id."""
 
 UNKNOWN = -1
 """The code of an id that the catalogue does not have."""
 
 NEAREST = 5
-"""How many names a message on an unknown or doubtful one tells."""
+"""The most names in a message about an unknown or ambiguous one."""
 
 WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,99})")
-"""A whole number as people write it; text of more digits is no number, and int() would refuse it."""
+"""A whole number as people write it; int() would refuse text of more digits."""
 
 
 @frozen(eq=False)
@@ -59,33 +56,30 @@ class Vocabulary:
         return frozenset(type(value) for value in self.ids)
 
     def encode(self, values: Iterable[object]) -> np.ndarray:
-        """Codes of `values`, int64 of shape (n,), with UNKNOWN for ids that the catalogue lacks.
+        """Return the codes of `values`, int64 of shape (n,), UNKNOWN for ids that are not here.
 
-        DataError for what cannot be an id of this catalogue: a word where all ids are whole
-        numbers, or nothing but numbers where all ids are words. Those are mistakes, not newcomers.
+        Args:
+            values: n ids.
+
+        Raises:
+            DataError: a value cannot be an id here: text where all ids are whole numbers, or only
+                numbers where all ids are text. Those are mistakes, not new ids.
         """
-        if (
-            isinstance(values, pd.Series | np.ndarray)
-            and values.dtype == np.int64
-            and self._types == {int}
-        ):
-            return self._index.get_indexer(pd.Index(values))
-        asked = values.tolist() if isinstance(values, pd.Series | np.ndarray) else list(values)
-        codes = np.fromiter(
-            (self._code(row, value) for row, value in enumerate(asked)), np.int64, len(asked)
-        )
-        if (
-            asked
-            and (codes == UNKNOWN).all()
-            and self._only_words
-            and not any(isinstance(each, str) for each in asked)
-        ):
+        if isinstance(values, pd.Series | np.ndarray):
+            if values.dtype == np.int64 and self._types == {int}:
+                return self._index.get_indexer(pd.Index(values))
+            asked = values.tolist()
+        else:
+            asked = list(values)
+        codes = np.array([self._code(row, value) for row, value in enumerate(asked)], np.int64)
+        asked_text = any(isinstance(each, str) for each in asked)
+        if asked and not asked_text and (codes == UNKNOWN).all() and self._all_text:
             raise DataError(self._wrong_type(asked[0]), row=0, column=self.side)
         return codes
 
     @functools.cached_property
-    def _only_words(self) -> bool:
-        """Whether no id is, or reads as, a whole number."""
+    def _all_text(self) -> bool:
+        """Return whether no id is, or reads as, a whole number."""
         return all(isinstance(each, str) and not WHOLE.fullmatch(each) for each in self.ids)
 
     @functools.cached_property
@@ -112,21 +106,26 @@ class Vocabulary:
         return UNKNOWN
 
     def _wrong_type(self, value: object) -> str:
-        kind = {frozenset([int]): "whole numbers", frozenset([str]): "text"}.get(
-            self._types, "whole numbers and text"
-        )
+        kinds = {frozenset([int]): "whole numbers", frozenset([str]): "text"}
+        kind = kinds.get(self._types, "whole numbers and text")
         example = f", such as {self.ids[0]!r}" if self.ids else ""
         return f"the {self.side} ids are {kind}{example}; asked for {value!r}"
 
     def find(self, name: object) -> int:
-        """The code of what a person calls `name`: its id, its label, that in any case, or a part of one label alone.
+        """Return the code of what a person calls `name`.
 
-        The first of these that fits counts. DataError if several ids fit it, with their ids and
-        labels, and if none does, with the labels that are nearest."""
+        Args:
+            name: an id; a label; a label in another case; or a part of one label alone. The first
+                of these that fits counts.
+
+        Raises:
+            DataError: several ids fit, which it lists; or none, and it lists the nearest labels.
+        """
         code = self._by_id(name)
         if code != UNKNOWN:
             return code
-        for fits in self._ways(name.strip()) if isinstance(name, str) and name.strip() else ():
+        matches = self._matches(name.strip()) if isinstance(name, str) and name.strip() else ()
+        for fits in matches:
             codes = [code for code in range(len(self)) if fits(self.label(code))]
             if len(codes) == 1:
                 return codes[0]
@@ -135,7 +134,7 @@ class Vocabulary:
         raise DataError(f"no {self.side} is called {name!r}{self._nearest(str(name))}")
 
     def _by_id(self, name: object) -> int:
-        """The code of the id `name`, or UNKNOWN; where ids have labels, a word among whole numbers may be one."""
+        """Return the code of the id `name`, or UNKNOWN, as for text that may be a label."""
         try:
             return int(self.encode([name])[0])
         except DataError as error:
@@ -143,58 +142,71 @@ class Vocabulary:
                 raise DataError(error.message) from None
             return UNKNOWN
 
-    def _ways(self, name: str) -> tuple[Callable[[str], bool], ...]:
-        """What a label may have to do with `name`, from the closest to the loosest; a part of an id is no name."""
+    def _matches(self, name: str) -> list[Callable[[str], bool]]:
+        """Return the tests of a label for `name`, strictest first; a part of an id does not fit."""
         folded = name.casefold()
-        whole = (lambda label: label == name, lambda label: label.casefold() == folded)
-        return whole if self.labels is None else (*whole, lambda label: folded in label.casefold())
+        tests: list[Callable[[str], bool]] = [
+            lambda label: label == name,
+            lambda label: label.casefold() == folded,
+        ]
+        if self.labels is not None:
+            tests.append(lambda label: folded in label.casefold())
+        return tests
 
     def _several(self, name: str, codes: list[int]) -> str:
         codes = sorted(codes, key=lambda code: len(self.label(code)))
-        told = ", ".join(f"{self.label(code)!r} (id {self.ids[code]})" for code in codes[:NEAREST])
-        more = ", ..." if len(codes) > NEAREST else ""
-        return f"{len(codes)} {self.side}s are called {name!r}, in whole or in part: {told}{more}"
+        names = [f"{self.label(code)!r} (id {self.ids[code]})" for code in codes[:NEAREST]]
+        if len(codes) > NEAREST:
+            names.append("...")
+        found = ", ".join(names)
+        return f"{len(codes)} {self.side}s are called {name!r}, in whole or in part: {found}"
 
     def _nearest(self, name: str) -> str:
-        """The end of a message: the labels most like `name`, each measured whole and by as much of its beginning."""
+        """Return the end of a message: the labels most like `name`, or starting most like it."""
         folded = name.strip().casefold()
         if not folded or (self.labels is None and self._types == {int}):
             return ""
         labels = {self.label(code): self.label(code).casefold() for code in range(len(self))}
-        heads = {part for label in labels.values() for part in (label, label[: len(folded)])}
-        close = difflib.get_close_matches(folded, heads, n=NEAREST, cutoff=0.7)
-        found = [
-            label
-            for head in close
-            for label, whole in labels.items()
-            if head in (whole, whole[: len(folded)])
-        ]
-        words = list(dict.fromkeys(found))[:NEAREST]
-        return f"; did you mean {' or '.join(map(repr, words))}?" if words else ""
+        whole = set(labels.values())
+        starts = {label[: len(folded)] for label in whole}
+        close = difflib.get_close_matches(folded, whole | starts, n=NEAREST, cutoff=0.7)
+        found: dict[str, None] = {}
+        for match in close:
+            for label, lower in labels.items():
+                if match in (lower, lower[: len(folded)]):
+                    found[label] = None
+        names = list(found)[:NEAREST]
+        return f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
 
     def decode(self, codes: Iterable[int]) -> list[int | str]:
-        """The ids of `codes`; DataError for UNKNOWN, which stands for none."""
+        """Return the ids of `codes`.
+
+        Raises:
+            DataError: a code is UNKNOWN.
+        """
         codes = list(codes)
         if any(code < 0 for code in codes):
-            raise DataError(f"the code {UNKNOWN} stands for no {self.side}", column=self.side)
+            raise DataError(f"no {self.side} has the code {UNKNOWN}", column=self.side)
         return [self.ids[code] for code in codes]
 
     def label(self, code: int) -> str:
-        """What a person reads for `code`: its label, or its id."""
+        """Return what people read for `code`: its label, or its id."""
         return self.labels[code] if self.labels is not None else str(self.ids[code])
 
     def to_json(self) -> dict[str, Any]:
-        """The vocabulary as JSON holds it: whole numbers stay numbers, text stays text."""
-        return {"ids": list(self.ids), "labels": None if self.labels is None else list(self.labels)}
+        """Return the vocabulary as plain data for JSON; numbers stay numbers, text stays text."""
+        labels = None if self.labels is None else list(self.labels)
+        return {"ids": list(self.ids), "labels": labels}
 
     @classmethod
     def from_json(cls, side: Side, data: Mapping[str, Any]) -> Vocabulary:
+        """Return the vocabulary that `to_json` gave."""
         labels = data["labels"]
         return cls(side, tuple(data["ids"]), None if labels is None else tuple(labels))
 
 
 def vocabulary(dataset: Dataset, side: Side) -> Vocabulary:
-    """The catalogue of one side: all its known ids in the order of their table."""
+    """Return the vocabulary of one side: all its known ids in the order of their table."""
     table = f"{side}s"
     frame = dataset.tables()[table]
     name = dataset.label(table)

@@ -138,7 +138,7 @@ class Pipeline:
             with self.steps.step("read", self.recipe.data, self.recipe.seeds[0]) as context:
                 dataset = read_source(self.recipe.data, context)
         self.steps.reporter.say(str(dataset))
-        for message in dataset.words:
+        for message in dataset.notes:
             self.steps.reporter.say(f"  {message}")
         check_levels(self.recipe, dataset)
         prepared = Prepared(dataset, Catalogue.of(dataset), dataset.hash())

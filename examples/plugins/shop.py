@@ -33,7 +33,7 @@ def read(params, context):
         items=items,
         roles={"items": {"name": "label", "price": "number"}} if items is not None else None,
         scale=cfplug.Scale(1, 5, (1, 2, 3, 4, 5)),
-        words=[f"{merged} repeated ratings were merged"] if merged else [],
+        notes=[f"{merged} repeated ratings were merged"] if merged else [],
     )
 
 

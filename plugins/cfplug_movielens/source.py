@@ -130,7 +130,7 @@ def _verified(
         context.say(f"{release.name}: from {archive.path}, {word}")
         return dataset
     context.say(f"{release.name}: {word}; taken as they are")
-    return attrs.evolve(dataset, words=(*dataset.words, word))
+    return attrs.evolve(dataset, notes=(*dataset.notes, word))
 
 
 def _compare(

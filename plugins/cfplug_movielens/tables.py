@@ -139,4 +139,4 @@ def dataset(
     }
     if "time" not in tables["ratings"]:
         words = (*words, "the ratings have no time: nothing here can be ordered or split by time")
-    return Dataset.build(name, **tables, roles=found, scale=scale, folds=folds, words=words)
+    return Dataset.build(name, **tables, roles=found, scale=scale, folds=folds, notes=words)

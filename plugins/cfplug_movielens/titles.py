@@ -40,8 +40,8 @@ def by_title(dataset: Dataset) -> Dataset:
         roles=dataset.roles,
         scale=dataset.scale,
         folds=folds,
-        words=(
-            *dataset.words,
+        notes=(
+            *dataset.notes,
             *_messages(
                 len(items) - first.nunique(), int((~kept).sum()), dataset.folds.keys() - folds
             ),

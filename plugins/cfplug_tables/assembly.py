@@ -119,7 +119,7 @@ def _build(files: Files, params: TableParams) -> Dataset:
     scale = _scale(ratings["rating"], params.scale)
     try:
         return Dataset.build(
-            params.ratings.stem, ratings, users, items, roles=roles, scale=scale, words=words
+            params.ratings.stem, ratings, users, items, roles=roles, scale=scale, notes=words
         )
     except DataError as error:
         raise _placed(error, files) from error

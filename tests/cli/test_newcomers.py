@@ -154,7 +154,7 @@ def test_a_model_that_cannot_be_adapted_says_so(run: Path, ratings: Path) -> Non
     [
         (
             "group=student",
-            "users, row 0, column group: nobody has 'student'; did you mean students?",
+            "users, row 0, column group: no user has 'student'; did you mean students?",
         ),
         ("age=-3", "users, row 0, column age: must not be below 0; is -3"),
         ("age=abc", "column age: must be a number; is 'abc'"),

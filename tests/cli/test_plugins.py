@@ -60,7 +60,7 @@ def usage_error(result: Result) -> str:
 
 
 def folder_of(tmp_path: Path, **files: str) -> Path:
-    """A folder of single-file plugins with these names; a text is a path in the zoo or the file itself."""
+    """Fill a folder with single-file plugins; a text is a path in the zoo or the file itself."""
     for name, text in files.items():
         source = ZOO / text
         (tmp_path / f"{name}.py").write_text(source.read_text() if text.endswith(".py") else text)
@@ -82,7 +82,8 @@ def test_list_shows_the_components_of_a_kind_in_the_singular_and_the_plural() ->
     shown = call("list", "cold-starts").stdout
     assert shown.startswith("name ")
     assert re.search(
-        r"global-mean +coldstart +The mean of the training ratings, for every pair with a newcomer.\n",
+        r"global-mean +coldstart +The mean of the training ratings, for every pair with a "
+        r"newcomer.\n",
         shown,
     )
 
@@ -109,12 +110,14 @@ def test_describe_shows_every_parameter_with_default_bounds_unit_and_help() -> N
     ]
     assert call("describe", "cold-start", "coldstart/item-mean").stdout == (
         "coldstart/item-mean: "
-        "The item's mean rating, shrunk; for an item without ratings the user's; else the mean of all.\n"
+        "The item's mean rating, shrunk; for an item without ratings the user's; else the "
+        "mean of all.\n"
         "\n"
         "It provides distribution.\n"
         "\n"
         "parameter  default  takes                             what it is\n"
-        "damping    5.0      a number, at least 0, in ratings  pull of each mean towards the mean of all\n"
+        "damping    5.0      a number, at least 0, in ratings  pull of each mean towards "
+        "the mean of all\n"
     )
 
 
@@ -130,7 +133,8 @@ def test_describe_tells_what_must_be_given_what_a_model_gives_and_what_takes_not
         in call("describe", "model", "pmf").stdout
     )
     assert call("describe", "metric", "mae").stdout == (
-        "metrics/mae: Mean absolute error.\n\n1/n · Σ |r̂ - r|\n\nLower is better. Unit: rating points.\n\n"
+        "metrics/mae: Mean absolute error.\n\n1/n · Σ |r̂ - r|\n\nLower is better. Unit: "
+        "rating points.\n\n"
         "It takes no parameters.\n"
     )
     assert answer("describe", "metric", "mae") == []
@@ -277,7 +281,8 @@ def test_a_broken_plugin_is_mentioned_in_one_line_by_what_it_does_not_concern(
         result = call(*command, "--plugins-dir", tmp_path)
         assert (result.exit_code, result.stderr) == (
             0,
-            "1 plugin is broken: leaves (cfplug doctor says why; switch it off with CFPLUG_PLUGINS=-leaves)\n",
+            "1 plugin is broken: leaves (cfplug doctor says why; switch it off with "
+            "CFPLUG_PLUGINS=-leaves)\n",
         )
     shutil.copy(ZOO / "broken" / "twice.py", tmp_path)
     assert call("list", "metrics", "--plugins-dir", tmp_path).stderr == (
@@ -308,8 +313,8 @@ def test_cfplug_plugins_with_a_wrong_name_is_mentioned() -> None:
 def test_the_help_of_all_and_of_doctor_tells_of_the_variables() -> None:
     shown, doctor = (" ".join(call(*words, "--help").stdout.split()) for words in ((), ("doctor",)))
     assert (
-        "CFPLUG_PLUGINS=-NAME leaves a plugin out; CFPLUG_TRACE=1 prints every call of a plugin's hook"
-        in shown
+        "CFPLUG_PLUGINS=-NAME leaves a plugin out; CFPLUG_TRACE=1 prints every call of a "
+        "plugin's hook" in shown
     )
     for words in (
         "`-tables` all but that one",
@@ -418,7 +423,8 @@ from cfplug.cli.main import main
 try:
     main(sys.argv[1:])
 finally:
-    loaded = [name for name in sys.modules if name.startswith(("cfplug_", "cfplug.plugin.registry", "zoo_"))]
+    watched = ("cfplug_", "cfplug.plugin.registry", "zoo_")
+    loaded = [name for name in sys.modules if name.startswith(watched)]
     print(*sorted(loaded), file=sys.stderr)
 """
 
@@ -439,7 +445,7 @@ def cfplug_metrics():
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with distributions as an installer leaves them: one that prints, one that leaves, and one too new."""
+    """Fill a folder with distributions: one that prints, one that exits, and one too new."""
     site = tmp_path_factory.mktemp("site")
     texts = {
         "zoo_loud": LOUD,
@@ -459,7 +465,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def outside(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Carry out one command in a process of its own, which ends by naming the modules of plugins on standard error."""
+    """Run a command in its own process, which ends by printing the plugins' modules to stderr."""
     environment = {**os.environ, "PYTHONPATH": str(site), "COLUMNS": "80"}
     process = [sys.executable, "-c", WATCH, *arguments]
     return subprocess.run(process, env=environment, capture_output=True, text=True, check=False)

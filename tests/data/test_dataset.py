@@ -65,7 +65,7 @@ def test_three_tables_with_roles_and_the_scale_of_the_data() -> None:
         Column("items", "title", "label"),
     ]
     assert dataset.scale == Scale(1.0, 5.0, (1.0, 3.0, 4.0, 5.0))
-    assert (dataset.label("items"), dataset.label("users"), dataset.words) == ("title", None, ())
+    assert (dataset.label("items"), dataset.label("users"), dataset.notes) == ("title", None, ())
 
 
 def test_without_tables_of_their_own_users_and_items_are_those_of_the_ratings() -> None:
@@ -73,7 +73,7 @@ def test_without_tables_of_their_own_users_and_items_are_those_of_the_ratings() 
     assert dataset.users["user"].tolist() == ["b", "a"]
     assert dataset.items["item"].tolist() == [10, 20, 30]
     assert (dataset.users["user"].dtype, dataset.items["item"].dtype) == (object, np.int64)
-    assert dataset.words == ()
+    assert dataset.notes == ()
 
 
 def test_ids_that_only_the_ratings_name_are_added_without_metadata() -> None:
@@ -85,12 +85,12 @@ def test_ids_that_only_the_ratings_name_are_added_without_metadata() -> None:
     assert dataset.items["genres"].tolist() == [("Drama",), ("Horror", "Sci-Fi"), (), ()]
     assert dataset.items["year"].isna().tolist() == [False, False, True, True]
     assert dataset.roles["items"] == {"item": "id", "year": "number", "genres": "set"}
-    assert dataset.words == ("2 ids in ratings are missing from items; they have no metadata",)
+    assert dataset.notes == ("2 ids in ratings are missing from items; they have no metadata",)
 
 
-def test_words_of_the_source_come_first() -> None:
-    dataset = build(ratings(), users=pd.DataFrame({"user": [2]}), words=["the file was cut"])
-    assert dataset.words == (
+def test_notes_of_the_source_come_first() -> None:
+    dataset = build(ratings(), users=pd.DataFrame({"user": [2]}), notes=["the file was cut"])
+    assert dataset.notes == (
         "the file was cut",
         "1 ids in ratings are missing from users; they have no metadata",
     )
@@ -245,7 +245,8 @@ BUILDS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "an id that is a time": (
         lambda: build(ratings(), users(user=pd.to_datetime(["2024-05-31", "2024-06-01"]))),
-        "users, row 0, column user: an id is a whole number or text; is Timestamp('2024-05-31 00:00:00')",
+        "users, row 0, column user: an id is a whole number or text; is "
+        "Timestamp('2024-05-31 00:00:00')",
     ),
     "an id that no file can hold": (
         lambda: build(ratings(user=objects("a", "b", "c\ud800", "d"))),
@@ -261,11 +262,13 @@ BUILDS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a repeated pair": (
         lambda: build(ratings(item=[10, 20, 30, 30])),
-        "ratings, row 3: user 2 rated item 30 before, in row 2; say what to do with repeats (repeats: last or mean)",
+        "ratings, row 3: user 2 rated item 30 before, in row 2; say what to do with "
+        "repeats (repeats: last or mean)",
     ),
     "a repeated pair of texts": (
         lambda: build(ratings(user=["a", "a", "b", "a"], item=[1, 2, 3, 1])),
-        "ratings, row 3: user 'a' rated item 1 before, in row 0; say what to do with repeats (repeats: last or mean)",
+        "ratings, row 3: user 'a' rated item 1 before, in row 0; say what to do with "
+        "repeats (repeats: last or mean)",
     ),
     "two rows for one user": (
         lambda: build(ratings(), pd.DataFrame({"user": [1, 2, 1]})),
@@ -297,11 +300,13 @@ BUILDS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "ids that do not match at all": (
         lambda: build(ratings(), items=items(item=["10", "20", "30"])),
-        "items, column item: no id of the ratings is among the ids of items; ratings have 10, items has '10'",
+        "items, column item: no id of the ratings is among the ids of items; ratings have "
+        "10, items has '10'",
     ),
     "a table of users without a row": (
         lambda: build(ratings(), users().iloc[:0]),
-        "users, column user: no id of the ratings is among the ids of users; ratings have 1, users has none",
+        "users, column user: no id of the ratings is among the ids of users; ratings have "
+        "1, users has none",
     ),
     "a role that there is not": (
         lambda: build(ratings(), users(age=[3, 4]), roles={"users": {"age": "numbr"}}),
@@ -327,11 +332,13 @@ BUILDS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: build(
             ratings(), users(age=objects("old", "41")), roles={"users": {"age": "number"}}
         ),
-        "users, column age: the role number does not fit a column of type object, with values such as 'old'",
+        "users, column age: the role number does not fit a column of type object, with "
+        "values such as 'old'",
     ),
     "a time that is a number": (
         lambda: build(ratings(time=[8, 9, 10, 11]), roles={"ratings": {"time": "time"}}),
-        "ratings, column time: the role time does not fit a column of type int64, with values such as 8",
+        "ratings, column time: the role time does not fit a column of type int64, with "
+        "values such as 8",
     ),
     "a set that is text": (
         lambda: build(
@@ -367,7 +374,8 @@ BUILDS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "repeats without a policy": (
         lambda: merge_repeats(ratings(item=[10, 10, 20, 30]), "error"),
-        "ratings, row 1: user 1 rated item 10 before, in row 0; say what to do with repeats (repeats: last or mean)",
+        "ratings, row 1: user 1 rated item 10 before, in row 0; say what to do with "
+        "repeats (repeats: last or mean)",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Metadata and time as numbers: what each kind holds, what is left out with a word, what is refused."""
+"""Metadata and time as numbers: what each kind holds, what is left out, what is refused."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def plain(feature: Feature) -> list[Any]:
 
 
 def of_users(column: pd.Series[Any], role: str) -> Feature | str:
-    """The feature of a drawn column of users, who are one more than the items; or the word that it is left out with."""
+    """Return the feature of a drawn column of users, or the message that it is left out with."""
     n = len(column)
     users = pd.DataFrame({"user": np.arange(n) + 100, "drawn": column})
     ratings = pd.DataFrame(
@@ -430,11 +430,13 @@ def test_a_column_that_is_empty_everywhere_is_refused_by_name_and_left_out_of_al
         ),
         (
             {"item": ("age",)},
-            "features.item: items has no column called age (it has title, year, genres, seen, studio)",
+            "features.item: items has no column called age (it has title, year, genres, "
+            "seen, studio)",
         ),
         (
             {"user": ("user",)},
-            "features.user: users has no column called user (it has age, job, level, member, joined, note)",
+            "features.user: users has no column called user (it has age, job, level, "
+            "member, joined, note)",
         ),
         (
             {"context": ("rating",)},
@@ -611,7 +613,7 @@ def test_without_times_a_part_that_is_named_is_refused_and_all_is_left_out(
 
 
 def ages(items: pd.DataFrame) -> np.ndarray:
-    """The ages in years, shape (6,), of the items of the training ratings, unscaled; NaN where it is not known."""
+    """Return the items' ages in years, shape (6,), unscaled; NaN where it is not known."""
     dataset = data(items=items)
     features, words = learn(FeatureChoice(time=("item-age",)), dataset, TRAIN)
     assert words == ()

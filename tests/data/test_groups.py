@@ -1,4 +1,4 @@
-"""Groups of rows: every row has its place, bands cut in order, and training counts are cut alike wherever one looks."""
+"""Groups of rows: every row has its group, and bands are cut in order."""
 
 from __future__ import annotations
 

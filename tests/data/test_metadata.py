@@ -1,4 +1,4 @@
-"""What is known of ids beside their ratings: the tables go to a file and back, newcomers are read by their rules."""
+"""Metadata of ids: tables go to a file and back, new users and items are read strictly."""
 
 from __future__ import annotations
 
@@ -227,18 +227,19 @@ def test_a_column_that_is_not_there_names_the_nearest() -> None:
     [
         (
             {"job": [None, "enginer"]},
-            "users, row 1, column job: nobody has 'enginer'; did you mean engineer? "
+            "users, row 1, column job: no user has 'enginer'; did you mean engineer? "
             "(known are: engineer, nurse, writer)",
         ),
         (
             {"job": ["zzz"]},
-            "users, row 0, column job: nobody has 'zzz' (known are: engineer, nurse, writer)",
+            "users, row 0, column job: no user has 'zzz' (known are: engineer, nurse, writer)",
         ),
         (
             {"likes": ["rock", "pop|jaz"]},
-            "users, row 1, column likes: nobody has 'jaz'; did you mean jazz? (known are: jazz, pop, rock)",
+            "users, row 1, column likes: no user has 'jaz'; did you mean jazz? (known are: "
+            "jazz, pop, rock)",
         ),
-        ({"town": ["Ulm"]}, "users, row 0, column town: nobody has 'Ulm' (known are: none)"),
+        ({"town": ["Ulm"]}, "users, row 0, column town: no user has 'Ulm' (known are: none)"),
         (
             {"age": [20, -3]},
             "users, row 1, column age: must not be below 0; is -3 (known ones go from 18 to 60.5)",
@@ -270,4 +271,6 @@ def test_of_many_known_categories_the_first_twenty_are_told() -> None:
     with pytest.raises(DataError) as caught:
         metadata(users, {"job": "category"}).read(pd.DataFrame({"job": ["x"]}))
     some = ", ".join(f"j{n:02}" for n in range(20))
-    assert str(caught.value) == f"users, row 0, column job: nobody has 'x' (known are: {some}, ...)"
+    assert (
+        str(caught.value) == f"users, row 0, column job: no user has 'x' (known are: {some}, ...)"
+    )

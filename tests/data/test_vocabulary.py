@@ -112,7 +112,7 @@ def test_codes_are_64_bit_and_of_the_length_that_was_asked() -> None:
 def test_unknown_is_no_code() -> None:
     with pytest.raises(DataError) as raised:
         of(8, 5).decode([1, UNKNOWN])
-    assert str(raised.value) == "column user: the code -1 stands for no user"
+    assert str(raised.value) == "column user: no user has the code -1"
 
 
 # By value
@@ -487,15 +487,18 @@ def test_an_id_is_found_by_itself_its_label_or_a_part_of_one_label(name: Any, co
     [
         (
             "HEAT (1995)",
-            "2 items are called 'HEAT (1995)', in whole or in part: 'Heat (1995)' (id 10), 'heat (1995)' (id 20)",
+            "2 items are called 'HEAT (1995)', in whole or in part: 'Heat (1995)' (id 10), "
+            "'heat (1995)' (id 20)",
         ),
         (
             "kolya",
-            "2 items are called 'kolya', in whole or in part: 'Kolya (1996)' (id 50), 'Kolya (1996)' (id 60)",
+            "2 items are called 'kolya', in whole or in part: 'Kolya (1996)' (id 50), "
+            "'Kolya (1996)' (id 60)",
         ),
         (
             "a",
-            "7 items are called 'a', in whole or in part: 'Ran' (id 30), 'Jaws 20' (id 40), 'Heat (1995)' (id 10), "
+            "7 items are called 'a', in whole or in part: 'Ran' (id 30), 'Jaws 20' (id "
+            "40), 'Heat (1995)' (id 10), "
             "'heat (1995)' (id 20), 'Kolya (1996)' (id 50), ...",
         ),
         ("Kolia (1996)", "no item is called 'Kolia (1996)'; did you mean 'Kolya (1996)'?"),

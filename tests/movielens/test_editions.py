@@ -27,7 +27,7 @@ def test_the_small_set_of_2016_is_what_its_makers_say(
     assert rated(dataset) == 9066
     assert dataset.ratings.iloc[0].tolist() == [1, 31, 2.5, pd.Timestamp("2009-12-14 02:52:24")]
     assert said == [f"movielens-small-2016: from {path}, whose ratings are the published ones"]
-    assert dataset.words == ()
+    assert dataset.notes == ()
     assert sorted(dataset.ratings["rating"].unique()) == list(dataset.scale.levels)
 
 
@@ -72,7 +72,7 @@ def test_one_million_ratings_are_what_their_makers_say(
     assert said == [
         f"movielens-1m: from {path}, which has as many ratings as were published, 1,000,209"
     ]
-    assert dataset.words == (
+    assert dataset.notes == (
         "the ratings have no time: nothing here can be ordered or split by time",
     )
     assert dataset.users["age"].value_counts().to_dict() == {
@@ -95,7 +95,7 @@ def test_films_of_one_title_become_one_item(real_data: Path, context: cfplug.Con
     dataset = read_100k(MovieLens100K(real_data / "ml-100k.zip", "title"), context)
     assert str(dataset) == "movielens-100k: 99,693 ratings, 943 users, 1,664 items"
     assert rated(dataset) == dataset.items["title"].nunique() == 1664
-    assert dataset.words == (
+    assert dataset.notes == (
         "18 items went to another item with the same title, and 307 ratings of "
         "users who had rated a title twice: "
         "the last one counts",

@@ -110,4 +110,4 @@ def test_titles_that_are_all_different_leave_all_as_it_was() -> None:
     items = pd.DataFrame({"item": [5, 4], "title": ["A", "B"]})
     dataset = Dataset.build("told", ratings, items=items)
     assert by_title(dataset).hash() == dataset.hash()
-    assert by_title(dataset).words == ()
+    assert by_title(dataset).notes == ()

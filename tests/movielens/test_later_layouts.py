@@ -100,7 +100,7 @@ def test_ratings_of_1m_without_times_are_accepted_and_reported(
         pd.testing.assert_frame_equal(dataset.ratings, whole.ratings.drop(columns="time"))
         assert "time" not in dataset.roles["ratings"]
         assert (
-            dataset.words[0]
+            dataset.notes[0]
             == "the ratings have no time: nothing here can be ordered or split by time"
         )
 
@@ -172,7 +172,7 @@ def test_csv_ratings_without_times_are_accepted_and_reported(
     )
     assert list(dataset.ratings.columns) == ["user", "item", "rating"]
     assert (
-        dataset.words[0] == "the ratings have no time: nothing here can be ordered or split by time"
+        dataset.notes[0] == "the ratings have no time: nothing here can be ordered or split by time"
     )
 
 

@@ -181,7 +181,7 @@ def test_splits_whose_files_are_missing_are_named(tiny: Files, zipped: Zipped) -
     dataset = layout_100k.read(opened(zipped(tiny), "u.data"), "tiny")
     assert dataset.folds["u1"].valid.tolist() == [0, 1]
     assert dataset.folds["u1"].train.tolist() == [2, 3, 4, 5, 6, 7]
-    assert dataset.words == (
+    assert dataset.notes == (
         "without the published splits u2, u3, u4, u5, ua, ub, whose files are not there",
     )
 

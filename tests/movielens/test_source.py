@@ -25,7 +25,7 @@ def test_a_repacked_copy_of_the_real_archive_is_recognized(
     dataset = read_100k(MovieLens100K(real), context)
     assert str(dataset) == "movielens-100k: 100,000 ratings, 943 users, 1,682 items"
     assert said == [f"movielens-100k: from {real}, whose ratings are the published ones"]
-    assert dataset.words == ()
+    assert dataset.notes == ()
 
 
 def test_ratings_that_are_not_the_published_ones_are_accepted_and_reported(
@@ -36,7 +36,7 @@ def test_ratings_that_are_not_the_published_ones_are_accepted_and_reported(
     dataset = read_100k(MovieLens100K(path), context)
     word = f"the ratings of {path} are not the published ones (their SHA-256 is {found})"
     assert said == [f"movielens-100k: {word}; taken as they are"]
-    assert dataset.words[-1] == word
+    assert dataset.notes[-1] == word
     assert len(dataset.ratings) == 8
 
 

@@ -1,4 +1,4 @@
-"""Declarations: what each kind of component must say, its functions found by name, and what analyzers give."""
+"""Declarations: what each kind must say, and how its functions are found by name."""
 
 from __future__ import annotations
 
@@ -263,7 +263,8 @@ FUNCTIONS: list[tuple[str, str, str]] = [
     (
         "toy_bare:build",
         "import not_there_at_all\n",
-        "toy: build='toy_bare:build': no module called not_there_at_all (python -m pip install not_there_at_all)",
+        "toy: build='toy_bare:build': no module called not_there_at_all (python -m pip "
+        "install not_there_at_all)",
     ),
     (
         "toy_inner:build",
@@ -273,7 +274,8 @@ FUNCTIONS: list[tuple[str, str, str]] = [
     (
         "toy_fails:build",
         "print(1 / 0)\n",
-        "toy: build='toy_fails:build': importing toy_fails raised ZeroDivisionError: division by zero",
+        "toy: build='toy_fails:build': importing toy_fails raised ZeroDivisionError: "
+        "division by zero",
     ),
     (
         "toy_leaves:build",
@@ -345,7 +347,9 @@ def test_a_row_has_as_many_cells_as_there_are_columns(
         return
     with pytest.raises(ValueError) as raised:  # noqa: PT011 - the full text follows
         cfplug.Table("", columns, [*rows, odd])
-    assert str(raised.value) == f"rows: row {len(rows)} has {len(odd)} cells for 3 columns"
+    assert str(raised.value) == (
+        f"row {len(rows)}: expected 3 cells, one for each column, got {len(odd)}"
+    )
 
 
 def test_a_component_without_parameters_has_an_empty_class_of_them() -> None:
@@ -384,7 +388,8 @@ def test_what_cannot_be_asked_is_told() -> None:
     with pytest.raises(cfplug.PluginError) as caught:
         cfplug.ColdStart("toy", adapt="a:b", ask=lambda params, fitted, newcomers, context: None)
     assert str(caught.value) == (
-        "ask: test_what_cannot_be_asked_is_told.<locals>.<lambda> takes (params, fitted, newcomers, context); "
+        "ask: test_what_cannot_be_asked_is_told.<locals>.<lambda> takes (params, fitted, "
+        "newcomers, context); "
         "expected (params, fitted, context)"
     )
     with pytest.raises(

@@ -87,9 +87,7 @@ def test_a_requirement_that_is_not_met_is_wrong_though_the_plugin_works() -> Non
     )
 
 
-def test_a_requirement_is_told_once_for_all_plugins_of_a_distribution_and_not_again_where_one_is_broken() -> (
-    None
-):
+def test_an_unmet_requirement_is_reported_once_for_a_distribution() -> None:
     needs = ("nobody>=2",)
     (alone,) = of(
         *(plugin(name, requires=needs, distribution="cfplug-farm") for name in ("ant", "bee"))
@@ -128,11 +126,14 @@ def test_names_that_clash_are_notes_and_many_of_them_are_cut() -> None:
 
 @pytest.fixture
 def heavy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a plugin whose manifest loads a module that is heavy elsewhere and empty here."""
+    """Fill a folder with plugins that load a module that is heavy elsewhere and empty here."""
     monkeypatch.syspath_prepend(tmp_path / "modules")
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "tensorflow.py").touch()
-    manifest = "import cfplug\nimport tensorflow\n\n\n@cfplug.hookimpl\ndef cfplug_metrics():\n    return []\n"
+    manifest = (
+        "import cfplug\nimport tensorflow\n\n\n"
+        "@cfplug.hookimpl\ndef cfplug_metrics():\n    return []\n"
+    )
     for name in ("zoo_heavy", "zoo_later"):
         (tmp_path / f"{name}.py").write_text(manifest)
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -148,7 +149,8 @@ def test_a_manifest_that_loads_something_heavy_is_told_with_what_and_how_long(he
     found = diagnose(registry, NOTHING)
     assert found.wrong == ()
     assert found.notes == (
-        f"plugin zoo-heavy ({heavy / 'zoo_heavy.py'}) took 1,234 ms to import: its manifest loads tensorflow\n"
+        f"plugin zoo-heavy ({heavy / 'zoo_heavy.py'}) took 1,234 ms to import: its "
+        f"manifest loads tensorflow\n"
         "  every command waits for that; import inside the functions that do the work",
     )
 
@@ -156,7 +158,8 @@ def test_a_manifest_that_loads_something_heavy_is_told_with_what_and_how_long(he
 def test_a_manifest_that_is_slow_for_no_reason_that_we_know_is_told_too() -> None:
     registry = quick(assemble([plugin("ant"), plugin("bee")]), ant=SLOW, bee=SLOW + 1)
     assert diagnose(registry, NOTHING).notes == (
-        f"plugin bee (cfplug-bee 1.2) took {SLOW + 1:.0f} ms to import; every command waits for that",
+        f"plugin bee (cfplug-bee 1.2) took {SLOW + 1:.0f} ms to import; every command "
+        f"waits for that",
     )
 
 

@@ -1,4 +1,4 @@
-"""Every hook: that it is documented with its exact arguments, and that it is called as its page says."""
+"""Every hook is documented with its exact arguments and called as its page says."""
 
 from __future__ import annotations
 
@@ -174,7 +174,8 @@ def test_a_hook_that_returns_a_declaration_of_another_kind_is_refused(kind: str)
     other = "metric" if kind != "metric" else "loss"
     (plugin,) = assemble([plugin_with(HOOK_OF[kind], [DECLARED[kind], DECLARED[other]])]).plugins
     assert plugin.why == (
-        f"plugin zoo (cfplug-zoo 1.2) is broken: {HOOK_OF[kind]} must return a list of cfplug.{KINDS[kind].__name__}; "
+        f"plugin zoo (cfplug-zoo 1.2) is broken: {HOOK_OF[kind]} must return a list of "
+        f"cfplug.{KINDS[kind].__name__}; "
         f"one entry is cfplug.{KINDS[other].__name__} ant\n"
         "  switch it off with CFPLUG_PLUGINS=-zoo"
     )
@@ -202,7 +203,7 @@ class Listening:
 def carry_out(
     folder: Path, *plugins: str, text: str = RECIPE, reporter: Listening | None = None
 ) -> tuple[cfplug.Run, list[str]]:
-    """The run of a recipe with copies of these files of the zoo as plugins, and what a person was told."""
+    """Run a recipe with copies of these files of the zoo as plugins; return what was said."""
     recipe, place, reporter = folder / "watched.yaml", folder / "plugins", reporter or Listening()
     recipe.write_text(text)
     place.mkdir()
@@ -319,7 +320,8 @@ def test_cfplug_run_failed_is_told_in_the_place_of_finished_with_the_error_and_w
         started.folder,
         "OSError: the server does not answer",
         (
-            f"in step read: zoo-sources/unreadable of plugin zoo-sources ({tmp_path / 'plugins' / 'zoo_sources.py'}), "
+            f"in step read: zoo-sources/unreadable of plugin zoo-sources "
+            f"({tmp_path / 'plugins' / 'zoo_sources.py'}), "
             f"{tmp_path / 'watched.yaml'}:2:7",
         ),
         interrupted=False,
@@ -367,7 +369,8 @@ def test_observers_that_raise_leave_or_meddle_become_warnings_and_change_nothing
     file = tmp_path / "plugins" / "meddler.py"
 
     def warning(hook: str, raised: str, line: int, code: str) -> str:
-        return f"warning: the observer {hook} of plugin meddler ({file}) raised {raised}\n  at {file}:{line}: {code}"
+        where = f"at {file}:{line}: {code}"
+        return f"warning: the observer {hook} of plugin meddler ({file}) raised {raised}\n  {where}"
 
     frozen, table = (
         "FrozenInstanceError: can't set attribute",

@@ -29,13 +29,16 @@ BROKEN = ZOO / "broken"
 
 WHY = {
     "bad_name": """\
-cfplug_metrics raised ValueError: name: must be a kebab-case noun such as `item-mean`; got 'Best At 10'
+cfplug_metrics raised ValueError: name: must be a kebab-case noun such as `item-mean`; got \
+'Best At 10'
   at {file}:8: return [cfplug.Metric("Best At 10", score="bad_name:best")]""",
     "bad_signature": """\
-cfplug_metrics raised PluginError: score: best takes (truth, prediction); expected (params, truth, prediction)
+cfplug_metrics raised PluginError: score: best takes (truth, prediction); expected (params, \
+truth, prediction)
   at {file}:12: return [cfplug.Metric("best", score=best)]""",
     "bad_target": """\
-cfplug_metrics raised ValueError: score: must look like `package.module:function`; got 'bad_target.best'
+cfplug_metrics raised ValueError: score: must look like `package.module:function`; got \
+'bad_target.best'
   at {file}:8: return [cfplug.Metric("best", score="bad_target.best")]""",
     "circular": """\
 importing it raised ImportError: cannot import name 'METRICS' from 'circular' ({file})
@@ -53,27 +56,33 @@ importing it raised ModuleNotFoundError: No module named 'a_package_that_nobody_
 importing it raised SystemExit: 3
   at {file}:5: sys.exit(3)""",
     "made_for_newer": "it requires cfplug>=9, and cfplug {cfplug} is installed",
-    "misspelt": "cfplug_metrcs(): there is no hook called cfplug_metrcs; did you mean cfplug_metrics()?",
-    "misspelt_unmarked": "cfplug_analysers(): there is no hook called cfplug_analysers; did you mean cfplug_analyzers()?",
+    "misspelt": "cfplug_metrcs(): there is no hook called cfplug_metrcs; did you mean "
+    "cfplug_metrics()?",
+    "misspelt_unmarked": "cfplug_analysers(): there is no hook called cfplug_analysers; "
+    "did you mean cfplug_analyzers()?",
     "no_hook": "it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl",
     "panics": """\
 importing it raised PanicException: called unwrap on a None value
   at {file}:8: raise PanicException("called unwrap on a None value")""",
     "plain_class": """\
-cfplug_metrics raised ValueError: params: must be a frozen attrs class; got <class 'plain_class.Best'>
+cfplug_metrics raised ValueError: params: must be a frozen attrs class; got <class \
+'plain_class.Best'>
   at {file}:12: return [cfplug.Metric("best", Best, score="plain_class:best")]""",
     "raises_deep": """\
-importing it raised JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)
+importing it raised JSONDecodeError: Expecting property name enclosed in double quotes: line 1 \
+column 2 (char 1)
   at {file}:5: SETTINGS = json.loads("{{")""",
     "reserved_word": """\
 cfplug_metrics raised ValueError: params: use is a key of recipes and cannot be a parameter of Best
   at {file}:15: return [cfplug.Metric("best", Best, score="reserved_word:best")]""",
     "returns_class": """\
-cfplug_metrics must return a list of cfplug.Metric; one entry is type <class 'returns_class.Best'>""",
+cfplug_metrics must return a list of cfplug.Metric; one entry is type <class \
+'returns_class.Best'>""",
     "returns_nothing": "cfplug_metrics must return a list of cfplug.Metric; got None",
     "returns_one": "cfplug_metrics must return a list of cfplug.Metric; got cfplug.Metric best",
     "returns_table": """\
-cfplug_metrics must return a list of cfplug.Metric; got dict {{'best': Metric(name='..., requires=())}}""",
+cfplug_metrics must return a list of cfplug.Metric; got dict {{'best': Metric(name='..., \
+requires=())}}""",
     "speechless": """\
 importing it raised SpeechlessError: (it has no readable text)
   at {file}:9: raise SpeechlessError""",
@@ -82,8 +91,10 @@ cfplug_metrics raised ValueError: params: must be a frozen attrs class; got <cla
   at {file}:15: return [cfplug.Metric("best", Best, score="thawed:best")]""",
     "twice": "cfplug_metrics declares best twice",
     "unlike_any": """\
-register(app): there is no hook called register; the hooks are cfplug_sources, cfplug_splits, cfplug_models, \
-cfplug_losses, cfplug_metrics, cfplug_cold_starts, cfplug_analyzers, cfplug_run_started, cfplug_step_finished, \
+register(app): there is no hook called register; the hooks are cfplug_sources, cfplug_splits, \
+cfplug_models, \
+cfplug_losses, cfplug_metrics, cfplug_cold_starts, cfplug_analyzers, cfplug_run_started, \
+cfplug_step_finished, \
 cfplug_epoch_finished, cfplug_run_finished, cfplug_run_failed""",
     "unmarked": "cfplug_metrics() is not marked; put @cfplug.hookimpl above it",
     "unmet": """\
@@ -96,7 +107,8 @@ importing it raised ImportError: cannot import name 'Forecaster' from 'cfplug' (
   at {file}:3: from cfplug import Forecaster""",
     "wrong_argument": """\
 cfplug_metrics(config) takes an unknown argument; expected cfplug_metrics()""",
-    "wrong_kind": "cfplug_models must return a list of cfplug.Model; one entry is cfplug.Metric best",
+    "wrong_kind": "cfplug_models must return a list of cfplug.Model; one entry is "
+    "cfplug.Metric best",
     "wrong_word": """\
 cfplug_run_finished(result) takes an unknown argument; expected cfplug_run_finished(event)""",
 }
@@ -107,7 +119,8 @@ FITTING = "get versions that fit: python -m pip install --upgrade cfplug"
 ADVICE = {
     "import_error": "install what is missing: python -m pip install a_package_that_nobody_has",
     "made_for_newer": FITTING,
-    "unmet": "install what is missing: python -m pip install 'a-package-that-nobody-has>=2' 'numpy>=99'",
+    "unmet": "install what is missing: python -m pip install "
+    "'a-package-that-nobody-has>=2' 'numpy>=99'",
     "uses_newer": FITTING,
 }
 """What can be done, where there is more than to switch it off."""
@@ -122,7 +135,8 @@ def full_text(stem: str) -> str:
         WHY[stem].format(file=file, **HERE),
         f"{ADVICE[stem]}; or " if stem in ADVICE else "",
     )
-    return f"plugin {name} ({file}) is broken: {why}\n  {advice}switch it off with CFPLUG_PLUGINS=-{name}"
+    switch = f"switch it off with CFPLUG_PLUGINS=-{name}"
+    return f"plugin {name} ({file}) is broken: {why}\n  {advice}{switch}"
 
 
 def candidate(
@@ -197,7 +211,8 @@ def test_a_plugin_that_is_no_python_is_told_with_its_line(tmp_path: Path) -> Non
     file = tmp_path / "half_written.py"
     file.write_text("import cfplug\n\nmetrics = [\n")
     assert only(assemble(in_folders([tmp_path]))).why == (
-        f"plugin half-written ({file}) is broken: importing it raised SyntaxError: '[' was never closed "
+        f"plugin half-written ({file}) is broken: importing it raised SyntaxError: '[' was "
+        f"never closed "
         f"(half_written.py, line 3)\n"
         f"  at {file}:3: metrics = [\n"
         "  switch it off with CFPLUG_PLUGINS=-half-written"
@@ -454,7 +469,8 @@ def test_two_plugins_with_one_component_name_break_nothing_until_the_short_name_
 def test_a_recipe_that_uses_a_short_name_of_two_plugins_is_told_both_full_names() -> None:
     registry = assemble([*installed(), candidate("ant", "mse")])
     assert recipe_problems(registry, "mse") == (
-        "zoo.yaml:3:11: metrics[0]: 2 plugins have a metric called mse; write ant/mse or metrics/mse\n"
+        "zoo.yaml:3:11: metrics[0]: 2 plugins have a metric called mse; write ant/mse or "
+        "metrics/mse\n"
         "1 problem; nothing was run."
     )
     assert recipe_problems(registry, "ant/mse") == ""
@@ -494,7 +510,8 @@ def test_two_files_of_one_name_are_told_to_differ(tmp_path: Path) -> None:
     file, other = (tmp_path / folder / "zoo_namesake.py" for folder in ("a", "b"))
     assert (first.state, first.file) == ("ok", str(file))
     assert second.why == (
-        f"plugin zoo-namesake ({other}) is broken: another plugin has this name: zoo-namesake ({file})\n"
+        f"plugin zoo-namesake ({other}) is broken: another plugin has this name: "
+        f"zoo-namesake ({file})\n"
         f"  give the file another name; or switch it off with CFPLUG_PLUGINS=-{other}:zoo-namesake"
     )
     sys.modules.pop("zoo_namesake")
@@ -528,7 +545,8 @@ def test_one_module_under_two_names_is_one_plugin() -> None:
 def test_an_entry_point_that_names_no_module_is_told() -> None:
     registry = assemble([Candidate("ant", "cfplug-zoo", "1.2", lambda: {"metrics": 3})])  # type: ignore[arg-type, return-value]
     assert only(registry).why == (
-        "plugin ant (cfplug-zoo 1.2) is broken: its entry point must name a module; got dict {'metrics': 3}\n"
+        "plugin ant (cfplug-zoo 1.2) is broken: its entry point must name a module; got "
+        "dict {'metrics': 3}\n"
         "  switch it off with CFPLUG_PLUGINS=-ant"
     )
 
@@ -559,13 +577,15 @@ def test_a_name_that_a_broken_plugin_may_have_is_told_with_why_it_is_broken() ->
     registry = assemble([candidate("ant", "rmse"), failing("bee")])
     why = registry.plugins[1].why
     assert why.startswith(
-        "plugin bee (cfplug-zoo 1.2) is broken: importing it raised ImportError: no module called left"
+        "plugin bee (cfplug-zoo 1.2) is broken: importing it raised ImportError: no module "
+        "called left"
     )
     assert (
         missing(registry, "metric", "bee/best") == f"bee/best needs a plugin that is broken\n{why}"
     )
     assert missing(registry, "metric", "sting") == (
-        f'no metric called "sting" (cfplug list metrics)\nperhaps it belongs to a plugin that is broken\n{why}'
+        f'no metric called "sting" (cfplug list metrics)\nperhaps it belongs to a plugin '
+        f"that is broken\n{why}"
     )
     assert missing(registry, "metric", "rmse2") == (
         'no metric called "rmse2"; did you mean rmse? (cfplug list metrics)\n'
@@ -671,7 +691,7 @@ def test_an_observer_of_another_event_is_not_asked() -> None:
 
 
 class on_path:  # noqa: N801
-    """Puts a folder on `sys.path` and takes what was imported from it out of `sys.modules` again."""
+    """Puts a folder on `sys.path`, and forgets afterwards what was imported from it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = str(folder)
@@ -728,7 +748,7 @@ def write_package(site: Path, name: str, **modules: str) -> Path:
 
 
 def loaded(*sites: Path) -> Registry:
-    """The plugins of these folders, as an installer would have left them there, with cfplug's own."""
+    """Load the distributions of these folders, and cfplug's own plugins."""
     with on_path(sites[-1]), on_path(sites[0]):
         return assemble(installed())
 
@@ -762,7 +782,8 @@ def test_a_distribution_that_was_removed_by_half_takes_no_other_plugin_away(tmp_
     plugins = found(tmp_path)
     assert plugins["bee"].state == "ok"
     assert plugins["gone"].why == (
-        "plugin gone (unknown) is broken: importing it raised ModuleNotFoundError: No module named 'gone_plugin'\n"
+        "plugin gone (unknown) is broken: importing it raised ModuleNotFoundError: No "
+        "module named 'gone_plugin'\n"
         "  switch it off with CFPLUG_PLUGINS=-gone"
     )
 
@@ -774,7 +795,8 @@ def test_a_damaged_entry_point_file_takes_no_other_plugin_away(tmp_path: Path) -
     plugins = found(tmp_path)
     assert plugins["bee"].state == "ok"
     assert plugins["cfplug-torn"].why.startswith(
-        "plugin cfplug-torn (cfplug-torn 0.1) is broken: its entry_points.txt cannot be read: TypeError: "
+        "plugin cfplug-torn (cfplug-torn 0.1) is broken: its entry_points.txt cannot be "
+        "read: TypeError: "
     )
 
 
@@ -793,7 +815,8 @@ def test_files_that_are_no_text_take_no_other_plugin_away(tmp_path: Path) -> Non
         "wasp": ("unknown", "broken"),
     }
     assert plugins["cfplug-fly"].why.startswith(
-        "plugin cfplug-fly (cfplug-fly 0.1) is broken: its entry_points.txt cannot be read: UnicodeDecodeError: "
+        "plugin cfplug-fly (cfplug-fly 0.1) is broken: its entry_points.txt cannot be "
+        "read: UnicodeDecodeError: "
     )
 
 
@@ -808,7 +831,8 @@ def test_a_plugin_made_for_another_cfplug_is_told_so_and_not_imported(
     (tmp_path / "bee_plugin.py").write_text("raise AssertionError('it was imported')")
     need = needed.replace(" (", "").replace(")", "")
     assert found(tmp_path)["bee"].why == (
-        f"plugin bee (cfplug-bee 0.4) is broken: it requires {need}, and {need[:6]} {version('cfplug')} is installed\n"
+        f"plugin bee (cfplug-bee 0.4) is broken: it requires {need}, and {need[:6]} "
+        f"{version('cfplug')} is installed\n"
         "  get versions that fit: python -m pip install --upgrade cfplug cfplug-bee; "
         "or switch it off with CFPLUG_PLUGINS=-bee"
     )
@@ -845,10 +869,12 @@ def test_a_plugin_whose_dependency_is_missing_tells_which_and_how_to_install_it(
         tmp_path, "cfplug_bee", manifest="from cfplug_bee import pads\n", pads="import left_pad\n"
     )
     assert found(tmp_path)["bee"].why == (
-        "plugin bee (cfplug-bee 0.4) is broken: importing it raised ModuleNotFoundError: No module named 'left_pad'\n"
+        "plugin bee (cfplug-bee 0.4) is broken: importing it raised ModuleNotFoundError: "
+        "No module named 'left_pad'\n"
         f"  at {folder / 'pads.py'}:1: import left_pad\n"
         "  it requires Left.Pad>=2, which is not installed\n"
-        "  install what is missing: python -m pip install 'Left.Pad>=2'; or switch it off with CFPLUG_PLUGINS=-bee"
+        "  install what is missing: python -m pip install 'Left.Pad>=2'; or switch it off "
+        "with CFPLUG_PLUGINS=-bee"
     )
 
 
@@ -858,7 +884,8 @@ def test_a_plugin_that_forgot_to_ask_for_its_dependency_is_told_the_name_that_it
     announce(tmp_path, "cfplug-bee", "0.4", "bee = cfplug_bee", requires=["cfplug>=0.1"])
     write_package(tmp_path, "cfplug_bee", manifest="import left_pad.sides\n")
     assert found(tmp_path)["bee"].why.endswith(
-        "\n  install what is missing: python -m pip install left_pad; or switch it off with CFPLUG_PLUGINS=-bee"
+        "\n  install what is missing: python -m pip install left_pad; or switch it off "
+        "with CFPLUG_PLUGINS=-bee"
     )
 
 
@@ -871,7 +898,8 @@ def test_a_plugin_that_imports_itself_in_a_circle_is_told_where(tmp_path: Path) 
     folder = write_package(tmp_path, "cfplug_ring", manifest=manifest, inner=inner)
     first, *rest = found(tmp_path)["ring"].why.splitlines()
     assert first.startswith(
-        "plugin ring (cfplug-ring 0.1) is broken: importing it raised ImportError: cannot import name 'NAMES' from "
+        "plugin ring (cfplug-ring 0.1) is broken: importing it raised ImportError: cannot "
+        "import name 'NAMES' from "
         "partially initialized module 'cfplug_ring' (most likely due to a circular import) ("
     )
     assert rest == [
@@ -932,7 +960,7 @@ import cfplug
 
 @cfplug.hookimpl
 def cfplug_metrics():
-    return [cfplug.Metric(f"best-{number}", score="cfplug_many:best", help="One of many.") for number in range(1000)]
+    return [cfplug.Metric(f"best-{number}", score="cfplug_many:best") for number in range(1000)]
 """
 
 
@@ -968,7 +996,8 @@ def test_a_file_that_says_badly_what_it_needs_is_told(tmp_path: Path) -> None:
         (tmp_path / f"zoo_{name}.py").write_text(text)
     fine, half, texts = assemble(in_folders([tmp_path])).plugins
     assert half.why.startswith(
-        f"plugin zoo-half ({tmp_path / 'zoo_half.py'}) is broken: its `# /// script` block is not TOML: "
+        f"plugin zoo-half ({tmp_path / 'zoo_half.py'}) is broken: its `# /// script` block "
+        f"is not TOML: "
     )
     assert texts.why == (
         f"plugin zoo-texts ({tmp_path / 'zoo_texts.py'}) is broken: "
@@ -1001,7 +1030,8 @@ def test_a_file_may_not_hide_a_module_whether_it_is_imported_yet_or_not(
     file = tmp_path / f"{module}.py"
     file.write_text(METRIC_PLUGIN.format(module))
     assert only(assemble(in_folders([tmp_path]))).why == (
-        f"plugin {module} ({file}) is broken: {module}.py would hide the module {module}; give the file another name\n"
+        f"plugin {module} ({file}) is broken: {module}.py would hide the module {module}; "
+        f"give the file another name\n"
         f"  switch it off with CFPLUG_PLUGINS=-{module}"
     )
     assert "this" not in sys.modules

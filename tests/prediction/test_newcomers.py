@@ -212,7 +212,7 @@ def test_what_was_not_seen_was_not_rated() -> None:
         ),
         (
             {"users": users(90, job=["wroter"])},
-            "users, row 0, column job: nobody has 'wroter'; did you mean writer? (known are: nurse, writer)",
+            "users, row 0, column job: no user has 'wroter'; did you mean writer? (known are: nurse, writer)",
         ),
         (
             {"ratings": rated([(90, 1, 4.0)]).rename(columns={"rating": "ratings"})},

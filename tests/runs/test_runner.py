@@ -1307,7 +1307,7 @@ def test_words_of_the_data_are_told(
     frame = pd.DataFrame(
         {"user": np.arange(60) % 11, "item": np.arange(60) % 7, "rating": np.arange(60) % 5 + 1.0}
     )
-    data = cfplug.Dataset.build("told", frame, words=["half of it is missing"])
+    data = cfplug.Dataset.build("told", frame, notes=["half of it is missing"])
     registry = plugin(cfplug_sources=lambda: [cfplug.Source("own", read=gives(data))])
     words = Words()
     run_with(registry, written("data: own\nmodels: [bias]\n"), tmp_path, words)

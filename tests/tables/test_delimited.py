@@ -41,7 +41,7 @@ def test_the_common_case_needs_only_the_file(
     assert rows(dataset.ratings) == [(1, 10, 4.0), (2, 10, 3.5), (1, 30, 5.0)]
     assert dataset.name == "ratings"
     assert dataset.scale == cfplug.Scale(3.5, 5.0, (3.5, 4.0, 5.0))
-    assert dataset.words == ()
+    assert dataset.notes == ()
     assert said == ["ratings: user (id), item (id), rating (target)"]
 
 
@@ -152,7 +152,7 @@ def test_a_column_without_a_name_is_left_out_aloud(write: Write, context: cfplug
         CsvParams(write("ratings.csv", ",user,item,rating\n0,1,10,4\n1,2,10,3\n")), context
     )
     assert list(dataset.ratings.columns) == ["user", "item", "rating"]
-    assert dataset.words == ("ratings.csv: a column without a name is left out",)
+    assert dataset.notes == ("ratings.csv: a column without a name is left out",)
 
 
 def test_quotes_may_be_plain_letters(write: Write, context: cfplug.Context) -> None:
@@ -265,7 +265,7 @@ def test_an_id_that_only_the_ratings_name_is_told(write: Write, context: cfplug.
     ratings = write("ratings.csv", RATINGS)
     users = write("users.csv", "user,age\n1,30\n")
     dataset = read(CsvParams(ratings, users), context)
-    assert dataset.words == ("1 ids in ratings are missing from users; they have no metadata",)
+    assert dataset.notes == ("1 ids in ratings are missing from users; they have no metadata",)
 
 
 # Times
@@ -299,7 +299,7 @@ def test_a_column_that_looks_like_times_is_pointed_out(
     dataset = read(
         CsvParams(write("ratings.csv", "user,item,rating,timestamp\n1,10,4,0\n")), context
     )
-    assert dataset.words == (
+    assert dataset.notes == (
         "ratings.csv: timestamp is not taken for the time of a rating; `time: timestamp` does that",
     )
 
@@ -312,13 +312,13 @@ REPEATED = "user,item,rating\n1,10,1\n2,10,3\n1,10,4\n"
 def test_of_repeated_pairs_the_last_row_may_stand(write: Write, context: cfplug.Context) -> None:
     dataset = read(CsvParams(write("ratings.csv", REPEATED), repeats="last"), context)
     assert rows(dataset.ratings) == [(2, 10, 3.0), (1, 10, 4.0)]
-    assert dataset.words == ("1 rating was repeated later; the last row of each pair stands",)
+    assert dataset.notes == ("1 rating was repeated later; the last row of each pair stands",)
 
 
 def test_repeated_pairs_may_have_the_mean_rating(write: Write, context: cfplug.Context) -> None:
     dataset = read(CsvParams(write("ratings.csv", REPEATED), repeats="mean"), context)
     assert rows(dataset.ratings) == [(2, 10, 3.0), (1, 10, 2.5)]
-    assert dataset.words == (
+    assert dataset.notes == (
         "1 rating was repeated later; the last row of each pair stands, with the mean rating",
     )
 

@@ -100,7 +100,7 @@ def test_nested_columns_are_left_out_aloud(
 ) -> None:
     users = stored(tmp_path / "users.parquet", {"user": [1, 2], "home": [{"city": "Bonn"}, None]})
     dataset = read(ParquetParams(ratings, users), context)
-    assert dataset.words == (
+    assert dataset.notes == (
         "users.parquet: column home is left out; cfplug has no role for struct<city: string>",
     )
 

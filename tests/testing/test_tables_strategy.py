@@ -246,7 +246,7 @@ def test_some_ids_have_no_rating_and_some_have_no_metadata() -> None:
     found = drawn(datasets)
     for side in SIDES:
         assert any(known_to(dataset, side) > set(dataset.ratings[side]) for dataset in found)
-        assert any(f"missing from {side}s" in word for dataset in found for word in dataset.words)
+        assert any(f"missing from {side}s" in word for dataset in found for word in dataset.notes)
         orders = [
             dataset.tables()[f"{side}s"][side].tolist()
             == dataset.ratings[side].drop_duplicates().tolist()
@@ -254,7 +254,7 @@ def test_some_ids_have_no_rating_and_some_have_no_metadata() -> None:
             if len(dataset.tables()[f"{side}s"]) > 2
         ]
         assert orders.count(False) > orders.count(True)
-    assert all(not dataset.words for dataset in drawn(datasets, 40, all_known=True))
+    assert all(not dataset.notes for dataset in drawn(datasets, 40, all_known=True))
 
 
 def test_each_side_has_ids_of_every_kind() -> None:
@@ -409,10 +409,10 @@ def test_renaming_gives_every_id_another_name_and_changes_nothing_else(
     assert [again[side].tolist() for side in SIDES] == [
         other.dataset.ratings[side].tolist() for side in SIDES
     ]
-    assert (other.dataset.roles, other.dataset.scale, other.dataset.words) == (
+    assert (other.dataset.roles, other.dataset.scale, other.dataset.notes) == (
         dataset.roles,
         dataset.scale,
-        dataset.words,
+        dataset.notes,
     )
 
 

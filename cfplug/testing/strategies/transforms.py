@@ -111,7 +111,7 @@ def _rebuilt(dataset: Dataset, tables: Mapping[str, pd.DataFrame]) -> Dataset:
         roles=dataset.roles,
         scale=dataset.scale,
         folds=dataset.folds,
-        words=dataset.words,
+        notes=dataset.notes,
     )
 
 
