@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import cfplug
+from cfplug.prediction.vectors import ByVectors
 from cfplug_coldstart.teller import Teller, taught
 from cfplug_coldstart.told import Told
 from cfplug_coldstart.traits import columns_of
@@ -31,10 +31,8 @@ def metadata_model(
     told = {side: teller.tell(newcomers) for side, (teller, _) in learned.items()}
     vectors, known = ({side: each[place] for side, each in told.items()} for place in (0, 1))
     again = {other(side): others for side, (_, others) in learned.items() if others is not None}
-    by = cfplug.ByVectors(fitted, newcomers, vectors, again)
-    return Told(
-        by, known, cfplug.ByVectors(fitted, newcomers, _for_each_other(fitted, vectors, again))
-    )
+    by = ByVectors(fitted, newcomers, vectors, again)
+    return Told(by, known, ByVectors(fitted, newcomers, _for_each_other(fitted, vectors, again)))
 
 
 def _learned(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
-import cfplug
+from cfplug.prediction.vectors import ByVectors
 from cfplug_coldstart.told import Told
 from cfplug_coldstart.traits import Trait, Traits, columns_of
 from cfplug_coldstart.warm import SIDES, Warm, in_ratings, trust
@@ -38,7 +38,7 @@ def nearest_metadata(
         vectors[side], known[side] = _of_side(
             params, fitted, side, columns[side], newcomers.table(side)
         )
-    return Told(cfplug.ByVectors(fitted, newcomers, vectors), known)
+    return Told(ByVectors(fitted, newcomers, vectors), known)
 
 
 def _of_side(

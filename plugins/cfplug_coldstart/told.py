@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
-import cfplug
+from cfplug.prediction.vectors import ByVectors
 
 
 @frozen(eq=False)
@@ -18,9 +18,9 @@ class Told:
     `known` has for each side of which newcomers metadata told anything, bool of shape
     (n_newcomers,), in the order of `newcomers.table(side)`."""
 
-    by: cfplug.ByVectors
+    by: ByVectors
     known: Mapping[str, np.ndarray]
-    by_both: cfplug.ByVectors | None = None
+    by_both: ByVectors | None = None
 
     def predict(self, pairs: pd.DataFrame) -> np.ndarray:
         """Ratings of shape (n,)."""

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from attrs import astuple, frozen
 
-from cfplug import Chart, Groups, Interval, Section, Table, groups_by_count, rounded
+from cfplug import Chart, Section, Table
+from cfplug.data.groups import Groups, groups_by_count
+from cfplug.report.elements import Interval, rounded
 from cfplug_insight.intervals import Cell, clustered, correlation
 
 if TYPE_CHECKING:
@@ -242,7 +244,9 @@ def heatmap(rating: np.ndarray, prediction: np.ndarray, scale: Scale, bins: int)
     has_levels = 0 < len(scale.levels) <= MOST_LEVELS
     rows = bins if has_levels else min(bins, math.isqrt(MOST_CELLS))
     if rows < bins:
-        note += f" There are {rows} rows, not {bins}, so that there are at most {MOST_CELLS:,} cells."
+        note += (
+            f" There are {rows} rows, not {bins}, so that there are at most {MOST_CELLS:,} cells."
+        )
     height = float(high - low) / rows
     row = np.floor((prediction - low) / height).clip(0, rows - 1)
     if has_levels:  # a column for each level

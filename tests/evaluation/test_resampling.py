@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cfplug.stats import jackknife
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cfplug import Interval, jackknife
 from cfplug.evaluation.resampling import GROUPS, interval
+from cfplug.report.elements import Interval
 
 
 def test_the_interval_of_a_mean_over_users_is_the_textbook_one() -> None:

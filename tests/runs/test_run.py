@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 import cfplug
-from cfplug import CapabilityError, DataError
+from cfplug import DataError
+from cfplug.errors import CapabilityError
 from cfplug.evaluation.standings import COLUMNS as STANDINGS
 from cfplug.progress import Quiet
 from cfplug.recipe.parser import parse_recipe

@@ -20,7 +20,8 @@ import pandas as pd
 import pytest
 
 import cfplug
-from cfplug import ArtifactError, DataError, PluginError, RecipeError, TrainingError, UnknownIdError
+from cfplug import DataError, PluginError, RecipeError
+from cfplug.errors import ArtifactError, TrainingError, UnknownIdError
 from cfplug.files import sha256
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished

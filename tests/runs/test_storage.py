@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import cfplug
-from cfplug import ArtifactError, RecipeError
+from cfplug import RecipeError
 from cfplug.data.vocabulary import SIDES
+from cfplug.errors import ArtifactError
 from cfplug.evaluation.cold_start import OUTCOMES
 from cfplug.evaluation.standings import standings
 from cfplug.files import sha256, write_bytes
