@@ -15,6 +15,7 @@ import attrs
 
 import cfplug
 from cfplug import testing
+from cfplug.errors import plural
 from cfplug.params import parameters, plain
 from cfplug.plugin import hookspecs
 from cfplug.plugin.components import KINDS, Component

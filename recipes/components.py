@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cfplug.errors import plural
 from cfplug.params import parameters
 from cfplug.plugin.components import KINDS
-from cfplug.errors import plural
 from cfplug.plugin.registry import Registry, load
 
 README = Path(__file__).with_name("README.md")

@@ -23,7 +23,7 @@ GROUP = "cfplug"
 
 @frozen
 class BrokenError(Exception):
-    """Why a plugin cannot be used, without its name; `advice` is a better one than to switch it off."""
+    """Why a plugin cannot be used; `advice` is what to do if not to switch it off."""
 
     why: str
     advice: str = ""

@@ -22,6 +22,10 @@ class Memo:
             self._results[key] = compute()
         return self._results[key]
 
+    def clear(self) -> None:
+        """Forget all results."""
+        self._results.clear()
+
     def keys(self) -> tuple[Hashable, ...]:
         """Return the keys of all results so far."""
         return tuple(self._results)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,9 +15,7 @@ from cfplug.report.labels import place_labels
 _BAR = 0.92
 """How much of the distance between two bars of a histogram one bar fills."""
 
-_NOT_PRINTABLE = re.compile(
-    "[\u2028\u2029]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
+_NOT_PRINTABLE = re.compile("[\u2028\u2029]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML, and so SVG, does not allow, and line ends that break Vega's expressions."""
 
 

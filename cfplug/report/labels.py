@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 FONT_SIZE, LIMIT, OFFSET = 11, 170, 7
-"""Pixels: the size of the letters, the longest label, and from the centre of a point to its label."""
+"""Pixels: the size of letters, the longest label, and from the centre of a point to its label."""
 
 _LETTER = 0.56 * FONT_SIZE
 """Pixels: the mean width of a letter of English text in a font without serifs."""

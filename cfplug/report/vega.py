@@ -126,12 +126,10 @@ def _size(plot: Plot) -> dict[str, int]:
     """Return the pixels that a picture needs, for `usermeta`."""
     if not plot.rows:
         return {"least": 0, "height": 0}
-    is_cell = plot.chart.mark == "cell"
-    names = len(plot.different("x")) if is_cell or not plot.is_number("x") else 0
+    has_names = plot.chart.mark == "cell" or not plot.is_number("x")
+    names = len(plot.different("x")) if has_names else 0
     least = {"cell": 130 + 27 * names, "bar": 50 + 14 * names}.get(plot.chart.mark, 0)
-    height = HEIGHT
-    if is_cell or plot.is_horizontal:
-        height = STEP * len(plot.different("y"))
+    height = _height(plot)
     if plot.chart.facet:
         height *= len(plot.different("facet")) // 3 + 1
     around = _NAMES + 8 if plot.is_horizontal else 48
@@ -139,9 +137,11 @@ def _size(plot: Plot) -> dict[str, int]:
     return {"least": least, "height": 80 + height, "around": around, "narrowest": FACET}
 
 
-def _height(plot: Plot) -> Any:
+def _height(plot: Plot) -> int:
+    """Return the pixels of a picture, or of one of its small charts, without its axes."""
     if plot.is_horizontal or plot.chart.mark == "cell":
-        return {"step": STEP}
+        side_by_side = len(plot.different("color")) if plot.is_grouped else 1
+        return STEP * max(1, len(plot.different("y"))) * side_by_side
     if plot.chart.facet:
         return SMALL
     return TALL if plot.chart.mark in ("point", "heatmap") else HEIGHT
@@ -230,7 +230,7 @@ def _color(plot: Plot) -> Spec:
     is_number = plot.is_number("color")
     scale, legend = _color_ramp(plot) if is_number else _color_names(plot)
     legend |= {"orient": "top", "titleLimit": 300, "labelLimit": 150, "offset": 8}
-    channel = {
+    channel: Spec = {
         "field": plot.field("color"),
         "title": plot.chart.color,
         "type": "quantitative" if is_number else "nominal",
@@ -354,7 +354,9 @@ _MARKS: Mapping[str, Callable[[Plot], list[Spec]]] = {
 
 
 def _mark(kind: str, **look: Any) -> Spec:
-    usual = {"color": _expr("accent"), "tooltip": {"content": "data"}}
+    usual: Spec = {"tooltip": {"content": "data"}}
+    if "fill" not in look:
+        usual["color"] = _expr("accent")
     return {"mark": {"type": kind, "aria": False, "invalid": None, **usual, **look}}
 
 

@@ -19,7 +19,7 @@ from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.dataset import Dataset, Split
 from cfplug.data.features import Features
 from cfplug.errors import ArtifactError, PluginError
-from cfplug.evaluation.cold_start import Bench, tried
+from cfplug.evaluation.cold_start import Trial, try_strategy
 from cfplug.evaluation.folds import in_fold, measured, named
 from cfplug.evaluation.scoring import measure, prediction_rows, with_lists
 from cfplug.files import json_text, read_json
@@ -228,7 +228,7 @@ class Pipeline:
         results.fitted.append(fitted)
         answers = self._score(use.use, fitted.model, data.dataset, fold, results)
         if self.recipe.cold_starts:
-            self._try_cold_starts(Bench(fitted.model, data.dataset, fold.split), results)
+            self._try_cold_starts(Trial(fitted.model, data.dataset, fold.split), results)
         first = results.fitted[0].model
         if self.recipe.analyzers and (fold.seed, fold.name) == (first.seed, first.fold):
             model = with_evidence(fitted, use, data.dataset, fold.split, answers)
@@ -368,9 +368,9 @@ class Pipeline:
 
     # Cold starts and analyzers
 
-    def _try_cold_starts(self, bench: Bench, results: Results) -> None:
+    def _try_cold_starts(self, trial: Trial, results: Results) -> None:
         """Try every strategy that fits the model on the new users or items of a fold."""
-        model = bench.model
+        model = trial.model
 
         def why_not(use: Use, missing: str) -> str:
             return f"{use.name} is not tried with {model.name}, which gives no {missing}"
@@ -379,7 +379,9 @@ class Pipeline:
             self.steps.reporter.progress(None, f"{model.name}: {use.name} on newcomers")
             adapting = policy(use, self.steps.context(f"unknown {use.name}", model.seed))
             with self.steps.step("cold-start", use, model.seed, model.name, model.fold) as context:
-                results.outcomes.append(tried(bench, use, adapting, self.recipe.reveal, context))
+                results.outcomes.append(
+                    try_strategy(trial, use, adapting, self.recipe.reveal, context)
+                )
 
     def _analyze(self, model: FittedModel, results: Results) -> None:
         """Collect every analyzer's section on `model`; what one raises becomes a note instead."""

@@ -13,8 +13,8 @@ import pandas as pd
 from attrs import field, frozen
 
 from cfplug.errors import CapabilityError, did_you_mean
+from cfplug.evaluation.cold_start import SUMMARY
 from cfplug.evaluation.comparison import PAIR, Comparison, Cost, compare
-from cfplug.evaluation.standings import COLUMNS as STANDINGS
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.recipe.recipe import Claim, Recipe
 from cfplug.report.elements import Section, Table
@@ -37,7 +37,7 @@ def _none_kept() -> pd.DataFrame:
 
 
 def _none_tried() -> pd.DataFrame:
-    return pd.DataFrame(columns=list(STANDINGS))
+    return pd.DataFrame(columns=SUMMARY)
 
 
 @frozen
@@ -61,7 +61,7 @@ class Run:
     `model` is the first model of the recipe, `models` are all of them, one for each seed and fold.
     `predictions()` gives what every model predicted for the ratings on which it was measured:
     model, seed, fold, part, user, item, rating, prediction, origin. `cold_start_results` is how the
-    recipe's `cold_starts` did on newcomers; for its columns see `evaluation.standings`."""
+    recipe's `cold_starts` did on newcomers; its columns are `evaluation.cold_start.SUMMARY`."""
 
     path: Path
     recipe: Recipe

@@ -44,7 +44,7 @@ from cfplug.data.dataset import Scale
 from cfplug.data.metadata import Metadata
 from cfplug.data.vocabulary import SIDES, Vocabulary
 from cfplug.errors import ArtifactError, shown
-from cfplug.evaluation.standings import COLUMNS as STANDINGS
+from cfplug.evaluation.cold_start import SUMMARY
 from cfplug.files import (
     arrays_to_bytes,
     json_text,
@@ -344,10 +344,10 @@ def opened(folder: OpenedFolder, registry: Registry) -> Run:
 def _standings(folder: OpenedFolder) -> pd.DataFrame:
     """How the recipe's cold-start strategies did on newcomers; an empty table where it has none."""
     if NEWCOMERS not in folder.index:
-        return pd.DataFrame(columns=list(STANDINGS))
+        return pd.DataFrame(columns=SUMMARY)
     path = folder.check(NEWCOMERS)
     with _intact(path):
-        return pd.read_csv(path)[list(STANDINGS)]
+        return pd.read_csv(path)[SUMMARY]
 
 
 def _occasions(metrics: pd.DataFrame) -> list[tuple[int, str]]:

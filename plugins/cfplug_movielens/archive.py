@@ -1,4 +1,4 @@
-"""Files by name out of a zip archive or a folder. Nothing is unpacked, so nothing can land elsewhere."""
+"""Read files by name from a zip archive or a folder, without unpacking anything to disk."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from cfplug import DataError
 from cfplug.errors import did_you_mean
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError)
-"""What zipfile raises on an archive that is not whole."""
+"""What zipfile raises on a damaged archive."""
 
-_ADVICE = "nothing was read. Take the archive as it was published"
+_ADVICE = "nothing was read. Get the published archive."
 
 
 @frozen
 class Member:
-    """One file with its bytes, and the place that messages name."""
+    """One file: its bytes, and its place for messages."""
 
     place: str
     data: bytes
@@ -32,7 +32,7 @@ class Member:
 
 @frozen
 class Archive:
-    """Files that can be read by name. `path` is the zip archive or folder, `fetch` gives a file's bytes."""
+    """The files of the zip archive or folder `path`; `fetch` returns the bytes of one."""
 
     path: Path
     names: tuple[str, ...]
@@ -40,7 +40,7 @@ class Archive:
     root: str = ""
 
     def find(self, file: str) -> Archive | None:
-        """The archive seen from the folder that holds `file`, the one nearest the top, or None."""
+        """Return the archive rooted at the topmost folder with `file`, or None without it."""
         found = sorted(
             (name.count("/"), name) for name in self.names if PurePosixPath(name).name == file
         )
@@ -50,15 +50,20 @@ class Archive:
         twins = [name for level, name in found if level == depth]
         if len(twins) > 1:
             raise DataError(
-                f"{self.path}: holds both {twins[0]} and {twins[1]}; give the folder of one of them"
+                f"{self.path}: has both {twins[0]} and {twins[1]}. Give the folder of one of them."
             )
         return Archive(self.path, self.names, self.fetch, first.removesuffix(file))
 
     def has(self, file: str) -> bool:
+        """Return whether `file` is in the root folder."""
         return self.root + file in self.names
 
     def read(self, file: str) -> Member:
-        """`file` beside the one that `find` looked for; DataError with the nearest name if it is missing."""
+        """Return `file` of the root folder.
+
+        Raises:
+            DataError: It is missing; the message has the nearest name.
+        """
         name = self.root + file
         if name not in self.names:
             raise DataError(f"{self.path}: no {name} in it{did_you_mean(name, self.names)}")
@@ -66,10 +71,12 @@ class Archive:
 
 
 def open_archive(path: Path, limit: int) -> Archive:
-    """The zip archive or folder at `path`, checked before a byte of it is unpacked.
+    """Open the zip archive or folder at `path`, and check it before anything is unpacked.
 
-    DataError if it is not there, is damaged, holds more than `limit` bytes, or names a file outside
-    itself."""
+    Raises:
+        DataError: It is missing or damaged, unpacks to more than `limit` bytes, or has an entry
+            outside itself.
+    """
     with _readable(path):
         if path.is_dir():
             return _open_folder(path, limit)
@@ -92,15 +99,13 @@ def _open_zip(path: Path, limit: int) -> Archive:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
     except _DAMAGE as error:
-        raise DataError(
-            f"{path}: not a whole zip archive; it was cut off or is something else, get it again ({error})"
-        ) from error
+        raise DataError(f"{path}: not a complete zip archive ({error}). Get it again.") from error
     names = _names(path, infos, limit)
     return Archive(path, tuple(names), lambda name: _unpacked(path, names[name]))
 
 
 def _names(path: Path, infos: Sequence[zipfile.ZipInfo], limit: int) -> dict[str, zipfile.ZipInfo]:
-    """The files of an archive by name, or DataError: one bad entry means that somebody meddled with it."""
+    """Return the files of an archive by name; a single bad entry is a DataError."""
     for info in infos:
         why = unsafe(info.orig_filename) or _unreadable(info)
         if why:
@@ -108,18 +113,18 @@ def _names(path: Path, infos: Sequence[zipfile.ZipInfo], limit: int) -> dict[str
     total = sum(info.file_size for info in infos)
     if total > limit:
         raise DataError(
-            f"{path}: unpacks to {total / 1e6:,.0f} MB where {limit / 1e6:,.0f} MB are the most that these "
-            f"data can need; {_ADVICE}"
+            f"{path}: expected at most {limit / 1e6:,.0f} MB when unpacked, got "
+            f"{total / 1e6:,.0f} MB; {_ADVICE}"
         )
     files = [info for info in infos if not info.is_dir()]
     name, count = Counter(_plain(info) for info in files).most_common(1)[0] if files else ("", 0)
     if count > 1:
-        raise DataError(f"{path}: holds {count} files called {name}; {_ADVICE}")
+        raise DataError(f"{path}: has {count} files called {name}; {_ADVICE}")
     return {_plain(info): info for info in files}
 
 
 def unsafe(name: str) -> str | None:
-    """Why a file of this name could land outside the folder it is unpacked into, or None."""
+    """Return why a file of this name could be unpacked outside its folder, or None."""
     if (
         PurePosixPath(name).is_absolute()
         or PureWindowsPath(name).drive
@@ -141,27 +146,26 @@ def _unreadable(info: zipfile.ZipInfo) -> str | None:
 
 
 def _plain(info: zipfile.ZipInfo) -> str:
-    """The name with slashes as the format wants them; some programs on Windows write backslashes."""
+    """Return the name with slashes, where some programs on Windows write backslashes."""
     return info.orig_filename.replace("\\", "/")
 
 
 def _unpacked(path: Path, info: zipfile.ZipInfo) -> bytes:
-    """The bytes of one file, whose CRC zipfile checks.
+    """Return the bytes of one file, whose CRC zipfile checks.
 
-    They are asked for by number: without one zipfile unpacks up to 2 GB at once, whatever size the
-    archive states.
+    Reads with a size: without one zipfile unpacks up to 2 GB, whatever size the archive states.
     """
     try:
         with _readable(path), zipfile.ZipFile(path) as archive, archive.open(info) as file:
             return file.read(info.file_size + 1)
     except _DAMAGE as error:
         raise DataError(
-            f"{path}/{_plain(info)}: damaged, get the archive again ({error})"
+            f"{path}/{_plain(info)}: damaged ({error}). Get the archive again."
         ) from error
 
 
 def _open_folder(path: Path, limit: int) -> Archive:
-    """The files of a folder and of the folders in it, but no deeper: it may be somebody's home."""
+    """Open a folder and its subfolders, but not deeper: it may be a home folder."""
     files = [each for pattern in ("*", "*/*") for each in path.glob(pattern) if each.is_file()]
     names = tuple(sorted(each.relative_to(path).as_posix() for each in files))
     return Archive(path, names, lambda name: _contents(path / name, limit))
@@ -172,7 +176,5 @@ def _contents(file: Path, limit: int) -> bytes:
         size = file.stat().st_size
         content = file.read_bytes() if size <= limit else b""
     if size > limit:
-        raise DataError(
-            f"{file}: has {size / 1e6:,.0f} MB where {limit / 1e6:,.0f} MB are the most that these data can need"
-        )
+        raise DataError(f"{file}: expected at most {limit / 1e6:,.0f} MB, got {size / 1e6:,.0f} MB")
     return content

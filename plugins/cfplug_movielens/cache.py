@@ -1,4 +1,4 @@
-"""The folder where downloads are kept: nothing in it is trusted before its hash is checked."""
+"""Keep downloads in a folder, and trust nothing in it before its hash is checked."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ from cfplug.errors import DownloadError
 
 
 def cache_folder() -> Path:
-    """Where archives are kept: a folder in `CFPLUG_CACHE`, or in the user's cache folder."""
+    """Return the folder for archives, in `CFPLUG_CACHE` or else in the user's cache folder."""
     root = os.environ.get("CFPLUG_CACHE") or platformdirs.user_cache_dir("cfplug", appauthor=False)
     return Path(root).expanduser().absolute() / "movielens"
 
 
 def is_known(file: Path, known: str) -> bool:
-    """Whether `file` has the hash `known`, written `algorithm:hex`."""
+    """Return whether `file` has the hash `known`, written `algorithm:hex`."""
     algorithm, _, expected = known.partition(":")
     with file.open("rb") as content:
         return hashlib.file_digest(content, algorithm).hexdigest() == expected.lower()
 
 
 def find(file: str, known: str, say: Callable[[str], None]) -> Path | None:
-    """The cached `file` if it is there and has its hash; one that has not is removed, and that is said."""
+    """Return the cached `file` if it exists and has the hash `known`.
+
+    A file with another hash is removed; `say` gets a message about it.
+    """
     path = cache_folder() / file
     try:
         if not path.is_file():
@@ -40,24 +43,24 @@ def find(file: str, known: str, say: Callable[[str], None]) -> Path | None:
     except OSError as error:
         say(f"{path} cannot be read ({error.strerror or error})")
         return None
-    with contextlib.suppress(
-        OSError
-    ):  # in a folder that cannot be written it stays, and is never used
+    with contextlib.suppress(OSError):  # in a read-only folder it stays, and is never used
         path.unlink()
-    say(f"{path} is not what was published (its hash is another), so it was thrown away")
+    say(f"{path} differs from the published file (another hash), so it was removed")
     return None
 
 
 def keep(file: Path, known: str) -> Path:
-    """Put a copy of `file` into the cache, whole or not at all; DownloadError if it has another hash."""
+    """Put a complete copy of `file` into the cache.
+
+    Raises:
+        DownloadError: It does not have the hash `known`.
+    """
     target = cache_folder() / file.name
     growing = target.with_name(f"{target.name}.tmp")
     try:
         shutil.copyfile(file, growing)
         if not is_known(growing, known):
-            raise DownloadError(
-                f"{file.name} has another hash than the one that is known; it was thrown away"
-            )
+            raise DownloadError(f"{file.name} has an unexpected hash; it was removed")
         os.replace(growing, target)
     finally:
         growing.unlink(missing_ok=True)
@@ -65,8 +68,8 @@ def keep(file: Path, known: str) -> Path:
 
 
 @contextlib.contextmanager
-def alone(say: Callable[[str], None]) -> Iterator[None]:
-    """Make the cache folder and let one process at a time fill it; the lock falls with its process."""
+def locked(say: Callable[[str], None]) -> Iterator[None]:
+    """Create the cache folder and let one process at a time fill it."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("ab") as lock:
@@ -76,7 +79,7 @@ def alone(say: Callable[[str], None]) -> Iterator[None]:
 
 def _take(lock: IO[bytes], say: Callable[[str], None]) -> None:
     if sys.platform == "win32":
-        return  # Windows lets nobody rename a file that another process has open, which is enough
+        return  # Windows refuses to rename a file that another process has open, which is enough
     import fcntl
 
     try:

@@ -1,4 +1,4 @@
-"""Whole files at once: a table of millions of lines in seconds, as strictly as line by line."""
+"""Read a table of millions of lines in seconds, as strictly as line by line."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from pyarrow import csv
 
 from cfplug import DataError
 from cfplug_movielens.archive import Member
-from cfplug_movielens.lines import Format, check_header, rows
+from cfplug_movielens.rows import Format, check_header, rows
 
 _PIECE = 2**22
-"""Bytes that are looked at together: one file has 900 MB, and no copy of it is wanted."""
+"""Bytes that are checked at once: one file has 900 MB, and is not copied."""
 
 
-def table(member: Member, form: Format) -> pd.DataFrame:
-    """The columns of a UTF-8 file by name: int64, float64 or text, one row for every line.
+def read_table(member: Member, form: Format) -> pd.DataFrame:
+    """Return a UTF-8 file as a table with int64, float64 and text columns, one row for each line.
 
-    DataError names the first line that is not written as `form` says.
+    Raises:
+        DataError: A line does not follow `form`; the message names the first one.
     """
     body = _body(member, form)
     try:
         found = _parsed(body, form)
         _check_lines(body, found, form)
     except ValueError as error:
-        for row in rows(member, form):  # slowly, to say which line it is
+        for row in rows(member, form):  # slow, but it finds the line
             row.typed(form)
         raise DataError(f"{member.place}: {error}") from error
     frame: pd.DataFrame = found.to_pandas(split_blocks=True, self_destruct=True)
@@ -34,7 +35,7 @@ def table(member: Member, form: Format) -> pd.DataFrame:
 
 
 def _body(member: Member, form: Format) -> memoryview:
-    """The lines that hold data, without the last end of line."""
+    """Return the lines with data, without the last line end."""
     data = member.data
     end = len(data)
     while end and data[end - 1 : end] in (b"\r", b"\n"):
@@ -44,23 +45,22 @@ def _body(member: Member, form: Format) -> memoryview:
     after = data.find(b"\n", 0, end) + 1 or end
     check_header(member, data[:after], form)
     if after == end:
-        raise DataError(f"{member.place}: there is a header and no row")
+        raise DataError(f"{member.place}: expected rows, got only a header")
     return memoryview(data)[after:end]
 
 
 def _parsed(body: memoryview, form: Format) -> pa.Table:
-    """What Arrow makes of the lines; ValueError where it can make nothing of them.
+    """Parse the lines with Arrow; raise ValueError where it cannot.
 
-    It knows separators of one character only. Numbers between double colons are read as if empty
-    columns lay between them, which must be empty indeed.
+    Arrow only knows separators of one character: `::` is read as two of them, with an empty column
+    between each pair of columns.
     """
     types = {column: _type(column, form) for column in form.columns}
     if form.separator == "::":
         gaps = {f"gap {column}": pa.null() for column in form.columns[1:]}
-        names = [
-            form.columns[0],
-            *(name for column in form.columns[1:] for name in (f"gap {column}", column)),
-        ]
+        names = [form.columns[0]]
+        for gap, column in zip(gaps, form.columns[1:], strict=True):
+            names += [gap, column]
         types |= gaps
     else:
         names = list(form.columns)
@@ -88,14 +88,14 @@ def _type(column: str, form: Format) -> pa.DataType:
 
 
 def _check_lines(body: memoryview, found: pa.Table, form: Format) -> None:
-    """ValueError where Arrow is lenient: blanks around a number, cells left empty, a quote left open."""
+    """Refuse what Arrow accepts: blanks around numbers, empty cells and open quotes."""
     digits = b"0123456789-\r\n" + form.separator.encode() + (b".eE" if form.decimals else b"")
     lines = 1
     for start in range(0, len(body), _PIECE):
         piece = bytes(body[start : start + _PIECE])
         lines += piece.count(b"\n")
         if form.all_numbers and piece.translate(None, digits):
-            raise ValueError("there is more in it than numbers")
+            raise ValueError("expected only numbers")
     if found.num_rows != lines:
         raise ValueError(f"it has {lines:,} lines and {found.num_rows:,} rows")
     if any(found.column(column).null_count for column in (*form.whole, *form.decimals)):

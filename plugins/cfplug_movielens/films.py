@@ -1,4 +1,4 @@
-"""The films of MovieLens 1M and later: title, year, genres, and what people or machines tagged them with."""
+"""Read the films of MovieLens 1M and later: title, year, genres and tags."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _NO_GENRES = "(no genres listed)"
 
 
 def films_table(movies: pd.DataFrame) -> pd.DataFrame:
-    """Item, title (a label), year (NaN where the title has none) and genres, of item, title and `A|B`."""
+    """Return item, title, year (NaN where the title has none) and genres of each film.
+
+    `movies` has the columns item, title and genres, such as `A|B`.
+    """
     titles = [title.strip() for title in movies["title"]]
     return pd.DataFrame(
         {
@@ -26,14 +29,14 @@ def films_table(movies: pd.DataFrame) -> pd.DataFrame:
 
 
 def genres_of(text: str) -> tuple[str, ...]:
-    """The genres in `A|B`; none in `(no genres listed)`."""
+    """Return the genres in `A|B`; none for `(no genres listed)`."""
     return tuple(genre for genre in text.strip().split("|") if genre and genre != _NO_GENRES)
 
 
 def tag_sets(tags: pd.DataFrame, items: Iterable[int]) -> list[tuple[str, ...]]:
-    """For every one of `items` its distinct tags, sorted and without regard to case; () where it has none.
+    """Return for each of `items` its distinct tags, lower-cased and sorted; () if it has none.
 
-    `tags` has the columns item and tag, one row for every time that somebody used a tag.
+    `tags` has the columns item and tag, one row for each use of a tag.
     """
     codes, texts = pd.factorize(tags["tag"])
     folded = [text.strip().casefold() for text in texts]

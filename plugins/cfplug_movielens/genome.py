@@ -1,4 +1,4 @@
-"""The tag genome: how relevant each of some 1,100 tags is to a film, as a machine sees it."""
+"""Read the tag genome: the relevance, from 0 to 1, of some 1,100 tags to each film."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pandas as pd
 
 from cfplug import DataError
 from cfplug_movielens.archive import Archive
-from cfplug_movielens.columns import table
+from cfplug_movielens.columns import read_table
 from cfplug_movielens.films import tag_sets
-from cfplug_movielens.lines import Format
+from cfplug_movielens.rows import Format
 from cfplug_movielens.tables import check_column
 
 SCORES = "genome-scores.csv"
@@ -27,30 +27,31 @@ _TAGS = Format(("tag", "name"), ",", header=("tagId", "tag"), whole=("tag",), qu
 
 
 def tags(archive: Archive, relevance: float, items: Iterable[int]) -> list[tuple[str, ...]]:
-    """For every one of `items` the tags whose relevance (0 to 1) to it is at least `relevance`, sorted.
+    """Return for each of `items` the sorted tags whose relevance to it is at least `relevance`.
 
-    DataError if the archive has no genome, or names a line with a tag that has no name.
+    Raises:
+        DataError: The archive has no genome, or a line of it has an unknown tag or relevance.
     """
     for file in (SCORES, TAGS):
         if not archive.has(file):
             raise DataError(
-                f"{archive.path}: no {archive.root}{file} in it, so it has no tag genome; leave it out "
-                "(genome: false), or take movielens-20m or movielens-25m as it was published"
+                f"{archive.path}: no {archive.root}{file} in it, so it has no tag genome. Set "
+                "genome: false, or get the published archive of movielens-20m or movielens-25m."
             )
     member = archive.read(SCORES)
-    scores = table(member, _SCORES)
-    names = table(archive.read(TAGS), _TAGS).set_index("tag")["name"]
+    scores = read_table(member, _SCORES)
+    names = read_table(archive.read(TAGS), _TAGS).set_index("tag")["name"]
     check_column(
         scores["relevance"],
         scores["relevance"].between(0, 1).to_numpy(),
-        "must be from 0 to 1",
+        "expected a number from 0 to 1",
         member,
         _SCORES,
     )
     check_column(
         scores["tag"],
         scores["tag"].isin(names.index).to_numpy(),
-        f"must be in {TAGS}",
+        f"expected a tag of {TAGS}",
         member,
         _SCORES,
     )

@@ -1,4 +1,4 @@
-"""The layout of 1998, as in the official archive: u.data, u.user, u.item, u.genre, u1 to u5, ua and ub."""
+"""Read the official layout of 1998: u.data, u.user, u.item, u.genre, u1 to u5, ua and ub."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pandas as pd
 from cfplug import DataError, Dataset, Split
 from cfplug.errors import Place
 from cfplug_movielens.archive import Archive
-from cfplug_movielens.columns import table
-from cfplug_movielens.lines import Format, Row, row_by_row, rows
+from cfplug_movielens.columns import read_table
+from cfplug_movielens.rows import Format, Row, row_by_row, rows
 from cfplug_movielens.tables import RATINGS, USERS, WHOLE_STARS, dataset, ratings_table, year_of
 
 MARKER = "u.data"
@@ -26,23 +26,21 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def read(archive: Archive, name: str) -> Dataset:
-    """The data set `name` out of an archive in this layout."""
+    """Return the data set `name` from an archive in this layout."""
     ratings = ratings_table(archive.read(MARKER), _RATINGS, WHOLE_STARS)
     users = row_by_row(archive.read("u.user"), _USERS)
     tables = {"ratings": ratings, "users": users, "items": _items(archive)}
     whole = [fold for fold in FOLDS if archive.has(f"{fold}.base") and archive.has(f"{fold}.test")]
     folds = {fold: _fold(archive, fold, ratings) for fold in whole}
     lost = [fold for fold in FOLDS if fold not in whole]
-    words = (
-        [f"without the published splits {', '.join(lost)}, whose files are not there"]
-        if lost
-        else []
-    )
+    words = []
+    if lost:
+        words.append(f"without the published splits {', '.join(lost)}, whose files are not there")
     return dataset(name, tables, WHOLE_STARS, folds=folds, words=words)
 
 
 def ratings_bytes(archive: Archive) -> bytes:
-    """The ratings as published, for their hash."""
+    """Return the ratings as published, for their hash."""
     return archive.read(MARKER).data
 
 
@@ -63,25 +61,25 @@ def _items(archive: Archive) -> pd.DataFrame:
 
 
 def _date(row: Row) -> np.datetime64:
-    """A date such as 01-Jan-1995; NaT where there is none. Months are English whatever the locale."""
+    """Return a date such as 01-Jan-1995, with English months in any locale, or NaT."""
     if not row["release_date"]:
         return np.datetime64("NaT")
     try:
         day, month, year = row["release_date"].split("-")
         return np.datetime64(datetime.date(int(year), _MONTHS.index(month) + 1, int(day)))
     except ValueError as error:
-        raise row.wrong("release_date", "must be a date such as 01-Jan-1995") from error
+        raise row.wrong("release_date", "expected a date such as 01-Jan-1995") from error
 
 
 def _genres(row: Row, genres: Sequence[str]) -> tuple[str, ...]:
     for genre in genres:
         if row[genre] not in ("0", "1"):
-            raise row.wrong(genre, "must be 0 or 1")
+            raise row.wrong(genre, "expected 0 or 1")
     return tuple(genre for genre in genres if row[genre] == "1")
 
 
 def _fold(archive: Archive, fold: str, ratings: pd.DataFrame) -> Split:
-    """A published split: the rows of u.data that stand in its .base and its .test file."""
+    """Return a published split: the rows of u.data in its .base and its .test file."""
     pairs = pd.MultiIndex.from_frame(ratings[["user", "item"]])
     split = Split(
         train=_positions(archive, f"{fold}.base", pairs),
@@ -98,13 +96,13 @@ def _fold(archive: Archive, fold: str, ratings: pd.DataFrame) -> Split:
 
 def _positions(archive: Archive, file: str, pairs: pd.MultiIndex) -> np.ndarray:
     member = archive.read(file)
-    wanted = pd.MultiIndex.from_frame(table(member, _RATINGS)[["user", "item"]])
+    wanted = pd.MultiIndex.from_frame(read_table(member, _RATINGS)[["user", "item"]])
     positions = pairs.get_indexer(wanted)
     if (positions < 0).any():
         row = int((positions < 0).argmax())
         user, item = wanted[row]
         raise DataError(
-            f"{Place(member.place, row + 1)}: user {user} and item {item} have no rating in {MARKER}; "
-            "take both files from one archive, or leave this one out"
+            f"{Place(member.place, row + 1)}: user {user} and item {item} have no rating in "
+            f"{MARKER}. Take both files from one archive, or leave this one out."
         )
     return np.sort(positions).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The layout since 2015, for MovieLens 20M and later and the small sets: CSV with a header, in UTF-8."""
+"""Read the layout since 2015 (20M and later, the small sets): UTF-8 CSV with a header."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pandas as pd
 from cfplug import Dataset
 from cfplug_movielens import genome
 from cfplug_movielens.archive import Archive
-from cfplug_movielens.columns import table
+from cfplug_movielens.columns import read_table
 from cfplug_movielens.films import films_table, tag_sets
-from cfplug_movielens.lines import Format
+from cfplug_movielens.rows import Format
 from cfplug_movielens.tables import HALF_STARS, RATINGS, dataset, ratings_table
 
 MARKER = "ratings.csv"
@@ -41,13 +41,13 @@ _LINKS = Format(
 
 
 def read(archive: Archive, name: str) -> Dataset:
-    """The data set `name` out of an archive in this layout; nothing is known of its users."""
+    """Return the data set `name`, without users, from an archive in this layout."""
     ratings = ratings_table(archive.read(MARKER), _RATINGS, HALF_STARS)
     return dataset(name, {"ratings": ratings, "items": _films(archive)}, HALF_STARS)
 
 
 def read_with_genome(archive: Archive, name: str, relevance: float) -> Dataset:
-    """The same with the column `genome`: the tags of the tag genome whose relevance is at least `relevance`."""
+    """Return the same with the column `genome`: tags with at least this relevance."""
     ratings = ratings_table(archive.read(MARKER), _RATINGS, HALF_STARS)
     films = _films(archive)
     films["genome"] = genome.tags(archive, relevance, films["item"])
@@ -55,17 +55,19 @@ def read_with_genome(archive: Archive, name: str, relevance: float) -> Dataset:
 
 
 def ratings_bytes(archive: Archive) -> bytes:
-    """The ratings as published, for their hash."""
+    """Return the ratings as published, for their hash."""
     return archive.read(MARKER).data
 
 
 def _films(archive: Archive) -> pd.DataFrame:
-    films = films_table(table(archive.read("movies.csv"), _MOVIES))
-    films["tags"] = tag_sets(table(archive.read("tags.csv"), _TAGS), films["item"])
+    films = films_table(read_table(archive.read("movies.csv"), _MOVIES))
+    films["tags"] = tag_sets(read_table(archive.read("tags.csv"), _TAGS), films["item"])
     return films.merge(_links(archive), on="item", how="left", validate="1:1")
 
 
 def _links(archive: Archive) -> pd.DataFrame:
-    """The numbers of the films in two other catalogues, as text; missing where a film has none there."""
-    links = table(archive.read("links.csv"), _LINKS)
-    return links.assign(**{name: links[name].mask(links[name] == "") for name in ("imdb", "tmdb")})
+    """Return the ids of the films at IMDb and TMDB as text; missing where a film has none."""
+    links = read_table(archive.read("links.csv"), _LINKS)
+    for name in ("imdb", "tmdb"):
+        links[name] = links[name].mask(links[name] == "")
+    return links

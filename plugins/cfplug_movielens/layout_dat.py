@@ -1,4 +1,4 @@
-"""The layouts of 2003 and 2009, for MovieLens 1M and 10M: .dat files with double colons and no header."""
+"""Read the layouts of 2003 and 2009 (1M and 10M): .dat files with `::` and no header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from cfplug import Dataset
 from cfplug_movielens.archive import Archive, Member
 from cfplug_movielens.films import films_table, tag_sets
-from cfplug_movielens.lines import Format, Row, row_by_row, rows
+from cfplug_movielens.rows import Format, Row, row_by_row, rows
 from cfplug_movielens.tables import HALF_STARS, RATINGS, USERS, WHOLE_STARS, dataset, ratings_table
 
 MARKER = "movies.dat"
@@ -24,34 +24,30 @@ AGES = {
     50: "50-55",
     56: "56 or more",
 }
-"""The bands of MovieLens 1M, which has the least age of a band in place of somebody's own."""
+"""The age bands of MovieLens 1M by the code in the file, the lowest age of the band."""
 
 OCCUPATIONS = (
-    *(
-        "other",
-        "academic/educator",
-        "artist",
-        "clerical/admin",
-        "college/grad student",
-        "customer service",
-    ),
-    *(
-        "doctor/health care",
-        "executive/managerial",
-        "farmer",
-        "homemaker",
-        "K-12 student",
-        "lawyer",
-    ),
-    *(
-        "programmer",
-        "retired",
-        "sales/marketing",
-        "scientist",
-        "self-employed",
-        "technician/engineer",
-    ),
-    *("tradesman/craftsman", "unemployed", "writer"),
+    "other",
+    "academic/educator",
+    "artist",
+    "clerical/admin",
+    "college/grad student",
+    "customer service",
+    "doctor/health care",
+    "executive/managerial",
+    "farmer",
+    "homemaker",
+    "K-12 student",
+    "lawyer",
+    "programmer",
+    "retired",
+    "sales/marketing",
+    "scientist",
+    "self-employed",
+    "technician/engineer",
+    "tradesman/craftsman",
+    "unemployed",
+    "writer",
 )
 """In the order of their codes, from 0; `other` is `other or not specified`."""
 
@@ -64,7 +60,7 @@ _TAGS = Format(("user", "item", "tag", "time"), "::", whole=("user", "item", "ti
 
 
 def read_1m(archive: Archive, name: str) -> Dataset:
-    """The data set `name` out of an archive that is laid out as MovieLens 1M.
+    """Return the data set `name` from an archive in the layout of MovieLens 1M.
 
     Its ratings may be in `ratings_no_time.csv` in place of `ratings.dat`.
     """
@@ -81,7 +77,7 @@ def read_1m(archive: Archive, name: str) -> Dataset:
 
 
 def read_10m(archive: Archive, name: str) -> Dataset:
-    """The data set `name` out of an archive that is laid out as MovieLens 10M; nothing is known of its users."""
+    """Return the data set `name`, without users, from an archive in the layout of 10M."""
     ratings = ratings_table(archive.read("ratings.dat"), _HALVES, HALF_STARS)
     films = _films(archive, "utf-8")
     films["tags"] = tag_sets(row_by_row(archive.read("tags.dat"), _TAGS), films["item"])
@@ -93,15 +89,15 @@ def _films(archive: Archive, encoding: str) -> pd.DataFrame:
 
 
 def _users(member: Member) -> pd.DataFrame:
-    """One row for every user: the band of age and the occupation in words, zip code as text."""
-    ages = {str(code): words for code, words in AGES.items()}
-    occupations = {str(code): words for code, words in enumerate(OCCUPATIONS)}
+    """Return one row for each user: age band and occupation as text, zip code as text."""
+    ages = {str(code): label for code, label in AGES.items()}
+    occupations = {str(code): label for code, label in enumerate(OCCUPATIONS)}
     found = [
         (
             row.whole("user"),
-            _word(row, "age", ages),
+            _label(row, "age", ages),
             row["gender"],
-            _word(row, "occupation", occupations),
+            _label(row, "occupation", occupations),
             row["zip_code"],
         )
         for row in rows(member, _USERS)
@@ -109,7 +105,7 @@ def _users(member: Member) -> pd.DataFrame:
     return pd.DataFrame(found, columns=list(USERS))
 
 
-def _word(row: Row, column: str, words: Mapping[str, str]) -> str:
-    if row[column] not in words:
-        raise row.wrong(column, f"must be one of {', '.join(words)}")
-    return words[row[column]]
+def _label(row: Row, column: str, labels: Mapping[str, str]) -> str:
+    if row[column] not in labels:
+        raise row.wrong(column, f"expected one of {', '.join(labels)}")
+    return labels[row[column]]

@@ -1,7 +1,7 @@
-"""The layout of the RecBole wheel: three tables with a header, the same ratings in the same order.
+"""Read the layout of the RecBole wheel: three tables with a header, and the same ratings.
 
-Titles stand there without their year and one film has its word for `unknown` misspelt; both are put
-right, so that only what is not there at all differs from the official archive.
+Its titles lack the year and one film has `unknown` misspelt; both are corrected, so that only
+what the wheel lacks differs from the official archive.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import pandas as pd
 
 from cfplug import Dataset
 from cfplug_movielens.archive import Archive
-from cfplug_movielens.lines import Format, Row, row_by_row, rows
+from cfplug_movielens.rows import Format, Row, row_by_row, rows
 from cfplug_movielens.tables import RATINGS, USERS, WHOLE_STARS, dataset, ratings_table, year_of
 
 MARKER = "ml-100k.inter"
@@ -41,7 +41,7 @@ WORDS = (
 
 
 def read(archive: Archive, name: str) -> Dataset:
-    """The data set `name` out of a wheel, or a folder, in this layout."""
+    """Return the data set `name` from a wheel, or a folder, in this layout."""
     tables = {
         "ratings": ratings_table(archive.read(MARKER), _RATINGS, WHOLE_STARS),
         "users": row_by_row(archive.read("ml-100k.user"), _USERS),
@@ -51,7 +51,7 @@ def read(archive: Archive, name: str) -> Dataset:
 
 
 def ratings_bytes(archive: Archive) -> bytes:
-    """The ratings without the header, for their hash: these are the bytes of u.data."""
+    """Return the ratings without the header, the bytes of u.data, for their hash."""
     return archive.read(MARKER).data.partition(b"\n")[2]
 
 
@@ -69,7 +69,7 @@ def _items(archive: Archive) -> pd.DataFrame:
 
 
 def _title(row: Row) -> str:
-    """The title as the official archive writes it: `Toy Story (1995)`."""
+    """Return the title as in the official archive: `Toy Story (1995)`."""
     if row["year"] == _MISSPELT:
         return row["title"].replace(_MISSPELT, "unknown")
     return f"{row['title']} ({row['year']})"

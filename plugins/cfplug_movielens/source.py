@@ -1,4 +1,4 @@
-"""From parameters to a data set: get the archive, see how it is laid out, read it."""
+"""Read a data set: get the archive, detect its layout, read it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from cfplug_movielens import (
     releases,
 )
 from cfplug_movielens.archive import Archive, open_archive
+from cfplug_movielens.download import obtain
 from cfplug_movielens.releases import Release
 from cfplug_movielens.titles import by_title
-from cfplug_movielens.ways import obtain
 
 
 @frozen
 class Layout:
-    """One way that a release is laid out: the file it is known by, how to read it, its ratings as bytes."""
+    """A layout of a release: the file that identifies it, its reader, its ratings as bytes."""
 
     marker: str
     read: Callable[[Archive, str], Dataset]
@@ -50,39 +50,44 @@ LAYOUT_CSV = Layout(layout_csv.MARKER, layout_csv.read, layout_csv.ratings_bytes
 
 
 def read_100k(params: MovieLens100K, context: Context) -> Dataset:
-    """MovieLens 100K; DataError if what `path` names cannot be read, DownloadError if no way led to it."""
+    """Return MovieLens 100K.
+
+    Raises:
+        DataError: The archive or folder at `path` cannot be read.
+        DownloadError: There is no `path`, and the archive cannot be obtained.
+    """
     dataset = read_release(releases.ML_100K, LAYOUTS_100K, params.path, context)
     return by_title(dataset) if params.items == "title" else dataset
 
 
 def read_small(params: MovieLensSmall, context: Context) -> Dataset:
-    """One of the small sets; the errors of `read_100k`."""
+    """Return one of the small sets; raise as `read_100k` does."""
     release = releases.ML_SMALL_2016 if params.edition == 2016 else releases.ML_SMALL_2018
     return read_release(release, [LAYOUT_CSV], params.path, context)
 
 
 def read_1m(params: MovieLens1M, context: Context) -> Dataset:
-    """MovieLens 1M; the errors of `read_100k`."""
+    """Return MovieLens 1M; raise as `read_100k` does."""
     return read_release(releases.ML_1M, [LAYOUT_1M], params.path, context)
 
 
 def read_10m(params: MovieLens10M, context: Context) -> Dataset:
-    """MovieLens 10M; the errors of `read_100k`."""
+    """Return MovieLens 10M; raise as `read_100k` does."""
     return read_release(releases.ML_10M, [LAYOUT_10M], params.path, context)
 
 
 def read_20m(params: MovieLens20M, context: Context) -> Dataset:
-    """MovieLens 20M; the errors of `read_100k`."""
+    """Return MovieLens 20M; raise as `read_100k` does."""
     return read_release(releases.ML_20M, [_with_genome(params)], params.path, context)
 
 
 def read_25m(params: MovieLens25M, context: Context) -> Dataset:
-    """MovieLens 25M; the errors of `read_100k`."""
+    """Return MovieLens 25M; raise as `read_100k` does."""
     return read_release(releases.ML_25M, [_with_genome(params)], params.path, context)
 
 
 def read_32m(params: MovieLens32M, context: Context) -> Dataset:
-    """MovieLens 32M; the errors of `read_100k`."""
+    """Return MovieLens 32M; raise as `read_100k` does."""
     return read_release(releases.ML_32M, [LAYOUT_CSV], params.path, context)
 
 
@@ -96,16 +101,15 @@ def _with_genome(params: MovieLens20M | MovieLens25M) -> Layout:
 def read_release(
     release: Release, layouts: Sequence[Layout], path: Path | None, context: Context
 ) -> Dataset:
-    """The data set of `release`, from `path` if one is given, else from the first way that leads to it."""
-    archive, layout = _laid_out(
-        path.expanduser() if path else obtain(release, context), release, layouts
-    )
+    """Return the data set of `release`, from `path` or else from the cache or a mirror."""
+    place = path.expanduser() if path else obtain(release, context)
+    archive, layout = _detect(place, release, layouts)
     context.progress(None, f"reading {archive.path.name}")
     dataset = layout.read(archive, release.name)
-    return _compared(dataset, archive, layout, release, context) if path else dataset
+    return _verified(dataset, archive, layout, release, context) if path else dataset
 
 
-def _laid_out(path: Path, release: Release, layouts: Sequence[Layout]) -> tuple[Archive, Layout]:
+def _detect(path: Path, release: Release, layouts: Sequence[Layout]) -> tuple[Archive, Layout]:
     archive = open_archive(path, release.unpacked)
     for layout in layouts:
         found = archive.find(layout.marker)
@@ -114,15 +118,15 @@ def _laid_out(path: Path, release: Release, layouts: Sequence[Layout]) -> tuple[
     marker = layouts[0].marker
     files = {name.rpartition("/")[2] for name in archive.names}
     raise DataError(
-        f"{path}: no {marker} in it, by which {release.name} is known{did_you_mean(marker, files)}"
+        f"{path}: no {marker} in it, so it is not {release.name}{did_you_mean(marker, files)}"
     )
 
 
-def _compared(
+def _verified(
     dataset: Dataset, archive: Archive, layout: Layout, release: Release, context: Context
 ) -> Dataset:
-    """Say whether a user's own ratings are the published ones; the data set remembers if they are not."""
-    right, word = _judged(dataset, archive, layout, release)
+    """Report whether the ratings are the published ones, in the data set too if they are not."""
+    right, word = _compare(dataset, archive, layout, release)
     if right:
         context.say(f"{release.name}: from {archive.path}, {word}")
         return dataset
@@ -130,16 +134,20 @@ def _compared(
     return attrs.evolve(dataset, words=(*dataset.words, word))
 
 
-def _judged(
+def _compare(
     dataset: Dataset, archive: Archive, layout: Layout, release: Release
 ) -> tuple[bool, str]:
-    """Whether these are the ratings of `release`, by their hash or, where none is known, by their number."""
+    """Return whether these are the ratings of `release`, and a message.
+
+    They are compared by hash or, where it is unknown, by number.
+    """
     if release.ratings_sha256 is None or layout.ratings_bytes is None:
         if len(dataset.ratings) == release.ratings:
             return True, f"which has as many ratings as were published, {release.ratings:,}"
         return (
             False,
-            f"{archive.path} has {len(dataset.ratings):,} ratings, where {release.ratings:,} were published",
+            f"{archive.path} has {len(dataset.ratings):,} ratings, where {release.ratings:,} "
+            "were published",
         )
     found = hashlib.sha256(layout.ratings_bytes(archive)).hexdigest()
     if found == release.ratings_sha256:
@@ -147,8 +155,8 @@ def _judged(
     twin = next((each for each in releases.RELEASES if each.ratings_sha256 == found), None)
     if twin:
         raise DataError(
-            f"{archive.path}: holds the ratings of {twin.name}, where {release.name} was asked for; "
-            f"ask for what is there ({twin.ask}), or give another path"
+            f"{archive.path}: expected the ratings of {release.name}, got those of {twin.name}. "
+            f"Ask for them ({twin.ask}), or give another path."
         )
     return (
         False,

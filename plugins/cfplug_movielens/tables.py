@@ -1,4 +1,4 @@
-"""What the layouts of MovieLens share: the ratings, the users, and the roles of all columns."""
+"""Build the tables that the layouts of MovieLens share, and the data set with their roles."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pandas as pd
 from cfplug import DataError, Dataset, Scale, Split
 from cfplug.errors import Place
 from cfplug_movielens.archive import Member
-from cfplug_movielens.columns import table
-from cfplug_movielens.lines import Format, without_time
+from cfplug_movielens.columns import read_table
+from cfplug_movielens.rows import Format, without_time
 
 RATINGS = ("user", "item", "rating", "time")
 USERS = ("user", "age", "gender", "occupation", "zip_code")
@@ -27,7 +27,7 @@ ROLES = {
         "age": "number",
         "gender": "category",
         "occupation": "category",
-        "zip_code": "text",  # 795 of them for 943 users: as a category it would stand for the user
+        "zip_code": "text",  # 795 of them for 943 users: as a category it would identify the user
     },
     "items": {
         "item": "id",
@@ -37,7 +37,7 @@ ROLES = {
         "genres": "set",
         "tags": "set",
         "genome": "set",
-        "imdb": "text",  # one for every film: as a category or a number it would stand for the film
+        "imdb": "text",  # one for every film: as a category or a number it would identify the film
         "tmdb": "text",
     },
 }
@@ -47,20 +47,25 @@ _LAST_SECOND = 2**32
 
 
 def ratings_table(member: Member, form: Format, scale: Scale) -> pd.DataFrame:
-    """User, item, rating and time (UTC, from seconds since 1970), in the order of the file.
+    """Return user, item, rating and time (UTC), in the order of the file.
 
-    Without time where the first line has one cell less. DataError names the line of a rating off
-    the scale or of a pair that stands there twice."""
+    There is no time where the first line has one cell less.
+
+    Raises:
+        DataError: A rating is off the scale or a pair occurs twice; the message names the line.
+    """
     form = without_time(member, form)
-    frame = table(member, form)
+    frame = read_table(member, form)
     steps = " in steps of 0.5" if scale == HALF_STARS else ""
-    rule = f"must be from {scale.low:g} to {scale.high:g}{steps}"
+    rule = f"expected a number from {scale.low:g} to {scale.high:g}{steps}"
     check_column(frame["rating"], np.isin(frame["rating"], scale.levels), rule, member, form)
     _check_pairs(frame, member, form)
     frame["rating"] = frame["rating"].astype("float64")
     if "time" in frame:
         within = frame["time"].between(0, _LAST_SECOND).to_numpy()
-        check_column(frame["time"], within, f"must be from 0 to {_LAST_SECOND}", member, form)
+        check_column(
+            frame["time"], within, f"expected a number from 0 to {_LAST_SECOND}", member, form
+        )
         frame["time"] = frame["time"].to_numpy().view("datetime64[s]")
     return frame
 
@@ -68,16 +73,20 @@ def ratings_table(member: Member, form: Format, scale: Scale) -> pd.DataFrame:
 def check_column(
     column: pd.Series[int], right: np.ndarray, rule: str, member: Member, form: Format
 ) -> None:
-    """DataError that names the line of the first value of `column` that is not `right`, of shape (n,)."""
+    """Check that `right`, shape (n,), is true for all n values of `column`.
+
+    Raises:
+        DataError: The message names the line of the first wrong value, and `rule`.
+    """
     if not right.all():
         row = int(right.argmin())
         raise DataError(
-            f"{place_of(member, form, row)}: {column.name}: {rule}; is {column.iloc[row]:g}"
+            f"{place_of(member, form, row)}: {column.name}: {rule}, got {column.iloc[row]:g}"
         )
 
 
 def place_of(member: Member, form: Format, row: int) -> Place:
-    """Where the row number `row`, from 0, of a table stands in its file."""
+    """Return the place in its file of row `row`, counted from 0, of a table."""
     return Place(member.place, row + form.first_line)
 
 
@@ -90,22 +99,23 @@ def _check_pairs(frame: pd.DataFrame, member: Member, form: Format) -> None:
         row = int(repeated.argmax())
         first = int(((user == user[row]) & (item == item[row])).argmax())
         raise DataError(
-            f"{place_of(member, form, row)}: user {user[row]} rated item {item[row]} before, "
-            f"on line {first + form.first_line}; keep one of the two lines"
+            f"{place_of(member, form, row)}: user {user[row]} already rated item {item[row]} "
+            f"on line {first + form.first_line}. Keep one of them."
         )
 
 
 def _rising(user: np.ndarray, item: np.ndarray) -> bool:
-    """Whether every pair of (user, item), both of shape (n,), is greater than the one before it."""
+    """Return whether the n pairs of `user` and `item` are in strictly rising order."""
     later, same = user[1:] > user[:-1], user[1:] == user[:-1]
     return bool((later | (same & (item[1:] > item[:-1]))).all())
 
 
 def year_of(title: str) -> float:
-    """The year of a film, which stands last in its title in parentheses; NaN if there is none.
+    """Return the year in parentheses at the end of a title; NaN if there is none.
 
-    Of a series, (1975-1979), it is the first one. It is not the year of the release date: that is
-    when a film came, or came again, to the cinemas."""
+    Of a series, (1975-1979), it is the first year. It can differ from the release date, which may
+    be that of a later release in cinemas.
+    """
     years: list[str] = _YEAR.findall(title)
     return float(years[-1]) if years else float("nan")
 
@@ -119,9 +129,9 @@ def dataset(
     folds: Mapping[str, Split] | None = None,
     words: Sequence[str] = (),
 ) -> Dataset:
-    """The checked data set of these tables, whichever of the known columns they have.
+    """Return the checked data set of `tables`, with any of the columns in `ROLES`.
 
-    `roles` names the columns of `users` whose role is another one here.
+    `roles` has the columns of `users` whose role differs here.
     """
     known = {**ROLES, "users": {**ROLES["users"], **(roles or {})}}
     found = {

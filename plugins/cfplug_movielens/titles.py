@@ -1,4 +1,4 @@
-"""Films by title: in MovieLens 100K some films stand under two ids, and chapter 8 of the fast.ai book joins them."""
+"""Join items with the same title, as chapter 8 of the fast.ai book does for MovieLens 100K."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from cfplug import Dataset, Split
 
 
 def by_title(dataset: Dataset) -> Dataset:
-    """`dataset` with one item for every title: the ids of one title become the first of them in `items`.
+    """Return `dataset` with one item for each title, under the first id with that title.
 
-    The row of that first id stays in `items`; an id without a title stays as it is. Where a user
-    rated one title under two ids, the rating that stands later in the file stays. The folds lose
-    the rows that the ratings lose, and no others; one of which a part would be empty is left out.
-    `words` tells it all."""
+    Ids without a title stay. Where a user rated one title under two ids, the later rating in the
+    file stays. The folds lose the same rows; a fold with a part that becomes empty is left out.
+    The data set's messages report it.
+    """
     items = dataset.items
     first = (
         items.groupby("title", sort=False)["item"]
@@ -27,12 +27,11 @@ def by_title(dataset: Dataset) -> Dataset:
     kept_id = pd.Series(first.to_numpy(), index=items["item"])
     ratings = dataset.ratings.assign(item=dataset.ratings["item"].map(kept_id).to_numpy())
     kept = ~ratings.duplicated(["user", "item"], keep="last").to_numpy()
-    renumbered = {name: _without(fold, kept) for name, fold in dataset.folds.items()}
-    folds = {
-        name: fold
-        for name, fold in renumbered.items()
-        if all(len(rows) for rows in fold.parts().values())
-    }
+    folds = {}
+    for name, fold in dataset.folds.items():
+        smaller = _subset(fold, kept)
+        if all(len(rows) for rows in smaller.parts().values()):
+            folds[name] = smaller
     return Dataset.build(
         dataset.name,
         ratings[kept],
@@ -43,22 +42,28 @@ def by_title(dataset: Dataset) -> Dataset:
         folds=folds,
         words=(
             *dataset.words,
-            *_words(len(items) - first.nunique(), int((~kept).sum()), renumbered.keys() - folds),
+            *_messages(
+                len(items) - first.nunique(), int((~kept).sum()), dataset.folds.keys() - folds
+            ),
         ),
     )
 
 
-def _without(fold: Split, kept: np.ndarray) -> Split:
-    """`fold` of the rows that are `kept`, of shape (n,), numbered anew."""
-    row = np.cumsum(kept) - 1
-    return Split(**{part: row[rows[kept[rows]]] for part, rows in fold.parts().items()})
+def _subset(fold: Split, kept: np.ndarray) -> Split:
+    """Return `fold` without the rows that are not `kept`, shape (n,), renumbered."""
+    position = np.cumsum(kept) - 1
+    parts = {part: position[rows[kept[rows]]] for part, rows in fold.parts().items()}
+    return Split(**parts)
 
 
-def _words(joined: int, gone: int, lost: Set[str]) -> Iterator[str]:
+def _messages(joined: int, dropped: int, lost: Set[str]) -> Iterator[str]:
     if joined:
         yield (
-            f"{joined} items went to another item with the same title, and {gone} ratings of users who had rated "
-            "a title twice: the last one counts"
+            f"{joined} items went to another item with the same title, and {dropped} ratings of "
+            "users who had rated a title twice: the last one counts"
         )
     if lost:
-        yield f"without the published splits {', '.join(sorted(lost))}, which have a part with no rating left"
+        yield (
+            f"without the published splits {', '.join(sorted(lost))}, "
+            "which have a part with no rating left"
+        )

@@ -1,4 +1,4 @@
-"""One published file over HTTP: taken up where it broke off, and kept only if its hash is right."""
+"""Download one published file over HTTP, resumed where it broke off, and check its hash."""
 
 from __future__ import annotations
 
@@ -25,27 +25,31 @@ _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.Chunk
 
 
 def download(release: Release, target: Path, context: Context) -> None:
-    """Bring the archive of `release` to `target`, whole and with its hash, or not at all.
+    """Download the archive of `release` to `target`, complete and with its hash, or not at all.
 
-    What has come when a transfer breaks lies beside `target` as `.part` and is taken up the next
-    time. DownloadError says why there is no archive; OSError if it cannot be written."""
+    A broken transfer leaves its bytes next to `target` as `.part`; the next one resumes there.
+
+    Raises:
+        DownloadError: There is no such archive; the message says why.
+        OSError: It cannot be written.
+    """
     part = target.with_name(f"{target.name}.part")
     taken_up = part.exists()
     try:
         right = _retrieve(release, target, part, context)
         if not right and taken_up:
-            context.say("the part of an earlier download was no good; once more from the start")
+            context.say("the part of an earlier download was damaged; starting again")
             right = _retrieve(release, target, part, context)
     except requests.RequestException as error:
         raise DownloadError(_reason(error) + _kept(part, release.size)) from error
     if not right:
         raise DownloadError(
-            "what came is not the published archive: its hash is another, so it was thrown away"
+            "the downloaded file is not the published archive (another hash); it was removed"
         )
 
 
 def _retrieve(release: Release, target: Path, part: Path, context: Context) -> bool:
-    """Whether the file that came has its hash; pooch throws one away that has not."""
+    """Return whether the downloaded file has its hash; pooch removes it otherwise."""
     downloader = functools.partial(_transfer, release.size, part, context)
     with _quiet(pooch.get_logger()):
         try:
@@ -61,7 +65,7 @@ def _retrieve(release: Release, target: Path, part: Path, context: Context) -> b
 
 @contextlib.contextmanager
 def _quiet(log: logging.Logger) -> Iterator[None]:
-    """Keep pooch from writing to the terminal what the context has said already."""
+    """Keep pooch from repeating the messages of the context on the terminal."""
     level = log.level
     log.setLevel(logging.WARNING)
     try:
@@ -73,23 +77,23 @@ def _quiet(log: logging.Logger) -> Iterator[None]:
 def _transfer(
     size: int, part: Path, context: Context, url: str, output: str, _pooch: object
 ) -> None:
-    """A downloader as pooch wants it, which goes on as long as every attempt brings something."""
+    """Download as pooch expects it, and retry as long as every attempt brings some bytes."""
     for left in reversed(range(ATTEMPTS)):
         before = _size_of(part)
         try:
-            _go_on(url, size, part, context)
+            _resume(url, size, part, context)
             break
         except _BROKEN:
             if left == 0 or _size_of(part) <= before:
                 raise
             context.say(
-                f"the transfer broke off at {_size_of(part):,} of {size:,} bytes; going on from there"
+                f"the transfer broke off at {_size_of(part):,} of {size:,} bytes; resuming there"
             )
     os.replace(part, output)
 
 
-def _go_on(url: str, size: int, part: Path, context: Context) -> None:
-    """Bring the bytes of `url` that `part` still lacks."""
+def _resume(url: str, size: int, part: Path, context: Context) -> None:
+    """Append the missing bytes of `url` to `part`."""
     start = _size_of(part)
     if start == size:
         return
@@ -114,7 +118,7 @@ def _check_length(answer: requests.Response, start: int, size: int, part: Path) 
     if length.isdecimal() and start + int(length) != size:
         part.unlink(missing_ok=True)
         raise DownloadError(
-            f"the address gives {start + int(length):,} bytes where the published archive has {size:,}"
+            f"the server has {start + int(length):,} bytes, the published archive {size:,}"
         )
 
 
@@ -127,7 +131,7 @@ def _write(
             if file.tell() > size:
                 part.unlink()
                 raise DownloadError(
-                    f"the address gives more than the {size:,} bytes of the published archive"
+                    f"the server sent more than the {size:,} bytes of the published archive"
                 )
             context.progress(file.tell() / size, f"{file.tell():,} of {size:,} bytes")
 
@@ -137,7 +141,7 @@ def _size_of(file: Path) -> int:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """Why there was no answer, in the words of the innermost cause; requests wraps it in four layers."""
+    """Return why there was no answer, from the innermost cause of what requests wraps."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.ConnectTimeout):
@@ -151,9 +155,7 @@ def _reason(error: requests.RequestException) -> str:
 
 
 def _kept(part: Path, size: int) -> str:
-    came = _size_of(part)
-    return (
-        f"; {came:,} of {size:,} bytes are kept, and the next download goes on from there"
-        if came
-        else ""
-    )
+    kept = _size_of(part)
+    if not kept:
+        return ""
+    return f"; {kept:,} of {size:,} bytes are kept, and the next download resumes there"

@@ -1,4 +1,4 @@
-"""A wheel by way of pip, which knows the user's own indexes, proxies and certificates."""
+"""Fetch a wheel with pip, which knows the user's indexes, proxies and certificates."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ LIMIT_SECONDS = 300
 
 
 def fetch(wheel: Wheel, context: Context) -> Path:
-    """The wheel in the cache, brought by `python -m pip download`; DownloadError says why it is not.
+    """Download a wheel with `python -m pip download` and return its path in the cache.
 
-    Nothing is installed and nothing in the wheel is run: pip refuses whatever has another hash, and
-    takes no source package, which it would have to build.
+    Nothing is installed and nothing in the wheel is run: pip refuses another hash, and source
+    packages, which it would have to build.
+
+    Raises:
+        DownloadError: pip failed; the message says why.
     """
     context.progress(None, f"pip is fetching {wheel.requirement}")
     with tempfile.TemporaryDirectory(dir=context.scratch) as folder:
@@ -28,33 +31,19 @@ def fetch(wheel: Wheel, context: Context) -> Path:
         _download(requirements, wheel.options)
         came = Path(folder, wheel.file)
         if not came.is_file():
-            raise DownloadError(f"pip brought no {wheel.file}")
+            raise DownloadError(f"pip did not download {wheel.file}")
         return keep(came, wheel.hash)
 
 
 def _download(requirements: Path, options: tuple[str, ...]) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
-    command += [
-        "--only-binary",
-        ":all:",
-        "--retries",
-        "2",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]
-    command += [
-        "--progress-bar",
-        "off",
-        "--requirement",
-        requirements.name,
-        "--dest",
-        ".",
-        *options,
-    ]
+    command += ["--only-binary", ":all:", "--retries", "2", "--no-input"]
+    command += ["--disable-pip-version-check", "--progress-bar", "off"]
+    command += ["--requirement", requirements.name, "--dest", ".", *options]
     try:
         done = subprocess.run(
             command,
-            cwd=requirements.parent,  # python -m looks there first, so it must be a folder of our own
+            cwd=requirements.parent,  # python -m imports from here first: a folder of our own
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -68,11 +57,12 @@ def _download(requirements: Path, options: tuple[str, ...]) -> None:
 
 
 def _reason(errors: str) -> str:
-    """What went wrong, from what pip wrote: its last line that begins with ERROR, or its last line."""
+    """Return the last line of `errors` that starts with ERROR, or else the last line."""
     if "No module named pip" in errors:
-        return "this Python has no pip (python -m ensurepip brings it)"
+        return "this Python has no pip (python -m ensurepip installs it)"
     if "DO NOT MATCH THE HASHES" in errors:
-        return "pip found a wheel with another hash than the one that is known, and refused it"
+        return "pip refused a wheel with an unexpected hash"
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    named = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    return f"pip: {(named or lines or ['it failed without a word'])[-1]}"
+    marked = [line for line in lines if line.startswith("ERROR:")]
+    last = (marked or lines or ["it failed without a message"])[-1]
+    return f"pip: {last.removeprefix('ERROR:').strip()}"

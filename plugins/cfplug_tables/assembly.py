@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cfplug import Context, DataError, Dataset, Scale
 from cfplug.data.dataset import merge_repeats
 from cfplug_tables import TableParams, cells, metadata
-from cfplug_tables.naming import canonical
+from cfplug_tables.column_names import canonical
 from cfplug_tables.table_file import TableFile
 
 if TYPE_CHECKING:

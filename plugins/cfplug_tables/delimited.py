@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cfplug import Context, DataError, Dataset
 from cfplug_tables import CsvParams
 from cfplug_tables.assembly import assemble
-from cfplug_tables.lines import Dialect, check_end, check_shape, line_of, records
+from cfplug_tables.dialect import Dialect, check_end, check_shape, line_of, records
 from cfplug_tables.table_file import TableFile, existing
 
 if TYPE_CHECKING:

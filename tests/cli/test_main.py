@@ -1020,4 +1020,4 @@ def test_recommend_asks_for_now_unless_context_says_another_time(timed: Path) ->
 
 def test_context_is_a_column_and_its_value(timed: Path) -> None:
     words = usage_error(call("recommend", timed, "--user", "1", "--context", "soon"))
-    assert words == "Invalid value for '--context': must look like time=1998-04-01; is 'soon'"
+    assert words == "Invalid value for '--context': must look like time=1998-04-01; got 'soon'"

@@ -1,4 +1,4 @@
-"""What the tests of this plugin share: a context that listens, a tiny MovieLens, a server that misbehaves."""
+"""Shared fixtures: a context that records, a tiny MovieLens, a server that misbehaves."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def context(said: list[str], tmp_path: Path) -> cfplug.Context:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of its own; the path is that of this plugin's folder in it, which is not made yet."""
+    """Set an empty cache; return the path of this plugin's folder, which does not exist yet."""
     monkeypatch.setenv("CFPLUG_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "movielens"
 
@@ -171,14 +171,17 @@ def tiny_10m() -> dict[str, bytes]:
 
 @pytest.fixture
 def tiny_csv() -> dict[str, bytes]:
-    """2 users, 4 films (one of them not rated), 5 ratings and 4 tags in the layout since 2015, with a genome."""
+    """Return 2 users, 4 films (1 unrated), 5 ratings and 4 tags as since 2015, with a genome."""
     return {
-        "ml-25m/ratings.csv": b"userId,movieId,rating,timestamp\n1,296,5.0,1147880044\n1,306,3.5,1147868817\n"
+        "ml-25m/ratings.csv": b"userId,movieId,rating,timestamp\n"
+        b"1,296,5.0,1147880044\n1,306,3.5,1147868817\n"
         b"2,296,0.5,1147868828\n2,307,4.0,1147878820\n2,665,4.5,1147878821\n",
         "ml-25m/movies.csv": 'movieId,title,genres\n296,"Pulp, Fiction (1994)",Comedy|Crime\n'
-        '306,"Three ""Colors"" (1994) ",Drama\n307,Mis\u00e9rables (2006\u20132007),(no genres listed)\n'
+        '306,"Three ""Colors"" (1994) ",Drama\n'
+        "307,Mis\u00e9rables (2006\u20132007),(no genres listed)\n"
         "665,NA,War\n".encode(),
-        "ml-25m/tags.csv": b"userId,movieId,tag,timestamp\n3,306,classic,1439472355\n3,306,Sci-Fi,1439472256\n"
+        "ml-25m/tags.csv": b"userId,movieId,tag,timestamp\n"
+        b"3,306,classic,1439472355\n3,306,Sci-Fi,1439472256\n"
         b'4,306,CLASSIC,1573943598\n4,665,"so, null",1573943604\n',
         "ml-25m/links.csv": b"movieId,imdbId,tmdbId\n"
         b"296,0110912,680\n306,0111495,\n307,0108394,108\n665,0114787,11902\n",
@@ -210,7 +213,7 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
 
 @attrs.define
 class Server:
-    """What the local server gives and how it fails; `asked` keeps the Range header of every request."""
+    """The content of the local server, how it fails, and the Range header of every request."""
 
     url: str
     content: bytes = b""
@@ -270,7 +273,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def release(server: Server, tiny: dict[str, bytes]) -> Release:
-    """The tiny MovieLens as the local server publishes it, with 300 kB that cannot be packed any smaller."""
+    """Return the tiny MovieLens on the local server, with 300 kB that cannot be compressed."""
     server.content = zip_bytes({**tiny, "ml-100k/README": np.random.default_rng(0).bytes(300_000)})
     return Release(
         name="movielens-tiny",

@@ -31,7 +31,7 @@ def refusal(path: Path, limit: int = LIMIT) -> str:
 
 
 def with_entry(path: Path, name: str, **traits: int) -> Path:
-    """An archive with one entry called `name` whose record in the directory has these traits."""
+    """Return an archive with an entry called `name` with these attributes in the directory."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("fine.txt", b"fine")
         archive.writestr(zipfile.ZipInfo("placeholder"), b"\0" * 1000)
@@ -83,21 +83,21 @@ def test_an_archive_that_names_a_file_outside_itself_is_refused(
 ) -> None:
     path = with_entry(tmp_path / "bad.zip", name)
     assert refusal(path) == (
-        f"{path}: {name!r} {why}; nothing was read. Take the archive as it was published"
+        f"{path}: {name!r} {why}; nothing was read. Get the published archive."
     )
 
 
 def test_a_link_in_an_archive_is_refused(tmp_path: Path) -> None:
     path = with_entry(tmp_path / "bad.zip", "u.data", external_attr=(stat.S_IFLNK | 0o777) << 16)
     assert refusal(path) == (
-        f"{path}: 'u.data' is a link or a device; nothing was read. Take the archive as it was published"
+        f"{path}: 'u.data' is a link or a device; nothing was read. Get the published archive."
     )
 
 
 def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
     path = with_entry(tmp_path / "bad.zip", "u.data", flag_bits=1)
     assert refusal(path) == (
-        f"{path}: 'u.data' is encrypted; nothing was read. Take the archive as it was published"
+        f"{path}: 'u.data' is encrypted; nothing was read. Get the published archive."
     )
 
 
@@ -106,15 +106,16 @@ def test_an_odd_compression_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("u.data", b"x")
     assert refusal(path) == (
-        f"{path}: 'u.data' is neither stored nor deflated; nothing was read. Take the archive as it was published"
+        f"{path}: 'u.data' is neither stored nor deflated; nothing was read. "
+        "Get the published archive."
     )
 
 
 def test_ten_gigabytes_of_zeros_are_refused_unread(tmp_path: Path) -> None:
     path = with_entry(tmp_path / "bomb.zip", "ml-100k/u.data", file_size=10_000_000_000)
     assert refusal(path) == (
-        f"{path}: unpacks to 10,000 MB where 10 MB are the most that these data can need; "
-        "nothing was read. Take the archive as it was published"
+        f"{path}: expected at most 10 MB when unpacked, got 10,000 MB; "
+        "nothing was read. Get the published archive."
     )
     assert list(tmp_path.iterdir()) == [path]
 
@@ -133,7 +134,7 @@ def test_zeros_that_hide_behind_a_small_size_take_no_memory(tmp_path: Path) -> N
         tracemalloc.stop()
     assert (
         str(error.value)
-        == f"{path}/u.data: damaged, get the archive again (Bad CRC-32 for file 'u.data')"
+        == f"{path}/u.data: damaged (Bad CRC-32 for file 'u.data'). Get the archive again."
     )
     assert peak < 5_000_000
 
@@ -141,7 +142,7 @@ def test_zeros_that_hide_behind_a_small_size_take_no_memory(tmp_path: Path) -> N
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     path = with_entry(tmp_path / "bad.zip", "fine.txt")
     assert refusal(path) == (
-        f"{path}: holds 2 files called fine.txt; nothing was read. Take the archive as it was published"
+        f"{path}: has 2 files called fine.txt; nothing was read. Get the published archive."
     )
 
 
@@ -149,7 +150,7 @@ def test_a_truncated_archive_is_refused(zipped: Zipped, tiny: dict[str, bytes]) 
     path = zipped(tiny)
     path.write_bytes(path.read_bytes()[:-100])
     assert refusal(path) == (
-        f"{path}: not a whole zip archive; it was cut off or is something else, get it again (File is not a zip file)"
+        f"{path}: not a complete zip archive (File is not a zip file). Get it again."
     )
 
 
@@ -162,7 +163,7 @@ def test_a_changed_byte_is_found_by_the_checksum(zipped: Zipped) -> None:
         open_archive(path, LIMIT).read("u.data")
     assert (
         str(error.value)
-        == f"{path}/u.data: damaged, get the archive again (Bad CRC-32 for file 'u.data')"
+        == f"{path}/u.data: damaged (Bad CRC-32 for file 'u.data'). Get the archive again."
     )
 
 
@@ -216,7 +217,7 @@ def test_two_folders_at_one_depth_are_refused(zipped: Zipped) -> None:
         open_archive(path, LIMIT).find("u.data")
     assert (
         str(error.value)
-        == f"{path}: holds both a/u.data and b/u.data; give the folder of one of them"
+        == f"{path}: has both a/u.data and b/u.data. Give the folder of one of them."
     )
 
 
@@ -241,6 +242,4 @@ def test_a_file_of_ten_gigabytes_in_a_folder_is_refused(tmp_path: Path) -> None:
         file.truncate(10_000_000_000)  # a hole: it takes no room on the disk
     with pytest.raises(DataError) as error:
         open_archive(tmp_path, LIMIT).read("u.data")
-    assert str(error.value) == (
-        f"{tmp_path / 'u.data'}: has 10,000 MB where 10 MB are the most that these data can need"
-    )
+    assert str(error.value) == (f"{tmp_path / 'u.data'}: expected at most 10 MB, got 10,000 MB")

@@ -57,8 +57,8 @@ def test_an_archive_of_the_other_edition_is_refused(
     with pytest.raises(DataError) as error:
         read_small(MovieLensSmall(path, 2018), context)
     assert str(error.value) == (
-        f"{path}: holds the ratings of movielens-small-2016, where movielens-small-2018 was asked for; "
-        "ask for what is there (use: movielens-small, edition: 2016), or give another path"
+        f"{path}: expected the ratings of movielens-small-2018, got those of movielens-small-2016. "
+        "Ask for them (use: movielens-small, edition: 2016), or give another path."
     )
 
 
@@ -96,7 +96,8 @@ def test_films_of_one_title_become_one_item(real_data: Path, context: cfplug.Con
     assert str(dataset) == "movielens-100k: 99,693 ratings, 943 users, 1,664 items"
     assert rated(dataset) == dataset.items["title"].nunique() == 1664
     assert dataset.words == (
-        "18 items went to another item with the same title, and 307 ratings of users who had rated a title twice: "
+        "18 items went to another item with the same title, and 307 ratings of "
+        "users who had rated a title twice: "
         "the last one counts",
     )
     titles = by_id.ratings.merge(by_id.items[["item", "title"]], on="item")

@@ -1,4 +1,4 @@
-"""The layouts of MovieLens 1M and later, in small archives that are laid out like the published ones."""
+"""The layouts of MovieLens 1M and later, in small archives like the published ones."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_columns_of_1m_have_the_roles_that_models_need(
     }
 
 
-def test_ratings_of_1m_without_times_are_taken_and_told(
+def test_ratings_of_1m_without_times_are_accepted_and_reported(
     tiny_1m: Files, zipped: Zipped, context: cfplug.Context
 ) -> None:
     whole = read_1m(MovieLens1M(zipped(tiny_1m)), context)
@@ -163,7 +163,7 @@ def test_the_layout_of_csv_files_is_read(
     }
 
 
-def test_csv_ratings_without_times_are_taken_and_told(
+def test_csv_ratings_without_times_are_accepted_and_reported(
     tiny_csv: Files, zipped: Zipped, context: cfplug.Context
 ) -> None:
     cut = [line.rpartition(b",")[0] + b"\n" for line in tiny_csv["ml-25m/ratings.csv"].splitlines()]
@@ -196,7 +196,7 @@ def test_the_genome_gives_the_tags_that_are_relevant_enough(
     assert dataset.roles["items"]["genome"] == "set"
 
 
-def test_a_genome_that_is_not_there_is_told(
+def test_a_genome_that_is_not_there_is_an_error(
     tiny_csv: Files, zipped: Zipped, context: cfplug.Context
 ) -> None:
     del tiny_csv["ml-25m/genome-tags.csv"]
@@ -204,8 +204,8 @@ def test_a_genome_that_is_not_there_is_told(
     with pytest.raises(DataError) as error:
         read_25m(MovieLens25M(path, genome=True), context)
     assert str(error.value) == (
-        f"{path}: no ml-25m/genome-tags.csv in it, so it has no tag genome; leave it out (genome: false), "
-        "or take movielens-20m or movielens-25m as it was published"
+        f"{path}: no ml-25m/genome-tags.csv in it, so it has no tag genome. Set genome: false, "
+        "or get the published archive of movielens-20m or movielens-25m."
     )
     assert "genome" not in read_25m(MovieLens25M(path), context).items
 
@@ -223,39 +223,54 @@ def changed(files: Files, file: str, old: bytes, new: bytes) -> Files:
             "ratings.csv",
             b"3.5,",
             b"3.4,",
-            ":3: rating: must be from 0.5 to 5 in steps of 0.5; is 3.4",
+            ":3: rating: expected a number from 0.5 to 5 in steps of 0.5, got 3.4",
         ),
-        ("ratings.csv", b"3.5,", b"nan,", ":3: rating: must be a number; is 'nan'"),
-        ("ratings.csv", b",1147868817", b",-1", ":3: time: must be from 0 to 4294967296; is -1"),
+        ("ratings.csv", b"3.5,", b"nan,", ":3: rating: expected a number, got 'nan'"),
+        (
+            "ratings.csv",
+            b",1147868817",
+            b",-1",
+            ":3: time: expected a number from 0 to 4294967296, got -1",
+        ),
         (
             "ratings.csv",
             b"1,306,",
             b"1,296,",
-            ":3: user 1 rated item 296 before, on line 2; keep one of the two lines",
+            ":3: user 1 already rated item 296 on line 2. Keep one of them.",
         ),
         (
             "ratings.csv",
             b"3.5,",
             b"3.5,,",
-            ":3: has 5 columns; expected 4 between commas: user, item, rating, time",
+            ":3: expected 4 columns between commas (user, item, rating, time), got 5",
         ),
         ("ratings.csv", b"movieId", b"movie", ":1: no column called movieId; did you mean movie?"),
-        ("movies.csv", b"\n306,", b"\nIII,", ":3: item: must be a whole number; is 'III'"),
-        ("tags.csv", b"3,306,Sci", b"x,306,Sci", ":3: user: must be a whole number; is 'x'"),
+        ("movies.csv", b"\n306,", b"\nIII,", ":3: item: expected a whole number, got 'III'"),
+        ("tags.csv", b"3,306,Sci", b"x,306,Sci", ":3: user: expected a whole number, got 'x'"),
         (
             "tags.csv",
             b'"so, null"',
             b"so, null",
-            ":5: has 5 columns; expected 4 between commas: user, item, tag, time",
+            ":5: expected 4 columns between commas (user, item, tag, time), got 5",
         ),
         (
             "links.csv",
             b"306,0111495,",
             b"306,0111495",
-            ":3: has 2 columns; expected 3 between commas: item, imdb, tmdb",
+            ":3: expected 3 columns between commas (item, imdb, tmdb), got 2",
         ),
-        ("genome-scores.csv", b"0.75", b"1.75", ":5: relevance: must be from 0 to 1; is 1.75"),
-        ("genome-scores.csv", b"306,2,", b"306,9,", ":6: tag: must be in genome-tags.csv; is 9"),
+        (
+            "genome-scores.csv",
+            b"0.75",
+            b"1.75",
+            ":5: relevance: expected a number from 0 to 1, got 1.75",
+        ),
+        (
+            "genome-scores.csv",
+            b"306,2,",
+            b"306,9,",
+            ":6: tag: expected a tag of genome-tags.csv, got 9",
+        ),
     ],
 )
 def test_a_fault_in_a_csv_file_is_named_by_file_and_line(
@@ -280,23 +295,23 @@ def test_a_fault_in_a_csv_file_is_named_by_file_and_line(
             "users.dat",
             b"::56::",
             b"::57::",
-            ":2: age: must be one of 1, 18, 25, 35, 45, 50, 56; is '57'",
+            ":2: age: expected one of 1, 18, 25, 35, 45, 50, 56, got '57'",
         ),
         (
             "users.dat",
             b"::10::",
             b"::writer::",
-            f":1: occupation: must be one of {CODES}; is 'writer'",
+            f":1: occupation: expected one of {CODES}, got 'writer'",
         ),
         (
             "users.dat",
             b"::70072-1",
             b"",
-            f":2: has 4 columns; expected 5 between double colons: {USERS}",
+            f":2: expected 5 columns between double colons ({USERS}), got 4",
         ),
-        ("ratings.dat", b"::4::", b"::4.5::", ":2: rating: must be a whole number; is '4.5'"),
-        ("ratings.dat", b"::4::", b"::6::", ":2: rating: must be from 1 to 5; is 6"),
-        ("movies.dat", b"1193::", b"x::", ":2: item: must be a whole number; is 'x'"),
+        ("ratings.dat", b"::4::", b"::4.5::", ":2: rating: expected a whole number, got '4.5'"),
+        ("ratings.dat", b"::4::", b"::6::", ":2: rating: expected a number from 1 to 5, got 6"),
+        ("movies.dat", b"1193::", b"x::", ":2: item: expected a whole number, got 'x'"),
     ],
 )
 def test_a_fault_in_a_dat_file_is_named_by_file_and_line(

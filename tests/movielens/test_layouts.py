@@ -132,7 +132,7 @@ def test_real_films_that_are_written_oddly(
         ("2001: A Space Odyssey", np.nan),
     ],
 )
-def test_the_year_stands_last_in_parentheses(title: str, year: float) -> None:
+def test_the_year_is_last_in_parentheses(title: str, year: float) -> None:
     np.testing.assert_equal(year_of(title), year)
 
 
@@ -165,7 +165,8 @@ def test_the_wheel_gives_the_same_tables_but_for_dates_and_splits(
     pd.testing.assert_frame_equal(other.items, official.items.drop(columns="release_date"))
     assert other.folds == {}
     assert other.words == (
-        "read from the wheel: there are no release dates and no published splits (u1 to u5, ua, ub); "
+        "read from the wheel: there are no release dates and no published splits "
+        "(u1 to u5, ua, ub); "
         "to have them, get the official archive and name it: path: ml-100k.zip",
     )
 
@@ -204,28 +205,39 @@ def changed(files: Files, name: str, old: bytes, new: bytes) -> Files:
             "u.data",
             b"1\t1\t2\t",
             b"1\t1\tgood\t",
-            "u.data:2: rating: must be a whole number; is 'good'",
+            "u.data:2: rating: expected a whole number, got 'good'",
         ),
-        ("u.data", b"1\t1\t2\t", b"1\t1\t6\t", "u.data:2: rating: must be from 1 to 5; is 6"),
-        ("u.data", b"\t880000101", b"\t-5", "u.data:2: time: must be from 0 to 4294967296; is -5"),
+        (
+            "u.data",
+            b"1\t1\t2\t",
+            b"1\t1\t6\t",
+            "u.data:2: rating: expected a number from 1 to 5, got 6",
+        ),
+        (
+            "u.data",
+            b"\t880000101",
+            b"\t-5",
+            "u.data:2: time: expected a number from 0 to 4294967296, got -5",
+        ),
         (
             "u.data",
             b"3\t2\t",
             b"1\t1\t",
-            "u.data:3: user 1 rated item 1 before, on line 2; keep one of the two lines",
+            "u.data:3: user 1 already rated item 1 on line 2. Keep one of them.",
         ),
         (
             "u.data",
             b"\t880000101",
             b"",
-            "u.data:2: has 3 columns; expected 4 between tabs: user, item, rating, time",
+            "u.data:2: expected 4 columns between tabs (user, item, rating, time), got 3",
         ),
-        ("u.user", b"|53|", b"|old|", "u.user:2: age: must be a whole number; is 'old'"),
+        ("u.user", b"|53|", b"|old|", "u.user:2: age: expected a whole number, got 'old'"),
         (
             "u.user",
             b"writer|T8H1N",
             b"writer",
-            "u.user:3: has 4 columns; expected 5 between vertical bars: user, age, gender, occupation, zip_code",
+            "u.user:3: expected 5 columns between vertical bars "
+            "(user, age, gender, occupation, zip_code), got 4",
         ),
         (
             "u.user",
@@ -237,28 +249,29 @@ def changed(files: Files, name: str, old: bytes, new: bytes) -> Files:
             "u.item",
             b"4-Feb-1996",
             b"1996-02-04",
-            "u.item:2: release_date: must be a date such as 01-Jan-1995; is '1996-02-04'",
+            "u.item:2: release_date: expected a date such as 01-Jan-1995, got '1996-02-04'",
         ),
         (
             "u.item",
             b"4-Feb-1996",
             b"30-Feb-1996",
-            "u.item:2: release_date: must be a date such as 01-Jan-1995; is '30-Feb-1996'",
+            "u.item:2: release_date: expected a date such as 01-Jan-1995, got '30-Feb-1996'",
         ),
         (
             "u.item",
             b"example.org/1|0",
             b"example.org/1|2",
-            "u.item:1: unknown: must be 0 or 1; is '2'",
+            "u.item:1: unknown: expected 0 or 1, got '2'",
         ),
         (
             "u1.test",
             b"2\t5\t",
             b"2\t4\t",
-            "u1.test:2: user 2 and item 4 have no rating in u.data; take both files from one archive, "
-            "or leave this one out",
+            "u1.test:2: user 2 and item 4 have no rating in u.data. "
+            "Take both files from one archive, "
+            "or leave this one out.",
         ),
-        ("u1.base", b"2\t1\t", b"2\tx\t", "u1.base:3: item: must be a whole number; is 'x'"),
+        ("u1.base", b"2\t1\t", b"2\tx\t", "u1.base:3: item: expected a whole number, got 'x'"),
     ],
 )
 def test_a_fault_in_a_file_is_named_by_file_and_line(
@@ -286,7 +299,7 @@ def test_a_missing_table_names_the_nearest_one(tiny: Files, zipped: Zipped) -> N
     assert str(error.value) == f"{path}: no ml-100k/u.user in it; did you mean ml-100k/u.users?"
 
 
-def test_a_table_of_the_wheel_that_is_not_utf_8_is_told(tiny: Files, zipped: Zipped) -> None:
+def test_a_table_of_the_wheel_that_is_not_utf_8_is_an_error(tiny: Files, zipped: Zipped) -> None:
     files = as_recbole(tiny)
     films = "recbole/dataset_example/ml-100k/ml-100k.item"
     path = zipped(files | {films: files[films].decode().encode("latin-1")}, "recbole.whl")

@@ -1,4 +1,4 @@
-"""The MovieLens sources keep every law of their kind, on archives of a few lines."""
+"""The MovieLens sources pass every check of their kind, on archives of a few lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source as a recipe uses it: with a path of the user's, or by the ways that lead to a release."""
+"""The source as a recipe uses it: with a path of the user's, or by downloading it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_repacked_copy_of_the_real_archive_is_recognized(
     assert dataset.words == ()
 
 
-def test_ratings_that_are_not_the_published_ones_are_taken_and_told(
+def test_ratings_that_are_not_the_published_ones_are_accepted_and_reported(
     tiny: Files, zipped: Zipped, context: cfplug.Context, said: list[str]
 ) -> None:
     path = zipped(tiny)
@@ -87,7 +87,7 @@ def test_an_archive_of_something_else_names_the_nearest_file(
         read_100k(MovieLens100K(path), context)
     assert (
         str(error.value)
-        == f"{path}: no u.data in it, by which movielens-100k is known; did you mean u_data?"
+        == f"{path}: no u.data in it, so it is not movielens-100k; did you mean u_data?"
     )
 
 

@@ -78,8 +78,8 @@ def test_a_broken_transfer_goes_on_where_it_stopped(
     assert target.read_bytes() == server.content
     assert server.asked == [None, "bytes=131072-", "bytes=196608-"]
     assert said == [
-        f"the transfer broke off at 131,072 of {release.size:,} bytes; going on from there",
-        f"the transfer broke off at 196,608 of {release.size:,} bytes; going on from there",
+        f"the transfer broke off at 131,072 of {release.size:,} bytes; resuming there",
+        f"the transfer broke off at 196,608 of {release.size:,} bytes; resuming there",
     ]
 
 
@@ -88,8 +88,9 @@ def test_what_a_broken_transfer_brought_is_kept_for_the_next_time(
 ) -> None:
     server.breaks_after = [150_000, 0]
     assert failure(release, target, context) == (
-        f"the connection failed (IncompleteRead(0 bytes read, {release.size - 131_072} more expected)); "
-        f"131,072 of {release.size:,} bytes are kept, and the next download goes on from there"
+        "the connection failed (IncompleteRead(0 bytes read, "
+        f"{release.size - 131_072} more expected)); "
+        f"131,072 of {release.size:,} bytes are kept, and the next download resumes there"
     )
     assert list(target.parent.iterdir()) == [part]
     transfer.download(release, target, context)
@@ -107,7 +108,7 @@ def test_a_server_without_ranges_starts_again(
     assert target.read_bytes() == server.content
 
 
-def test_a_part_that_is_no_good_is_thrown_away_and_all_is_fetched(
+def test_a_damaged_part_is_removed_and_all_is_fetched(
     release: Release,
     target: Path,
     part: Path,
@@ -119,7 +120,7 @@ def test_a_part_that_is_no_good_is_thrown_away_and_all_is_fetched(
     transfer.download(release, target, context)
     assert target.read_bytes() == server.content
     assert server.asked == ["bytes=500-", None]
-    assert said == ["the part of an earlier download was no good; once more from the start"]
+    assert said == ["the part of an earlier download was damaged; starting again"]
 
 
 def test_a_part_that_is_whole_is_not_fetched_again(
@@ -131,7 +132,7 @@ def test_a_part_that_is_whole_is_not_fetched_again(
     assert server.asked == []
 
 
-def test_a_part_that_is_too_long_is_thrown_away(
+def test_a_part_that_is_too_long_is_removed(
     release: Release, target: Path, part: Path, context: cfplug.Context, server: Any
 ) -> None:
     part.write_bytes(server.content + b"x")
@@ -140,12 +141,12 @@ def test_a_part_that_is_too_long_is_thrown_away(
     assert server.asked == [None]
 
 
-def test_another_file_of_the_same_size_is_thrown_away(
+def test_another_file_of_the_same_size_is_removed(
     release: Release, target: Path, context: cfplug.Context, server: Any
 ) -> None:
     server.content = server.content[::-1]
     assert failure(release, target, context) == (
-        "what came is not the published archive: its hash is another, so it was thrown away"
+        "the downloaded file is not the published archive (another hash); it was removed"
     )
     assert list(target.parent.iterdir()) == []
 
@@ -155,7 +156,7 @@ def test_a_file_of_another_size_is_not_fetched(
 ) -> None:
     server.content = b"<html>Sign in to this network</html>"
     assert failure(release, target, context) == (
-        f"the address gives 36 bytes where the published archive has {release.size:,}"
+        f"the server has 36 bytes, the published archive {release.size:,}"
     )
     assert list(target.parent.iterdir()) == []
 
@@ -165,7 +166,7 @@ def test_a_stream_without_end_is_cut_off(
 ) -> None:
     server.content, server.says_length = b"0" * 5_000_000, False
     assert failure(release, target, context) == (
-        f"the address gives more than the {release.size:,} bytes of the published archive"
+        f"the server sent more than the {release.size:,} bytes of the published archive"
     )
     assert list(target.parent.iterdir()) == []
 
@@ -176,7 +177,7 @@ def test_a_short_stream_of_unknown_length_is_no_whole_file(
     server.content, server.says_length, server.ranges = server.content[:400], False, False
     assert failure(release, target, context) == (
         f"the connection failed (cut off at 400 of {release.size:,} bytes); "
-        f"400 of {release.size:,} bytes are kept, and the next download goes on from there"
+        f"400 of {release.size:,} bytes are kept, and the next download resumes there"
     )
 
 
@@ -192,7 +193,7 @@ def test_a_server_that_refuses_is_quoted(
     assert server.asked == [None]
 
 
-def test_a_part_beyond_what_the_server_has_is_thrown_away(
+def test_a_part_beyond_what_the_server_has_is_removed(
     release: Release, target: Path, part: Path, context: cfplug.Context, server: Any
 ) -> None:
     part.write_bytes(server.content[:900])
@@ -223,14 +224,14 @@ def test_a_server_that_falls_silent_is_given_up(
     server.breaks_after, server.hangs = [150_000, 0], True
     assert failure(release, target, context) == (
         f"the connection failed (timed out); 131,072 of {release.size:,} bytes are kept, "
-        "and the next download goes on from there"
+        "and the next download resumes there"
     )
 
 
 @pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="this system has no /dev/full, a disk that is full"
 )
-def test_a_full_disk_is_told_and_leaves_no_file(
+def test_a_full_disk_is_reported_and_leaves_no_file(
     release: Release, target: Path, part: Path, context: cfplug.Context
 ) -> None:
     part.symlink_to("/dev/full")
@@ -248,11 +249,11 @@ def test_a_killed_download_leaves_a_part_that_the_next_one_takes_up(
 import cfplug, numpy
 from pathlib import Path
 from cfplug_movielens.releases import Release
-from cfplug_movielens import ways
+from cfplug_movielens import download
 release = {release!r}
 context = cfplug.Context(0, numpy.random.default_rng(0), "cpu", Path({str(context.scratch)!r}),
                          lambda done, message: None, print)
-ways.obtain(release, context)
+download.obtain(release, context)
 """
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL)
     part = cache / "tiny.zip.part"

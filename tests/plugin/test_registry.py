@@ -30,13 +30,13 @@ BROKEN = ZOO / "broken"
 
 WHY = {
     "bad_name": """\
-cfplug_metrics raised ValueError: name: must be a kebab-case noun such as `item-mean`; is 'Best At 10'
+cfplug_metrics raised ValueError: name: must be a kebab-case noun such as `item-mean`; got 'Best At 10'
   at {file}:8: return [cfplug.Metric("Best At 10", score="bad_name:best")]""",
     "bad_signature": """\
 cfplug_metrics raised PluginError: score: best takes (truth, prediction); expected (params, truth, prediction)
   at {file}:12: return [cfplug.Metric("best", score=best)]""",
     "bad_target": """\
-cfplug_metrics raised ValueError: score: must look like `package.module:function`; is 'bad_target.best'
+cfplug_metrics raised ValueError: score: must look like `package.module:function`; got 'bad_target.best'
   at {file}:8: return [cfplug.Metric("best", score="bad_target.best")]""",
     "circular": """\
 importing it raised ImportError: cannot import name 'METRICS' from 'circular' ({file})
@@ -61,7 +61,7 @@ importing it raised SystemExit: 3
 importing it raised PanicException: called unwrap on a None value
   at {file}:8: raise PanicException("called unwrap on a None value")""",
     "plain_class": """\
-cfplug_metrics raised ValueError: params: must be a frozen attrs class; is <class 'plain_class.Best'>
+cfplug_metrics raised ValueError: params: must be a frozen attrs class; got <class 'plain_class.Best'>
   at {file}:12: return [cfplug.Metric("best", Best, score="plain_class:best")]""",
     "raises_deep": """\
 importing it raised JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)
@@ -79,7 +79,7 @@ cfplug_metrics must return a list of cfplug.Metric; got dict {{'best': Metric(na
 importing it raised SpeechlessError: (it has no readable text)
   at {file}:9: raise SpeechlessError""",
     "thawed": """\
-cfplug_metrics raised ValueError: params: must be a frozen attrs class; is <class 'thawed.Best'>
+cfplug_metrics raised ValueError: params: must be a frozen attrs class; got <class 'thawed.Best'>
   at {file}:15: return [cfplug.Metric("best", Best, score="thawed:best")]""",
     "twice": "cfplug_metrics declares best twice",
     "unlike_any": """\

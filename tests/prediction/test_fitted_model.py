@@ -1,4 +1,4 @@
-"""Questions about raw ids: the answers depend on nothing but the ids, and each says where it came from."""
+"""AnswerEncoder about raw ids: the answers depend on nothing but the ids, and each says where it came from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 from attrs import evolve, frozen
 from cfplug_coldstart import ItemMean
-from cfplug_coldstart.means import global_mean, item_mean
+from cfplug_coldstart.mean_ratings import global_mean, item_mean
 from cfplug_factors import Bias, DotProduct, Pmf
 from cfplug_factors.baselines import fit_bias
 from cfplug_factors.modules import dot_product, pmf

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from attrs import evolve, frozen
 from cfplug_coldstart import ItemMean
-from cfplug_coldstart.means import item_mean
+from cfplug_coldstart.mean_ratings import item_mean
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cfplug import DataError
-from cfplug.prediction.similarity import MEASURES, cosine, euclidean, column_of, nearest
+from cfplug.prediction.similarity import MEASURES, column_of, cosine, euclidean, nearest
 
 quick = settings(max_examples=30, deadline=None)
 

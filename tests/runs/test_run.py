@@ -14,7 +14,7 @@ import pytest
 import cfplug
 from cfplug import DataError
 from cfplug.errors import CapabilityError
-from cfplug.evaluation.standings import COLUMNS as STANDINGS
+from cfplug.evaluation.cold_start import SUMMARY
 from cfplug.progress import Quiet
 from cfplug.recipe.parser import parse_recipe
 from cfplug.runs.run import METRICS, Run, compared
@@ -387,7 +387,7 @@ def test_a_run_and_its_models_show_themselves_in_a_few_lines(tmp_path: Path) -> 
 def on_newcomers(*rows: tuple[str, str, int, float, float, float]) -> pd.DataFrame:
     """Standings with these models, strategies, numbers, errors and their intervals."""
     columns = ["model", "cold_start", "revealed", "rmse", "low", "high"]
-    return pd.DataFrame(rows, columns=columns).reindex(columns=list(STANDINGS))
+    return pd.DataFrame(rows, columns=columns).reindex(columns=SUMMARY)
 
 
 TRIED = "cold_starts: [global-mean, item-mean]\nreveal: [0, 5]\n"
@@ -445,7 +445,4 @@ def test_a_claim_on_newcomers_that_was_not_measured_is_not_met() -> None:
 
 def test_a_run_that_tried_nothing_on_newcomers_has_an_empty_table_of_them() -> None:
     run = run_of()
-    assert (list(run.cold_start_results.columns), len(run.cold_start_results)) == (
-        list(STANDINGS),
-        0,
-    )
+    assert (list(run.cold_start_results.columns), len(run.cold_start_results)) == (SUMMARY, 0)

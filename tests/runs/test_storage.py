@@ -23,8 +23,7 @@ import cfplug
 from cfplug import RecipeError
 from cfplug.data.vocabulary import SIDES
 from cfplug.errors import ArtifactError
-from cfplug.evaluation.cold_start import OUTCOMES
-from cfplug.evaluation.standings import standings
+from cfplug.evaluation.cold_start import OUTCOMES, summarize
 from cfplug.files import sha256, write_bytes
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.registry import Registry, assemble
@@ -610,8 +609,8 @@ def test_how_newcomers_were_answered_comes_back(tried: Run) -> None:
         == ["global-mean"] * 2 + ["mean-embedding"] * 2
     )
     outcomes = storage.read_parquet((tried.path / "newcomers.parquet").read_bytes())
-    assert list(outcomes.columns) == list(OUTCOMES)
-    pd.testing.assert_frame_equal(standings(outcomes), tried.cold_start_results)
+    assert list(outcomes.columns) == OUTCOMES
+    pd.testing.assert_frame_equal(summarize(outcomes), tried.cold_start_results)
     asked = outcomes[(outcomes["cold_start"] == "global-mean") & (outcomes["revealed"] == 0)]
     assert asked["newcomer"].is_unique, "each user is new in one fold"
     assert sorted(asked["fold"].unique()) == ["1", "2", "3"]

@@ -346,7 +346,7 @@ CAUGHT = [
         "cold_starts",
         "zoo-cold-starts/inventing",
         cfplug.PluginError,
-        "the interview asks about 1000, of which training saw no rating",
+        "the interview asks about 1000, which has no training rating",
         "cold-start",
     ),
     Caught(
@@ -364,7 +364,7 @@ CAUGHT = [
         "analyzers",
         "zoo-analyzers/wordy-analyzer",
         cfplug.PluginError,
-        "analyze gave str, not a Section",
+        "analyze: expected a Section, got str",
         "analyze",
     ),
     Caught(
@@ -400,7 +400,7 @@ CAUGHT = [
         "metrics",
         "zoo-missing/constant",
         cfplug.PluginError,
-        "constant: score='zoo_missing:LIMIT': zoo_missing.LIMIT is no function; it is 4",
+        "constant: score='zoo_missing:LIMIT': zoo_missing.LIMIT must be a function; got 4",
         "score",
     ),
     Caught(

@@ -1,4 +1,4 @@
-"""From the bytes of a file to its rows, strictly: whatever is wrong is named by file and line."""
+"""Parse a file row by row, strictly: every error names file and line."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _SEPARATORS = {"\t": "tabs", "|": "vertical bars", "::": "double colons", ",": "
 class Format:
     """How the lines of a file are written.
 
-    `header` is the first line, where it has one. The columns in `whole` hold whole numbers, those
-    in `decimals` numbers with or without a fraction, all others text. Where cells may be `quoted`,
-    a cell in double quotes may hold the separator; no cell holds the end of a line."""
+    `header` is the first line, empty if there is none. The columns in `whole` have whole numbers,
+    those in `decimals` numbers, all others text. If cells may be `quoted`, a cell in double quotes
+    may contain the separator; no cell contains a line end.
+    """
 
     columns: tuple[str, ...]
     separator: str
@@ -38,7 +39,7 @@ class Format:
 
     @property
     def first_line(self) -> int:
-        """The number, from 1, of the first line that holds data."""
+        """Return the number, from 1, of the first line with data."""
         return 2 if self.header else 1
 
     @property
@@ -57,35 +58,36 @@ class Row:
         return self.cells[column]
 
     def whole(self, column: str) -> int:
-        """The cell as a whole number; DataError with the place if it is none."""
+        """Return the cell as a whole number, or raise DataError with its place."""
         if not _WHOLE.fullmatch(self.cells[column]):
-            raise self.wrong(column, "must be a whole number")
+            raise self.wrong(column, "expected a whole number")
         return int(self.cells[column])
 
     def number(self, column: str) -> float:
-        """The cell as a number; DataError with the place if it is none."""
+        """Return the cell as a number, or raise DataError with its place."""
         if not _NUMBER.fullmatch(self.cells[column]):
-            raise self.wrong(column, "must be a number")
+            raise self.wrong(column, "expected a number")
         return float(self.cells[column])
 
     def typed(self, form: Format) -> list[int | float | str]:
-        """All cells, each of the type that `form` gives its column."""
-        return [
-            self.whole(column)
-            if column in form.whole
-            else self.number(column)
-            if column in form.decimals
-            else self.cells[column]
-            for column in form.columns
-        ]
+        """Return all cells, each of the type that `form` gives its column."""
+        cells: list[int | float | str] = []
+        for column in form.columns:
+            if column in form.whole:
+                cells.append(self.whole(column))
+            elif column in form.decimals:
+                cells.append(self.number(column))
+            else:
+                cells.append(self.cells[column])
+        return cells
 
     def wrong(self, column: str, rule: str) -> DataError:
-        """An error about one cell, for the caller to raise."""
-        return DataError(f"{self.place}: {column}: {rule}; is {self.cells[column]!r}")
+        """Return an error about one cell, for the caller to raise."""
+        return DataError(f"{self.place}: {column}: {rule}, got {self.cells[column]!r}")
 
 
 def rows(member: Member, form: Format) -> Iterator[Row]:
-    """The rows of a file; DataError at the first line that is not written as `form` says."""
+    """Yield the rows of a file; raise DataError at the first line that does not follow `form`."""
     data = member.data.rstrip(b"\r\n")
     lines = iter(io.BytesIO(data) if data else [b""])  # one at a time: there may be millions
     if form.header:
@@ -96,23 +98,27 @@ def rows(member: Member, form: Format) -> Iterator[Row]:
 
 
 def row_by_row(member: Member, form: Format) -> pd.DataFrame:
-    """The rows of a file as a table, every column of its type; for what `columns.table` cannot read."""
+    """Return a file as a table, row by row, where `columns.read_table` cannot read it."""
     return pd.DataFrame([row.typed(form) for row in rows(member, form)], columns=list(form.columns))
 
 
 def check_header(member: Member, line: bytes, form: Format) -> None:
-    """DataError unless `line`, the first of `member`, names the columns that `form` has, in their order."""
+    """Check that `line`, the first of `member`, has the header of `form`.
+
+    Raises:
+        DataError: A column is missing or at another position.
+    """
     place = Place(member.place, 1)
     names = _cells(place, line, attrs.evolve(form, columns=form.header))
     for expected, name in zip(form.header, names, strict=True):
         if expected not in names:
             raise DataError(f"{place}: no column called {expected}{did_you_mean(expected, names)}")
         if expected != name:
-            raise DataError(f"{place}: the column {name} stands where {expected} was expected")
+            raise DataError(f"{place}: expected the column {expected}, got {name}")
 
 
 def without_time(member: Member, form: Format) -> Format:
-    """`form`, or `form` less its last column, `time`, where the first line of `member` is one cell short."""
+    """Return `form`, without the column `time` if the first line of `member` has one cell less."""
     first = member.data[: member.data.find(b"\n") + 1]
     if form.columns[-1] != "time" or first.count(form.separator.encode()) != len(form.columns) - 2:
         return form
@@ -131,8 +137,8 @@ def _cells(place: Place, line: bytes, form: Format) -> list[str]:
     cells = _unquoted(place, text) if form.quoted else text.split(form.separator)
     if len(cells) != len(form.columns):
         raise DataError(
-            f"{place}: has {len(cells)} columns; expected {len(form.columns)} between "
-            f"{_SEPARATORS[form.separator]}: {', '.join(form.columns)}"
+            f"{place}: expected {len(form.columns)} columns between {_SEPARATORS[form.separator]} "
+            f"({', '.join(form.columns)}), got {len(cells)}"
         )
     return cells
 

