@@ -62,11 +62,17 @@ class LateGroup(Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, function = COMMANDS[cmd_name].split(":")
-        command: click.Command = getattr(importlib.import_module(module), function)
-        return command
+        if cmd_name in COMMANDS:
+            return _imported(cmd_name)
+        for name in COMMANDS:  # click looks for the nearest name among those that were added
+            self.add_command(_imported(name), name)
+        return None
+
+
+def _imported(name: str) -> click.Command:
+    module, function = COMMANDS[name].split(":")
+    command: click.Command = getattr(importlib.import_module(module), function)
+    return command
 
 
 _VARIABLES = (

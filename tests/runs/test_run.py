@@ -231,7 +231,7 @@ def test_a_run_compares_its_models_with_the_first_or_the_one_that_is_named() -> 
         ("offsets", "0.2500 ± 0.0000", "-0.7500", "-0.7500 to -0.7500", "0.0312", "2.5", "4"),
     )
     mean = run.comparison_table(reference="offsets", metric="mae")
-    assert mean.title == "mae on valid, beside offsets"
+    assert mean.title == "mae on valid, compared with offsets"
     assert [row[2] for row in mean.rows] == ["+0.5000", "reference"]
 
 
@@ -280,7 +280,7 @@ def test_a_run_of_one_model_has_nothing_to_compare() -> None:
     run = Run(Path("x"), recipe, (model_of("bias", 42, ""),), metrics, predictions=lambda: kept)  # type: ignore[arg-type]
     with pytest.raises(CapabilityError) as caught:
         run.comparison_table()
-    assert str(caught.value) == "to compare takes at least two models; there is only bias"
+    assert str(caught.value) == "a comparison needs at least two models; there is only bias"
 
 
 def test_a_run_shows_itself_as_its_table_and_its_place() -> None:
