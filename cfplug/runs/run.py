@@ -1,4 +1,4 @@
-"""What a run left behind: its models, its numbers, its claims; in memory or opened from its folder."""
+"""A finished run: its models, metrics and claims, in memory or opened from its folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fastai.learner import Learner
 
 METRICS = ("model", "seed", "fold", "part", "metric", "value", "low", "high")
-"""The columns of a run's metrics; the fold is empty where the split has no named folds, low and high where the 95 %
+"""The columns of a run's metrics; the fold is empty without named folds, low and high where the 95 %
 interval of the value is not known."""
 
 ALL_FOLDS = "all folds"
@@ -43,7 +43,7 @@ def _none_tried() -> pd.DataFrame:
 
 @frozen
 class Measured:
-    """A claim beside what was measured, as mean over the seeds and, unless it names one, over the folds."""
+    """A claim and what was measured: the mean over seeds and, unless it names one, folds."""
 
     claim: Claim
     model: str
@@ -78,7 +78,7 @@ class Run:
         return self.models[0]
 
     def find(self, name: str, seed: int | None = None, fold: str | None = None) -> FittedModel:
-        """The model of this name, seed and fold (the first of each that is not given); CapabilityError if none is."""
+        """Return the first model of this name, seed and fold; CapabilityError if none is."""
         asked = {"model": name, "seed": seed, "fold": fold}
         for model in self.models:
             if all(asked[key] in (None, has) for key, has in _place(model).items()):
@@ -91,7 +91,8 @@ class Run:
             there = sorted({str(_place(model)[key]) for model in self.models})
             if value is not None and str(value) not in there:
                 has = ", ".join(there) if any(there) else "none"
-                return f"the run has no {key} called {value!r}{did_you_mean(str(value), there)} (it has {has})"
+                guess = did_you_mean(str(value), there)
+                return f"the run has no {key} called {value!r}{guess} (it has {has})"
         return f"the run has no {asked['model']} of seed {asked['seed']} on fold {asked['fold']}"
 
     @property
@@ -118,7 +119,7 @@ class Run:
         return float(self._tried(claim, model)["rmse"].mean())
 
     def _tried(self, claim: Claim, model: str) -> pd.DataFrame:
-        """The row of a strategy on newcomers that a claim is about; none where that was not tried."""
+        """Return the row of a cold-start strategy that a claim is about, if it was tried."""
         rows = self.cold_start_results
         of_model = (rows["model"] == model) & (rows["cold_start"] == claim.cold_start)
         return rows[of_model & (rows["revealed"] == claim.revealed)]
@@ -138,7 +139,7 @@ class Run:
         ]["value"]
 
     def table(self) -> Table:
-        """One row for each model, part and metric: measured (mean and deviation over seeds) beside claimed.
+        """Return a row for each model, part and metric: measured and claimed values.
 
         One value stands beside its interval over users, if it is known; the mean of several with
         their deviation. With folds there is a row for each, and one for all of them: mean and
@@ -177,7 +178,7 @@ class Run:
         return Table(self.recipe.title, [name for name in columns if shown.get(name, True)], rows)
 
     def _measured(self) -> Iterator[tuple[tuple[str, str, str, str], pd.DataFrame]]:
-        """The values of each row of the table: over seeds for a fold, over folds (means of seeds) for all of them."""
+        """Return the values of each row: over seeds for a fold, over folds for all of them."""
         for (model, part, metric), group in self.metrics.groupby(
             ["model", "part", "metric"], sort=False
         ):
@@ -249,7 +250,8 @@ def _entrants(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
         label = name if count[name] == 1 else f"{run.path.name}/{name}"
         if label in entrants:
             raise CapabilityError(
-                f"two runs have a model called {label}; give each run once, in folders of other names"
+                f"two runs have a model called {label}; give each run once, "
+                "in folders of other names"
             )
         entrants[label] = (run, name)
     return entrants
