@@ -31,8 +31,8 @@ RULES: Mapping[str, Callable[..., tuple[float, object]]] = {
     "steep": steep,
     "minimum": minimum,
 }
-"""fastai's readings of a curve: in its longest valley, where it falls fastest, a tenth of the rate at
-its lowest point."""
+"""fastai's readings of a curve: in its longest valley, where it falls fastest, and a tenth of the
+rate at its lowest point."""
 
 LOWEST, HIGHEST, STEPS = 1e-7, 10.0, 100
 _AT_ENDS = (STEPS // 10, 5)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from fastai.learner import Learner
 
 METRICS = ("model", "seed", "fold", "part", "metric", "value", "low", "high")
-"""The columns of a run's metrics; the fold is empty without named folds, low and high where the 95 %
-interval of the value is not known."""
+"""The columns of a run's metrics; the fold is empty without named folds, low and high where the
+95 % interval of the value is not known."""
 
 ALL_FOLDS = "all folds"
 
