@@ -94,7 +94,8 @@ def read_arrays(
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
     if expected is not None and sha256(data) != expected:
         raise ArtifactError(
-            f"{path} is not the file that the run wrote: its SHA-256 is {sha256(data)[:12]}..., not {expected[:12]}..."
+            f"{path} is not the file that the run wrote: "
+            f"its SHA-256 is {sha256(data)[:12]}..., not {expected[:12]}..."
         )
     try:
         with safe_open(path, framework="numpy") as file:

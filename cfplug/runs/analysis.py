@@ -1,4 +1,4 @@
-"""What the analyzers find in a model; one that fails costs its section, not the run."""
+"""Run analyzers on a model; one that fails costs its section, not the run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def with_evidence(
     split: Split,
     answers: Mapping[str, Predictions],
 ) -> FittedModel:
-    """The model with what it was trained and measured on; `answers` are its predictions for each part, by name."""
+    """Return the model with what it was trained and measured on.
+
+    `answers` are its predictions by the name of the part.
+    """
     part, given = list(answers.items())[-1]
     held_out = dataset.ratings.iloc[split.parts()[part]].reset_index(drop=True)
     evidence = Evidence(
@@ -46,7 +49,7 @@ def with_evidence(
 
 
 def missing_capability(use: Use, model: FittedModel) -> str:
-    """Why an analyzer has nothing to say of `model`, in one line; empty if it has."""
+    """Return which capability an analyzer lacks in `model`, in a sentence; empty if none."""
     missing = [
         need for need in cast(Analyzer, use.component).requires if need not in model.provides
     ]
@@ -54,20 +57,20 @@ def missing_capability(use: Use, model: FittedModel) -> str:
 
 
 def analyze(use: Use, model: FittedModel, context: Context) -> Section:
-    """The section that an analyzer makes of `model`; PluginError for what is no section."""
+    """Return the section of an analyzer on `model`; PluginError if it is not a Section."""
     section = check_section(use.component.function("analyze")(use.params, model, context))
     return _signed(section, use, model)
 
 
 def empty_section(use: Use, model: FittedModel, why: str) -> Section:
-    """The section that stands where an analyzer has none."""
+    """Return a section that says why an analyzer has none."""
     return _signed(Section(f"{use.name} of {model.name}", why), use, model)
 
 
 def failure(use: Use, error: Exception) -> str:
-    """What an analyzer raised, in one line that names the analyzer, its plugin and its place in the recipe."""
-    told = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{use.full_name} of plugin {use.title}, {use.place}, failed: {told}"
+    """Return what an analyzer raised, with its plugin and place, in one line."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{use.full_name} of plugin {use.title}, {use.place}, failed: {text}"
 
 
 def _signed(section: Section, use: Use, model: FittedModel) -> Section:

@@ -1,4 +1,4 @@
-"""The run folder: written beside and renamed when whole, opened again without running code from it."""
+"""Write a run folder under a draft name, and rename it when it is complete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PARTIAL = ".partial"
 
 @frozen
 class RunFolder:
-    """A run folder while it is written: everything goes into `partial`, which becomes `final` at the end."""
+    """A run folder while it is written: `partial` becomes `final` at the end."""
 
     final: Path
 
@@ -36,7 +36,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, out: Path, stem: str, files: Mapping[str, str]) -> RunFolder:
-        """A new folder under `out`, named after the recipe and the time, that already holds `files`.
+        """Make a folder under `out`, named by recipe and time, that already holds `files`.
 
         The folder appears with its files in it, so that a run killed at any moment can be resumed.
         """
@@ -54,7 +54,7 @@ class RunFolder:
 
     @classmethod
     def _named(cls, draft: Path, out: Path, name: str) -> RunFolder:
-        """Give `draft` the first name that is free, even if another run takes one at the same moment."""
+        """Give `draft` the first free name, even if another run takes one just now."""
         folder, number = cls(out / name), 1
         while not folder._take(draft):
             number += 1

@@ -1,4 +1,4 @@
-"""Which learning rate suits a model: its loss while the rate grows from step to step, and what is read off that curve.
+"""Find a learning rate for a model from its loss while the rate grows from step to step.
 
 After Smith (WACV 2017), by fastai's `LRFinder`. Nothing is kept of the models that are trained for
 it."""
@@ -31,12 +31,12 @@ RULES: Mapping[str, Callable[..., tuple[float, object]]] = {
     "steep": steep,
     "minimum": minimum,
 }
-"""fastai's ways to read a rate off the curve: in its longest valley, where it falls fastest, a tenth of the rate at
-its lowest point."""
+"""fastai's readings of a curve: in its longest valley, where it falls fastest, and a tenth of the
+rate at its lowest point."""
 
 LOWEST, HIGHEST, STEPS = 1e-7, 10.0, 100
 _AT_ENDS = (STEPS // 10, 5)
-"""How many points at each end of a curve no rule looks at, as in fastai: before the mean has settled, and the last."""
+"""Points at each end of a curve that no rule uses, as in fastai: an unsettled mean, the last."""
 
 
 @frozen(eq=False)
@@ -75,7 +75,7 @@ class Sweep:
         return out.getvalue()
 
     def write(self, folder: Path, stem: str) -> tuple[Path, Path]:
-        """Leave `stem`.svg, the drawing, and `stem`.csv, the curve, in `folder`; ArtifactError if that fails."""
+        """Write the plot `stem`.svg and the curve `stem`.csv to `folder`."""
         drawing, table = folder / f"{stem}.svg", folder / f"{stem}.csv"
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def find_rates(
 
 
 def models_to_try(recipe: Recipe, name: str | None) -> list[str]:
-    """The model called `name`, or with None every one that learns by gradient; CfplugError if there is none."""
+    """Return the model called `name`, or all that learn by gradient; CfplugError if none is."""
     learns = {use.name: use.train is not None for use in recipe.models}
     if name is None and not any(learns.values()):
         raise CfplugError(
@@ -107,7 +107,8 @@ def models_to_try(recipe: Recipe, name: str | None) -> list[str]:
         )
     if name is not None and name not in learns:
         raise CfplugError(
-            f"{recipe.source}: no model called {name}{did_you_mean(name, learns)} ({', '.join(learns)})"
+            f"{recipe.source}: no model called {name}{did_you_mean(name, learns)} "
+            f"({', '.join(learns)})"
         )
     if name is not None and not learns[name]:
         raise CfplugError(f"{recipe.source}: {name} fits itself, so it has no learning rate")
@@ -115,7 +116,7 @@ def models_to_try(recipe: Recipe, name: str | None) -> list[str]:
 
 
 def sweep(task: Task) -> Sweep:
-    """Train `task`'s model for STEPS steps at rates that grow from LOWEST to HIGHEST, each by the same factor.
+    """Train a model for STEPS steps at rates that grow from LOWEST to HIGHEST by one factor.
 
     It ends sooner where the loss is four times its lowest. Optimizer, decay and batch size are the
     recipe's; the momentum is that of its settings throughout."""
@@ -136,7 +137,7 @@ def sweep(task: Task) -> Sweep:
 
 
 class _Growing(LRFinder):  # type: ignore[misc]
-    """fastai's finder, without the file by which it gives the model its old weights back: nobody wants them."""
+    """fastai's finder without the file that restores the weights: this model is discarded."""
 
     def before_fit(self) -> None:
         ParamScheduler.before_fit(self)
@@ -147,13 +148,14 @@ class _Growing(LRFinder):  # type: ignore[misc]
 
 
 def read_off(model: str, curve: pd.DataFrame) -> Sweep:
-    """The suggestions of a curve with the columns rate and loss; it ends where the loss is no finite number."""
+    """Return the suggestions of a curve of rate and loss, up to the first loss not finite."""
     curve = curve[np.isfinite(curve["loss"]).cummin()]
     first, last = _AT_ENDS
     inner = curve.iloc[first : len(curve) - last]
     if len(inner) < 2:
         raise TrainingError(
-            f"{model}: the loss is no number after {len(curve)} steps, at a rate of {LOWEST:g} and more"
+            f"{model}: the loss is no number after {len(curve)} steps, "
+            f"at a rate of {LOWEST:g} and more"
         )
     rates, losses = (torch.tensor(inner[name].to_numpy()) for name in ("rate", "loss"))
     return Sweep(

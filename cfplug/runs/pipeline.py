@@ -76,7 +76,7 @@ class Pipeline:
     started: float = field(factory=time.time)
 
     def carry_out(self, *, keep: bool) -> Run:
-        """Do all steps; if one fails, the folder stays where anything was finished, or if `keep`."""
+        """Do all steps; after an error, keep a folder that has a finished part, or if `keep`."""
         folder = self.steps.folder
         try:
             with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
@@ -105,7 +105,7 @@ class Pipeline:
         return self.steps.run_finished(run)
 
     def first_tasks(self) -> Iterator[Task]:
-        """Return what each model that learns by gradient learns from, on the first seed and fold."""
+        """Return what each gradient model learns from, on the first seed and fold."""
         data = self._read()
         results = Results()
         seed = self.recipe.seeds[0]

@@ -1,4 +1,4 @@
-"""What a run left behind: its models, its numbers, its claims; in memory or opened from its folder."""
+"""A finished run: its models, metrics and claims, in memory or opened from its folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from attrs import field, frozen
 from cfplug.errors import CapabilityError, did_you_mean
 from cfplug.evaluation.cold_start import SUMMARY
 from cfplug.evaluation.comparison import PAIR, Comparison, Cost, compare
+from cfplug.files import read_json
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.recipe.recipe import Claim, Recipe
 from cfplug.report.elements import Section, Table
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from fastai.learner import Learner
 
 METRICS = ("model", "seed", "fold", "part", "metric", "value", "low", "high")
-"""The columns of a run's metrics; the fold is empty where the split has no named folds, low and high where the 95 %
-interval of the value is not known."""
+"""The columns of a run's metrics; the fold is empty without named folds, low and high where the
+95 % interval of the value is not known."""
 
 ALL_FOLDS = "all folds"
 
@@ -42,7 +43,7 @@ def _none_tried() -> pd.DataFrame:
 
 @frozen
 class Measured:
-    """A claim beside what was measured, as mean over the seeds and, unless it names one, over the folds."""
+    """A claim and what was measured: the mean over seeds and, unless it names one, folds."""
 
     claim: Claim
     model: str
@@ -77,7 +78,7 @@ class Run:
         return self.models[0]
 
     def find(self, name: str, seed: int | None = None, fold: str | None = None) -> FittedModel:
-        """The model of this name, seed and fold (the first of each that is not given); CapabilityError if none is."""
+        """Return the first model of this name, seed and fold; CapabilityError if none is."""
         asked = {"model": name, "seed": seed, "fold": fold}
         for model in self.models:
             if all(asked[key] in (None, has) for key, has in _place(model).items()):
@@ -90,7 +91,8 @@ class Run:
             there = sorted({str(_place(model)[key]) for model in self.models})
             if value is not None and str(value) not in there:
                 has = ", ".join(there) if any(there) else "none"
-                return f"the run has no {key} called {value!r}{did_you_mean(str(value), there)} (it has {has})"
+                guess = did_you_mean(str(value), there)
+                return f"the run has no {key} called {value!r}{guess} (it has {has})"
         return f"the run has no {asked['model']} of seed {asked['seed']} on fold {asked['fold']}"
 
     @property
@@ -104,7 +106,7 @@ class Run:
             )
         return learner
 
-    def claims(self) -> tuple[Measured, ...]:
+    def claim_results(self) -> tuple[Measured, ...]:
         """Each claim of the recipe with what was measured."""
         first = self.recipe.models[0].name
         named = [(claim, claim.model or first) for claim in self.recipe.claims]
@@ -117,14 +119,14 @@ class Run:
         return float(self._tried(claim, model)["rmse"].mean())
 
     def _tried(self, claim: Claim, model: str) -> pd.DataFrame:
-        """The row of a strategy on newcomers that a claim is about; none where that was not tried."""
+        """Return the row of a cold-start strategy that a claim is about, if it was tried."""
         rows = self.cold_start_results
         of_model = (rows["model"] == model) & (rows["cold_start"] == claim.cold_start)
         return rows[of_model & (rows["revealed"] == claim.revealed)]
 
     @property
     def claims_met(self) -> bool:
-        return all(claim.met for claim in self.claims())
+        return all(claim.met for claim in self.claim_results())
 
     def values(
         self, model: str, metric: str, part: str = "valid", fold: str = ""
@@ -137,13 +139,13 @@ class Run:
         ]["value"]
 
     def table(self) -> Table:
-        """One row for each model, part and metric: measured (mean and deviation over seeds) beside claimed.
+        """Return a row for each model, part and metric: measured and claimed values.
 
         One value stands beside its interval over users, if it is known; the mean of several with
         their deviation. With folds there is a row for each, and one for all of them: mean and
         deviation over the folds. Where there are several claims about one row, each has its own.
         """
-        claims = [claim for claim in self.claims() if not claim.claim.cold_start]
+        claims = [claim for claim in self.claim_results() if not claim.claim.cold_start]
         folds, ends = (
             bool(self.metrics["fold"].any()),
             any(_ends(values) for _, values in self._measured()),
@@ -157,7 +159,7 @@ class Run:
             rows += [(*measured, *_claim_cells(claim)) for claim in its_own] or [
                 (*measured, "", "", "")
             ]
-        for claim in (each for each in self.claims() if each.claim.cold_start):
+        for claim in (each for each in self.claim_results() if each.claim.cold_start):
             value = (
                 _number(np.array([claim.value])),
                 *([_ends(self._tried(claim.claim, claim.model))] if ends else []),
@@ -176,7 +178,7 @@ class Run:
         return Table(self.recipe.title, [name for name in columns if shown.get(name, True)], rows)
 
     def _measured(self) -> Iterator[tuple[tuple[str, str, str, str], pd.DataFrame]]:
-        """The values of each row of the table: over seeds for a fold, over folds (means of seeds) for all of them."""
+        """Return the values of each row: over seeds for a fold, over folds for all of them."""
         for (model, part, metric), group in self.metrics.groupby(
             ["model", "part", "metric"], sort=False
         ):
@@ -189,16 +191,31 @@ class Run:
                     means.assign(low=np.nan, high=np.nan),
                 )
 
-    def compared(self, *, reference: str = "", metric: str = "mse") -> Comparison:
-        """The models of the run beside one of them (by default the first), pair by pair on the same ratings."""
-        return compared([self], reference=reference, metric=metric)
+    def comparison(self, *, reference: str = "", metric: str = "mse") -> Comparison:
+        """Compare the models with one of them, pair by pair on the same ratings.
 
-    def comparison(self, *, reference: str = "", metric: str = "mse") -> Table:
-        """The same as a table for people to read.
+        Args:
+            reference: the name of a model; the first if not given.
+            metric: mse, rmse or mae.
 
-        CapabilityError if there is only one model, or none of that name; `metric` is mse, rmse or
-        mae."""
-        return self.compared(reference=reference, metric=metric).table()
+        Raises:
+            CapabilityError: there is only one model, or none of that name.
+        """
+        return compare_runs([self], reference=reference, metric=metric)
+
+    def comparison_table(self, *, reference: str = "", metric: str = "mse") -> Table:
+        """Return the comparison as a table to read; the arguments are those of `comparison`."""
+        return self.comparison(reference=reference, metric=metric).table()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return path, metrics, claims and comparison as plain data, for JSON."""
+        comparison = self.comparison().records() if len(self.recipe.models) > 1 else []
+        return {
+            "path": str(self.path),
+            "metrics": read_json(self.path / "metrics.json"),
+            "claims": read_json(self.path / "claims.json"),
+            "comparison": comparison,
+        }
 
     def __repr__(self) -> str:
         return f"{self.table()}\n{self.path}"
@@ -207,7 +224,7 @@ class Run:
         return f"{self.table()._repr_html_()}<p><code>{html.escape(str(self.path))}</code></p>"
 
 
-def compared(runs: Sequence[Run], *, reference: str = "", metric: str = "mse") -> Comparison:
+def compare_runs(runs: Sequence[Run], *, reference: str = "", metric: str = "mse") -> Comparison:
     """The models of one or several runs beside one of them (by default the first run's first).
 
     A model bears the name of its run's folder before its own where two runs have one of that name.
@@ -233,7 +250,8 @@ def _entrants(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
         label = name if count[name] == 1 else f"{run.path.name}/{name}"
         if label in entrants:
             raise CapabilityError(
-                f"two runs have a model called {label}; give each run once, in folders of other names"
+                f"two runs have a model called {label}; give each run once, "
+                "in folders of other names"
             )
         entrants[label] = (run, name)
     return entrants

@@ -1,4 +1,4 @@
-"""What every step of a run has: its context, notes on whatever it raises, and observers who are told."""
+"""Give each step of a run its context, notes on its errors, and observers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from cfplug.runs.run import METRICS, Run
 
 @frozen(eq=False)
 class Steps:
-    """Where a run writes and works, and whom it tells. `scratch` is a folder that is removed after the run."""
+    """Where a run writes and works, and its observers.
+
+    `scratch` is a folder that is removed after the run.
+    """
 
     registry: Registry
     folder: RunFolder
@@ -82,14 +85,12 @@ class Steps:
 
 @contextmanager
 def noting(step: str, use: Use) -> Iterator[None]:
-    """Adds to whatever a component raises the step, the component, its plugin and its place in the recipe."""
+    """Add the step, component, plugin and place in the recipe to what a component raises."""
     note = f"in step {step}: {use.full_name} of plugin {use.title}, {use.place}"
     try:
         yield
     except SystemExit as error:  # it would end the program with any exit code, and without a word
-        left = PluginError(
-            f"it left the program (SystemExit: {error}); a component that cannot go on raises an error"
-        )
+        left = PluginError(f"the component called sys.exit({error}); raise an exception instead")
         left.add_note(note)
         raise left from error
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What of a run goes into which file of its folder, and back. Data only: opening a run runs no code from it.
+"""Write the parts of a run to files, and read them back as data, never as code.
 
 | file | what it holds |
 | --- | --- |
@@ -7,19 +7,19 @@
 | `comparison.csv` | where there are several models: how they differ on the same ratings |
 | `history.csv` | the losses and seconds of every epoch |
 | `predictions.parquet` | a prediction for every rating that is measured, with its origin |
-| `newcomers.parquet`, `newcomers.csv` | with `cold_starts`: each one's error for each newcomer; how they compare |
-| `environment.json` | what the numbers depend on beside the recipe: versions, plugins, data, seeds, machine |
+| `newcomers.parquet`, `newcomers.csv` | with `cold_starts`: errors for each new id; a summary |
+| `environment.json` | what else the numbers depend on: versions, data, seeds, machine |
 | `report.html`, `sections.json` | the page for people; what the analyzers found, as data |
 | `sections/MODEL/ANALYZER/*.csv` | every table and chart of that, for other programs |
 | `models/NAME/weights.safetensors` | what a model learned, as arrays |
-| `models/NAME/model.json` | the same model in words: its component, seed, shapes and scale, and the weights' SHA-256 |
+| `models/NAME/model.json` | the model as JSON: component, seed, shapes, scale, weights' SHA-256 |
 | `models/NAME/seconds.json` | how long it trained: apart, since all else is the same each time |
-| `catalogue.json`, `rated.safetensors` | the ids and labels of users and items; who gave what to what, in codes |
+| `catalogue.json`, `rated.safetensors` | ids and labels of users and items; ratings in codes |
 | `metadata.json` | what is known of users and items beside that |
 | `data.json` | the data's SHA-256: a resumed run must find the same data |
 | `figures/MODEL/ANALYZER/*.svg` | every chart as a picture, once someone has asked for them |
 | `files.json` | the SHA-256 of every other file, written last; what was changed is refused |
-| `checkpoints/` | only in a `.partial` folder: where each model was, from which a stopped run goes on |
+| `checkpoints/` | only in a `.partial` folder: from which a stopped run goes on |
 """
 
 from __future__ import annotations
@@ -71,16 +71,16 @@ CHECKPOINTS = "checkpoints"
 """The folder of an unfinished run that a finished one does not have."""
 
 SECONDS = "seconds.json"
-"""How long a model trained; in a file of its own, since the other files of a model are the same each time."""
+"""How long a model trained; apart, since a model's other files are the same each time."""
 
 NEWCOMERS = "newcomers.csv"
 
 INDEX = "files.json"
-"""The SHA-256 of every other file, written last: a folder that has it lacks nothing but its name."""
+"""The SHA-256 of every other file, written last: a folder that has it only lacks its name."""
 
 
 def model_folder(recipe: Recipe, name: str, seed: int, fold: str = "") -> str:
-    """Where a model lies in the run folder; fold and seed are in the name where there are folds and several seeds."""
+    """Return the folder of a model; it names fold and seed where there are several."""
     of_fold, of_seed = (
         f"-fold-{fold}" if fold else "",
         f"-seed-{seed}" if len(recipe.seeds) > 1 else "",
@@ -127,7 +127,7 @@ def write_checkpoint(folder: RunFolder, place: str, checkpoint: Checkpoint) -> N
 
 
 def parquet(frame: pd.DataFrame) -> bytes:
-    """The table as Parquet; a column of mixed ids becomes text, since Parquet has one type a column."""
+    """Return the table as Parquet; a column of mixed ids becomes text."""
     mixed = [name for name in frame if frame[name].dtype == object]
     out = io.BytesIO()
     frame.astype(dict.fromkeys(mixed, str)).to_parquet(out, index=False)
@@ -142,7 +142,7 @@ def read_parquet(data: bytes) -> pd.DataFrame:
 def environment(
     recipe: Recipe, registry: Registry, data_hash: str, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What the numbers depend on beside the recipe: versions, plugins, data, seeds, machine; and further `facts`."""
+    """Return what the numbers depend on besides the recipe, and further `facts`."""
     import torch
 
     names = ("cfplug", "torch", "fastai", "numpy", "pandas", "pluggy")
@@ -217,7 +217,7 @@ class OpenedFolder:
         return path
 
     def add(self, files: Mapping[str, str]) -> list[Path]:
-        """Put `files`, texts by name, into the folder, each whole or not at all; gives their paths."""
+        """Write texts by file name, each whole or not at all; return their paths."""
         index = dict(self.index)
         for name, text in files.items():
             path = self.path / name
@@ -250,7 +250,7 @@ def has_checkpoints(folder: RunFolder) -> bool:
 
 
 def lacks_only_its_name(folder: RunFolder) -> bool:
-    """Whether the run was stopped after its last file was written; ArtifactError if one was changed since."""
+    """Return whether a run was stopped after its last file; ArtifactError if one changed."""
     if not (folder.partial / INDEX).exists():
         return False
     written = OpenedFolder.unnamed(folder.partial)
@@ -309,7 +309,7 @@ def _history(rows: Iterable[Mapping[str, Any]]) -> tuple[Epoch, ...]:
 
 
 def open_run(path: str | Path, *, plugins_dir: Iterable[str | Path] = ()) -> Run:
-    """The run in the folder at `path`. Only data is read, never code; a file that was changed is refused."""
+    """Open the run in a folder; data is read, never code, and a changed file is refused."""
     folder = OpenedFolder.at(Path(path))
     return opened(folder, load(map(Path, plugins_dir)))
 
@@ -351,7 +351,7 @@ def _standings(folder: OpenedFolder) -> pd.DataFrame:
 
 
 def _occasions(metrics: pd.DataFrame) -> list[tuple[int, str]]:
-    """Every seed and fold, in the order of the run; ValueError if there is none, or a fold that no run can have."""
+    """Return every seed and fold, in the order of the run; ValueError if one is impossible."""
     found = metrics[["seed", "fold"]].drop_duplicates().astype(object).to_numpy().tolist()
     if not found:
         raise ValueError("it has no rows")

@@ -15,13 +15,14 @@ from cfplug.training.optimizers import NORMS
 
 
 class Averager(Callback):  # type: ignore[misc]
-    """Keeps a, the average of the weights w, and puts it in their place for the validation of each epoch.
+    """Keeps a, the average of the weights w, and validates each epoch with it.
 
     After the first step of all at or after `average_from` of the training, a = w. After the k-th
     step since that one,
 
         ema:   a = average_decay * a + (1 - average_decay) * w
-        mean:  a = a + (w - a) / (k + 1), the plain mean (Polyak and Juditsky, 1992; of single steps, as SWA of epochs)
+        mean:  a = a + (w - a) / (k + 1), the plain mean (Polyak and Juditsky, 1992; of
+               single steps, as SWA of epochs)
 
     The running means and variances of normalisation layers are averaged in the same way; every
     other buffer is the model's own. What was averaged depends on nothing but the weights and a

@@ -28,7 +28,7 @@ from cfplug.training.module import load_weights, to_array, weights_of
 
 
 class EpochKeeper(Callback):  # type: ignore[misc]
-    """Seeds each epoch, adds up its losses, stops at a loss that is no number, and keeps checkpoints and the best."""
+    """Seeds each epoch, adds up losses, stops at one that is not finite, keeps checkpoints."""
 
     order = 75  # after fastai's SkipToEpoch, so that a skipped epoch never begins here
 
@@ -47,7 +47,7 @@ class EpochKeeper(Callback):  # type: ignore[misc]
         self.told = 0.0
 
     def __call__(self, event_name: str) -> None:
-        """As fastai calls it, but what is raised leaves as it is: fastai would put words of its own before the text."""
+        """Call an event, and leave errors as they are: fastai would change their text."""
         event = getattr(type(self), event_name, None)
         if event is not None:
             event(self)
@@ -70,7 +70,8 @@ class EpochKeeper(Callback):  # type: ignore[misc]
         shape = tuple(self.learn.loss_grad.shape)
         if shape:
             raise PluginError(
-                f"{self.model.loss}: loss gave a tensor of shape {shape}; expected one number, of shape ()"
+                f"{self.model.loss}: loss gave a tensor of shape {shape}; "
+                "expected one number, of shape ()"
             )
 
     def after_batch(self) -> None:
@@ -95,7 +96,7 @@ class EpochKeeper(Callback):  # type: ignore[misc]
             self.watch.progress(self.pct_train, f"{self.label}: training")
 
     def _measure(self) -> None:
-        """Add up the errors of the ratings that the head makes of the outputs, if they are monitored."""
+        """Add up the errors of the predicted ratings, if they are monitored."""
         if self.settings.monitor != "valid_loss":
             error = self.model.head.decode(self.learn.pred) - self.yb[0]
             self.error += (
@@ -146,7 +147,7 @@ class EpochKeeper(Callback):  # type: ignore[misc]
         self.averager.restore(average, len(self.history) * len(learner.dls.train))
 
     def finish(self, model: nn.Module) -> None:
-        """Leave in `model` the weights that count: the best epoch's, or the average, or those of the last step."""
+        """Leave the best epoch's weights in `model`, or the average, or those of the last step."""
         if self.best is None:
             self.averager.swap()
             return

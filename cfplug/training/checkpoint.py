@@ -43,7 +43,7 @@ class Watch:
 
 @frozen(eq=False)
 class Best:
-    """The best epoch so far: its number, the monitored value, and the weights with which it was measured."""
+    """The best epoch so far: its number, monitored value, and weights."""
 
     epoch: int
     value: float

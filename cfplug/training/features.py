@@ -1,4 +1,4 @@
-"""A recipe's choice of features and a dataset -> the features that models look at, learned from the training rows."""
+"""Learn the features that a recipe asks for from the training rows of a dataset."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class _Learning:
                 )
 
     def _chosen(self, side: Side, names: tuple[str, ...]) -> list[str]:
-        """The columns that `names` mean; DataError for one that is not there or that no model can look at."""
+        """Return the columns that `names` mean; DataError for one that models cannot use."""
         table = TABLES[side]
         roles = {
             name: role
@@ -102,7 +102,7 @@ class _Learning:
     def time(
         self, parts: tuple[str, ...]
     ) -> tuple[list[Feature], float | None, float | None, np.ndarray | None]:
-        """The features of the rating's time, its first and last training time, and when each item came out."""
+        """Return the features of time, the first and last training time, and items' release."""
         time = self._times(ALL in parts) if parts else None
         if time is None:
             return [], None, None, None
@@ -117,7 +117,7 @@ class _Learning:
         return [feature for feature in made if feature is not None], start, now, born
 
     def _times(self, quietly: bool) -> pd.Series[Any] | None:
-        """The time of each training rating; None, which is said, where there is none and nobody named a part."""
+        """Return the time of each training rating; None if there is none and no part was named."""
         if self.dataset.roles["ratings"].get("time") != "time":
             there = ", ".join(self.dataset.roles["ratings"])
             why = f"the ratings have no column called time with the role time (they have {there})"
@@ -176,7 +176,7 @@ def learn(
 def described(
     metadata: Metadata, rows: np.ndarray, names: Sequence[str] = (ALL,)
 ) -> tuple[Feature, ...]:
-    """The columns `names` of users or items as features, learned from the ids of `rows` alone, with a table for all.
+    """Return columns of users or items as features, learned from the ids of `rows` alone.
 
     A column that can tell nothing apart among `rows` is left out. DataError for one that is not
     there."""

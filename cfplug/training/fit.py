@@ -1,4 +1,4 @@
-"""One entry of a recipe's models -> a fitted model; its arrays and words for the artifact, and back."""
+"""Fit one model of a recipe; turn it into arrays and JSON, and back."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Fitted:
 
 
 def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
-    """Build and train, or let the model fit itself; the model knows its fold and the seconds that this took.
+    """Build and train, or let the model fit itself; it knows its fold and seconds.
 
     The seconds are those of the epochs, also of epochs before the run was stopped, or of the
     model's own fit."""
@@ -99,7 +99,7 @@ def _fitted(task: Task, watch: Watch, resume: Checkpoint | None) -> Fitted:
 
 
 def untrained(task: Task) -> Scored:
-    """The model of `task`, one that learns by gradient, and its loss's head before the first step."""
+    """Return the model of `task`, which learns by gradient, and its head, before training."""
     return _build(task.use, task.catalogue, task.scale, task.seed, task.features)
 
 
@@ -157,7 +157,7 @@ def _model(task: Task, support: Support, predictor: Any) -> FittedModel:
 
 
 def _gives(use: ModelUse, predictor: Any) -> tuple[str, ...]:
-    """What the model and its loss declare; with a head of several outputs a bias or a term is no single number."""
+    """Return what model and loss provide; several outputs have no single bias or term."""
     loss = getattr(use.loss.component, "provides", ()) if use.loss else ()
     several = isinstance(predictor, NetworkPredictor) and predictor.n_outputs > 1
     return (
@@ -235,7 +235,7 @@ def restore(
     arrays: Mapping[str, np.ndarray],
     policy: Policy | None,
 ) -> FittedModel:
-    """The model that `arrays_of` and `words_of` describe; ArtifactError if they do not fit together."""
+    """Return the model of `arrays_of` and `words_of`; ArtifactError if they do not fit."""
     state = _named(arrays, WEIGHTS)
     seed, fold, scale = _facts(use.name, words)
     try:

@@ -185,7 +185,7 @@ def learner_of(
     seed: int,
     device: str,
 ) -> DirectLearner:
-    """A Learner for `data` (train, valid) with its optimizer, not fitted; `scored` is moved to `device`."""
+    """Return a Learner for `data` (train, valid) with its optimizer, not fitted."""
     loaders = Loaders(
         TensorLoader(data[0], settings.batch_size, device, seed),
         TensorLoader(data[1], VALID_BATCH, device),
@@ -227,7 +227,7 @@ def _threads(number: int) -> Iterator[None]:
 
 
 def _fit(learner: Learner, settings: TrainSettings, keeper: EpochKeeper) -> None:
-    """fastai's loop from the first epoch that is not done; fastai's own fit_flat_cos would begin anew."""
+    """Train from the first epoch that is not done; fastai's fit_flat_cos would begin anew."""
     epochs, callbacks = epochs_of(settings), [keeper]
     course = courses(settings, epochs)
     if course:

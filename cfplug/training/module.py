@@ -29,7 +29,7 @@ class Scored(nn.Module):
             nn.init.zeros_(self.personal.weight)
 
     def forward(self, batch: Batch) -> Tensor:
-        """What the head takes: raw outputs and the user's own numbers, shape (n, n_outputs + per_user)."""
+        """Return outputs and the user's own numbers, shape (n, n_outputs + per_user)."""
         vector = batch.vector("user")
         if self.personal is None or vector is None:
             own = None if self.personal is None else self.personal(batch.user)
@@ -45,7 +45,7 @@ class Scored(nn.Module):
         return outputs if own is None else torch.cat([outputs, own], dim=1)
 
     def vectors(self, side: str) -> Tensor:
-        """All that was learned of each id of `side`, shape (n_ids, width): also a user's own numbers for the head."""
+        """Return all that was learned of each id of `side`, shape (n_ids, width)."""
         vectors: Tensor = self.module.vectors(side)  # type: ignore[operator]
         if self.personal is None or side == "item":
             return vectors

@@ -1,4 +1,4 @@
-"""How a step changes the weights: torch's optimizers behind fastai's interface, and what of the weights decays."""
+"""Wrap torch's optimizers for fastai, and choose which weights decay."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ NORMS = (
 )
 
 _OWN = "own_decay"
-"""The weight decay of a group where this module decays it; torch's own `weight_decay` is 0 there."""
+"""The weight decay of a group that this module decays; torch's `weight_decay` is 0 there."""
 
 
 def optimizer_of(
     scored: nn.Module, settings: TrainSettings, device: str
 ) -> Callable[..., OptimWrapper]:
-    """The maker of the optimizer of `settings` for `scored`, for the groups that `parameter_groups` gives.
+    """Return the maker of the optimizer of `settings`, for the groups of `parameter_groups`.
 
     Each step with gradient g and learning rate `rate` is, for a weight that decays by d =
     weight_decay * share,
 
         coupled (L2):  g += d * value, then the optimizer's step
-        decoupled (Loshchilov and Hutter, ICLR 2019):  value -= rate * d * value, then the optimizer's step
+        decoupled (Loshchilov and Hutter, ICLR 2019):  value -= rate * d * value, then the
+            optimizer's step
 
     adam's step is value -= rate * m / (sqrt(v) + epsilon) with the bias-corrected moments m
     (momentum) and v (beta2) of g; sgd's is velocity = momentum * velocity + g, value -= rate *

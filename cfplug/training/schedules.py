@@ -49,7 +49,7 @@ def courses(settings: TrainSettings, epochs: int) -> dict[str, Course]:
 
 
 def by_step(settings: TrainSettings | None, epochs: int, rows: int) -> pd.DataFrame:
-    """The learning rate and momentum of the steps of `epochs` epochs on `rows` rows: step, epoch and both, from 1.
+    """Return the learning rate and momentum of each step: step and epoch from 1, and both.
 
     At most 2,000 steps, the first and the last among them. Empty without settings, for a model that
     fits itself."""

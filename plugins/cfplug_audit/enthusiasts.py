@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import astuple, frozen
 
-from cfplug import Chart, Interval, Table
-from cfplug.report.elements import rounded
+from cfplug import Chart, Table
+from cfplug.report.elements import Interval, rounded
 from cfplug.stats import GROUPS, JACKKNIFE, jackknife, ratio, user_sums, whole_and_rest
 from cfplug_audit.columns import Column
 

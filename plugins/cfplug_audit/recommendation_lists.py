@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import astuple, frozen
 
-from cfplug import Chart, Interval, Section, Table
-from cfplug.report.elements import rounded
+from cfplug import Chart, Section, Table
+from cfplug.report.elements import Interval, rounded
 from cfplug.stats import JACKKNIFE, Cell, jackknife, ratio, user_groups, without_each
 from cfplug_audit import measures
 from cfplug_audit.columns import columns, columns_of_users

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import astuple, frozen
 
-from cfplug import Chart, Interval, Section, Table
+from cfplug import Chart, Section, Table
 from cfplug.data.groups import Groups
-from cfplug.report.elements import rounded
+from cfplug.report.elements import Interval, rounded
 from cfplug.stats import JACKKNIFE, jackknife, ratio, user_groups, without_each
 from cfplug_audit import enthusiasts
 from cfplug_audit.columns import ACTIVITY, Column, columns, columns_of_users

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
-from cfplug import Chart, Interval, Section, Table
-from cfplug.report.elements import rounded
+from cfplug import Chart, Section, Table
+from cfplug.report.elements import Interval, rounded
 
 if TYPE_CHECKING:
     from cfplug import Context, FittedModel

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from attrs import astuple, frozen
 
-from cfplug import Chart, Interval, Section, Table
+from cfplug import Chart, Section, Table
 from cfplug.data.groups import Groups, groups_by_count
-from cfplug.report.elements import rounded
+from cfplug.report.elements import Interval, rounded
 from cfplug.stats import BOOTSTRAP, Cell, bootstrap, ratio, user_sums
 
 if TYPE_CHECKING:

@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 from attrs import astuple, frozen
 
-from cfplug import Chart, DataError, Interval, Section, Table, did_you_mean
+from cfplug import Chart, DataError, Section, Table
 from cfplug.data.groups import Groups, groups_by_count, groups_of
-from cfplug.report.elements import rounded
+from cfplug.errors import did_you_mean
+from cfplug.report.elements import Interval, rounded
 from cfplug.stats import BOOTSTRAP, Cell, bootstrap, ratio, user_sums
 
 if TYPE_CHECKING:
-    from cfplug import Batch, Context, Evidence, FittedModel
+    from cfplug import Batch, Context, FittedModel
+    from cfplug.prediction.evidence import Evidence
     from cfplug_insight import Slices
 
 COUNTED = {"popularity": "item", "activity": "user"}

@@ -15,10 +15,11 @@ environment variables say otherwise."""
 from __future__ import annotations
 
 import cfplug
+from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 
 
 @cfplug.hookimpl
-def cfplug_run_started(event: cfplug.RunStarted) -> None:
+def cfplug_run_started(event: RunStarted) -> None:
     """Begin to write, where the environment asks for it."""
     from cfplug_tracking.watching import begin
 
@@ -26,7 +27,7 @@ def cfplug_run_started(event: cfplug.RunStarted) -> None:
 
 
 @cfplug.hookimpl
-def cfplug_step_finished(event: cfplug.StepFinished) -> None:
+def cfplug_step_finished(event: StepFinished) -> None:
     """Write which step took how long."""
     from cfplug_tracking.watching import tell
 
@@ -34,7 +35,7 @@ def cfplug_step_finished(event: cfplug.StepFinished) -> None:
 
 
 @cfplug.hookimpl
-def cfplug_epoch_finished(event: cfplug.EpochFinished) -> None:
+def cfplug_epoch_finished(event: EpochFinished) -> None:
     """Write the losses of an epoch."""
     from cfplug_tracking.watching import tell
 
@@ -42,7 +43,7 @@ def cfplug_epoch_finished(event: cfplug.EpochFinished) -> None:
 
 
 @cfplug.hookimpl
-def cfplug_run_finished(event: cfplug.RunFinished) -> None:
+def cfplug_run_finished(event: RunFinished) -> None:
     """Write the metrics and files of a run that is whole."""
     from cfplug_tracking.watching import end
 
@@ -50,7 +51,7 @@ def cfplug_run_finished(event: cfplug.RunFinished) -> None:
 
 
 @cfplug.hookimpl
-def cfplug_run_failed(event: cfplug.RunFailed) -> None:
+def cfplug_run_failed(event: RunFailed) -> None:
     """Write what stopped a run."""
     from cfplug_tracking.watching import end
 

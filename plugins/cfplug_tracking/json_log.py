@@ -21,6 +21,7 @@ import attrs
 from attrs import frozen
 
 import cfplug
+from cfplug.plugin.hookspecs import RunFinished, RunStarted
 
 VARIABLE = "CFPLUG_LOG"
 
@@ -51,7 +52,7 @@ class Lines:
             raise cfplug.PluginError(f"{VARIABLE}={self.path}: the disk took only a part of a line")
 
 
-def opened(event: cfplug.RunStarted, environment: Mapping[str, str]) -> Lines | None:
+def opened(event: RunStarted, environment: Mapping[str, str]) -> Lines | None:
     """The log that CFPLUG_LOG names, seen from where the run was started; None if it names none."""
     name = environment.get(VARIABLE, "")
     return Lines(Path(os.path.abspath(name))) if name else None
@@ -62,7 +63,7 @@ def line(event: Any, now: datetime) -> str:
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
     head = {"event": name, "time": now.isoformat(timespec="milliseconds"), "run": event.run}
     fields = {each.name: getattr(event, each.name) for each in attrs.fields(type(event))}
-    if isinstance(event, cfplug.RunFinished):
+    if isinstance(event, RunFinished):
         fields["metrics"] = [dict(zip(METRICS, row, strict=True)) for row in event.metrics]
     return json.dumps(_plain({**head, **fields}), allow_nan=False)
 

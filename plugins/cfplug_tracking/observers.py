@@ -11,15 +11,10 @@ from typing import Protocol
 from attrs import define
 
 import cfplug
+from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug_tracking import lines, runs
 
-Event = (
-    cfplug.RunStarted
-    | cfplug.StepFinished
-    | cfplug.EpochFinished
-    | cfplug.RunFinished
-    | cfplug.RunFailed
-)
+Event = RunStarted | StepFinished | EpochFinished | RunFinished | RunFailed
 
 
 class Writer(Protocol):
@@ -36,7 +31,7 @@ class Watch:
     lost: bool = False
 
 
-Opener = Callable[[cfplug.RunStarted, Mapping[str, str]], Writer | None]
+Opener = Callable[[RunStarted, Mapping[str, str]], Writer | None]
 """Gives a writer for a run, or None where the environment does not ask for it."""
 
 OPENERS: tuple[Opener, ...] = (lines.opened, runs.opened)
@@ -45,7 +40,7 @@ _watches: dict[Path, list[Watch]] = {}
 """The writers of each run that is on its way. Hooks are functions, so what they keep lies in their module."""
 
 
-def begin(event: cfplug.RunStarted, environment: Mapping[str, str] = os.environ) -> None:
+def begin(event: RunStarted, environment: Mapping[str, str] = os.environ) -> None:
     """Open every writer that `environment` asks for and tell it of the start; PluginError with every fault."""
     watches = _watches[event.run] = []
     faults: list[str] = []
@@ -57,7 +52,7 @@ def begin(event: cfplug.RunStarted, environment: Mapping[str, str] = os.environ)
     _raise(faults, "is not written there")
 
 
-def tell(event: cfplug.StepFinished | cfplug.EpochFinished) -> None:
+def tell(event: StepFinished | EpochFinished) -> None:
     """Tell the writers that work; PluginError, once for each, if they fail."""
     faults: list[str] = []
     for watch in _watches.get(event.run, ()):
@@ -69,7 +64,7 @@ def tell(event: cfplug.StepFinished | cfplug.EpochFinished) -> None:
     _raise(faults, "is not written there until it ends")
 
 
-def end(event: cfplug.RunFinished | cfplug.RunFailed) -> None:
+def end(event: RunFinished | RunFailed) -> None:
     """Tell all writers, those that failed too: what could not be reached may be there again."""
     faults: list[str] = []
     for watch in _watches.pop(event.run, ()):

@@ -24,6 +24,7 @@ from typing import Any
 from attrs import Factory, define, frozen
 
 import cfplug
+from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug_tracking import settings as asked
 from cfplug_tracking.naming import name, params, params_of_model, plain
 from cfplug_tracking.settings import Settings
@@ -67,13 +68,13 @@ class MlflowRuns:
     """One cfplug run as MLflow sees it."""
 
     settings: Settings
-    event: cfplug.RunStarted
+    event: RunStarted
     store: Store
     whole: Entry
     models: dict[Place, Entry] = Factory(dict)
 
     @classmethod
-    def begun(cls, settings: Settings, event: cfplug.RunStarted) -> MlflowRuns:
+    def begun(cls, settings: Settings, event: RunStarted) -> MlflowRuns:
         """Begin the run in MLflow, or go on with it if it is resumed and there."""
         with _blaming(settings):
             store = Store.at(settings)
@@ -85,22 +86,22 @@ class MlflowRuns:
         """PluginError, naming the store, if MLflow cannot take it."""
         with _blaming(self.settings):
             match event:
-                case cfplug.StepFinished():
+                case StepFinished():
                     self._step(event)
-                case cfplug.EpochFinished():
+                case EpochFinished():
                     self._epoch(event)
-                case cfplug.RunFinished():
+                case RunFinished():
                     self._finished(event)
-                case cfplug.RunFailed():
+                case RunFailed():
                     self._failed(event)
 
-    def _step(self, event: cfplug.StepFinished) -> None:
+    def _step(self, event: StepFinished) -> None:
         entry = self._model((event.model, event.seed, event.fold)) if event.model else self.whole
         entry.seconds[event.step] = entry.seconds.get(event.step, 0.0) + event.seconds
         self.store.metrics(entry.id, {name("seconds", event.step): entry.seconds[event.step]})
         entry.last = now()
 
-    def _epoch(self, event: cfplug.EpochFinished) -> None:
+    def _epoch(self, event: EpochFinished) -> None:
         entry = self._model((event.model, event.seed, event.fold))
         if event.epoch not in entry.epochs:
             losses = {"train_loss": event.train_loss, "valid_loss": event.valid_loss}
@@ -133,7 +134,7 @@ class MlflowRuns:
             entry = list(self.models.values())[-1]
             self.store.end(entry.id, status, entry.last)
 
-    def _finished(self, event: cfplug.RunFinished) -> None:
+    def _finished(self, event: RunFinished) -> None:
         rows: dict[Place, dict[str, float]] = {}
         means: dict[str, list[float]] = {}
         for model, seed, fold, part, metric, value in event.metrics:
@@ -174,7 +175,7 @@ class MlflowRuns:
             if path.exists():
                 self.store.keep(self.whole.id, path)
 
-    def _failed(self, event: cfplug.RunFailed) -> None:
+    def _failed(self, event: RunFailed) -> None:
         status = "KILLED" if event.interrupted else "FAILED"
         kept = {"cfplug.resume": str(event.folder)} if event.kept else {}
         where = {"cfplug.where": "; ".join(event.where)} if event.where else {}
@@ -183,13 +184,13 @@ class MlflowRuns:
         self.store.end(self.whole.id, status, now())
 
 
-def opened(event: cfplug.RunStarted, environment: Mapping[str, str]) -> MlflowRuns | None:
+def opened(event: RunStarted, environment: Mapping[str, str]) -> MlflowRuns | None:
     """The run in MLflow, begun; None where the environment does not ask for it."""
     settings = asked.read(environment)
     return MlflowRuns.begun(settings, event) if settings else None
 
 
-def _new(store: Store, event: cfplug.RunStarted, settings: Settings, key: str) -> Entry:
+def _new(store: Store, event: RunStarted, settings: Settings, key: str) -> Entry:
     tags = {
         "cfplug.kind": "run",
         "cfplug.seeds": ", ".join(map(str, event.resolved["seeds"])),
@@ -203,7 +204,7 @@ def _new(store: Store, event: cfplug.RunStarted, settings: Settings, key: str) -
     return entry
 
 
-def _tags(event: cfplug.RunStarted) -> dict[str, str]:
+def _tags(event: RunStarted) -> dict[str, str]:
     """What every run says of where it comes from."""
     return {
         "cfplug.title": event.title,

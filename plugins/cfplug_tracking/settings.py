@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 import cfplug
+from cfplug.errors import did_you_mean
 
 VARIABLE = "CFPLUG_MLFLOW"
 EXPERIMENT = "CFPLUG_MLFLOW_EXPERIMENT"
@@ -57,7 +58,9 @@ def read(environment: Mapping[str, str]) -> Settings | None:
         uri, environment.get(EXPERIMENT) or "cfplug", environment.get(ARTIFACTS) or "report"
     )
     if settings.artifacts not in CHOICES:
-        choices = f"{', '.join(CHOICES[:-1])} or {CHOICES[-1]}{cfplug.did_you_mean(settings.artifacts, CHOICES)}"
+        choices = (
+            f"{', '.join(CHOICES[:-1])} or {CHOICES[-1]}{did_you_mean(settings.artifacts, CHOICES)}"
+        )
         raise cfplug.PluginError(f"{ARTIFACTS}={settings.artifacts}: must be {choices}")
     _check_address(settings)
     return settings
@@ -71,7 +74,7 @@ def _check_address(settings: Settings) -> None:
             f"did you mean {PREFIX}{settings.uri.removeprefix('sqlite:').removeprefix('file:')}?"
         )
     known = scheme.partition("+")[0] in SCHEMES
-    if not known and (guess := cfplug.did_you_mean(scheme, SCHEMES)):
+    if not known and (guess := did_you_mean(scheme, SCHEMES)):
         raise cfplug.PluginError(f"{settings.shown}: there is no store called {scheme}{guess}")
     if scheme == "sqlite":
         if settings.database in (None, Path(), Path(":memory:")):

@@ -13,7 +13,8 @@ from cfplug_audit.enthusiasts import Ratings, effects
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Batch, Context, Dataset, FittedModel, Interval, Split
+from cfplug import Batch, Context, Dataset, FittedModel, Split
+from cfplug.report.elements import Interval
 from cfplug.stats import user_groups
 
 

@@ -439,9 +439,9 @@ def test_what_is_no_run_is_told(here: Path) -> None:
 def test_compare_shows_the_models_of_a_run_beside_the_first_or_the_one_named(run: Path) -> None:
     shown = call("compare", run)
     assert (shown.exit_code, shown.stderr) == (0, "")
-    assert shown.stdout == f"{cfplug.open_run(run).comparison()}\n"
+    assert shown.stdout == f"{cfplug.open_run(run).comparison_table()}\n"
     other = call("compare", run, "--reference", "plain", "--metric", "mae").stdout.splitlines()
-    assert other[0] == "mae on valid, beside plain"
+    assert other[0] == "mae on valid, compared with plain"
     assert other[3].split()[2] == "reference"
 
 
@@ -487,7 +487,7 @@ def test_compare_tells_what_there_is_not(run: Path) -> None:
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert (
         wrong.stderr
-        == "no model called 'plane' to compare with; did you mean plain? (there are pmf, plain)\n"
+        == "reference: no model called 'plane'; did you mean plain? (there are pmf, plain)\n"
     )
     missing = call("compare", run, "nowhere")
     assert (missing.exit_code, missing.stderr) == (1, "nowhere: there is no such run\n")
@@ -504,7 +504,7 @@ def test_a_run_of_one_model_alone_cannot_be_compared(here: Path) -> None:
     assert isinstance(ran, dict)
     result = call("compare", ran["path"])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "to compare takes at least two models; there is only pmf\n"
+    assert result.stderr == "a comparison needs at least two models; there is only pmf\n"
 
 
 # data

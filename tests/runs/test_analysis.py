@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 import cfplug
-from cfplug import Analyzer, CapabilityError, FittedModel, Section, Table
+from cfplug import Analyzer, FittedModel, Section, Table
+from cfplug.errors import CapabilityError
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.hookspecs import hookimpl
 from cfplug.plugin.registry import Registry, assemble
@@ -238,7 +239,7 @@ def test_an_analyzer_that_fails_costs_one_section(ran: Callable[..., Run]) -> No
     assert raised == Section(
         "raises of pmf", f"mine/raises {where}", analyzer="raises", model="pmf"
     )
-    assert "ours.yaml:5:43, failed: PluginError: it left the program" in left.text[0]
+    assert "ours.yaml:5:43, failed: PluginError: the component called sys.exit(" in left.text[0]
     assert [section.model for section in others] == ["pmf", "bias", "classes"]
     page = (made.path / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;year&lt;/b&gt;" in page

@@ -341,9 +341,9 @@ import cfplug, cfplug_tracking
 os.environ["CFPLUG_MLFLOW"] = f"sqlite:///{sys.argv[1]}"
 run, tree = Path("t"), {"models": [{"name": "m", "use": "a/m"}], "data": {"use": "a/d"}, "seeds": [7], "claims": []}
 folder = Path("t.partial")
-cfplug_tracking.cfplug_run_started(cfplug.RunStarted("t", "t", folder, run=run, resolved=tree))
-cfplug_tracking.cfplug_epoch_finished(cfplug.EpochFinished("m", 7, 1, 1, 1.0, 1.0, 1.0, "", run))
-cfplug_tracking.cfplug_run_failed(cfplug.RunFailed(folder, "E", (), False, False, run))
+cfplug_tracking.cfplug_run_started(cfplug.plugin.hookspecs.RunStarted("t", "t", folder, run=run, resolved=tree))
+cfplug_tracking.cfplug_epoch_finished(cfplug.plugin.hookspecs.EpochFinished("m", 7, 1, 1, 1.0, 1.0, 1.0, "", run))
+cfplug_tracking.cfplug_run_failed(cfplug.plugin.hookspecs.RunFailed(folder, "E", (), False, False, run))
 from mlflow.telemetry import get_telemetry_client
 print(asked, get_telemetry_client())
 """
@@ -371,7 +371,7 @@ os.environ["CFPLUG_MLFLOW"] = "http://127.0.0.1:9"
 import cfplug, cfplug_tracking
 from pathlib import Path
 try:
-    cfplug_tracking.cfplug_run_started(cfplug.RunStarted("t", "t", Path("t.partial"), run=Path("t")))
+    cfplug_tracking.cfplug_run_started(cfplug.plugin.hookspecs.RunStarted("t", "t", Path("t.partial"), run=Path("t")))
 except cfplug.PluginError as error:
     print(error)
 """
@@ -391,10 +391,10 @@ SILENT = """
 import sys, cfplug, cfplug_tracking
 from pathlib import Path
 run = Path("t")
-cfplug_tracking.cfplug_run_started(cfplug.RunStarted("t", "t", Path("t.partial"), run=run))
-cfplug_tracking.cfplug_epoch_finished(cfplug.EpochFinished("m", 1, 1, 1, 1.0, 1.0, 1.0, "", run))
-cfplug_tracking.cfplug_step_finished(cfplug.StepFinished("read", "", 1, 1.0, "", run))
-cfplug_tracking.cfplug_run_finished(cfplug.RunFinished(run, (), True))
+cfplug_tracking.cfplug_run_started(cfplug.plugin.hookspecs.RunStarted("t", "t", Path("t.partial"), run=run))
+cfplug_tracking.cfplug_epoch_finished(cfplug.plugin.hookspecs.EpochFinished("m", 1, 1, 1, 1.0, 1.0, 1.0, "", run))
+cfplug_tracking.cfplug_step_finished(cfplug.plugin.hookspecs.StepFinished("read", "", 1, 1.0, "", run))
+cfplug_tracking.cfplug_run_finished(cfplug.plugin.hookspecs.RunFinished(run, (), True))
 print([name for name in ("mlflow", "sqlalchemy", "pandas", "torch") if name in sys.modules])
 """
 
