@@ -9,11 +9,13 @@ MINUTES ?= 10
 
 OUTSIDE := .outside
 
-.PHONY: help run test lint outside fuzz docs pictures claims benchmark clean
+.PHONY: help run test test-all slow-list lint outside fuzz docs pictures claims benchmark clean
 
 help:
 	@echo "make run    run $(RECIPE) on real MovieLens 100K (RECIPE=... for another)"
-	@echo "make test   the whole test suite"
+	@echo "make test   the first tier of the tests, under five minutes on two cores"
+	@echo "make test-all   every test, with more examples of each property"
+	@echo "make slow-list   measure which tests belong to the second tier"
 	@echo "make lint   ruff and mypy"
 	@echo "make claims every recipe whole, on real data: forty minutes; writes the figures into recipes/README.md"
 	@echo "make outside   the wheels of cfplug and of the example plugin in a clean environment, and a recipe with both"
@@ -30,6 +32,7 @@ define install
 endef
 
 $(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): torch, fastai and the rest, about four minutes the first time"
 	$(call install,$(VENV),'.[dev]')
 	@touch $@
 
@@ -37,8 +40,19 @@ run: $(READY)
 	$(BIN)/cfplug run $(RECIPE)
 
 # A file's tests stay on one worker, so that what they share is made once.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@echo "First tier of the tests: under five minutes on two idle cores (make test-all runs everything)"
+	$(PYTEST) --cpu-limit 3
+
+test-all: $(READY)
+	@echo "Every test, every recipe whole, more examples of each property: about an hour and a half on two cores"
+	$(PYTEST) -m "" --hypothesis-profile all
+
+# After a test became slower or faster, or was renamed: which tests belong to the second tier.
+slow-list: $(READY)
+	$(PYTEST) -m "not claims" --update-slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -65,7 +79,7 @@ outside: $(READY)
 # Whatever this finds becomes an @example of the test that found it.
 fuzz: $(READY)
 	end=$$(( $$(date +%s) + 60 * $(MINUTES) )); while [ $$(date +%s) -lt $$end ]; do \
-		$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile fuzz --hypothesis-seed $$RANDOM$$RANDOM \
+		$(BIN)/python -m pytest -m "hypothesis and not claims" --hypothesis-profile fuzz --hypothesis-seed $$RANDOM$$RANDOM \
 		-q -x --numprocesses auto --maxprocesses 4 || exit 1; done
 
 docs: $(READY)
@@ -76,7 +90,7 @@ pictures: $(READY)
 	CFPLUG_PICTURES=docs $(BIN)/python -m pytest tests/runs/test_page_in_browser.py -k real
 
 claims: $(READY)
-	$(BIN)/python -m pytest -m slow tests/test_claims.py -v -s
+	$(BIN)/python -m pytest -m claims tests/test_claims.py -v -s
 
 benchmark:
 	$(call install,.venv-benchmark,. -r benchmarks/requirements.txt)

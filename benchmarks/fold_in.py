@@ -1,4 +1,6 @@
-"""How fast newcomers are folded in: 10,000 at once, and one alone, against one ridge solve after the other.
+"""Measure how fast new users are folded in: 10,000 at once, and one alone.
+
+The baseline solves one ridge regression after the other.
 
 Ten ratings each, vectors of 50 factors and a bias, 1,682 items; first the arithmetic alone on a
 made-up population, then all that a question takes, from a table of ratings to predictions, with a
@@ -38,7 +40,7 @@ def made_up(rng: np.random.Generator) -> Population:
 
 
 def one_by_one(here: Population, others: np.ndarray, residual: np.ndarray) -> np.ndarray:
-    """(S^-1 + J' N^-1 J)^-1 J' N^-1 y of each newcomer, as the formula stands; shapes (n, ratings) twice."""
+    """Return (S^-1 + J' N^-1 J)^-1 J' N^-1 y of each new user; inputs have shape (n, ratings)."""
     precision = np.linalg.inv(here.cov + 1e-9 * np.eye(WIDTH))
     means = []
     for codes, own in zip(others, residual, strict=True):
@@ -108,10 +110,12 @@ def main() -> None:
     )
     print(f"{NEWCOMERS:,} newcomers, one by one: {naive:.2f} s")
     print(
-        f"{NEWCOMERS:,} newcomers, vectors: {means:.2f} s (to stay under 1 s), {naive / means:.1f} times less"
+        f"{NEWCOMERS:,} new users, vectors: {means:.2f} s (at most 1 s), "
+        f"{naive / means:.1f} times less"
     )
     print(
-        f"{NEWCOMERS:,} newcomers, vectors and covariances: {whole:.2f} s, {naive / whole:.1f} times less"
+        f"{NEWCOMERS:,} new users, vectors and covariances: {whole:.2f} s, "
+        f"{naive / whole:.1f} times less"
     )
     print(f"one newcomer, vector and covariance: {1000 * one:.2f} ms (to stay under 1 ms)")
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +124,8 @@ def main() -> None:
         ratings = told(users, rng)
         whole = seconds(functools.partial(answered, model, ratings))
         print(
-            f"{users:,} newcomers, from a table of ratings to a prediction for each: {1000 * whole:,.0f} ms"
+            f"{users:,} new users, from a table of ratings to a prediction for each: "
+            f"{1000 * whole:,.0f} ms"
         )
 
 

@@ -1,4 +1,6 @@
-"""Peak memory of training PMF on a million ratings, against that of importing torch and fastai plus the tensors.
+"""Measure the peak memory of training PMF on a million ratings.
+
+The baseline imports torch and fastai and allocates the tensors.
 
 Two fresh processes; peaks are the operating system's (maximum resident set). `make benchmark` runs
 it on ratings that it makes up itself, of the size of MovieLens 1M; `--ratings FILE` takes a CSV
@@ -17,7 +19,8 @@ BARE = """
 import torch, fastai.collab, pandas, pyarrow.parquet
 user, item = torch.zeros({ratings}, dtype=torch.int64), torch.zeros({ratings}, dtype=torch.int64)
 rating = torch.zeros({ratings})
-tables = [torch.zeros(({ids}), 51) for _ in range(4)]  # weights, their gradients, adam's two moments
+# weights, their gradients, the two moments of adam
+tables = [torch.zeros(({ids}), 51) for _ in range(4)]
 """
 
 RECIPE = """
@@ -39,8 +42,9 @@ def cfplug_step_finished(event):
 
 
 def peaks(code: str) -> list[int]:
-    """Peak resident bytes of a fresh Python that runs `code`, each time that it was noted, the end included."""
-    tail = "\nimport resource; print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+    """Return each peak of resident bytes that a fresh Python notes while it runs `code`."""
+    peak = "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024"
+    tail = f"\nimport resource; print('PEAK', {peak})"
     done = subprocess.run(
         [sys.executable, "-c", code + tail], check=True, capture_output=True, text=True
     )
@@ -81,11 +85,13 @@ def main() -> None:
         (Path(scratch) / "plugins" / "peak.py").write_text(OBSERVER, encoding="utf-8")
         (bare,) = peaks(BARE.format(ratings=RATINGS, ids=USERS + ITEMS))
         trained, whole = peaks(
-            f"import cfplug; cfplug.run({str(recipe)!r}, out={scratch!r}, plugins_dir=[{scratch + '/plugins'!r}])"
+            f"import cfplug; cfplug.run({str(recipe)!r}, out={scratch!r}, "
+            f"plugins_dir=[{scratch + '/plugins'!r}])"
         )
     print(f"torch, fastai, pandas and the tensors: {bare / 2**20:.0f} MiB")
     print(
-        f"reading {file.name} and training PMF: {trained / 2**20:.0f} MiB, ratio {trained / bare:.2f} (at most 1.5)"
+        f"reading {file.name} and training PMF: {trained / 2**20:.0f} MiB, "
+        f"ratio {trained / bare:.2f} (at most 1.5)"
     )
     print(
         f"the whole run, with scores and report: {whole / 2**20:.0f} MiB, ratio {whole / bare:.2f}"

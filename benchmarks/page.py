@@ -39,7 +39,8 @@ analyzers:
 ROUNDS = 5
 
 
-DRAWN = "[...document.querySelectorAll('figure.chart .plot')].every((plot) => plot.querySelector('svg'))"
+PLOTS = "[...document.querySelectorAll('figure.chart .plot')]"
+DRAWN = f"{PLOTS}.every((plot) => plot.querySelector('svg'))"
 
 
 def opened(browser: Any, path: Path) -> tuple[float, float]:
@@ -83,7 +84,8 @@ def main() -> None:
     charts = sum(len(section.charts) for section in run.sections)
     print(f"{len(run.sections)} sections, {charts} charts: {size:.1f} MiB (at most 10)")
     print(
-        f"opened in {loaded:.2f} s (at most 2), {loaded / nothing:.0f} times an empty page's {nothing:.3f} s"
+        f"opened in {loaded:.2f} s (at most 2), "
+        f"{loaded / nothing:.0f} times an empty page's {nothing:.3f} s"
     )
     print(f"all charts drawn after {drawn:.2f} s")
 

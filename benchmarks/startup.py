@@ -1,4 +1,4 @@
-"""How long a person waits before anything is done, in seconds of wall time; every figure is of fresh processes.
+"""Measure the seconds of wall time before anything is done, in fresh processes.
 
 First what cfplug adds to fastai's own import: everything of a run but the training. The import
 includes `fastai.collab`, which is what a fastai user of collaborative filtering imports. Then the
@@ -54,7 +54,9 @@ class Nearest:
     """Neighbours of an item, by the cosine of their ratings."""
 
     neighbors: int = cfplug.param(20, at_least=1, help="how many neighbours take part")
-    shrinkage: float = cfplug.param(10.0, at_least=0, unit="ratings", help="pull of a likeness towards nothing")
+    shrinkage: float = cfplug.param(
+        10.0, at_least=0, unit="ratings", help="pull of a likeness towards nothing"
+    )
     centred: bool = cfplug.param(True, help="whether means are taken off first")
 
 
@@ -67,7 +69,10 @@ class Doubtful:
 
 @cfplug.hookimpl
 def cfplug_models():
-    return [cfplug.Model("nearest-{0}", Nearest, fit="cfplug_bee_{0}.near:fit", restore="cfplug_bee_{0}.near:restore")]
+    module = "cfplug_bee_{0}.near"
+    return [
+        cfplug.Model("nearest-{0}", Nearest, fit=module + ":fit", restore=module + ":restore")
+    ]
 
 
 @cfplug.hookimpl
@@ -124,7 +129,8 @@ def of_a_run(rounds: int) -> None:
     added = statistics.median(build - alone for alone, build in pairs)
     print(f"import fastai.collab: {statistics.median(imports):.2f} s")
     print(
-        f"import cfplug, check the recipe, read data, build the model: {statistics.median(builds):.2f} s"
+        "import cfplug, check the recipe, read data, build the model: "
+        f"{statistics.median(builds):.2f} s"
     )
     print(f"difference: {added:+.2f} s (to stay under +1 s)")
 
@@ -172,9 +178,7 @@ def of_commands(rounds: int) -> None:
     ]
     for each, (wall, processor) in zip(every, medians, strict=True):
         ratio = processor / medians[0][1]
-        print(
-            f"{each.name}: {wall:.2f} s (to stay under 0.5 s), {processor:.2f} s of a processor, {ratio:.0f} x"
-        )
+        print(f"{each.name}: {wall:.2f} s (at most 0.5 s), {processor:.2f} CPU s, {ratio:.0f} x")
 
 
 def main(rounds: int = 5) -> None:

@@ -1,4 +1,4 @@
-"""How good and how fast: cfplug's PMF beside fastai's collab_learner and surprise's SVD, on the same splits.
+"""Compare cfplug's PMF with fastai's collab_learner and surprise's SVD on the same splits.
 
 Run it with `make benchmark`, on an otherwise idle machine. Seconds are of the fit alone: for the
 first three with one validation an epoch, without reading data or importing. CPU seconds are those
@@ -126,7 +126,7 @@ def surprise_svd(splits: Splits, seed: int) -> Result:
 
 
 def table(results: dict[str, list[Result]]) -> pd.DataFrame:
-    """Means over seeds, and CPU and wall seconds as ratios to the first contestant, median over seeds."""
+    """Return means over seeds; seconds as ratios to the first contestant, median over seeds."""
     rows = []
     first = next(iter(results.values()))
     for name, its in results.items():

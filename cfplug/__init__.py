@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from cfplug.recipe.parser import read_recipe
     from cfplug.recipe.recipe import Recipe
     from cfplug.runs.run import Run
-    from cfplug.runs.runner import resume, run
+    from cfplug.runs.runner import check, resume, run
     from cfplug.runs.storage import open_run
     from cfplug.training.features import described
 
@@ -95,6 +95,7 @@ _LATE = {
     "read_recipe": "cfplug.recipe.parser",
     "Run": "cfplug.runs.run",
     "open_run": "cfplug.runs.storage",
+    "check": "cfplug.runs.runner",
     "resume": "cfplug.runs.runner",
     "run": "cfplug.runs.runner",
 }
@@ -165,6 +166,7 @@ __all__ = [
     "TrainingError",
     "UnknownIdError",
     "__version__",
+    "check",
     "described",
     "did_you_mean",
     "groups_by_count",

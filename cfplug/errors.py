@@ -1,4 +1,4 @@
-"""What went wrong, where, and what to do about it: the ground floor that every module stands on."""
+"""Errors with their place and advice, and the small grammar that their texts share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attrs import frozen
 
 @frozen
 class Place:
-    """A spot in something that a person wrote: a file with line and column, or an option."""
+    """A place in what a person wrote: a file with line and column (both from 1), or an option."""
 
     source: str
     line: int | None = None
@@ -26,7 +26,7 @@ class Place:
 
 @frozen
 class Problem:
-    """One fault: its place, the key or column it is about, and what to do."""
+    """One fault: its place, the key or column that it is about, and what to do."""
 
     place: Place | None
     path: str
@@ -37,21 +37,20 @@ class Problem:
 
 
 class CfplugError(Exception):
-    """The root of every error that cfplug raises on purpose; its text is meant for a person."""
+    """The base of every error that cfplug raises on purpose; its text is for people."""
 
     exit_code = 1
 
 
 class ProblemsError(CfplugError):
-    """Several problems, all found in one pass, in the order of the text that they are about."""
+    """Several problems, all found in one pass, in the order of the file that they are about."""
 
     exit_code = 2
     closing = "nothing was run."
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        closing = f"{count} {'problem' if count == 1 else 'problems'}; {self.closing}"
+        closing = f"{counted(len(self.problems), 'problem')}; {self.closing}"
         super().__init__("\n".join([*map(str, self.problems), closing]))
 
 
@@ -70,18 +69,21 @@ class DataError(CfplugError):
         row: int | None = None,
         column: str | None = None,
     ) -> None:
-        self.message, self.table, self.row, self.column = message, table, row, column
-        where = [
-            table,
-            f"row {row}" if row is not None else None,
-            f"column {column}" if column else None,
-        ]
-        prefix = ", ".join(part for part in where if part)
-        super().__init__(f"{prefix}: {message}" if prefix else message)
+        self.message = message
+        self.table = table
+        self.row = row
+        self.column = column
+        where = [table] if table else []
+        if row is not None:
+            where.append(f"row {row}")
+        if column:
+            where.append(f"column {column}")
+        place = ", ".join(where)
+        super().__init__(f"{place}: {message}" if place else message)
 
 
 class DownloadError(DataError):
-    """No way led to the data; the text lists each way with its reason."""
+    """No address gave the data; the text lists each one with its reason."""
 
 
 class UnknownIdError(CfplugError):
@@ -93,7 +95,7 @@ class PluginError(CfplugError):
 
 
 class CapabilityError(CfplugError):
-    """A model was asked for something that its declaration does not give."""
+    """A model was asked for something that its declaration does not provide."""
 
 
 class TrainingError(CfplugError):
@@ -104,44 +106,86 @@ class ArtifactError(CfplugError):
     """A run folder could not be written, or is not what it was when it was written."""
 
 
+def error_text(error: BaseException) -> str:
+    """Return `ValueError: its text`, whatever an error class of a plugin does."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "(it has no readable text)"
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name
+
+
 def shown(value: Any) -> str:
-    """A value as a recipe would say it, on one line and not too long: `null`, `'pmf'`, `[1, 2.5]`."""
-    words = _words(value)
-    return words if len(words) <= 80 else f"{words[:77]}..."
+    """Return a value as a recipe would write it, on one line of at most 80 characters."""
+    text = _as_recipe(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _as_recipe(value: Any) -> str:
+    """Write `null`, `'pmf'`, `[1, 2.5]`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        entries = [f"{printable(str(key))}: {_as_recipe(item)}" for key, item in value.items()]
+        return "{" + ", ".join(entries) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_as_recipe, value)) + "]"
+    return repr(value)
 
 
 def is_one_line(text: str) -> bool:
-    """Whether a terminal shows `text` on one line, and obeys nothing in it."""
+    """Return whether a terminal shows `text` on one line, without control characters."""
     return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
 
 
 def printable(text: str) -> str:
-    """`text` itself where it is one line, and its escaped form where not."""
+    """Return `text` itself if it is one line, else its escaped form."""
     return text if is_one_line(text) else repr(text)
 
 
-def _words(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, Mapping):
-        return (
-            "{"
-            + ", ".join(f"{printable(str(key))}: {_words(item)}" for key, item in value.items())
-            + "}"
-        )
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_words, value)) + "]"
-    return repr(value)
+# Grammar
+
+
+def with_article(noun: str) -> str:
+    """Return `a metric`, `an analyzer`, `a user`."""
+    word = noun.lower()
+    is_vowel = word[:1] in tuple("aeiou") and not word.startswith(("us", "uni"))
+    return f"{'an' if is_vowel else 'a'} {noun}"
+
+
+def plural(noun: str) -> str:
+    """Return `metrics` for metric, `losses` for loss, `categories` for category."""
+    if noun.endswith(("s", "x", "ch")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return `1 problem`, `2 problems`, `1,204 ratings`."""
+    return f"{count:,} {noun if count == 1 else plural(noun)}"
+
+
+def listed(names: Iterable[object], conjunction: str = "and") -> str:
+    """Return `a, b and c`; nothing for no names."""
+    texts = [str(name) for name in names]
+    if len(texts) < 2:
+        return "".join(texts)
+    return f"{', '.join(texts[:-1])} {conjunction} {texts[-1]}"
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that `name` was most likely meant to be, or None."""
+    """Return the one of `names` that `name` was most likely meant to be, or None."""
     folded = {candidate.casefold().replace("_", "-"): candidate for candidate in sorted(names)}
     close = difflib.get_close_matches(name.casefold().replace("_", "-"), folded, n=1, cutoff=0.6)
     return folded[close[0]] if close else None
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """The end of a message about an unknown name: `; did you mean factors?`, or nothing."""
+    """Return the end of a message about an unknown name: `; did you mean factors?`, or nothing."""
     guess = nearest(name, names)
     return f"; did you mean {guess}?" if guess else ""

@@ -1,4 +1,4 @@
-"""How a run tells a person what it is doing: a live bar on a terminal, plain lines elsewhere."""
+"""Report what a run is doing: a live bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 
 class Reporter(Protocol):
-    """Whoever tells: `say` a line that stays, `progress` of the step that runs (0 to 1, None if unknown)."""
+    """What a run reports to."""
 
-    def say(self, text: str) -> None: ...
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
 
-    def progress(self, done: float | None, message: str) -> None: ...
+    def progress(self, done: float | None, message: str) -> None:
+        """Show the part of the present step that is done, 0 to 1 or None if unknown."""
 
 
 class Quiet:
-    """Tells nothing."""
+    """Reports nothing."""
 
     def say(self, text: str) -> None:
         pass
@@ -32,7 +34,7 @@ class Quiet:
 
 
 class Lines:
-    """Plain lines, for logs and pipes: each thing said, each new piece of work, each quarter of one that counts."""
+    """Plain lines, for logs and pipes: each new piece of work, and each quarter of it."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
@@ -50,7 +52,7 @@ class Lines:
 
 
 class Bar:
-    """A live bar below the lines that are said, for a terminal. Use it as a context manager."""
+    """A live bar below the lines that stay, for a terminal. Use it as a context manager."""
 
     def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
@@ -91,18 +93,21 @@ class Bar:
         self._bar.update(self._task, description=message, completed=share or 0.0, percent=percent)
 
     def _begin(self, message: str, share: float | None) -> TaskID:
-        """Another piece of work has its own bar and its own clock; rich sets neither back."""
+        """Start a new bar for new work: rich resets neither the bar nor its clock."""
         self._working = (_work(message), share is None)
         if self._task is not None:
             self._bar.remove_task(self._task)
-        return self._bar.add_task(message, total=None if share is None else 1.0, percent="")
+        total = None if share is None else 1.0
+        return self._bar.add_task(message, total=total, percent="")
 
 
 def _work(message: str) -> str:
-    """A message without its numbers, which change while the work is the same."""
+    """Return a message without its numbers, which change while the work is the same."""
     return re.sub(r"[0-9.,]+", "", message)
 
 
 def _share(done: float | None) -> float | None:
-    """The part done, 0 to 1, whatever a component said; None if unknown."""
-    return None if done is None or math.isnan(done) else min(max(done, 0.0), 1.0)
+    """Return the part done, 0 to 1, whatever a component reported; None if unknown."""
+    if done is None or math.isnan(done):
+        return None
+    return min(max(done, 0.0), 1.0)

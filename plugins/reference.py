@@ -15,10 +15,11 @@ import attrs
 
 import cfplug
 from cfplug import testing
+from cfplug.errors import plural
 from cfplug.params import parameters, plain
 from cfplug.plugin import hookspecs
 from cfplug.plugin.components import KINDS, Component
-from cfplug.plugin.registry import HOOK_OF, Registry, load, plural
+from cfplug.plugin.registry import HOOK_OF, Registry, load
 from cfplug.testing.check import ROOMS
 
 ROOT = Path(__file__).parents[1]

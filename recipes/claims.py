@@ -1,4 +1,4 @@
-"""The table of figures in README.md beside this file: what recipes give on real data, as `make claims` measures it."""
+"""Write the table of figures in README.md: what recipes give on real data."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ NEWCOMERS: Marks = (
     "<!-- newcomers: begin -->",
     "<!-- newcomers: end -->",
     (
-        "| recipe | model | strategy | RMSE (after so many ratings or questions) | within their 90 % interval, % |",
+        "| recipe | model | strategy | RMSE (after n ratings or questions) "
+        "| inside their 90 % interval, % |",
         "| --- | --- | --- | --- | --- |",
     ),
 )
 
 
 def lines(name: str, run: Run) -> list[str]:
-    """A line for each model, fold and metric: the recipe's first metric, and those that it makes claims about.
+    """Return a line for each model, fold and metric that the recipe measures first or claims.
 
     Of a recipe about newcomers only what it claims of them: `tried` has the rest.
     """
@@ -48,7 +49,7 @@ def lines(name: str, run: Run) -> list[str]:
 
 
 def tried(name: str, run: Run) -> list[str]:
-    """A line for each model and cold-start strategy: RMSE on newcomers after each number of revealed ratings."""
+    """Return a line for each model and cold-start strategy: RMSE after each number of ratings."""
     found = []
     for (model, strategy), rows in run.newcomers.groupby(["model", "cold_start"], sort=False):
         errors = ", ".join(
@@ -76,7 +77,7 @@ def _line(name: str, row: Mapping[str, str], cost: tuple[float, float]) -> str:
 
 
 def _costs(run: Run) -> dict[str, tuple[float, float]]:
-    """Seconds of training and number of parameters of each model, as mean over its seeds and folds."""
+    """Return each model's seconds of training and number of parameters, means over its fits."""
     each = {
         use.name: [model for model in run.models if model.name == use.name]
         for use in run.recipe.models
@@ -90,7 +91,7 @@ def _costs(run: Run) -> dict[str, tuple[float, float]]:
 def with_figures(
     text: str, measured: Mapping[str, Iterable[str]], order: Iterable[str], marks: Marks = FIGURES
 ) -> str:
-    """`text` with the lines of the recipes in `measured` in place of what its table held of them."""
+    """Return `text` with the lines of the recipes in `measured` replaced."""
     begin, end, titles = marks
     head, rest = text.split(begin)
     table, tail = rest.split(end)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cfplug.errors import plural
 from cfplug.params import parameters
 from cfplug.plugin.components import KINDS
-from cfplug.plugin.registry import Registry, load, plural
+from cfplug.plugin.registry import Registry, load
 
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- components: begin -->", "<!-- components: end -->"

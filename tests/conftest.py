@@ -1,19 +1,148 @@
-"""What holds for every test."""
+"""Set up every test session: hypothesis profiles, and the two tiers of tests.
+
+`make test` runs the first tier. `make test-all` runs both, with more examples of each property.
+A test belongs to the second tier if it has the mark `slow`, or if `tests/slow.txt` lists its id.
+"""
+
+from __future__ import annotations
 
 import gc
+import importlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 # A deadline asserts on wall time, which depends on the machine and on what else it does.
-# The same examples each time: a red suite is a change, not luck. `make fuzz` looks for new ones.
-settings.register_profile("cfplug", deadline=None, derandomize=True, max_examples=30)
+# The same examples each time: a red suite is a change, not luck. `make fuzz` draws new ones.
+settings.register_profile("first-tier", deadline=None, derandomize=True, max_examples=15)
+settings.register_profile("all", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("fuzz", deadline=None, derandomize=False, print_blob=True)
-settings.load_profile("cfplug")
+settings.load_profile("first-tier")
+
+SLOW_LIST = Path(__file__).with_name("slow.txt")
+
+SLOW_FROM = 2.0
+"""CPU seconds from which `--update-slow` lists a test. Below the limit, since machines differ."""
+
+
+SHARED = (
+    "altair",
+    "fastai.collab",
+    "fastai.tabular.all",
+    "pyarrow.parquet",
+    "scipy.stats",
+    "sklearn.decomposition",
+    "vl_convert",
+)
+"""What many tests import, a few CPU seconds in all."""
+
+STARTED = pytest.StashKey[float]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("tiers")
+    group.addoption(
+        "--cpu-limit",
+        type=float,
+        default=None,
+        help="Fail a test of the first tier that takes more CPU seconds than this.",
+    )
+    group.addoption(
+        "--update-slow",
+        action="store_true",
+        help=f"List every test that takes over {SLOW_FROM:g} CPU seconds in tests/slow.txt.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("update_slow") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SlowListUpdate())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the listed tests, and refuse a list that names tests that do not exist."""
+    listed = set(read_slow_list())
+    for item in items:
+        if item.nodeid in listed:
+            item.add_marker(pytest.mark.slow)
+    whole_suite = config.args == config.getini("testpaths")
+    missing = listed - {item.nodeid for item in items}
+    if whole_suite and missing and not config.getoption("update_slow"):
+        raise pytest.UsageError(
+            f"tests/slow.txt: {min(missing)} does not exist ({len(missing)} such lines). "
+            "Remove the line, or write the list again with `make slow-list`."
+        )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What is imported by now stays: to look for garbage among it again and again costs a tenth of the suite's time."""
+    """Keep the garbage collector from scanning what was imported, a tenth of the suite's time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+    if session.config.getoption("cpu_limit") is not None:
+        import_what_tests_share()
+
+
+def import_what_tests_share() -> None:
+    """Import the heavy libraries, so that no test is charged for being the first to need them."""
+    for name in SHARED:
+        importlib.import_module(name)
+
+
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of its finished child processes."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    item.stash[STARTED] = cpu_seconds()
+    yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[None, pytest.TestReport, pytest.TestReport]:
+    """Record the CPU seconds of setup and call; fail a first-tier test that is over the limit."""
+    report = yield
+    if call.when != "call":
+        return report
+    seconds = cpu_seconds() - item.stash[STARTED]
+    report.user_properties.append(("cpu_seconds", round(seconds, 3)))
+    limit = item.config.getoption("cpu_limit")
+    is_slow = item.get_closest_marker("slow") is not None
+    if limit is not None and seconds > limit and not is_slow and report.passed:
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{item.nodeid}: expected at most {limit:g} CPU seconds, took {seconds:.1f}. "
+            "Make it cheaper, or mark it slow (tests/slow.txt)."
+        )
+    return report
+
+
+class SlowListUpdate:
+    """Writes tests/slow.txt again from what a session measured."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == "cpu_seconds" and isinstance(value, float):
+                self.seconds[report.nodeid] = value
+
+    def pytest_sessionfinish(self) -> None:
+        kept = [nodeid for nodeid in read_slow_list() if nodeid not in self.seconds]
+        slow = [nodeid for nodeid, value in self.seconds.items() if value > SLOW_FROM]
+        SLOW_LIST.write_text("".join(f"{nodeid}\n" for nodeid in sorted({*kept, *slow})))
+
+
+def read_slow_list() -> list[str]:
+    return SLOW_LIST.read_text(encoding="utf-8").splitlines()

@@ -1,6 +1,6 @@
-"""Every recipe as it stands, on the real data: `make claims` runs these and writes the figures into recipes/README.md.
+"""Run every recipe whole on the real data, and write the figures into recipes/README.md.
 
-They take some forty minutes on two cores, so `make test` leaves them out (they are marked slow).
+They take some forty minutes on two cores, so only `make claims` and `make test-all` run them.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ ARCHIVES = {
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.claims,
     pytest.mark.skipif(
         not DATA.exists(), reason="there is no ../shared/data with the real archives"
     ),
@@ -48,7 +49,7 @@ def page() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def runs(page: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
-    """Every run that was made; at the end their figures go into the page, those of the other recipes stay."""
+    """Collect every run; at the end write their figures into the page and keep the others."""
     made: dict[str, Run] = {}
     yield made
     text = PAGE.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What README and the recipes' page say is true: their code runs, their lists are whole, their links lead somewhere."""
+"""Check what the pages say: their code runs, their lists are whole, their links work."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def test_the_plugin_in_the_readme_works_as_it_stands(
     (folder / "median.py").write_text(block("python", "hookimpl"), encoding="utf-8")
     recipe = tmp_path / "small.yaml"
     recipe.write_text(
-        "data: {use: synthetic, users: 40, items: 30, ratings: 400}\nmodels: [bias]\nmetrics: [mse, median-error]\n",
+        "data: {use: synthetic, users: 40, items: 30, ratings: 400}\n"
+        "models: [bias]\nmetrics: [mse, median-error]\n",
         encoding="utf-8",
     )
     run = cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[folder], reporter=Quiet())

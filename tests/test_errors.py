@@ -1,4 +1,4 @@
-"""How a problem is printed, the exceptions, and the nearest name."""
+"""How problems are printed, the exceptions, and the grammar of messages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ from cfplug.errors import (
     Problem,
     ProblemsError,
     RecipeError,
+    counted,
     did_you_mean,
+    error_text,
     is_one_line,
+    listed,
     nearest,
+    plural,
     shown,
+    with_article,
 )
 
 WORDS = st.text("abc-_", min_size=1, max_size=6)
@@ -94,6 +99,60 @@ def test_every_exception_is_a_cfplug_error_and_only_a_recipe_leaves_with_two() -
     assert {
         code for name, code in codes.items() if name not in ("ProblemsError", "RecipeError")
     } == {1}
+
+
+# Grammar
+
+
+@pytest.mark.parametrize(
+    ("noun", "with_its_article", "several"),
+    [
+        ("metric", "a metric", "metrics"),
+        ("analyzer", "an analyzer", "analyzers"),
+        ("loss", "a loss", "losses"),
+        ("cold-start", "a cold-start", "cold-starts"),
+        ("user", "a user", "users"),
+        ("item", "an item", "items"),
+        ("category", "a category", "categories"),
+        ("day", "a day", "days"),
+        ("box", "a box", "boxes"),
+    ],
+)
+def test_a_noun_has_its_article_and_its_plural(
+    noun: str, with_its_article: str, several: str
+) -> None:
+    assert (with_article(noun), plural(noun)) == (with_its_article, several)
+
+
+def test_a_count_has_its_noun_in_the_right_number() -> None:
+    shown_counts = [counted(count, "rating") for count in (0, 1, 2, 1204)]
+    assert shown_counts == ["0 ratings", "1 rating", "2 ratings", "1,204 ratings"]
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", 3], "a, b and 3")],
+)
+def test_names_are_listed_as_in_a_sentence(names: list[object], text: str) -> None:
+    assert listed(names) == text
+    assert listed(iter(names), "or") == text.replace("and", "or")
+
+
+class SpeechlessError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("too big"), "ValueError: too big"),
+        (SystemExit(), "SystemExit"),
+        (SpeechlessError(), "SpeechlessError: (it has no readable text)"),
+    ],
+)
+def test_an_error_is_shown_with_its_class(error: BaseException, text: str) -> None:
+    assert error_text(error) == text
 
 
 # The nearest name

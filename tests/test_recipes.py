@@ -1,4 +1,4 @@
-"""The recipes that ship: each can be read and run, and the first keeps its promise on the real data."""
+"""Check the recipes that ship: each can be read and run; the first meets its claim."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ SLICES: dict[str, tuple[str, Callable[[str, bytes], bytes]]] = {
 
 @pytest.fixture(scope="module")
 def slices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A small archive of the same layout for each source that recipes name, with all films and the first users."""
+    """Make a small archive for each source: the same layout, all films, the first users."""
     folder, made = tmp_path_factory.mktemp("slices"), {}
     for source, (archive, small) in SLICES.items():
         made[source] = folder / archive

@@ -16,8 +16,7 @@ import rich_click as click
 
 from cfplug.cli.options import json_option, naming, plugins_dir
 from cfplug.cli.output import print_json, print_table, telling
-from cfplug.errors import CfplugError, Place, did_you_mean
-from cfplug.plugin.registry import plural
+from cfplug.errors import CfplugError, Place, did_you_mean, plural
 from cfplug.report.elements import Table
 from cfplug.scaffold import new as scaffold
 

@@ -173,9 +173,9 @@ def _show_run(run: Run, as_json: bool) -> None:
         print_json({**told, "comparison": run.compared().records() if several else []})
         return
     print_table(run.table())
-    from cfplug.evaluation.standings import tables_of
+    from cfplug.evaluation.cold_start import summary_tables
 
-    for table in tables_of(run.newcomers):
+    for table in summary_tables(run.cold_start_results):
         click.echo()
         print_table(table)
     if several:

@@ -1,4 +1,4 @@
-"""The options that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -13,63 +13,72 @@ from cfplug.errors import CfplugError
 
 Command = Callable[..., Any]
 BAD_OPTION = 2
-"""The exit code of a command that cannot be carried out as it is written."""
+"""The exit code for a wrong option or argument."""
 
 
 def plugins_dir(command: Command) -> Command:
+    """Add `--plugins-dir`, given to the command as `folders`."""
     option = click.option(
         "--plugins-dir",
         "folders",
         multiple=True,
         type=click.Path(path_type=Path, exists=True, file_okay=False),
-        help="A folder of single-file plugins; may be repeated.",
+        help="Load single-file plugins from a folder; repeatable.",
     )
     return option(command)
 
 
 def overrides(command: Command) -> Command:
+    """Add `--set`, given to the command as `sets`."""
     option = click.option(
         "--set",
         "sets",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Override one key; may be repeated.",
+        help="Override one key; repeatable.",
     )
     return option(command)
 
 
 def json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")(
-        command
-    )
+    """Add `--json`, given to the command as `as_json`."""
+    option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    return option(command)
 
 
 def of_run(command: Command) -> Command:
-    command = click.option("--model", "name", help="The model to ask, where the run has several.")(
-        command
-    )
-    return click.argument("run", metavar="RUN", type=click.Path(path_type=Path))(command)
+    """Add the argument RUN and the option `--model`, given to the command as `name`."""
+    option = click.option("--model", "name", help="Choose a model if the run has several.")
+    argument = click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+    return argument(option(command))
 
 
 def _columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
-    """COLUMN=VALUE as a table of columns."""
-    columns = [text.partition("=") for text in given]
-    for (column, mark, _), text in zip(columns, given, strict=True):
+    """Return the values of COLUMN=VALUE by column."""
+    values = {}
+    for text in given:
+        column, mark, value = text.partition("=")
         if not column or not mark:
-            raise click.BadParameter(f"must look like time=1998-04-01; is {text!r}")
-    return {column: value for column, _, value in columns}
+            raise click.BadParameter(f"must look like time=1998-04-01; got {text!r}")
+        values[column] = value
+    return values
 
 
 def context_option(command: Command) -> Command:
-    words = "What else the model looks at, such as time=1998-04-01; for every pair."
-    return click.option(
-        "--context", multiple=True, metavar="COLUMN=VALUE", callback=_columns, help=words
-    )(command)
+    """Add `--context`: a column that the model looks at, with one value for every pair."""
+    option = click.option(
+        "--context",
+        multiple=True,
+        metavar="COLUMN=VALUE",
+        callback=_columns,
+        help="Set a context column, such as time=1998-04-01.",
+    )
+    return option(command)
 
 
 @contextmanager
 def naming() -> Iterator[None]:
-    """What is looked up here was named on the command line: if nothing bears the name, the option is bad."""
+    """Turn an unknown name inside into the exit code for a wrong option."""
     try:
         yield
     except CfplugError as error:

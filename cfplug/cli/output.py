@@ -1,4 +1,4 @@
-"""What the command line prints: tables drawn on a terminal and plain elsewhere, JSON, and how far a run is."""
+"""Print tables (drawn on a terminal, plain elsewhere), JSON, and the progress of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def telling() -> Iterator[Reporter]:
-    """A live bar on a terminal, plain lines elsewhere; both on standard error."""
+    """Give a reporter on standard error: a live bar on a terminal, plain lines elsewhere."""
     from cfplug.progress import Bar, Lines
 
     with printing_aside():
@@ -34,21 +34,24 @@ def telling() -> Iterator[Reporter]:
 
 
 def printing_aside() -> contextlib.redirect_stdout[Any]:
-    """What a component prints goes to standard error: standard output is for what was asked."""
+    """Send what components print to standard error: standard output is for the answer."""
     return contextlib.redirect_stdout(sys.stderr)
 
 
 def print_frame(frame: pd.DataFrame, as_json: bool) -> None:
+    """Print a frame; without `--json`, with four decimals."""
     rows = frame.astype(object).to_numpy().tolist()
     if not as_json:
-        rows = [
-            [f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in rows
-        ]
+        rows = [[_with_four_decimals(cell) for cell in row] for row in rows]
     print_rows(tuple(frame.columns), rows, as_json)
 
 
+def _with_four_decimals(cell: Any) -> Any:
+    return f"{cell:.4f}" if isinstance(cell, float) else cell
+
+
 def put(frame: pd.DataFrame, out: Path | None, as_json: bool, what: str) -> None:
-    """Print a table, or write it whole as CSV to `out` and say how many of `what` that were."""
+    """Print a frame, or write it as CSV to `out` and print how many of `what` that were."""
     if out is None:
         print_frame(frame, as_json)
         return
@@ -60,6 +63,7 @@ def put(frame: pd.DataFrame, out: Path | None, as_json: bool, what: str) -> None
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool) -> None:
+    """Print rows as a table or as a JSON list of objects."""
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
@@ -67,12 +71,13 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: b
 
 
 def print_json(data: Any) -> None:
+    """Print indented JSON."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def print_table(table: Table) -> None:
-    """A drawn table on a terminal, plain aligned text elsewhere; without the columns in which nothing stands."""
-    table = _filled(table)
+    """Print a table, drawn on a terminal and aligned elsewhere, without its empty columns."""
+    table = _without_empty_columns(table)
     if not sys.stdout.isatty():
         click.echo(str(table))
         return
@@ -85,12 +90,12 @@ def print_table(table: Table) -> None:
     drawn = Drawn(
         title=Text(table.title) if table.title else None, title_justify="left", box=box.ROUNDED
     )
-    for index, (column, width) in enumerate(
-        zip(table.columns, _widths(table, console.width), strict=True)
-    ):
-        justify: Literal["left", "right"] = (
-            "right" if all(_is_number(row[index]) for row in table.rows) else "left"
-        )
+    widths = _widths(table, console.width)
+    for index, column in enumerate(table.columns):
+        justify: Literal["left", "right"] = "left"
+        if all(_is_number(row[index]) for row in table.rows):
+            justify = "right"
+        width = widths[index]
         drawn.add_column(
             Text(column),
             justify=justify,
@@ -99,36 +104,37 @@ def print_table(table: Table) -> None:
             width=width,
         )
     for row in table.rows:
-        drawn.add_row(
-            *(Text(str(cell)) for cell in row)
-        )  # Text: what a recipe or the data says is never markup
+        # Text, so that nothing from a recipe or the data is taken for markup
+        drawn.add_row(*(Text(str(cell)) for cell in row))
     console.print(drawn)
     if table.note:
         console.print(Text(table.note))
 
 
 def _widths(table: Table, most: int) -> list[int | None]:
-    """The width of each column where whole cells fit if headings are broken; else None, and all is as it comes."""
-    columns = [[str(row[index]) for row in table.rows] for index in range(len(table.columns))]
-    cells = [max(map(len, column), default=0) for column in columns]
-    words = [max(map(len, heading.split()), default=0) for heading in table.columns]
-    whole, broken = (
-        [max(pair) for pair in zip(cells, widths, strict=True)]
-        for widths in (map(len, table.columns), words)
-    )
+    """Return the width of each column if whole cells fit once headings are wrapped, else None."""
+    whole, wrapped = [], []
+    for index, heading in enumerate(table.columns):
+        cell = max((len(str(row[index])) for row in table.rows), default=0)
+        part = max((len(part) for part in heading.split()), default=0)
+        whole.append(max(cell, len(heading)))
+        wrapped.append(max(cell, part))
     borders = 3 * len(table.columns) + 1
-    fit = sum(broken) + borders <= most < sum(whole) + borders
-    return list(broken) if fit else [None] * len(broken)
+    if sum(wrapped) + borders <= most < sum(whole) + borders:
+        return list(wrapped)
+    return [None] * len(wrapped)
 
 
-def _filled(table: Table) -> Table:
-    shown = [
-        index for index in range(len(table.columns)) if any(str(row[index]) for row in table.rows)
-    ]
+def _without_empty_columns(table: Table) -> Table:
+    shown = []
+    for index in range(len(table.columns)):
+        if any(str(row[index]) for row in table.rows):
+            shown.append(index)
     if not shown:
         return table
-    rows = [[row[i] for i in shown] for row in table.rows]
-    return Table(table.title, [table.columns[i] for i in shown], rows, table.note)
+    columns = [table.columns[index] for index in shown]
+    rows = [[row[index] for index in shown] for row in table.rows]
+    return Table(table.title, columns, rows, table.note)
 
 
 def _is_number(cell: object) -> bool:

@@ -1,9 +1,10 @@
-"""The commands that look after plugins: which there are, what they bring, what is wrong with them."""
+"""Commands about plugins: list, describe, plugins, doctor, schema."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import rich_click as click
 
 from cfplug.cli.options import json_option, naming, plugins_dir
 from cfplug.cli.output import print_json, print_rows, print_table
-from cfplug.errors import PluginError, did_you_mean
+from cfplug.errors import PluginError, counted, did_you_mean, plural
 from cfplug.params import NoParams, Parameter, parameters, plain
 from cfplug.plugin.components import KINDS, Component, Metric
 from cfplug.report.elements import Table
@@ -23,57 +24,53 @@ if TYPE_CHECKING:
 
 
 def load(folders: Sequence[Path] = ()) -> Registry:
-    """Every plugin; what finds and imports them is itself imported only by a command that needs it."""
+    """Load every plugin; the import is here so that `--help` stays fast."""
     from cfplug.plugin.registry import load
 
     return load(folders)
 
 
 def warn(registry: Registry) -> None:
-    """What every command that uses plugins says of those that it cannot use."""
+    """Print on standard error which plugins cannot be used."""
     if broken := registry.broken:
-        verb = "plugin is" if len(broken) == 1 else "plugins are"
-        click.echo(f"{len(broken)} {verb} broken: {registry.in_short(broken)}", err=True)
-    for word in registry.words:
-        click.echo(word, err=True)
+        verb = "is" if len(broken) == 1 else "are"
+        count = counted(len(broken), "plugin")
+        click.echo(f"{count} {verb} broken: {registry.in_short(broken)}", err=True)
+    for message in registry.messages:
+        click.echo(message, err=True)
 
 
 # Arguments
 
 
-def _plurals() -> dict[str, str]:
-    """Each kind by its plural."""
-    from cfplug.plugin.registry import plural
-
-    return {plural(kind): kind for kind in KINDS}
+_KIND_OF_PLURAL = {plural(kind): kind for kind in KINDS}
 
 
-def _kind(word: str) -> str:
-    kinds = {**{kind: kind for kind in KINDS}, **_plurals()}
-    if word not in kinds:
-        raise click.BadParameter(
-            f"no kind called {word}{did_you_mean(word, kinds)} ({', '.join(KINDS)})"
-        )
-    return kinds[word]
+def _kind(name: str) -> str:
+    """Return the kind called `name`, in the singular or the plural."""
+    kinds = {**{kind: kind for kind in KINDS}, **_KIND_OF_PLURAL}
+    if name not in kinds:
+        guess = did_you_mean(name, kinds)
+        raise click.BadParameter(f"there is no kind {name}{guess} ({', '.join(KINDS)})")
+    return kinds[name]
+
+
+def _complete_kind(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    return [kind for kind in _KIND_OF_PLURAL if kind.startswith(start)]
 
 
 _kind_argument = click.argument(
     "kind",
     callback=lambda ctx, param, value: _kind(value),
-    shell_complete=lambda ctx, param, start: [
-        kind for kind in _plurals() if kind.startswith(start)
-    ],
+    shell_complete=_complete_kind,
 )
 
 
 def complete_component(ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
-    """The names of a kind, of the sources if the command has no kind."""
+    """Complete names of the command's kind; of sources where it has none."""
     kind = _kind(ctx.params.get("kind") or "source")
-    return [
-        entry.component.name
-        for entry in load().entries(kind)
-        if entry.component.name.startswith(start)
-    ]
+    names = [entry.component.name for entry in load().entries(kind)]
+    return [name for name in names if name.startswith(start)]
 
 
 def _complete_plugin(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
@@ -88,11 +85,15 @@ def _complete_plugin(_ctx: click.Context, _param: click.Parameter, start: str) -
 @json_option
 @plugins_dir
 def list_components(kind: str, as_json: bool, folders: Sequence[Path]) -> None:
-    """The components of a KIND: sources, splits, models, losses, metrics, cold-starts or analyzers."""
+    """List the components of a KIND.
+
+    KIND is one of sources, splits, models, losses, metrics, cold-starts, analyzers.
+    """
     list_kind(kind, folders, as_json)
 
 
 def list_kind(kind: str, folders: Sequence[Path], as_json: bool) -> None:
+    """Print the components of one kind."""
     registry = load(folders)
     rows = [
         (each.component.name, each.plugin.name, each.component.summary)
@@ -108,12 +109,12 @@ def list_kind(kind: str, folders: Sequence[Path], as_json: bool) -> None:
 @json_option
 @plugins_dir
 def describe(kind: str, name: str, as_json: bool, folders: Sequence[Path]) -> None:
-    """The parameters of one component: default, bounds, unit and help."""
+    """Show the parameters of one component."""
     with naming():
         entry = load(folders).find(kind, name)
     known = parameters(entry.component.params)
     if as_json:
-        print_json([_parameter_words(each) for each in known])
+        print_json([_parameter_dict(each) for each in known])
         return
     click.echo(f"{entry.full_name}: {_description(entry.component)}\n")
     if known:
@@ -124,20 +125,21 @@ def describe(kind: str, name: str, as_json: bool, folders: Sequence[Path]) -> No
 
 
 def _description(component: Component) -> str:
-    """Its help, the whole docstring of its parameters, what it measures, and what it gives or needs."""
-    docstring = "" if component.params is NoParams else inspect.getdoc(component.params) or ""
-    facts = {verb: ", ".join(getattr(component, verb, ())) for verb in ("provides", "requires")}
-    lines = [f"It {verb} {words}." for verb, words in facts.items() if words]
+    """Return its help, the docstring of its parameters, and its other facts, as paragraphs."""
+    paragraphs = [component.help]
+    if component.params is not NoParams:
+        paragraphs.append(inspect.getdoc(component.params) or "")
+    for verb in ("provides", "requires"):
+        if capabilities := getattr(component, verb, ()):
+            paragraphs.append(f"It {verb} {', '.join(capabilities)}.")
     if isinstance(component, Metric):
-        sense = f"{'Lower' if component.lower_is_better else 'Higher'} is better."
-        lines += [
-            component.formula,
-            f"{sense} Unit: {component.unit}." if component.unit else sense,
-        ]
-    return "\n\n".join(part for part in (component.help, docstring, *lines) if part)
+        better = "Lower" if component.lower_is_better else "Higher"
+        unit = f" Unit: {component.unit}." if component.unit else ""
+        paragraphs += [component.formula, f"{better} is better.{unit}"]
+    return "\n\n".join(filter(None, paragraphs))
 
 
-def _parameter_words(parameter: Parameter) -> dict[str, Any]:
+def _parameter_dict(parameter: Parameter) -> dict[str, Any]:
     rule = parameter.rule
     return {
         "parameter": parameter.name,
@@ -151,20 +153,17 @@ def _parameter_words(parameter: Parameter) -> dict[str, Any]:
 
 
 def _default(parameter: Parameter) -> str:
-    """The default as a recipe would write it."""
-    return (
-        "(needed)"
-        if parameter.required
-        else json.dumps(plain(parameter.default), ensure_ascii=False)
-    )
+    """Return the default as a recipe would write it."""
+    if parameter.required:
+        return "(required)"
+    return json.dumps(plain(parameter.default), ensure_ascii=False)
 
 
 def _takes(parameter: Parameter) -> str:
-    """Type, bounds and unit in a few words: `a number, at least 0, in ratings`."""
+    """Return type, bounds and unit: `a number, at least 0, in ratings`."""
     rule = parameter.rule
-    return ", ".join(
-        part for part in (parameter.type, rule.words(), rule.unit and f"in {rule.unit}") if part
-    )
+    unit = f"in {rule.unit}" if rule.unit else ""
+    return ", ".join(filter(None, (parameter.type, rule.words(), unit)))
 
 
 # Plugins
@@ -175,24 +174,26 @@ def _takes(parameter: Parameter) -> str:
 @json_option
 @plugins_dir
 def plugins(name: str | None, as_json: bool, folders: Sequence[Path]) -> None:
-    """Every plugin: where it comes from, whether it works, what it brings. With NAME, one of them in full."""
+    """List all plugins and their state; with NAME, show one."""
     registry = load(folders)
-    chosen = registry.plugins if name is None else _named(registry, name)
-    if as_json:
-        print_json([_words(registry, each, in_full=name is not None) for each in chosen])
-    elif name is None:
-        print_table(_overview(chosen))
-        for each in registry.broken:
-            click.echo(f"\n{each.why}")
-        _echo(registry.words)
+    if name is None:
+        _show_all(registry, as_json)
     else:
-        for number, each in enumerate(chosen):
-            click.echo("\n" * (number > 0) + _in_full(registry, each))
-            _show_components(each)
+        _show_named(registry, _named(registry, name), as_json)
+
+
+def _show_all(registry: Registry, as_json: bool) -> None:
+    if as_json:
+        print_json([_to_dict(registry, each) for each in registry.plugins])
+        return
+    print_table(_overview(registry.plugins))
+    for each in registry.broken:
+        click.echo(f"\n{each.why}")
+    _echo(registry.messages)
 
 
 def _named(registry: Registry, name: str) -> list[Plugin]:
-    """The plugins of this name: two, where a second distribution took it."""
+    """Return the plugins of this name: several if several distributions have one."""
     found = [each for each in registry.plugins if each.name == name]
     if not found:
         with naming():
@@ -201,31 +202,31 @@ def _named(registry: Registry, name: str) -> list[Plugin]:
     return found
 
 
+def _show_named(registry: Registry, plugins: Sequence[Plugin], as_json: bool) -> None:
+    if as_json:
+        print_json([_to_full_dict(registry, each) for each in plugins])
+        return
+    for number, each in enumerate(plugins):
+        if number:
+            click.echo()
+        click.echo(_in_full(registry, each))
+        _show_components(each)
+
+
 def _overview(plugins: Sequence[Plugin]) -> Table:
     columns = ("name", "from", "version", "state", "components", "hooks", "ms")
-    rows = [
-        (
-            each.name,
-            each.distribution,
-            each.version,
-            each.state,
-            len(each.components) or "",
-            _hooks(each),
-            round(each.milliseconds, 1) if each.state != "off" else "",
-        )
-        for each in plugins
-    ]
+    rows = []
+    for each in plugins:
+        hooks = ", ".join(hook.removeprefix("cfplug_") for hook in each.hooks)
+        milliseconds = "" if each.state == "off" else round(each.milliseconds, 1)
+        count = len(each.components) or ""
+        origin = (each.name, each.distribution, each.version)
+        rows.append((*origin, each.state, count, hooks, milliseconds))
     return Table("", columns, rows)
 
 
-def _hooks(plugin: Plugin) -> str:
-    """`models, run_started`: what all hooks begin with says nothing."""
-    return ", ".join(hook.removeprefix("cfplug_") for hook in plugin.hooks)
-
-
-def _words(registry: Registry, plugin: Plugin, *, in_full: bool) -> dict[str, Any]:
-    """What a program is told of a plugin."""
-    told = {
+def _to_dict(registry: Registry, plugin: Plugin) -> dict[str, Any]:
+    return {
         "name": plugin.name,
         "distribution": plugin.distribution,
         "version": plugin.version,
@@ -236,22 +237,24 @@ def _words(registry: Registry, plugin: Plugin, *, in_full: bool) -> dict[str, An
         "why": plugin.why,
         "switch_off": "" if plugin.state == "off" else registry.switching_off(plugin),
     }
-    if not in_full:
-        return told
+
+
+def _to_full_dict(registry: Registry, plugin: Plugin) -> dict[str, Any]:
     components = [
         {"kind": kind, "name": each.name, "what it is": each.summary}
         for kind, each in plugin.components
     ]
-    return {**told, "declares": components, "file": plugin.file, "requires": list(plugin.requires)}
+    return {
+        **_to_dict(registry, plugin),
+        "declares": components,
+        "file": plugin.file,
+        "requires": list(plugin.requires),
+    }
 
 
 def _in_full(registry: Registry, plugin: Plugin) -> str:
-    """A plugin in a few lines: whether it works, and each fact that there is."""
-    own = [
-        line
-        for line in plugin.requires
-        if line.startswith("cfplug") and not line.startswith("cfplug-")
-    ]
+    """Return the state of a plugin and each fact that is known, one a line."""
+    own = [line for line in plugin.requires if re.match(r"cfplug(?![\w-])", line)]
     facts = {
         "file": plugin.file,
         "requires": ", ".join(own),
@@ -259,10 +262,11 @@ def _in_full(registry: Registry, plugin: Plugin) -> str:
         "import": "" if plugin.state == "off" else f"{plugin.milliseconds:.1f} ms",
         "switch off": "" if plugin.state != "ok" else registry.switching_off(plugin),
     }
-    first = (
-        plugin.why if plugin.state == "broken" else f"{plugin.title}: {plugin.why or plugin.state}"
-    )
-    return "\n".join([first, *(f"  {word:10} {fact}" for word, fact in facts.items() if fact)])
+    first = f"{plugin.title}: {plugin.why or plugin.state}"
+    if plugin.state == "broken":
+        first = plugin.why
+    lines = [f"  {name:10} {fact}" for name, fact in facts.items() if fact]
+    return "\n".join([first, *lines])
 
 
 def _show_components(plugin: Plugin) -> None:
@@ -275,12 +279,14 @@ def _show_components(plugin: Plugin) -> None:
 @click.command()
 @plugins_dir
 def doctor(folders: Sequence[Path]) -> None:
-    """Look for what is wrong: broken plugins, missing requirements, clashes; exit code 1 if anything is.
+    """Report broken plugins, unmet requirements and clashes.
 
-    CFPLUG_PLUGINS decides which plugins are loaded: `movielens,tables` only these, `-tables` all
-    but that one, `-cfplug-x:tables` only not that of the distribution cfplug-x. CFPLUG_TRACE=1
-    prints every call of a plugin's hook, who answered, what, and in how many milliseconds;
-    CFPLUG_TRACE=FILE writes it there."""
+    The exit code is 1 if anything is wrong.
+
+    CFPLUG_PLUGINS limits which plugins are loaded: `movielens,tables` only these, `-tables` all
+    but that one, `-cfplug-x:tables` all but that of the distribution cfplug-x. CFPLUG_TRACE=1
+    prints every call of a plugin's hook and its result.
+    """
     from cfplug.plugin.doctor import diagnose, variables
 
     registry = load(folders)
@@ -303,30 +309,25 @@ def _echo(texts: Sequence[str]) -> None:
 
 
 def _versions() -> list[tuple[str, str]]:
-    names = ("cfplug", "torch", "fastai", "pandas", "pluggy", "attrs")
-    return [
-        ("Python", f"{sys.version.split()[0]} ({sys.executable})"),
-        *((name, _version(name)) for name in names),
-    ]
+    from cfplug.plugin.requirements import installed_version
+
+    versions = [("Python", f"{sys.version.split()[0]} ({sys.executable})")]
+    for name in ("cfplug", "torch", "fastai", "pandas", "pluggy", "attrs"):
+        versions.append((name, installed_version(name) or "not installed"))
+    return versions
 
 
-def _version(name: str) -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-# What editors know
+# JSON Schema
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), help="Write a file instead of printing.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the schema to this file.")
 @plugins_dir
 def schema(out: Path | None, folders: Sequence[Path]) -> None:
-    """A JSON Schema of recipes with the plugins that are installed, for completion and checks in editors."""
+    """Print a JSON Schema of recipes for editors.
+
+    It knows the plugins that are installed.
+    """
     from cfplug.recipe.json_schema import recipe_schema
 
     registry = load(folders)

@@ -1,4 +1,4 @@
-"""The commands that ask a finished run: predictions, recommendations, likeness, reasons, comparison, the page."""
+"""Ask a finished run: predictions, recommendations, similar items, explanations, comparisons."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import attrs
 import rich_click as click
 
 from cfplug.cli.newcomers import (
-    Introduction,
-    fresh,
+    NewUser,
     metadata_option,
     model_of,
     ratings_option,
-    read_text_table,
     strategy_option,
 )
 from cfplug.cli.options import context_option, json_option, naming, of_run, plugins_dir
@@ -28,26 +26,28 @@ if TYPE_CHECKING:
     from cfplug.prediction.fitted_model import FittedModel
 
 
-LIKE = 5
-"""Ratings of similar items that stand beside an explanation."""
+SHOWN_RATINGS = 5
+"""Ratings of similar items that are printed under an explanation."""
+
+count_option = click.option(
+    "-n", "count", default=10, show_default=True, type=click.IntRange(1), help="Return N items."
+)
 
 
 @click.command()
 @of_run
-@click.option("--user", "users", multiple=True, help="A user id; give as many as --item.")
-@click.option("--item", "items", multiple=True, help="An item id.")
+@click.option("--user", "users", multiple=True, help="Predict for this user id; once per --item.")
+@click.option("--item", "items", multiple=True, help="Predict for this item id.")
 @click.option(
     "--pairs",
     type=click.Path(path_type=Path),
-    help="A CSV or Parquet file with the columns user and item.",
+    help="Read the columns user and item from a CSV or Parquet file.",
 )
 @context_option
 @ratings_option
 @metadata_option
 @strategy_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Write a CSV file instead of printing."
-)
+@click.option("--out", type=click.Path(path_type=Path), help="Write a CSV file; print nothing.")
 @json_option
 @plugins_dir
 def predict(
@@ -64,32 +64,30 @@ def predict(
     as_json: bool,
     folders: Sequence[Path],
 ) -> None:
-    """Predict ratings with RUN, a run folder, for pairs from a file or from options.
+    """Predict ratings with RUN for pairs from a file or options.
 
-    Each prediction says where it came from: warm, or the word of the cold-start strategy. What is
-    told of newcomers with --ratings and --metadata is about the one user who is asked about;
-    without --user about somebody new."""
-    told = Introduction(ratings, metadata, strategy)
-    if (pairs is None) == (not users and not items) or len(users) != (
-        0 if told and not users else len(items)
-    ):
+    Each prediction has an origin: warm, or the word of the cold-start strategy. --ratings and
+    --metadata describe the one user of the pairs; without --user a new one."""
+    new = NewUser(ratings, metadata, strategy)
+    wanted = 0 if new.described and not users else len(items)
+    if (pairs is None) == (not users and not items) or len(users) != wanted:
         raise click.UsageError("give either --pairs, or --user and --item equally often")
     with printing_aside():
-        model = told.asked(model_of(run, name, folders), folders)
-        users = users or [str(fresh(model.catalogue.user))] * len(items)
+        model = new.adapted(model_of(run, name, folders), folders)
+        users = users or [str(model.new_user())] * len(items)
         asked = _pairs(pairs, users, items).assign(**context)
-        newcomers = (
-            told.newcomers(model, _the_one(asked["user"].unique().tolist())) if told else None
-        )
-        answer = model.predict(asked, newcomers=newcomers)
-    put(answer, out, as_json, "predictions")
+        newcomers = None
+        if new.described:
+            newcomers = new.newcomers(model, _only_user(asked["user"].unique().tolist()))
+        predictions = model.predict(asked, newcomers=newcomers)
+    put(predictions, out, as_json, "predictions")
 
 
-def _the_one(users: Sequence[object]) -> object:
-    """The user whom --ratings and --metadata are about."""
+def _only_user(users: Sequence[object]) -> object:
+    """Return the user that --ratings and --metadata describe."""
     if len(users) != 1:
         raise click.UsageError(
-            f"--ratings and --metadata tell of one user; asked about {len(users)}"
+            f"--ratings and --metadata describe one user; the pairs have {len(users)}"
         )
     return users[0]
 
@@ -97,20 +95,18 @@ def _the_one(users: Sequence[object]) -> object:
 def _pairs(path: Path | None, users: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame({"user": users, "item": items}) if path is None else read_text_table(path)
+    from cfplug.prediction.newcomer_files import read_text_table
+
+    if path is not None:
+        return read_text_table(path)
+    return pd.DataFrame({"user": users, "item": items})
 
 
 @click.command()
 @of_run
-@click.option(
-    "--user", help="The user's id; needed unless --ratings or --metadata tell of somebody new."
-)
-@click.option(
-    "-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items."
-)
-@click.option(
-    "--include-seen", is_flag=True, help="Do not leave out items that the user has rated."
-)
+@click.option("--user", help="Recommend to this user id, known or new.")
+@count_option
+@click.option("--include-seen", is_flag=True, help="Include items that the user has rated.")
 @context_option
 @ratings_option
 @metadata_option
@@ -130,42 +126,43 @@ def recommend(
     as_json: bool,
     folders: Sequence[Path],
 ) -> None:
-    """The items that RUN, a run folder, recommends to a user, the best first.
+    """Recommend items to a user with RUN, best first.
 
-    A model that looks at the time is asked about that of the latest training rating, unless
-    --context says another."""
-    told = Introduction(ratings, metadata, strategy)
-    if user is None and not told:
-        raise click.UsageError("give --user, or tell of somebody new with --ratings or --metadata")
+    A model that uses the time assumes that of the latest training rating, unless --context has
+    another. Without --user the user is the new one that --ratings or --metadata describe."""
+    new = NewUser(ratings, metadata, strategy)
+    if user is None and not new.described:
+        raise click.UsageError("give --user, or describe a new user by --ratings or --metadata")
     with printing_aside():
-        model = told.asked(model_of(run, name, folders), folders)
-        asked = fresh(model.catalogue.user) if user is None else user
-        newcomers = told.newcomers(model, asked)
-        answer = model.recommend(
-            asked, count, exclude_seen=not include_seen, context=context, newcomers=newcomers
+        model = new.adapted(model_of(run, name, folders), folders)
+        asked = model.new_user() if user is None else user
+        recommendations = model.recommend(
+            asked,
+            count,
+            exclude_seen=not include_seen,
+            context=context,
+            newcomers=new.newcomers(model, asked),
         )
-    print_frame(answer, as_json)
+    print_frame(recommendations, as_json)
 
 
 @click.command()
 @of_run
-@click.option("--item", required=True, help="An item's title or id.")
-@click.option(
-    "-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many items."
-)
+@click.option("--item", required=True, help="Compare with this title or id.")
+@count_option
 @click.option(
     "--measure",
     default="cosine",
     show_default=True,
     type=click.Choice(["cosine", "euclidean"]),
-    help="What makes two items alike.",
+    help="Compare factors by this measure.",
 )
 @click.option(
     "--most-rated",
     default=1000,
     show_default=True,
     type=click.IntRange(1),
-    help="Look only among so many items with the most training ratings; the factors of rare ones say little.",
+    help="Compare only N items with the most training ratings.",
 )
 @json_option
 @plugins_dir
@@ -179,22 +176,22 @@ def similar(
     as_json: bool,
     folders: Sequence[Path],
 ) -> None:
-    """The items whose factors in RUN, a run folder, are most like those of one item."""
+    """List the items whose factors in RUN are most similar."""
     with printing_aside():
         model = model_of(run, name, folders)
-        code = _found(model, "item", item)
-        answer = model.similar(
+        code = _code(model, "item", item)
+        neighbors = model.similar(
             model.catalogue.item.ids[code], count, measure=measure, most_rated=most_rated
         )
     if not as_json:
-        click.echo(f"Most like {model.catalogue.item.label(code)}:\n")
-    print_frame(answer, as_json)
+        click.echo(f"Most similar to {model.catalogue.item.label(code)}:\n")
+    print_frame(neighbors, as_json)
 
 
 @click.command()
 @of_run
-@click.option("--user", required=True, help="The user's id.")
-@click.option("--item", required=True, help="An item's title or id.")
+@click.option("--user", required=True, help="Explain a prediction for this user id.")
+@click.option("--item", required=True, help="Explain a prediction for this title or id.")
 @context_option
 @json_option
 @plugins_dir
@@ -207,41 +204,41 @@ def explain(
     as_json: bool,
     folders: Sequence[Path],
 ) -> None:
-    """Why RUN, a run folder, predicts what it does for a user and an item: parts that sum to the prediction."""
+    """Explain a prediction of RUN by parts that sum to it."""
     with printing_aside():
         model = model_of(run, name, folders)
-        ids = [
-            model.catalogue.side(side).ids[_found(model, side, text)]
-            for side, text in (("user", user), ("item", item))
-        ]
-        explanation = model.explain(*ids, context=context)
-        rated = model.rated(ids[0], like=ids[1]) if "embeddings" in model.provides else None
+        user_id = model.catalogue.user.ids[_code(model, "user", user)]
+        item_id = model.catalogue.item.ids[_code(model, "item", item)]
+        explanation = model.explain(user_id, item_id, context=context)
+        rated = None
+        if "embeddings" in model.provides:
+            rated = model.rated(user_id, like=item_id)
     if as_json:
-        told = {name: getattr(explanation, name) for name in ("user", "item", "prediction", "base")}
-        print_json({**told, "parts": [attrs.asdict(part) for part in explanation.parts]})
+        record = {key: getattr(explanation, key) for key in ("user", "item", "prediction", "base")}
+        parts = [attrs.asdict(part) for part in explanation.parts]
+        print_json({**record, "parts": parts})
         return
     print_table(explanation.table())
     if rated is not None and len(rated):
-        click.echo(
-            f"\nWhat {explanation.labels[0]} gave to the items most like {explanation.labels[1]}:\n"
-        )
-        print_frame(rated.head(LIKE), as_json)
+        user_label, item_label = explanation.labels
+        click.echo(f"\nRatings by {user_label} of the items most similar to {item_label}:\n")
+        print_frame(rated.head(SHOWN_RATINGS), as_json)
 
 
-def _found(model: FittedModel, side: Side, text: str) -> int:
-    """The code of the id or label `text`; if there is none, the option is bad."""
+def _code(model: FittedModel, side: Side, text: str) -> int:
+    """Return the code of an id or label; an error of the command line if there is none."""
     with naming():
         return model.catalogue.side(side).find(text)
 
 
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--figures", is_flag=True, help="Also write every chart as SVG, for a paper.")
+@click.option("--figures", is_flag=True, help="Also write every chart as SVG.")
 @plugins_dir
 def report(run: Path, figures: bool, folders: Sequence[Path]) -> None:
-    """Write the page of RUN, a run folder, anew from what is in the folder; nothing is trained."""
+    """Write the page of RUN again from what is in its folder."""
     with printing_aside():
-        from cfplug.runs.publishing import remake
+        from cfplug.runs.page import remake
 
         written = remake(run, figures=figures, plugins_dir=folders)
     click.echo("\n".join(map(str, written)))
@@ -253,24 +250,24 @@ def report(run: Path, figures: bool, folders: Sequence[Path]) -> None:
     "--reference",
     default="",
     metavar="NAME",
-    help="The model beside which the others stand; the first.",
+    help="Compare with this model; the first by default.",
 )
 @click.option(
     "--metric",
     default="mse",
     show_default=True,
     type=click.Choice(["mse", "rmse", "mae"]),
-    help="The error that is compared.",
+    help="Compare this error.",
 )
 @json_option
 @plugins_dir
 def compare(
     runs: Sequence[Path], reference: str, metric: str, as_json: bool, folders: Sequence[Path]
 ) -> None:
-    """Compare the models of one RUN or of several, pair by pair on the same ratings.
+    """Compare the models of one or several runs.
 
-    The first model, or the one named, is the reference. The runs must have the same data, split and
-    seeds."""
+    They are compared pair by pair on the same ratings with the first model, or the one named by
+    --reference. The runs must have the same data, split and seeds."""
     with printing_aside():
         from cfplug.runs.run import compared
         from cfplug.runs.storage import open_run

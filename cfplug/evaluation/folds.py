@@ -1,4 +1,4 @@
-"""What a split function gave -> splits by the name of their fold, and what will be measured on them."""
+"""The folds that a split function gives, and what will be measured on them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from cfplug.recipe.recipe import Claim
 
 
 def named(given: object) -> dict[str, Split]:
-    """The splits by the name of the fold; one that is alone has the empty name.
+    """Return the splits by the name of their fold; a single split has the empty name.
 
-    PluginError if `given` is neither a Split nor a mapping of at least one name to a Split. The
-    rows are not looked at."""
+    The rows of the splits are not checked.
+
+    Raises:
+        PluginError: `given` is neither a Split nor a mapping of at least one name to a Split.
+    """
     if isinstance(given, Split):
         return {"": given}
     if not isinstance(given, Mapping):
@@ -27,7 +30,8 @@ def named(given: object) -> dict[str, Split]:
     for fold, split in given.items():
         if not can_name_a_folder(fold):
             raise PluginError(
-                f"split gave a fold called {shown(fold)}; a fold's name is text that can name a folder"
+                f"split gave a fold called {shown(fold)}; "
+                "a fold's name is text that can name a folder"
             )
         if not isinstance(split, Split):
             raise PluginError(f"split gave {type(split).__name__} as fold {fold}, not a Split")
@@ -36,7 +40,7 @@ def named(given: object) -> dict[str, Split]:
 
 @contextmanager
 def in_fold(fold: str) -> Iterator[None]:
-    """Adds to an error the fold that it is about, if there are folds."""
+    """Add the name of the fold, if it has one, to an error raised inside."""
     try:
         yield
     except Exception as error:
@@ -46,20 +50,18 @@ def in_fold(fold: str) -> Iterator[None]:
 
 
 def measured(split: Split) -> dict[str, np.ndarray]:
-    """The parts on which models are measured, rows of shape (n,): those that they did not learn from."""
+    """Return the rows, shape (n,), of each part that models are measured on: all but `train`."""
     return {part: rows for part, rows in split.parts().items() if part != "train"}
 
 
 def unmeasured(claim: Claim, folds: Mapping[str, Split]) -> Iterator[tuple[str, str]]:
-    """The key of a claim that is about what will not be measured, and why."""
+    """Yield the key of a claim about something that will not be measured, and the reason."""
     if claim.cold_start:
         return
     if claim.fold and claim.fold not in folds:
         there = f"it has {', '.join(folds)}" if any(folds) else "it gives one split, without a name"
-        yield (
-            "fold",
-            f"the split has no fold called {shown(claim.fold)}{did_you_mean(claim.fold, folds)} ({there})",
-        )
+        guess = did_you_mean(claim.fold, folds)
+        yield "fold", f"the split has no fold called {shown(claim.fold)}{guess} ({there})"
         return
     of_claim = [measured(split) for fold, split in folds.items() if claim.fold in ("", fold)]
     parts = [part for part in of_claim[0] if all(part in each for each in of_claim)]

@@ -12,15 +12,21 @@ import pandas as pd
 
 from cfplug.data.batch import Batch
 from cfplug.errors import PluginError
-from cfplug.evaluation.resampling import interval
+from cfplug.evaluation.resampling import UNLIMITED, score_interval
+from cfplug.plugin.components import Metric
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.predictions import Predictions
 from cfplug.recipe.recipe import Use
 
 
 def with_lists(model: FittedModel, answers: Predictions, seen: Batch) -> Predictions:
-    """`answers` that make lists when a metric asks for some, without the pairs `seen` in training."""
+    """Return `answers` that make lists when a metric asks for some.
 
+    Args:
+        model: The model that makes the lists.
+        answers: Its predictions for the pairs of a part, shape (n,).
+        seen: The training pairs; a list leaves out what its user rated there.
+    """
     users = np.unique(cast(np.ndarray, answers.user))
 
     @functools.cache
@@ -45,20 +51,35 @@ def _finite(value: Any) -> float:
 def measure(
     use: Use, truth: np.ndarray, answers: Predictions
 ) -> tuple[float, float | None, float | None]:
-    """A metric's value and the ends of its interval, None where that is not known; PluginError if it is no number."""
-    score = use.component.function("score")
+    """Return a metric's value and the ends of its interval.
+
+    Args:
+        use: The metric with its parameters.
+        truth: The ratings, shape (n,).
+        answers: The predictions for the same pairs, shape (n,).
+
+    Returns:
+        The value, and the low and the high end, which are None if they are unknown.
+
+    Raises:
+        PluginError: The value is not a finite number.
+    """
+    metric = cast(Metric, use.component)
+    score = metric.function("score")
     value = _finite(score(use.params, truth, answers))
+
+    def score_of(rows: np.ndarray) -> float:
+        return _finite(score(use.params, truth[rows], answers.take(rows)))
+
     users = cast(np.ndarray, answers.user)
-    ends = interval(
-        lambda rows: _finite(score(use.params, truth[rows], answers.take(rows))), users, value
-    )
-    return value, *(ends or (None, None))
+    ends = score_interval(score_of, users, value, metric.range or UNLIMITED)
+    return (value, *ends) if ends else (value, None, None)
 
 
 def prediction_rows(
     model: FittedModel, part: str, pairs: pd.DataFrame, answers: Predictions
 ) -> pd.DataFrame:
-    """What was predicted for each rating of a part, as a run keeps it."""
+    """Return what was predicted for each rating of a part, as a run keeps it."""
     return pd.DataFrame(
         {
             "model": model.name,

@@ -1,48 +1,41 @@
-"""Which plugins there are: what installed distributions announce, and single files in a folder."""
+"""Find plugins without importing them: entry points of distributions, and single files."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from email.message import Message
+from importlib.metadata import Distribution, EntryPoint
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import cast
 
 from attrs import field, frozen
 
-from cfplug.errors import PluginError
-
-if TYPE_CHECKING:
-    from importlib.metadata import Distribution
+from cfplug.errors import PluginError, error_text
 
 GROUP = "cfplug"
 
 
 @frozen
 class BrokenError(Exception):
-    """Why a plugin cannot be used, without its name; and what to do, where there is more than to switch it off."""
+    """Why a plugin cannot be used; `advice` is what to do if not to switch it off."""
 
     why: str
     advice: str = ""
-
-
-def words_of(error: BaseException) -> str:
-    """`ValueError: its text`."""
-    try:
-        text = str(error)
-    except Exception:  # a plugin's own error class may fail even at showing itself
-        text = "(its text cannot be had)"
-    return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 @frozen
 class Candidate:
     """A plugin that was found and not yet imported.
 
-    `module` is what will be imported; `requires` what its distribution, or the head of its file,
-    says that it needs."""
+    `module` is what `load` will import; `requires` are the requirements of its distribution, or
+    those that its file states.
+    """
 
     name: str
     distribution: str
@@ -54,76 +47,13 @@ class Candidate:
 
     @property
     def order(self) -> tuple[bool, str, str, str]:
-        """cfplug's own plugins first, then by name: the same whatever the order of installation."""
+        """Sort cfplug's own plugins first, then by name, whatever was installed first."""
         return self.distribution != "cfplug", self.name, self.distribution, self.version
 
     @property
     def exact_name(self) -> str:
-        """What no other candidate is called, where two distributions have a plugin of one name."""
+        """Return `distribution:name`, which is unique where two plugins have one name."""
         return f"{self.distribution}:{self.name}"
-
-
-# Distributions
-
-
-def installed() -> Iterator[Candidate]:
-    """The plugins that installed distributions announce as entry points.
-
-    Of two distributions of one name it is the one that Python finds first. importlib's own list is
-    not used: one distribution with a damaged file would take all plugins away."""
-    from importlib.metadata import distributions
-
-    seen = set()
-    for distribution in distributions():
-        if _announces(distribution):
-            fields = head(distribution)
-            name = fields.get("name", ["unknown"])[0]
-            if name not in seen:
-                yield from _announced(distribution, name, fields)
-            seen.add(name)
-
-
-def _announces(distribution: Distribution) -> bool:
-    try:
-        return f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or "")
-    except ValueError:  # it is no UTF-8; whose it is, its own name must tell
-        return GROUP in head(distribution).get("name", [""])[0]
-
-
-def head(distribution: Distribution) -> Mapping[str, list[str]]:
-    """The fields of its METADATA by lower-case name; none if it was removed by half.
-
-    importlib's parser reads the README below them too: of fifty plugins, that would take longer
-    than to import them."""
-    try:
-        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-    except ValueError:
-        return {}
-    fields: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        name, mark, value = line.partition(":")
-        if not line:
-            break
-        if mark and not line[0].isspace() and value.strip():
-            fields.setdefault(name.lower(), []).append(value.strip())
-    return fields
-
-
-def _announced(
-    distribution: Distribution, name: str, fields: Mapping[str, list[str]]
-) -> Iterator[Candidate]:
-    version, requires = fields.get("version", [""])[0], tuple(fields.get("requires-dist", ()))
-    try:
-        points = {point for point in distribution.entry_points if point.group == GROUP}
-    except Exception as error:
-        yield Candidate(
-            name, name, version, _failing(f"its entry_points.txt cannot be read: {words_of(error)}")
-        )
-    else:
-        for point in points:
-            yield Candidate(
-                point.name, name, version, point.load, module=point.value, requires=requires
-            )
 
 
 def _failing(why: str) -> Callable[[], ModuleType]:
@@ -133,36 +63,94 @@ def _failing(why: str) -> Callable[[], ModuleType]:
     return fail
 
 
+# Distributions
+
+
+def installed() -> Iterator[Candidate]:
+    """Yield the plugins that installed distributions announce in the entry-point group `cfplug`.
+
+    Of two distributions with one name, the one that Python finds first counts. Each is read alone,
+    unlike in `importlib.metadata.entry_points`, where one damaged file hides all plugins.
+    """
+    seen = set()
+    for distribution in importlib.metadata.distributions():
+        points: set[EntryPoint] = set()
+        fault = ""
+        try:
+            points.update(distribution.entry_points.select(group=GROUP))
+        except Exception as error:
+            fault = f"its entry_points.txt cannot be read: {error_text(error)}"
+        if not points and not fault:
+            continue
+        metadata = _metadata(distribution)
+        name = metadata.get("Name", "unknown")
+        if name in seen:
+            continue
+        seen.add(name)
+        version = metadata.get("Version", "")
+        requires = tuple(metadata.get_all("Requires-Dist", []))
+        for point in points:
+            yield Candidate(
+                point.name, name, version, point.load, module=point.value, requires=requires
+            )
+        if fault and GROUP in name:
+            yield Candidate(name, name, version, _failing(fault))
+
+
+def _metadata(distribution: Distribution) -> Message:
+    """Return the fields of a distribution; none if its METADATA is missing or damaged."""
+    try:
+        return cast(Message, distribution.metadata)
+    except Exception:
+        return Message()
+
+
 # Single files
 
 
 def in_folders(folders: Iterable[Path]) -> Iterator[Candidate]:
-    """The plugins that are single files, `FOLDER/my_plugin.py`; PluginError if a folder is not there."""
+    """Yield the plugins that are single files: `my_plugin.py` in a folder is `my-plugin`.
+
+    Raises:
+        PluginError: a folder does not exist.
+    """
+    for file in plugin_files(folders):
+        yield _of_file(file)
+
+
+def plugin_files(folders: Iterable[Path]) -> list[Path]:
+    """Return the files of `folders` that are plugins; a name that starts with `_` is private."""
+    files = []
     for folder in {folder.resolve(): folder for folder in folders}.values():
         if not folder.is_dir():
             raise PluginError(f"--plugins-dir {folder}: there is no such folder")
-        for file in sorted(folder.glob("*.py")):
-            if not file.name.startswith("_"):
-                yield _of_file(file)
+        files += [file for file in sorted(folder.glob("*.py")) if not file.name.startswith("_")]
+    return files
 
 
 def _of_file(file: Path) -> Candidate:
-    name, load = file.stem.replace("_", "-"), _loader_of(file.resolve())
+    load = _loader_of(file.resolve())
     requires: tuple[str, ...] = ()
     try:
-        requires = _script_needs(file)
+        requires = _script_requirements(file)
     except BrokenError as error:
         load = _failing(error.why)
     return Candidate(
-        name, str(file), "", load, module=_module_name(file), requires=requires, is_file=True
+        file.stem.replace("_", "-"),
+        str(file),
+        "",
+        load,
+        module=_module_name(file),
+        requires=requires,
+        is_file=True,
     )
 
 
 _SCRIPT = re.compile(r"^# /// script\r?\n((?:#(?: .*)?\r?\n)*)# ///\s*$", re.MULTILINE)
 
 
-def _script_needs(file: Path) -> tuple[str, ...]:
-    """What a file says that it needs, in the words of Python's own standard for scripts (PEP 723):
+def _script_requirements(file: Path) -> tuple[str, ...]:
+    """Read the requirements at the head of a file, written as PEP 723 says.
 
     # /// script
     # dependencies = ["cfplug>=0.2", "scipy"]
@@ -171,18 +159,17 @@ def _script_needs(file: Path) -> tuple[str, ...]:
     found = _SCRIPT.search(file.read_bytes().decode(errors="replace"))
     if found is None:
         return ()
-    import tomllib
-
     lines = [line[2:] for line in found[1].splitlines()]
     try:
-        needs = tomllib.loads("\n".join(lines)).get("dependencies", [])
+        requirements = tomllib.loads("\n".join(lines)).get("dependencies", [])
     except tomllib.TOMLDecodeError as error:
-        raise BrokenError(f"its `# /// script` block is no TOML: {error}") from error
-    if not isinstance(needs, list) or not all(isinstance(need, str) for need in needs):
+        raise BrokenError(f"its `# /// script` block is not TOML: {error}") from error
+    if not isinstance(requirements, list) or not all(isinstance(r, str) for r in requirements):
         raise BrokenError(
-            f"its `# /// script` block must have a list of texts as dependencies; is {needs!r}"
+            "its `# /// script` block: dependencies must be a list of strings; "
+            f"got {requirements!r}"
         )
-    return tuple(needs)
+    return tuple(requirements)
 
 
 def _module_name(file: Path) -> str:
@@ -190,7 +177,7 @@ def _module_name(file: Path) -> str:
 
 
 def _loader_of(file: Path) -> Callable[[], ModuleType]:
-    """Imports `file` as a module of its own name, so that its declarations can name its functions; once."""
+    """Return what imports `file`, once, as a module that declarations can name by text."""
 
     def load_file() -> ModuleType:
         name = _module_name(file)
@@ -205,7 +192,8 @@ def _loader_of(file: Path) -> Callable[[], ModuleType]:
         spec = importlib.util.spec_from_file_location(name, file)
         assert spec is not None
         assert spec.loader is not None
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
         except BaseException:

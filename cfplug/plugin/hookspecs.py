@@ -1,4 +1,4 @@
-"""Every hook. The first seven return a list of declarations; the observers are told and change nothing.
+"""Every hook: seven that return a list of declarations, and observers that change nothing.
 
 A plugin is a module with some of these functions, each marked `@cfplug.hookimpl`, found through the
 entry-point group `cfplug`:
@@ -31,7 +31,7 @@ def cfplug_sources() -> Sequence[Source]:  # type: ignore[empty-body]
 
 @hookspec
 def cfplug_splits() -> Sequence[SplitMethod]:  # type: ignore[empty-body]
-    """Which rows train and which validate."""
+    """Which rows are for training and which for validation."""
 
 
 @hookspec
@@ -51,7 +51,7 @@ def cfplug_metrics() -> Sequence[Metric]:  # type: ignore[empty-body]
 
 @hookspec
 def cfplug_cold_starts() -> Sequence[ColdStart]:  # type: ignore[empty-body]
-    """Answers for users and items that training never saw."""
+    """What predicts for users and items that training never saw."""
 
 
 @hookspec
@@ -59,14 +59,16 @@ def cfplug_analyzers() -> Sequence[Analyzer]:  # type: ignore[empty-body]
     """Sections of the report."""
 
 
-# What observers are told. `run`, in every event, is where the run folder will be when it is whole.
+# Events for observers. `run`, in each of them, is where the run folder will be when it is complete.
 
 
-def _unchangeable(value: Any) -> Any:
-    """Plain data with every table read-only and every list a tuple."""
+def _read_only(value: Any) -> Any:
+    """Return plain data with every mapping read-only and every list a tuple."""
     if isinstance(value, Mapping):
-        return MappingProxyType({key: _unchangeable(item) for key, item in value.items()})
-    return tuple(map(_unchangeable, value)) if isinstance(value, list | tuple) else value
+        return MappingProxyType({key: _read_only(item) for key, item in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(map(_read_only, value))
+    return value
 
 
 @frozen
@@ -74,7 +76,7 @@ class RunStarted:
     """A checked recipe is about to run; nothing has been read yet.
 
     `recipe` is its file, `folder` the unfinished run folder, `resolved` the recipe as read-only
-    data with every default filled in. `resumed` says whether the run was begun before, and stopped.
+    data with every default filled in. `resumed` says whether the run was stopped before.
     """
 
     title: str
@@ -82,7 +84,7 @@ class RunStarted:
     folder: Path
     resumed: bool = False
     run: Path = Path()
-    resolved: Mapping[str, Any] = field(factory=dict, converter=_unchangeable, eq=False, repr=False)
+    resolved: Mapping[str, Any] = field(factory=dict, converter=_read_only, eq=False, repr=False)
 
 
 @frozen
@@ -90,7 +92,8 @@ class StepFinished:
     """One step is done: `read`, `split`, `train`, `score`, `cold-start`, `analyze`, `write`.
 
     `component` is the full name of what did it, such as `factors/pmf`; empty for `write`. `model`
-    is empty where the step has none, `fold` where the split has no named folds."""
+    is empty where the step has none, `fold` where the split has no named folds.
+    """
 
     step: str
     model: str
@@ -103,7 +106,10 @@ class StepFinished:
 
 @frozen
 class EpochFinished:
-    """One epoch of training is done. `epoch` counts from 1; losses are means over rows; `fold` may be empty."""
+    """One epoch of training is done.
+
+    `epoch` counts from 1; losses are means over rows; `fold` may be empty.
+    """
 
     model: str
     seed: int
@@ -118,7 +124,10 @@ class EpochFinished:
 
 @frozen
 class RunFinished:
-    """The run folder is complete. `metrics` are its rows: model, seed, fold, part, metric, value."""
+    """The run folder is complete.
+
+    `metrics` are its rows: model, seed, fold, part, metric, value.
+    """
 
     folder: Path
     metrics: tuple[tuple[str, int, str, str, str, float], ...]
@@ -126,6 +135,7 @@ class RunFinished:
 
     @property
     def run(self) -> Path:
+        """Return the run folder."""
         return self.folder
 
 
@@ -135,8 +145,9 @@ class RunFailed:
 
     `error` is what stopped it, `where` the notes on it (step, component, plugin, place in the
     recipe, as far as they are known), each on one line. `interrupted` says that a person stopped
-    it; `kept`, that `cfplug resume` can go on from `folder`, the unfinished run folder, which else
-    is gone."""
+    it; `kept`, that `cfplug resume` can go on from `folder`, the unfinished run folder, which is
+    removed otherwise.
+    """
 
     folder: Path
     error: str
@@ -148,24 +159,24 @@ class RunFailed:
 
 @hookspec
 def cfplug_run_started(event: RunStarted) -> None:
-    """Told once, before anything is read, and again when a run that was stopped is resumed."""
+    """Called once, before anything is read, and again when a stopped run is resumed."""
 
 
 @hookspec
 def cfplug_step_finished(event: StepFinished) -> None:
-    """Told after each step."""
+    """Called after each step."""
 
 
 @hookspec
 def cfplug_epoch_finished(event: EpochFinished) -> None:
-    """Told after each epoch of a model that learns by gradient."""
+    """Called after each epoch of a model that learns by gradient."""
 
 
 @hookspec
 def cfplug_run_finished(event: RunFinished) -> None:
-    """Told once, when the run folder is complete."""
+    """Called once, when the run folder is complete."""
 
 
 @hookspec
 def cfplug_run_failed(event: RunFailed) -> None:
-    """Told once, in the place of `cfplug_run_finished`, when an error or a person stops the run."""
+    """Called once, instead of `cfplug_run_finished`, when an error or a person stops the run."""

@@ -1,24 +1,43 @@
-"""One plugin: import it alone, take its declarations, or say why it cannot be used and what to do."""
+"""Load one plugin: import it, check its hooks, collect its components; or say why it is broken."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import inspect
+import os
+import reprlib
 import sys
 import time
-from collections.abc import Collection, Sequence
-from types import ModuleType
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
 
 import attrs
 import pluggy
-from attrs import field, frozen
+from attrs import frozen
 
-from cfplug.plugin.components import Component
-from cfplug.plugin.declarations import blaming, hooks_of, register, shown_value
+from cfplug.errors import error_text, nearest
+from cfplug.plugin import hookspecs
+from cfplug.plugin.components import KINDS, Component
 from cfplug.plugin.discovery import BrokenError, Candidate
-from cfplug.plugin.requirements import VersionOf, install_line, unmet, versions
+from cfplug.plugin.requirements import install_line, unmet
 
 LIMIT = "CFPLUG_PLUGINS"
 OWN = "cfplug"
+
+HOOK_OF = {
+    "source": "cfplug_sources",
+    "split": "cfplug_splits",
+    "model": "cfplug_models",
+    "loss": "cfplug_losses",
+    "metric": "cfplug_metrics",
+    "cold-start": "cfplug_cold_starts",
+    "analyzer": "cfplug_analyzers",
+}
+"""The hook of each kind."""
 
 HEAVY = (
     "torch",
@@ -32,15 +51,16 @@ HEAVY = (
     "pyarrow",
     "numpy",
 )
-"""What a manifest may not import: every command would wait for it."""
+"""What a manifest should not import: every command would wait for it."""
 
 
 @frozen
 class Plugin:
-    """A plugin after loading: `state` is ok, broken or off, and `why` says why it is not ok.
+    """A plugin after loading.
 
-    `heavy` are the modules of HEAVY that its import was the first to load; `word` is what
-    CFPLUG_PLUGINS knows it by."""
+    `state` is ok, broken or off, and `why` says why it is not ok. `heavy` are the modules of HEAVY
+    that its import was the first to load; `key` is what CFPLUG_PLUGINS calls it.
+    """
 
     name: str
     distribution: str
@@ -53,127 +73,282 @@ class Plugin:
     file: str = ""
     requires: tuple[str, ...] = ()
     heavy: tuple[str, ...] = ()
-    word: str = ""
+    key: str = ""
 
     @property
     def title(self) -> str:
+        """Return `name (distribution version)`."""
         return f"{self.name} ({self.distribution} {self.version})".replace(" )", ")")
+
+
+def switching_off(limit: str, *keys: str) -> str:
+    """Return the setting that leaves out these plugins too, after the setting `limit`."""
+    settings = [limit] if limit else []
+    settings += [f"-{key}" for key in dict.fromkeys(keys)]
+    return f"{LIMIT}={','.join(settings)}"
 
 
 @frozen
 class Loader:
     """Loads candidates one at a time into `manager`.
 
-    `limit` is what CFPLUG_PLUGINS holds already, `shared` are the names that several candidates
-    bear."""
+    `limit` is the present value of CFPLUG_PLUGINS, `shared` are the names of several candidates.
+    """
 
     manager: pluggy.PluginManager
     limit: str = ""
     shared: Collection[str] = ()
-    version_of: VersionOf = field(factory=versions, eq=False, repr=False)
 
     def load(self, candidate: Candidate, earlier: Sequence[Plugin]) -> Plugin:
-        """The plugin, ok or broken; `earlier` are those before it, whose names are taken."""
-        started, before = time.perf_counter(), _heavy()
+        """Return the plugin, ok or broken; the names of `earlier` plugins are taken."""
+        started = time.perf_counter()
+        heavy_before = {name for name in HEAVY if name in sys.modules}
         try:
-            plugin = self._sound(candidate, earlier)
-        except BrokenError as broken:
-            plugin = self._broken(candidate, broken)
-        heavy = tuple(name for name in _heavy() if name not in before)
-        return attrs.evolve(
-            plugin, heavy=heavy, milliseconds=(time.perf_counter() - started) * 1000
-        )
+            plugin = self._healthy(candidate, earlier)
+        except BrokenError as error:
+            plugin = self._broken(candidate, error)
+        heavy = tuple(name for name in HEAVY if name in sys.modules and name not in heavy_before)
+        milliseconds = (time.perf_counter() - started) * 1000
+        return attrs.evolve(plugin, heavy=heavy, milliseconds=milliseconds)
 
     def off(self, candidate: Candidate) -> Plugin:
-        """The plugin that CFPLUG_PLUGINS leaves out: it is not even imported."""
-        return self._bare(candidate, "off", f"switched off by {LIMIT}")
+        """Return the plugin that CFPLUG_PLUGINS leaves out; it is not imported."""
+        return self._plugin(candidate, "off", f"switched off by {LIMIT}")
 
-    def _bare(self, candidate: Candidate, state: str, why: str = "") -> Plugin:
-        who = candidate.name, candidate.distribution, candidate.version
-        word = candidate.exact_name if candidate.name in self.shared else candidate.name
-        return Plugin(*who, state, why, requires=candidate.requires, word=word)
+    def _plugin(self, candidate: Candidate, state: str, why: str = "") -> Plugin:
+        return Plugin(
+            candidate.name,
+            candidate.distribution,
+            candidate.version,
+            state,
+            why,
+            requires=candidate.requires,
+            key=candidate.exact_name if candidate.name in self.shared else candidate.name,
+        )
 
-    def _sound(self, candidate: Candidate, earlier: Sequence[Plugin]) -> Plugin:
+    def _healthy(self, candidate: Candidate, earlier: Sequence[Plugin]) -> Plugin:
         _check_name(candidate, earlier)
-        self._check_own_version(candidate)
-        with contextlib.redirect_stdout(
-            sys.stderr
-        ):  # what a plugin prints must not end up in --json
-            module = self._import(candidate)
-            components = register(self.manager, candidate.name, module)
+        _check_own_version(candidate)
+        with contextlib.redirect_stdout(sys.stderr):  # `--json` must stay JSON
+            module = _import(candidate)
+            components = self._register(candidate.name, module)
         return attrs.evolve(
-            self._bare(candidate, "ok"),
+            self._plugin(candidate, "ok"),
             components=components,
-            hooks=hooks_of(self.manager, module),
+            hooks=self._hooks(module),
             file=str(getattr(module, "__file__", None) or ""),
         )
 
-    def _broken(self, candidate: Candidate, broken: BrokenError) -> Plugin:
-        bare = self._bare(candidate, "broken")
-        switch = f"switch it off with {switching_off(self.limit, bare.word)}"
-        advice = f"{broken.advice}; or {switch}" if broken.advice else switch
-        return attrs.evolve(bare, why=f"plugin {bare.title} is broken: {broken.why}\n  {advice}")
+    def _broken(self, candidate: Candidate, error: BrokenError) -> Plugin:
+        plugin = self._plugin(candidate, "broken")
+        advice = f"switch it off with {switching_off(self.limit, plugin.key)}"
+        if error.advice:
+            advice = f"{error.advice}; or {advice}"
+        why = f"plugin {plugin.title} is broken: {error.why}\n  {advice}"
+        return attrs.evolve(plugin, why=why)
 
-    def _check_own_version(self, candidate: Candidate) -> None:
-        """A plugin that was made for another cfplug is told so, before what it does not find here confuses anybody."""
-        for need in unmet(candidate.requires, self.version_of, of=OWN):
-            raise BrokenError(f"it needs {need}", _fitting(candidate))
-
-    def _import(self, candidate: Candidate) -> ModuleType:
+    def _register(self, name: str, module: ModuleType) -> tuple[tuple[str, Component], ...]:
+        """Register `module` and collect its components; unregister it if anything is wrong."""
+        if other := self.manager.get_name(module):
+            raise BrokenError(f"its module {module.__name__} is the plugin {other} already")
         try:
-            with blaming("importing it"):
-                module = candidate.load()
-        except BrokenError as broken:
-            if isinstance(broken.__cause__, ImportError):
-                raise self._missing(candidate, broken, broken.__cause__) from broken
+            with blaming("registering it"):
+                _check_hooks(module)
+                self.manager.register(module, name)
+                self.manager.check_pending()
+                return tuple(self._components(module))
+        except BaseException:
+            if self.manager.has_plugin(name):
+                self.manager.unregister(module, name)
             raise
-        if not isinstance(module, ModuleType):
-            raise BrokenError(f"its entry point must name a module; it names {shown_value(module)}")
-        return module
 
-    def _missing(
-        self, candidate: Candidate, broken: BrokenError, error: ImportError
-    ) -> BrokenError:
-        """What is to be installed: what the distribution asks for and has not, else what the import did not find."""
-        if needs := list(unmet(candidate.requires, self.version_of)):
-            why = "\n".join([broken.why, *(f"  it needs {need}" for need in needs)])
-            return BrokenError(why, _installing([need.text for need in needs]))
-        missing = (error.name or "").partition(".")[0]
-        if missing == OWN:
-            return attrs.evolve(broken, advice=_fitting(candidate))
-        if not isinstance(error, ModuleNotFoundError) or missing in (
-            "",
-            candidate.module.partition(".")[0],
-        ):
-            return broken
-        return attrs.evolve(broken, advice=_installing([missing]))
+    def _hooks(self, module: ModuleType) -> tuple[str, ...]:
+        return tuple(sorted(caller.name for caller in self.manager.get_hookcallers(module) or ()))
+
+    def _components(self, module: ModuleType) -> Iterator[tuple[str, Component]]:
+        others = [other for other in self.manager.get_plugins() if other is not module]
+        hooks = self._hooks(module)
+        for kind, hook in HOOK_OF.items():
+            if hook not in hooks:
+                continue
+            with blaming(hook):
+                answers = self.manager.subset_hook_caller(hook, others)()
+            for answer in answers or [None]:  # pluggy leaves None out
+                for component in _checked_components(kind, hook, answer):
+                    yield kind, component
 
 
-def switching_off(limit: str, *words: str) -> str:
-    """The setting that leaves these out, and still does what `limit`, the one before it, did."""
-    return f"{LIMIT}=" + ",".join(
-        [*filter(None, [limit]), *(f"-{word}" for word in dict.fromkeys(words))]
-    )
-
-
-def _heavy() -> list[str]:
-    return [name for name in HEAVY if name in sys.modules]
-
-
-def _fitting(candidate: Candidate) -> str:
-    """How to get versions of cfplug and of a plugin that were made for each other."""
-    both = [OWN] if candidate.is_file else [OWN, candidate.distribution]
-    return f"get versions that fit: {install_line(['--upgrade', *both])}"
-
-
-def _installing(needs: Sequence[str]) -> str:
-    return f"install what is missing: {install_line(needs)}"
+# Checks before and during the import
 
 
 def _check_name(candidate: Candidate, earlier: Sequence[Plugin]) -> None:
     for other in earlier:
         if other.name == candidate.name and other.state == "ok":
-            advice = (
-                "give the file another name" if candidate.is_file else "uninstall one of the two"
-            )
-            raise BrokenError(f"another plugin bears this name: {other.title}", advice)
+            advice = "uninstall one of the two"
+            if candidate.is_file:
+                advice = "give the file another name"
+            raise BrokenError(f"another plugin has this name: {other.title}", advice)
+
+
+def _check_own_version(candidate: Candidate) -> None:
+    """Refuse a plugin for another cfplug before the import, which would fail less clearly."""
+    for requirement in unmet(candidate.requires, of=OWN):
+        raise BrokenError(f"it requires {requirement}", _upgrade_advice(candidate))
+
+
+def _import(candidate: Candidate) -> ModuleType:
+    try:
+        with blaming("importing it"):
+            module = candidate.load()
+    except BrokenError as broken:
+        if isinstance(broken.__cause__, ImportError):
+            raise _with_missing(candidate, broken, broken.__cause__) from broken
+        raise
+    if not isinstance(module, ModuleType):
+        raise BrokenError(f"its entry point must name a module; got {shown_value(module)}")
+    return module
+
+
+def _with_missing(candidate: Candidate, broken: BrokenError, error: ImportError) -> BrokenError:
+    """Add what to install: the unmet requirements, else the module that was not found."""
+    if requirements := list(unmet(candidate.requires)):
+        lines = [broken.why]
+        lines += [f"  it requires {requirement}" for requirement in requirements]
+        texts = [requirement.text for requirement in requirements]
+        return BrokenError("\n".join(lines), _install_advice(texts))
+    missing = (error.name or "").partition(".")[0]
+    if missing == OWN:
+        return attrs.evolve(broken, advice=_upgrade_advice(candidate))
+    is_its_own = missing in ("", candidate.module.partition(".")[0])
+    if is_its_own or not isinstance(error, ModuleNotFoundError):
+        return broken
+    return attrs.evolve(broken, advice=_install_advice([missing]))
+
+
+def _upgrade_advice(candidate: Candidate) -> str:
+    names = [OWN] if candidate.is_file else [OWN, candidate.distribution]
+    return f"get versions that fit: {install_line(['--upgrade', *names])}"
+
+
+def _install_advice(requirements: Sequence[str]) -> str:
+    return f"install what is missing: {install_line(requirements)}"
+
+
+# Checks of hooks and of what they return
+
+
+_SPECS: Mapping[str, Callable[..., Any]] = {
+    name: spec for name, spec in vars(hookspecs).items() if name.startswith("cfplug_")
+}
+
+_FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType)
+
+
+def _check_hooks(module: ModuleType) -> None:
+    """Refuse what pluggy would pass over, with the expected signature and the nearest hook."""
+    has_hook = False
+    for name, value in list(vars(module).items()):
+        if isinstance(value, _FUNCTIONS) and _is_hook(name, value):
+            has_hook = True
+            _check_hook(name, value)
+    if not has_hook:
+        raise BrokenError(
+            "it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl"
+        )
+
+
+def _is_hook(name: str, function: Callable[..., Any]) -> bool:
+    """Return whether a function is a hook, or was meant to be one."""
+    if _mark(function) is not None:
+        return True
+    return name.startswith("cfplug_") and nearest(name, _SPECS) is not None
+
+
+def _mark(function: Callable[..., Any]) -> dict[str, Any] | None:
+    """Return what `@cfplug.hookimpl` left on `function`; None if it is not marked."""
+    mark = getattr(function, "cfplug_impl", None)
+    return mark if isinstance(mark, dict) else None
+
+
+def _check_hook(name: str, function: Callable[..., Any]) -> None:
+    found = _signature(function, name)
+    mark = _mark(function)
+    hook = (mark or {}).get("specname") or name
+    if hook not in _SPECS:
+        near = nearest(hook, _SPECS)
+        advice = f"the hooks are {', '.join(_SPECS)}"
+        if near is not None:
+            advice = f"did you mean {_signature(_SPECS[near], near)}?"
+        raise BrokenError(f"{found}: there is no hook called {hook}; {advice}")
+    if mark is None:
+        raise BrokenError(f"{found} is not marked; put @cfplug.hookimpl above it")
+    if set(_arguments(function)) - set(_arguments(_SPECS[hook])):
+        expected = _signature(_SPECS[hook], hook)
+        raise BrokenError(f"{found} takes an unknown argument; expected {expected}")
+
+
+def _arguments(function: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+def _signature(function: Callable[..., Any], name: str) -> str:
+    return f"{name}({', '.join(_arguments(function))})"
+
+
+def _checked_components(kind: str, hook: str, answer: object) -> Iterator[Component]:
+    expected = f"{hook} must return a list of cfplug.{KINDS[kind].__name__}"
+    if not isinstance(answer, list | tuple):
+        raise BrokenError(f"{expected}; got {shown_value(answer)}")
+    names = set()
+    for component in answer:
+        if not isinstance(component, KINDS[kind]):
+            raise BrokenError(f"{expected}; one entry is {shown_value(component)}")
+        if component.name in names:
+            raise BrokenError(f"{hook} declares {component.name} twice")
+        names.add(component.name)
+        yield component
+
+
+# What plugins raise
+
+
+@contextlib.contextmanager
+def blaming(action: str) -> Iterator[None]:
+    """Turn whatever a plugin raises, even SystemExit, into a BrokenError that names `action`."""
+    try:
+        yield
+    except (KeyboardInterrupt, BrokenError):
+        raise
+    except BaseException as error:
+        raise BrokenError(f"{action} raised {error_text(error)}{last_line(error)}") from error
+
+
+def shown_value(value: object) -> str:
+    """Return an unexpected value with its type, shortened."""
+    if isinstance(value, Component):
+        return f"cfplug.{type(value).__name__} {value.name}"
+    return "None" if value is None else f"{type(value).__name__} {reprlib.repr(value)}"
+
+
+def last_line(error: BaseException) -> str:
+    """Return the last line of the traceback that is in the plugin: where its author must look."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"\n  at {error.filename}:{error.lineno}: {(error.text or '').strip()}"
+    frames = traceback.extract_tb(error.__traceback__)
+    foreign = [frame for frame in frames if _is_foreign(frame.filename)]
+    if not foreign:
+        return ""
+    first = Path(foreign[0].filename)
+    home = f"{first.parent}{os.sep}" if first.name == "__init__.py" else str(first)
+    last = [frame for frame in foreign if frame.filename.startswith(home)][-1]
+    return f"\n  at {last.filename}:{last.lineno}: {last.line}"
+
+
+_MACHINERY = tuple(
+    f"{Path(module.__file__ or '').parent}{os.sep}" for module in (importlib, pluggy, hookspecs)
+)
+
+
+def _is_foreign(file: str) -> bool:
+    """Return whether a frame belongs to a plugin, not to what loads it."""
+    return not file.startswith((*_MACHINERY, "<"))

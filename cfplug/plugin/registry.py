@@ -1,10 +1,11 @@
-"""Find plugins, load each alone, keep the healthy ones, remember why the others are broken."""
+"""Find plugins, load each alone, keep the healthy ones, and remember why others are broken."""
 
 from __future__ import annotations
 
-import contextlib
-import gc
+import functools
 import os
+import reprlib
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,15 +14,15 @@ from typing import Any
 import pluggy
 from attrs import field, frozen
 
-from cfplug.errors import PluginError, did_you_mean
+from cfplug.errors import PluginError, did_you_mean, error_text, listed, plural, with_article
 from cfplug.plugin import hookspecs
 from cfplug.plugin.components import KINDS, Component
-from cfplug.plugin.declarations import HOOK_OF, Manager, last_line
-from cfplug.plugin.discovery import Candidate, in_folders, installed, words_of
-from cfplug.plugin.loader import LIMIT, Loader, Plugin, switching_off
-from cfplug.plugin.tracing import TRACE, trace
+from cfplug.plugin.discovery import Candidate, in_folders, installed, plugin_files
+from cfplug.plugin.loader import HOOK_OF, LIMIT, Loader, Plugin, last_line, switching_off
 
-__all__ = ["HOOK_OF", "LIMIT", "Entry", "Plugin", "Registry", "assemble", "load", "plural"]
+__all__ = ["HOOK_OF", "LIMIT", "TRACE", "Entry", "Plugin", "Registry", "assemble", "load"]
+
+TRACE = "CFPLUG_TRACE"
 
 
 @frozen
@@ -34,69 +35,82 @@ class Entry:
 
     @property
     def full_name(self) -> str:
+        """Return `plugin/name`."""
         return f"{self.plugin.name}/{self.component.name}"
 
 
 @frozen
 class Registry:
-    """The plugins that were found, and the components of the healthy ones."""
+    """The plugins that were found, and the components of the healthy ones.
+
+    `messages` are about CFPLUG_PLUGINS, whose value is `limit`.
+    """
 
     plugins: tuple[Plugin, ...]
     manager: pluggy.PluginManager = field(eq=False, repr=False)
-    words: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
     limit: str = ""
 
     @property
     def broken(self) -> list[Plugin]:
+        """Return the broken plugins."""
         return [plugin for plugin in self.plugins if plugin.state == "broken"]
 
     def switching_off(self, *plugins: Plugin) -> str:
-        """What the environment must hold for these to be left out, beside those that it leaves out now."""
-        return switching_off(self.limit, *(plugin.word for plugin in plugins))
+        """Return the setting that leaves out these plugins and those that are off now."""
+        return switching_off(self.limit, *(plugin.key for plugin in plugins))
 
     def in_short(self, broken: Sequence[Plugin]) -> str:
-        """The names of broken plugins, who tells why, and how to switch them off, in one line."""
-        names, them = (
-            ", ".join(plugin.name for plugin in broken),
-            "it" if len(broken) == 1 else "them",
-        )
-        return f"{names} (cfplug doctor says why; switch {them} off with {self.switching_off(*broken)})"
+        """Return the names of broken plugins and what to do about them, in one line."""
+        names = ", ".join(plugin.name for plugin in broken)
+        them = "it" if len(broken) == 1 else "them"
+        setting = self.switching_off(*broken)
+        return f"{names} (cfplug doctor says why; switch {them} off with {setting})"
 
     def entries(self, kind: str) -> list[Entry]:
-        """Every component of `kind`, by full name."""
-        found = [
-            Entry(kind, plugin, component)
-            for plugin in self.plugins
-            for its_kind, component in plugin.components
-            if its_kind == kind
-        ]
+        """Return every component of `kind`, by name."""
+        found = []
+        for plugin in self.plugins:
+            for its_kind, component in plugin.components:
+                if its_kind == kind:
+                    found.append(Entry(kind, plugin, component))
         return sorted(found, key=lambda entry: (entry.component.name, entry.plugin.name))
 
     def find(self, kind: str, name: str) -> Entry:
-        """The component called `name` or `plugin/name`; PluginError that says what is wrong and what to do."""
+        """Return the component of `kind` called `name`.
+
+        Args:
+            kind: a key of KINDS.
+            name: `name` or `plugin/name`.
+
+        Raises:
+            PluginError: no plugin has it, two plugins have it, or its plugin is broken or off.
+        """
         entries = self.entries(kind)
         found = [entry for entry in entries if name in (entry.component.name, entry.full_name)]
         if len(found) == 1:
             return found[0]
         if found:
-            raise PluginError(_clash(kind, name, [entry.full_name for entry in found]))
+            raise PluginError(_clash(kind, name, found))
         raise PluginError(self._missing(kind, name, entries))
 
     def _missing(self, kind: str, name: str, entries: Sequence[Entry]) -> str:
-        if "/" in name and (why := self._unusable(name)):
-            return why
-        names = {entry.full_name if "/" in name else entry.component.name for entry in entries}
+        names = {entry.component.name for entry in entries}
+        if "/" in name:
+            if why := self._unusable(name):
+                return why
+            names = {entry.full_name for entry in entries}
         guess = did_you_mean(name, names)
         text = f'no {kind} called "{name}"{guess} (cfplug list {plural(kind)})'
         return "\n".join([text, *self._elsewhere(guessed=bool(guess))])
 
     def _unusable(self, name: str) -> str:
-        """Why no component can be had from the plugin that the full name `name` begins with; empty if one can."""
+        """Return why the plugin of a full name gives no components; empty if it gives some."""
         plugin_name = name.partition("/")[0]
         states = {plugin.state: plugin for plugin in self.plugins if plugin.name == plugin_name}
         if not states:
-            names = [plugin.name for plugin in self.plugins]
-            return f'no plugin called "{plugin_name}"{did_you_mean(plugin_name, names)} (cfplug plugins)'
+            guess = did_you_mean(plugin_name, [plugin.name for plugin in self.plugins])
+            return f'no plugin called "{plugin_name}"{guess} (cfplug plugins)'
         if "ok" in states:
             return ""
         if "broken" in states:
@@ -104,118 +118,141 @@ class Registry:
         return f"{name} needs the plugin {plugin_name}, which {LIMIT} switches off"
 
     def _elsewhere(self, *, guessed: bool) -> Iterator[str]:
-        """Where a component may be that no healthy plugin has; in short, if there is a better guess."""
-        broken = self.broken
-        if broken and guessed:
-            yield f"or it belongs to a plugin that is broken: {self.in_short(broken)}"
-        elif broken:
-            yield from (
-                f"perhaps it belongs to a plugin that is broken\n{plugin.why}" for plugin in broken
-            )
+        """Say where an unknown component may be: in a plugin that is broken or off."""
+        if self.broken and guessed:
+            yield f"or it belongs to a plugin that is broken: {self.in_short(self.broken)}"
+        elif self.broken:
+            for plugin in self.broken:
+                yield f"perhaps it belongs to a plugin that is broken\n{plugin.why}"
         if off := [plugin.name for plugin in self.plugins if plugin.state == "off"]:
             yield f"perhaps it belongs to a plugin that {LIMIT} switches off: {', '.join(off)}"
 
     def clashes(self) -> list[str]:
-        """Short names that two plugins give to components of one kind; each full name still works."""
-        told = []
+        """Return a message for each short name that two plugins give to one kind."""
+        messages = []
         for kind in KINDS:
-            owners: dict[str, list[str]] = {}
+            owners: dict[str, list[Entry]] = {}
             for entry in self.entries(kind):
-                owners.setdefault(entry.component.name, []).append(entry.full_name)
-            told += [_clash(kind, name, full) for name, full in owners.items() if len(full) > 1]
-        return told
+                owners.setdefault(entry.component.name, []).append(entry)
+            messages += [_clash(kind, name, its) for name, its in owners.items() if len(its) > 1]
+        return messages
 
     def notify(self, hook: str, event: object) -> Iterator[str]:
-        """Tell every observer; yields a warning, naming its plugin, for each one that raises."""
+        """Call every observer; yield a warning, naming its plugin, for each one that raises."""
         for plugin in self.plugins:
-            if hook in plugin.hooks:
-                try:
-                    self._alone(plugin.name, hook)(event=event)
-                except KeyboardInterrupt:
-                    raise
-                except (
-                    BaseException
-                ) as error:  # whatever an observer raises, be it SystemExit, must not cost the run
-                    yield f"the observer {hook} of plugin {plugin.title} raised {words_of(error)}{last_line(error)}"
+            if hook not in plugin.hooks:
+                continue
+            try:
+                self._alone(plugin.name, hook)(event=event)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # not even SystemExit in an observer may cost the run
+                raised = f"{error_text(error)}{last_line(error)}"
+                yield f"the observer {hook} of plugin {plugin.title} raised {raised}"
 
     def _alone(self, name: str, hook: str) -> Any:
         others = [module for other, module in self.manager.list_name_plugin() if other != name]
         return self.manager.subset_hook_caller(hook, others)
 
 
-def _clash(kind: str, name: str, full_names: Sequence[str]) -> str:
-    article = "an" if kind[0] in "aeiou" else "a"
-    return f"{len(full_names)} plugins have {article} {kind} called {name}; write {' or '.join(full_names)}"
-
-
-def plural(kind: str) -> str:
-    """`metrics` for metric, `losses` for loss."""
-    return kind + ("es" if kind.endswith("s") else "s")
+def _clash(kind: str, name: str, entries: Sequence[Entry]) -> str:
+    names = listed((entry.full_name for entry in entries), "or")
+    return f"{len(entries)} plugins have {with_article(kind)} called {name}; write {names}"
 
 
 def load(folders: Iterable[Path] = (), environment: Mapping[str, str] = os.environ) -> Registry:
-    """Load every plugin that is installed or lies in one of `folders`, as far as CFPLUG_PLUGINS allows.
+    """Load the plugins that are installed or in `folders`, each of them once in a process.
 
-    CFPLUG_PLUGINS is a list of names with commas: `movielens,tables` loads these only, `-tables`
-    all but that one, `-cfplug-x:tables` only not that of the distribution cfplug-x. CFPLUG_TRACE
-    has every hook call told."""
-    candidates = [*installed(), *in_folders(folders)]
-    return assemble(candidates, environment.get(LIMIT, ""), environment.get(TRACE, ""))
+    Args:
+        folders: folders of single-file plugins.
+        environment: CFPLUG_PLUGINS is a list of names with commas: `movielens,tables` loads only
+            these, `-tables` all but that one, `-cfplug-x:tables` all but that of the distribution
+            cfplug-x. CFPLUG_TRACE=1 prints every call of a hook on standard error.
+
+    Returns:
+        The same registry again for the same folders, files, settings and `sys.path`.
+
+    Raises:
+        PluginError: a folder does not exist.
+    """
+    folders = tuple(folders)
+    files = tuple((file.resolve(), file.stat().st_mtime_ns) for file in plugin_files(folders))
+    traced = environment.get(TRACE, "") not in ("", "0")
+    return _load(folders, files, environment.get(LIMIT, ""), traced, tuple(sys.path))
 
 
-def assemble(candidates: Iterable[Candidate], limit: str = "", tracing: str = "") -> Registry:
-    """A registry of `candidates`, loaded one at a time in a fixed order."""
-    manager = Manager("cfplug")
+@functools.lru_cache(maxsize=8)
+def _load(
+    folders: tuple[Path, ...],
+    files: tuple[tuple[Path, int], ...],
+    limit: str,
+    traced: bool,
+    path: tuple[str, ...],
+) -> Registry:
+    """Load plugins; the times of `files` and `path` are here only to tell calls apart."""
+    return assemble([*installed(), *in_folders(folders)], limit, traced=traced)
+
+
+def assemble(candidates: Iterable[Candidate], limit: str = "", *, traced: bool = False) -> Registry:
+    """Return a registry of `candidates`, loaded one at a time in a fixed order.
+
+    Args:
+        candidates: what was found.
+        limit: which of them to load, as in CFPLUG_PLUGINS.
+        traced: print every call of a hook on standard error.
+    """
+    manager = pluggy.PluginManager("cfplug")
     manager.add_hookspecs(hookspecs)
-    trace(manager, tracing)
+    if traced:
+        manager.add_hookcall_monitoring(lambda *_: None, _print_call)
     ordered = sorted(candidates, key=lambda candidate: candidate.order)
     counts = Counter(candidate.name for candidate in ordered)
-    shared = frozenset(name for name, count in counts.items() if count > 1)
-    loader, allowed = Loader(manager, limit.strip(), shared), _Limit.of(limit)
+    shared = {name for name, count in counts.items() if count > 1}
+    loader = Loader(manager, limit.strip(), shared)
+    allowed = _Limit.of(limit)
     plugins: list[Plugin] = []
-    with _uncollected():
-        for candidate in ordered:
-            plugins.append(
-                loader.load(candidate, plugins)
-                if allowed.lets(candidate)
-                else loader.off(candidate)
-            )
+    for candidate in ordered:
+        if allowed.allows(candidate):
+            plugins.append(loader.load(candidate, plugins))
+        else:
+            plugins.append(loader.off(candidate))
     return Registry(tuple(plugins), manager, tuple(allowed.unknown(ordered)), limit.strip())
 
 
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """What plugins import stays: to look for garbage among it would take a tenth of the time to load them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+def _print_call(
+    outcome: pluggy.Result[Any],
+    hook: str,
+    implementations: Sequence[pluggy.HookImpl],
+    arguments: Mapping[str, Any],
+) -> None:
+    plugins = ", ".join(each.plugin_name for each in implementations)
+    result = outcome.exception or outcome.get_result()
+    print(f"trace: {plugins}: {hook} -> {reprlib.repr(result)}", file=sys.stderr)
 
 
 @frozen
 class _Limit:
-    """CFPLUG_PLUGINS: the words that are wanted (none: all) and those that are not."""
+    """CFPLUG_PLUGINS: the names to load (none: all) and those to leave out."""
 
     only: frozenset[str]
     without: frozenset[str]
 
     @classmethod
     def of(cls, text: str) -> _Limit:
-        words = {word.strip() for word in text.split(",") if word.strip()}
-        without = {word for word in words if word.startswith("-")}
-        return cls(frozenset(words - without), frozenset(word[1:] for word in without))
+        names = {name.strip() for name in text.split(",")} - {""}
+        without = {name for name in names if name.startswith("-")}
+        return cls(frozenset(names - without), frozenset(name[1:] for name in without))
 
-    def lets(self, candidate: Candidate) -> bool:
-        bears = {candidate.name, candidate.exact_name}
-        return not bears & self.without and (not self.only or bool(bears & self.only))
+    def allows(self, candidate: Candidate) -> bool:
+        names = {candidate.name, candidate.exact_name}
+        if names & self.without:
+            return False
+        return not self.only or bool(names & self.only)
 
     def unknown(self, candidates: Sequence[Candidate]) -> Iterator[str]:
-        """What a person is told of each word that nothing bears."""
+        """Yield a message for each name that no candidate has."""
         names = {each.name for each in candidates}
-        for word in sorted(
-            (self.only | self.without) - names - {each.exact_name for each in candidates}
-        ):
-            yield f"{LIMIT} names a plugin {word!r} that is not installed{did_you_mean(word, names)}"
+        exact_names = {each.exact_name for each in candidates}
+        for name in sorted((self.only | self.without) - names - exact_names):
+            guess = did_you_mean(name, names)
+            yield f"{LIMIT} names a plugin {name!r} that is not installed{guess}"

@@ -1,4 +1,4 @@
-"""What a model was trained and measured on: what an analyzer looks at, beside the model itself."""
+"""Hold the data of a run for analyzers: what a model was trained and measured on."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from cfplug.data.dataset import Dataset, Split
 
 @frozen(eq=False)
 class Evidence:
-    """The data, its split, what was predicted for the ratings that were held out, and how training went.
+    """The data, its split, the predictions for the held-out ratings, and the course of training.
 
     `part` is the part that was held out and measured: `test` where the split has one, else `valid`.
     `held_out` are its n ratings with every column of the dataset's ratings and two more:
-    `prediction` and `origin` (`warm`, or the word of a cold-start strategy). `distribution` is how
-    likely each rating level was for them, shape (n, n_levels), or None. `history` has a row for
-    each epoch: epoch, train_loss, valid_loss, seconds; `schedule` one for each step of training:
-    step, epoch, learning_rate, momentum. Both are empty for a model that fits itself."""
+    `prediction` and `origin` (`warm`, or a cold-start strategy's word). `distribution`, shape
+    (n, n_levels), is the probability of each rating level for them, or None. `history` has a row
+    for each epoch: epoch, train_loss, valid_loss, seconds; `schedule` one for each step of
+    training: step, epoch, learning_rate, momentum. Both are empty for a model that fits itself."""
 
     dataset: Dataset
     split: Split
@@ -30,5 +30,5 @@ class Evidence:
 
     @property
     def train(self) -> pd.DataFrame:
-        """The ratings from which the model learned, with every column of the dataset's ratings."""
+        """The training ratings, with every column of the dataset's ratings."""
         return self.dataset.ratings.iloc[self.split.train]

@@ -1,4 +1,4 @@
-"""Users and items that training never saw: what is known of them, and the strategy that answers for them."""
+"""Describe new users and items: those that training never saw, and what is known of them."""
 
 from __future__ import annotations
 
@@ -15,216 +15,234 @@ from cfplug.data.vocabulary import SIDES, UNKNOWN, WHOLE, Side
 from cfplug.errors import DataError, did_you_mean
 
 RATINGS = ("user", "item", "rating")
-"""The columns that ratings of newcomers have."""
-
-
-def _no_ratings() -> pd.DataFrame:
-    return pd.DataFrame({"user": [], "item": [], "rating": np.zeros(0)})
+"""The columns of ratings by new users or of new items."""
 
 
 @frozen(eq=False)
 class Newcomers:
-    """Whom a cold-start strategy is asked about: tables of users and items, and ratings that they gave or got.
+    """New users and items, for which a cold-start strategy answers.
 
     `users` and `items` have an id column, no id twice, and the columns of the catalogue's metadata,
-    with missing values where nothing is known; `ratings` has user, item and rating, where a missing
-    rating says that the user has not seen the item. Each may be empty."""
+    with missing values where nothing is known. `ratings` has user, item and rating; a missing
+    rating means that the user has not seen the item. Each may be empty."""
 
     users: pd.DataFrame
     items: pd.DataFrame
     ratings: pd.DataFrame
 
     def table(self, side: Side) -> pd.DataFrame:
-        """Those of one side, a row for each."""
+        """Return the new users or items, a row for each."""
         return self.users if side == "user" else self.items
 
     @functools.cached_property
     def _rows(self) -> dict[Side, dict[object, int]]:
-        return {
-            side: {_value(each): row for row, each in enumerate(self.table(side)[side])}
-            for side in SIDES
-        }
+        rows: dict[Side, dict[object, int]] = {}
+        for side in SIDES:
+            ids = self.table(side)[side]
+            rows[side] = {_id_value(id_): row for row, id_ in enumerate(ids)}
+        return rows
 
     def places(self, side: Side, ids: pd.Series[Any]) -> np.ndarray:
-        """The row of each of `ids` in `table(side)`, int64 of shape (n,); -1 for whom is no newcomer."""
+        """Return the row of each of n ids in `table(side)`, int64 of shape (n,); -1 for others."""
         rows = self._rows[side]
-        codes, names = pd.factorize(
-            ids
-        )  # each name once; the code of a missing one is -1, the last
-        return np.array(
-            [*(rows.get(_value(each), UNKNOWN) for each in names), UNKNOWN], dtype=np.int64
-        )[codes]
+        codes, names = pd.factorize(ids)  # the code of a missing id is -1, the last place
+        places = [rows.get(_id_value(name), UNKNOWN) for name in names]
+        return np.array([*places, UNKNOWN], dtype=np.int64)[codes]
 
     def rated_by(self, user: object) -> pd.Series[Any]:
-        """The items that `user` gave a rating, without those that were not seen."""
-        seen, name = self.ratings[self.ratings["rating"].notna()], _value(user)
-        items: pd.Series[Any] = seen["item"][
-            np.array([_value(each) == name for each in seen["user"]], dtype=bool)
-        ]
+        """Return the items that `user` rated, without those that were not seen."""
+        value = _id_value(user)
+        rated = self.ratings[self.ratings["rating"].notna()]
+        own = np.array([_id_value(each) == value for each in rated["user"]], dtype=bool)
+        items: pd.Series[Any] = rated["item"][own]
         return items
 
 
-def _value(name: object) -> object:
-    """An id by value: 17, 17.0 and "17" are one."""
-    if isinstance(name, float):
-        return int(name) if name.is_integer() else name
-    text = str(name).strip()
-    return int(text) if WHOLE.fullmatch(text) else name
-
-
-def _values(ids: pd.Series[Any]) -> pd.Series[Any]:
-    """Ids by value, each comparable with all others."""
-    return ids if pd.api.types.is_integer_dtype(ids.dtype) else ids.astype(object).map(_value)
-
-
 @frozen(eq=False)
-class Acquaintance:
-    """Who is known already: the catalogue, what training saw of it, and the scale of the ratings."""
+class KnownIds:
+    """The ids of the catalogue, which of them training saw, and the scale of the ratings."""
 
     catalogue: Catalogue
     support: Support
     scale: Scale | None
 
     def trained(self, side: Side, ids: pd.Series[Any]) -> np.ndarray:
-        """Whom of `ids` training saw, bool of shape (n,)."""
+        """Return which of n ids training saw, bool of shape (n,)."""
         return self.support.trained(side, self.catalogue.side(side).encode(ids))
 
     def cold(self, side: Side, ids: pd.Series[Any]) -> pd.Series[Any]:
-        """Those of `ids` that training never saw, each once."""
-        ids = ids.drop_duplicates()
-        cold = ids[~self.trained(side, ids)]
-        return cold[~_values(cold).duplicated()]
+        """Return the ids that training never saw, each once."""
+        distinct = ids.drop_duplicates()
+        cold = distinct[~self.trained(side, distinct)]
+        return cold[~_id_values(cold).duplicated()]
 
-    def told(self, side: Side, ids: pd.Series[Any]) -> pd.DataFrame:
-        """A table of `ids` with what the catalogue's metadata says of them."""
+    def described(self, side: Side, ids: pd.Series[Any]) -> pd.DataFrame:
+        """Return a table of `ids` with the catalogue's metadata of them."""
         rows = self.catalogue.metadata[side].rows(self.catalogue.side(side).encode(ids))
-        return pd.concat(
-            [pd.DataFrame({side: pd.Series(ids.tolist(), dtype=object)}), rows], axis=1
-        )
+        column = pd.DataFrame({side: pd.Series(ids.tolist(), dtype=object)})
+        return pd.concat([column, rows], axis=1)
 
 
-def introduced(
-    known: Acquaintance,
+def introduce(
+    known: KnownIds,
     users: pd.DataFrame | None,
     items: pd.DataFrame | None,
     ratings: pd.DataFrame | None,
 ) -> Newcomers:
-    """Newcomers from what a person says of them; DataError for what cannot be, with its column and row.
+    """Return new users and items as `FittedModel.newcomers`.
 
-    Who is only in `ratings` is a newcomer too, of whom nothing else is known.
+    An id that is only in `ratings` is new too; of it the catalogue's metadata is known.
+
+    Raises:
+        DataError: With column and row.
     """
-    tables = {
-        side: _checked_table(known, side, table)
-        for side, table in zip(SIDES, (users, items), strict=True)
-    }
-    given = _checked_ratings(known, _no_ratings() if ratings is None else ratings)
-    new = {side: _introduced(known, side, table, given) for side, table in tables.items()}
-    return Newcomers(new["user"], new["item"], given)
+    user_table = _checked_table(known, "user", users)
+    item_table = _checked_table(known, "item", items)
+    checked = _checked_ratings(known, _no_ratings() if ratings is None else ratings)
+    return Newcomers(
+        _with_rated(known, "user", user_table, checked),
+        _with_rated(known, "item", item_table, checked),
+        checked,
+    )
 
 
-def _checked_table(known: Acquaintance, side: Side, table: pd.DataFrame | None) -> pd.DataFrame:
-    """The table with an id column in which each is new and stands once."""
+def newcomers_among(
+    known: KnownIds, pairs: pd.DataFrame, introduced: Newcomers | None = None
+) -> Newcomers:
+    """Return all ids in `pairs` that training never saw, next to those already introduced.
+
+    Args:
+        known: The ids of the catalogue.
+        pairs: The columns user and item.
+        introduced: New users and items with what is known of them; of others the catalogue's
+            metadata is known.
+    """
+    users = known.described("user", known.cold("user", pairs["user"]))
+    items = known.described("item", known.cold("item", pairs["item"]))
+    if introduced is None:
+        return Newcomers(users, items, _no_ratings())
+    return Newcomers(
+        _with_others(introduced, "user", users),
+        _with_others(introduced, "item", items),
+        introduced.ratings,
+    )
+
+
+def _with_others(introduced: Newcomers, side: Side, others: pd.DataFrame) -> pd.DataFrame:
+    table = introduced.table(side)
+    left = others[introduced.places(side, others[side]) == UNKNOWN]
+    return table if left.empty else pd.concat([table, left], ignore_index=True)
+
+
+def _no_ratings() -> pd.DataFrame:
+    return pd.DataFrame({"user": [], "item": [], "rating": np.zeros(0)})
+
+
+def _id_value(id_: object) -> object:
+    """Return an id by value: 17, 17.0 and "17" are one."""
+    if isinstance(id_, float):
+        return int(id_) if id_.is_integer() else id_
+    text = str(id_).strip()
+    return int(text) if WHOLE.fullmatch(text) else id_
+
+
+def _id_values(ids: pd.Series[Any]) -> pd.Series[Any]:
+    """Return ids by value, each comparable with all others."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return ids
+    return ids.astype(object).map(_id_value)
+
+
+def _checked_table(known: KnownIds, side: Side, table: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the table with an id column in which each id is new and no id is twice."""
     table = pd.DataFrame({side: []}) if table is None else table.reset_index(drop=True)
-    if side not in table.columns:
-        found = ", ".join(map(str, table.columns)) or "none"
-        guess = did_you_mean(side, map(str, table.columns))
-        raise DataError(f"newcomers need a column called {side}; found {found}{guess}")
-    _check_new(known, side, table[side])
-    return table
-
-
-def _introduced(
-    known: Acquaintance, side: Side, table: pd.DataFrame, ratings: pd.DataFrame
-) -> pd.DataFrame:
-    """Those of the table, then those that are only in the ratings, with what is known of them."""
-    metadata = known.catalogue.metadata[side].read(table.drop(columns=side))
-    new = pd.concat([table[[side]].astype(object), metadata], axis=1)
-    only_rated = known.cold(side, ratings[side])
-    others = only_rated[~_values(only_rated).isin(set(_values(table[side])))]
-    return new if others.empty else pd.concat([new, known.told(side, others)], ignore_index=True)
-
-
-def _check_new(known: Acquaintance, side: Side, ids: pd.Series[Any]) -> None:
+    _require_column(side, table, f"new {side}s")
+    ids = table[side]
     trained = known.trained(side, ids)
     if trained.any():
         row = int(trained.argmax())
         code = known.catalogue.side(side).encode(ids.iloc[[row]])[0]
         count = int(known.support.count[side][code])
         raise DataError(
-            f"{ids.iloc[row]!r} is no newcomer: training saw {count:,} ratings of this {side}",
+            f"{side} {ids.iloc[row]!r} is not new: it has {count:,} training ratings",
             column=side,
             row=row,
         )
-    twice = _values(ids).duplicated().to_numpy()
+    twice = _id_values(ids).duplicated().to_numpy()
     if twice.any():
         row = int(twice.argmax())
-        raise DataError(f"{ids.iloc[row]!r} stands there twice", column=side, row=row)
+        raise DataError(f"{ids.iloc[row]!r} is in the table twice", column=side, row=row)
+    return table
 
 
-def _checked_ratings(known: Acquaintance, ratings: pd.DataFrame) -> pd.DataFrame:
-    """The ratings with numbers on the scale, each of a newcomer and somebody who is known or is a newcomer too."""
+def _require_column(name: str, table: pd.DataFrame, owner: str) -> None:
+    """Raise DataError if `table` has no column called `name`."""
+    if name in table.columns:
+        return
+    there = [str(column) for column in table.columns]
+    found = ", ".join(there) or "none"
+    raise DataError(
+        f"{owner} need a column called {name}; found {found}{did_you_mean(name, there)}"
+    )
+
+
+def _with_rated(
+    known: KnownIds, side: Side, table: pd.DataFrame, ratings: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the new ids of the table, then those that are only in the ratings."""
+    metadata = known.catalogue.metadata[side].read(table.drop(columns=side))
+    new = pd.concat([table[[side]].astype(object), metadata], axis=1)
+    rated = known.cold(side, ratings[side])
+    only_rated = rated[~_id_values(rated).isin(set(_id_values(table[side])))]
+    if only_rated.empty:
+        return new
+    return pd.concat([new, known.described(side, only_rated)], ignore_index=True)
+
+
+def _checked_ratings(known: KnownIds, ratings: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratings as numbers on the scale, each between a trained id and a new one."""
     for name in RATINGS:
-        if name not in ratings.columns:
-            found = ", ".join(map(str, ratings.columns)) or "none"
-            guess = did_you_mean(name, map(str, ratings.columns))
-            raise DataError(f"ratings need a column called {name}; found {found}{guess}")
-    ratings = ratings.reset_index(drop=True).assign(rating=_numbers(ratings["rating"], known.scale))
-    warm = {side: known.trained(side, ratings[side]) for side in SIDES}
-    neither = ~(warm["user"] | warm["item"])
+        _require_column(name, ratings, "ratings")
+    ratings = ratings.reset_index(drop=True)
+    ratings = ratings.assign(rating=_checked_numbers(ratings["rating"], known.scale))
+    trained_user = known.trained("user", ratings["user"])
+    trained_item = known.trained("item", ratings["item"])
+    neither = ~(trained_user | trained_item)
     if neither.any():
         row = int(neither.argmax())
-        user, item = (ratings[side].iloc[row] for side in SIDES)
+        user, item = ratings["user"].iloc[row], ratings["item"].iloc[row]
         raise DataError(
-            f"training saw neither user {user!r} nor item {item!r}, so this rating says nothing of either",
+            f"training saw neither user {user!r} nor item {item!r}; "
+            "a rating says something only if one of them has training ratings",
             row=row,
         )
-    both = warm["user"] & warm["item"]
+    both = trained_user & trained_item
     if both.any():
         row = int(both.argmax())
-        user, item = (ratings[side].iloc[row] for side in SIDES)
+        user, item = ratings["user"].iloc[row], ratings["item"].iloc[row]
         raise DataError(
-            f"training saw both user {user!r} and item {item!r}; of a newcomer's rating one is new",
-            row=row,
+            f"training saw both user {user!r} and item {item!r}; one of them must be new", row=row
         )
-    twice = pd.DataFrame({side: _values(ratings[side]) for side in SIDES}).duplicated().to_numpy()
+    ids = pd.DataFrame({side: _id_values(ratings[side]) for side in SIDES})
+    twice = ids.duplicated().to_numpy()
     if twice.any():
         raise DataError("this pair of user and item was rated before", row=int(twice.argmax()))
     return ratings
 
 
-def _numbers(column: pd.Series[Any], scale: Scale | None) -> np.ndarray:
-    """Ratings as float64, missing ones as NaN; DataError for one that is no number or off the scale."""
+def _checked_numbers(column: pd.Series[Any], scale: Scale | None) -> np.ndarray:
+    """Return ratings as float64, missing ones as NaN; DataError for others off the scale."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.isnan(numbers) & column.notna().to_numpy()
     low, high = (scale.low, scale.high) if scale else (-np.inf, np.inf)
-    wrong |= (numbers < low) | (numbers > high)
+    not_a_number = np.isnan(numbers) & column.notna().to_numpy()
+    wrong = not_a_number | (numbers < low) | (numbers > high)
     if wrong.any():
         row = int(wrong.argmax())
         value = column.tolist()[row]
         raise DataError(
-            f"must be a number from {low:g} to {high:g}, or missing for what was not seen; is {value!r}",
+            f"must be a number from {low:g} to {high:g}, or missing for what was not seen; "
+            f"is {value!r}",
             column="rating",
             row=row,
         )
     return numbers
-
-
-def among(
-    known: Acquaintance, pairs: pd.DataFrame, introduced: Newcomers | None = None
-) -> Newcomers:
-    """Everybody in `pairs` whom training never saw, with what `introduced` or else the catalogue says of them."""
-    cold = {side: known.told(side, known.cold(side, pairs[side])) for side in SIDES}
-    if introduced is None:
-        return Newcomers(cold["user"], cold["item"], _no_ratings())
-    users, items = (_with(introduced, side, cold[side]) for side in SIDES)
-    return Newcomers(users, items, introduced.ratings)
-
-
-def _with(introduced: Newcomers, side: Side, others: pd.DataFrame) -> pd.DataFrame:
-    """The newcomers of `side` that were introduced, and those of `others` that were not."""
-    left = others[introduced.places(side, others[side]) == UNKNOWN]
-    return (
-        pd.concat([introduced.table(side), left], ignore_index=True)
-        if len(left)
-        else introduced.table(side)
-    )

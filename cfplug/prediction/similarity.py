@@ -1,31 +1,45 @@
-"""Which ids have factors like those of another."""
+"""Find the ids whose factors are like those of another."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from cfplug.errors import DataError, did_you_mean
+from cfplug.data.vocabulary import Side
+from cfplug.errors import DataError, UnknownIdError, did_you_mean
+from cfplug.prediction.explanation import titled
+
+if TYPE_CHECKING:
+    from cfplug.prediction.fitted_model import FittedModel
 
 COSINE, EUCLIDEAN = "cosine", "euclidean"
 
 
 def cosine(vectors: np.ndarray, code: int) -> np.ndarray:
-    """<x, y> / (|x| |y|) of each row x and row `code`, shape (n,), from -1 to 1; zero where x or y is zero.
+    """Return <x, y> / (|x| |y|) of each row x and row `code`; zero where x or y is zero.
 
-    `vectors` has the shape (n, factors). The sum runs along each row alone, so the same pair gives
-    the same bits whichever of the two is asked about and wherever they stand."""
+    The sum runs along each row alone, so the same pair gives the same bits whichever of the two is
+    asked about and wherever they are.
+
+    Args:
+        vectors: Shape (n, factors).
+        code: The row of `vectors` with which all rows are compared.
+
+    Returns:
+        Shape (n,), from -1 to 1.
+    """
     length = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
-    units = np.divide(
-        vectors, length, out=np.zeros_like(vectors, dtype=np.float64), where=length > 0
-    )
+    zeros = np.zeros_like(vectors, dtype=np.float64)
+    units = np.divide(vectors, length, out=zeros, where=length > 0)
     similarity: np.ndarray = (units * units[code]).sum(axis=1).clip(-1, 1)
     return similarity
 
 
 def euclidean(vectors: np.ndarray, code: int) -> np.ndarray:
-    """The distance |x - y| of each row x to row `code`, shape (n,), for `vectors` of shape (n, factors)."""
+    """Return the distance |x - y| of each row x to row `code`, shape (n,)."""
     distance: np.ndarray = np.sqrt(((vectors - vectors[code]) ** 2).sum(axis=1))
     return distance
 
@@ -34,27 +48,92 @@ MEASURES: Mapping[str, tuple[Callable[[np.ndarray, int], np.ndarray], str, int]]
     COSINE: (cosine, "similarity", -1),
     EUCLIDEAN: (euclidean, "distance", 1),
 }
-"""Each measure: its function, what its numbers are called, and 1 where less of it is nearer, else -1."""
+"""Each measure: its function, the name of its column, and 1 where less is nearer, else -1."""
 
 
-def measured(measure: str) -> str:
-    """What the numbers of a measure are called; DataError for a measure that is not there."""
+def column_of(measure: str) -> str:
+    """Return the name of the column of a measure; DataError for an unknown measure."""
     if measure not in MEASURES:
-        raise DataError(
-            f"no measure called {measure!r}{did_you_mean(measure, MEASURES)} ({', '.join(MEASURES)})"
-        )
+        guess = did_you_mean(measure, MEASURES)
+        raise DataError(f"no measure called {measure!r}{guess} ({', '.join(MEASURES)})")
     return MEASURES[measure][1]
 
 
 def nearest(
     vectors: np.ndarray, code: int, among: np.ndarray, measure: str, n: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The `n` codes of `among` that are nearest to `code`, and the measure of each, best first, both of shape (n,).
+    """Return the nearest rows to row `code`, best first; fewer than `n` where fewer are left.
 
-    `code` itself is left out; of equally near ones that which comes first in `among` is first.
-    Where fewer are left, all of them are given."""
+    Of equally near ones the first in `among` is first. `code` itself is left out.
+
+    Args:
+        vectors: Shape (n_ids, factors).
+        code: The row with which the others are compared.
+        among: The codes that are compared.
+        measure: A key of MEASURES.
+        n: How many rows to return.
+
+    Returns:
+        The codes, and the measure of each, both of shape (n,).
+    """
     function, _, sign = MEASURES[measure]
     others = among[among != code]
     values = function(np.concatenate([vectors[[code]], vectors[others]]), 0)[1:]
     best = np.argsort(sign * values, kind="stable")[:n]
     return others[best], values[best]
+
+
+def similar(
+    model: FittedModel, name: object, n: int, side: Side, measure: str, most_rated: int | None
+) -> pd.DataFrame:
+    """Return the ids of `side` that are most similar to `name`, as `FittedModel.similar`."""
+    column = column_of(measure)
+    vectors = model.capability("embeddings")(side)
+    if n < 1:
+        raise DataError(f"asked for {n} {side}s; ask for at least one")
+    vocabulary, count = model.catalogue.side(side), model.support.count[side]
+    most = np.argsort(-count, kind="stable")[:most_rated]
+    among = np.sort(most[count[most] > 0])
+    codes, values = nearest(vectors, trained_code(model, side, name), among, measure, n)
+    return pd.DataFrame(
+        {
+            "rank": np.arange(1, len(codes) + 1),
+            side: pd.Series(vocabulary.decode(codes), dtype=object),
+            "label": pd.Series([vocabulary.label(code) for code in codes], dtype=object),
+            column: values,
+            "ratings": count[codes],
+        }
+    )
+
+
+def rated(model: FittedModel, user: object, like: object) -> pd.DataFrame:
+    """Return the ratings of `user`, the most similar items to `like` first if it is not None."""
+    catalogue = model.catalogue
+    code = int(catalogue.user.encode([user])[0])
+    items = catalogue.rated_by(code)
+    labels = [catalogue.item.label(item) for item in items]
+    rating = catalogue.ratings_by(code).astype(float)
+    ratings = pd.DataFrame(
+        {
+            "item": pd.Series(catalogue.item.decode(items), dtype=object),
+            "label": pd.Series(labels, dtype=object),
+            "rating": rating.round(6),  # 3.3 in single precision is not 3.3
+        }
+    )
+    if like is None:
+        return ratings
+    neighbors = similar(model, like, len(catalogue.item), "item", COSINE, None)
+    found = neighbors[["item", "similarity"]].merge(ratings, on="item")
+    return found[[*ratings.columns, "similarity"]]
+
+
+def trained_code(model: FittedModel, side: Side, name: object) -> int:
+    """Return the code of an id or label; UnknownIdError if training never saw it."""
+    vocabulary = model.catalogue.side(side)
+    code = vocabulary.find(name)
+    if model.support.count[side][code] == 0:
+        title = titled(side, vocabulary.ids[code], vocabulary.label(code))
+        raise UnknownIdError(
+            f"training saw no rating of {title}, so {model.name} has learned nothing of it"
+        )
+    return code

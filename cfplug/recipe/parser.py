@@ -13,12 +13,14 @@ from attrs import frozen
 from cfplug.errors import Place, Problem, RecipeError, did_you_mean, nearest, shown
 from cfplug.plugin.components import DISTRIBUTION, Analyzer, ColdStart, Metric
 from cfplug.plugin.registry import Registry, load
+from cfplug.recipe import builtin
 from cfplug.recipe.lineup import Lineup
-from cfplug.recipe.reader import DEFAULTS, Reading, a_kind, as_node
+from cfplug.recipe.reader import DEFAULTS, Reading, a_kind
 from cfplug.recipe.recipe import (
     DEFAULT_SEED,
     ERROR,
     KEYS,
+    MEMORY,
     AnalyzerUse,
     Claim,
     Heading,
@@ -26,46 +28,130 @@ from cfplug.recipe.recipe import (
     ModelUse,
     Recipe,
     Use,
+    memory_use,
+    yaml_text,
 )
-from cfplug.recipe.yaml import Node, override, parse
+from cfplug.recipe.yaml import Node, from_python, override, override_value, parse
 
 
 def read_recipe(
-    path: str | Path, *, set: Sequence[str] = (), registry: Registry | None = None
+    recipe: str | Path | Mapping[str, object],
+    *,
+    set: Sequence[str] = (),
+    overrides: Mapping[str, object] = {},
+    registry: Registry | None = None,
 ) -> Recipe:
-    """The recipe in the file at `path`; RecipeError with every problem.
+    """Read and check a recipe.
 
-    `set` holds overrides, `key.path=value`, checked like the file. Relative paths in the file are
-    taken from its folder, those in overrides from the current folder.
+    Args:
+        recipe: a file, the name of a built-in recipe, or the recipe itself as a mapping.
+        set: overrides as the command line gives them, `key.path=value` with a value in YAML.
+        overrides: dotted keys, such as `train.epochs`, with Python values. They come before `set`.
+        registry: the plugins; those that are installed if left out.
+
+    Relative paths in a file start from its folder, all others from the current folder.
+
+    Raises:
+        RecipeError: the recipe cannot be run; the error has every problem.
+        CfplugError: there is neither a file nor a built-in recipe of that name.
     """
-    path = Path(path)
+    if isinstance(recipe, Mapping):
+        return _read_mapping(recipe, set, overrides, registry)
+    path = Path(recipe)
+    is_name = isinstance(recipe, str) and path.name == recipe and not path.suffix
+    if is_name and not path.exists():
+        path = builtin.find(path.name)
+    text = _read_text(path)
+    return parse_recipe(text, str(path), set=set, overrides=overrides, registry=registry)
+
+
+def _read_text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise RecipeError(
-            [Problem(Place(str(path)), "", f"not UTF-8 text, at byte {error.start}")]
-        ) from error
+        why = f"not UTF-8 text, at byte {error.start}"
+        raise RecipeError([Problem(Place(str(path)), "", why)]) from error
     except OSError as error:
         near = did_you_mean(path.name, (each.name for each in path.parent.glob("*.y*ml")))
         why = f"cannot be read: {error.strerror or error}{near}"
         raise RecipeError([Problem(Place(str(path)), "", why)]) from error
-    return parse_recipe(text, str(path), set=set, registry=registry)
+
+
+def _read_mapping(
+    recipe: Mapping[str, object],
+    set: Sequence[str],
+    overrides: Mapping[str, object],
+    registry: Registry | None,
+) -> Recipe:
+    problems: list[Problem] = []
+    root = from_python(recipe, Place(FROM_PYTHON), problems)
+    text = "" if problems else yaml_text(root.plain())
+    document = _Document(root, FROM_PYTHON, text, problems)
+    return _checked(document, set, overrides, registry)
 
 
 def parse_recipe(
-    text: str, source: str, *, set: Sequence[str] = (), registry: Registry | None = None
+    text: str,
+    source: str,
+    *,
+    set: Sequence[str] = (),
+    overrides: Mapping[str, object] = {},
+    registry: Registry | None = None,
 ) -> Recipe:
-    """The recipe in `text`; `source` is the file that messages name and whose folder paths start from."""
+    """Read and check the recipe in `text`, as `read_recipe` does.
+
+    `source` is the file that messages name and from whose folder relative paths start.
+    """
     root, problems = parse(text, source)
+    document = _Document(root, source, text, problems)
+    return _checked(document, set, overrides, registry)
+
+
+FROM_PYTHON = "recipe"
+"""The place of everything in a recipe that is a mapping of Python."""
+
+
+@frozen
+class _Document:
+    """A recipe before it is checked, and the problems that reading it has found."""
+
+    root: Node
+    source: str
+    text: str
+    problems: list[Problem]
+
+
+def _checked(
+    document: _Document,
+    set: Sequence[str],
+    overrides: Mapping[str, object],
+    registry: Registry | None,
+) -> Recipe:
+    root, source, problems = document.root, document.source, document.problems
     if not isinstance(root.value, dict):
         why = "a recipe is a table of keys, such as `data: movielens-100k`"
         what = Problem(root.place, "", "the recipe is empty" if root.value is None else why)
         raise RecipeError(_in_order(problems, source, 0) or [what])
+    root = _with_values(root, overrides, problems)
     root = _overridden(root, set, problems)
-    recipe = _Keys(Reading(root, source, registry or load(), problems)).recipe(text)
+    recipe = _Keys(Reading(root, source, registry or load(), problems)).recipe(document.text)
     if recipe is None or problems:
         raise RecipeError(_in_order(problems, source, len(set)))
     return recipe
+
+
+def _with_values(root: Node, overrides: Mapping[str, object], problems: list[Problem]) -> Node:
+    place = Place(OVERRIDES)
+    for key, value in overrides.items():
+        try:
+            root = override_value(_with_default(root, key, place, DEFAULTS), key, value, place)
+        except RecipeError as error:
+            problems += error.problems
+    return root
+
+
+OVERRIDES = "overrides"
+"""The place of the values that `overrides` gives."""
 
 
 def _overridden(
@@ -84,18 +170,18 @@ def _overridden(
 
 
 def _with_default(root: Node, argument: str, place: Place, defaults: Mapping[str, Any]) -> Node:
-    """`root`, with the default written out of which `argument` may change a part."""
+    """Write out in `root` the default of which `argument` may change a part."""
     key = re.split(r"[.=[]", argument, maxsplit=1)[0]
     if key not in defaults or key in root.value:
         return root
-    return Node(
-        {**root.value, key: as_node(defaults[key], place)}, root.place, {**root.keys, key: place}
-    )
+    value = {**root.value, key: from_python(defaults[key], place, [])}
+    return Node(value, root.place, {**root.keys, key: place})
 
 
 def _in_order(problems: Iterable[Problem], source: str, overrides: int) -> list[Problem]:
-    """As they stand in the file, then argument by argument."""
-    sources = [source, *(f"--set argument {number}" for number in range(1, overrides + 1))]
+    """Sort problems as their places are in the file, then by override and argument."""
+    arguments = [f"--set argument {number}" for number in range(1, overrides + 1)]
+    sources = [source, OVERRIDES, *arguments]
 
     def order(problem: Problem) -> tuple[int, int, int]:
         place = problem.place or Place(source)
@@ -113,7 +199,7 @@ class _Keys:
     def recipe(self, text: str) -> Recipe | None:
         self._unknown_keys()
         heading = self._heading()
-        data, split = self._required("data", "source"), self.reading.use("split", ("split",))
+        data, split = self._data(), self.reading.use("split", ("split",))
         models, metrics = Lineup(self.reading).models(), self.reading.uses("metric", "metrics")
         unknown, analyzers = self._unknown(models), self._analyzers(models)
         cold_starts = self._cold_starts(models)
@@ -156,6 +242,12 @@ class _Keys:
             if key in attrs.fields_dict(Heading)
         }
         return self.reading.structure(Heading, (), "a recipe", table=plain_keys)
+
+    def _data(self) -> Use | None:
+        node = self.reading.at(("data",))
+        if node.plain() in (MEMORY, {"use": MEMORY}):
+            return memory_use(node.place)
+        return self._required("data", "source")
 
     def _required(self, key: str, kind: str) -> Use | None:
         if self.reading.lacks(key, f"the name of {a_kind(kind)}, or a table with it under `use`"):

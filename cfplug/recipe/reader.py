@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from cfplug.errors import Place, PluginError, Problem, is_one_line, nearest, shown
+from cfplug.errors import Place, PluginError, Problem, is_one_line, nearest, plural, shown
 from cfplug.params import structure
 from cfplug.plugin.components import KINDS
-from cfplug.plugin.registry import Entry, Registry, plural
+from cfplug.plugin.registry import Entry, Registry
 from cfplug.recipe.recipe import KEYS, Use
-from cfplug.recipe.yaml import REFUSED, Node, path_text
+from cfplug.recipe.yaml import REFUSED, Node, from_python, path_text
 
 DEFAULTS: Mapping[str, Any] = {
     "split": "splits/random",
@@ -43,7 +43,7 @@ class Reading:
         for step in path:
             inner = node.step(step)
             if inner is None and node is self.root and step in DEFAULTS:
-                inner = as_node(DEFAULTS[str(step)], self.root.place)
+                inner = from_python(DEFAULTS[str(step)], self.root.place, [])
             if inner is None:
                 return Node({}, node.place)
             node = inner
@@ -242,10 +242,3 @@ def can_name_a_folder(name: object) -> bool:
     ends = name[:1] + name[-1:]
     sound = is_one_line(name) and not set(name) & set('/\\:*?"<>|')
     return sound and ends.strip(". ") == ends and 0 < len(name.encode()) <= 80
-
-
-def as_node(value: Any, place: Place) -> Node:
-    """A plain value as if it stood at `place`."""
-    if isinstance(value, list):
-        return Node(tuple(as_node(item, place) for item in value), place)
-    return Node(value, place)

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from cfplug.errors import Place, is_one_line, shown
-from cfplug.params import number_words, param, plain
-from cfplug.plugin.components import DISTRIBUTION, Analyzer, Component, Loss, Model
+from cfplug.params import NoParams, number_words, param, plain
+from cfplug.plugin.components import DISTRIBUTION, Analyzer, Component, Loss, Model, Source
 from cfplug.recipe.settings import FeatureChoice, TrainSettings
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -27,6 +27,10 @@ PARTS = ("valid", "test")
 
 ERROR = "error"
 """The policy for unknown ids that raises; any other is the name of a cold-start strategy."""
+
+
+MEMORY = "memory"
+"""The source of data that is given from Python: no plugin's, so a recipe alone cannot read it."""
 
 
 @frozen
@@ -44,6 +48,12 @@ class Use:
         """The entry with every default filled in."""
         head = {"name": self.name} if named else {}
         return {**head, "use": self.full_name, **plain(self.params)}
+
+
+def memory_use(place: Place) -> Use:
+    """Return what a recipe has as `data` when the data is given from Python."""
+    source = Source(MEMORY, read="cfplug.runs.memory:dataset_of")
+    return Use(MEMORY, MEMORY, source, NoParams(), "cfplug", place)
 
 
 @frozen

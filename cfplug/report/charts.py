@@ -1,8 +1,7 @@
-"""How the columns of a chart lie in a plane: which are numbers and which are words, from where to where."""
+"""The rows of a chart as records, and what follows from them for its axes and marks."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,157 +10,189 @@ import numpy as np
 from attrs import evolve, frozen
 
 from cfplug.report.elements import Chart
+from cfplug.report.labels import place_labels
 
-_FILLED = 0.92
-"""How much of its place a bar fills on an axis of numbers."""
+_BAR = 0.92
+"""How much of the distance between two bars of a histogram one bar fills."""
 
-_NOT_DRAWN = re.compile("[\u2028\u2029]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no XML and so no SVG may hold (control characters, halves of surrogate pairs), and the ends of lines on which
-Vega's own language stumbles."""
+_NOT_PRINTABLE = re.compile("[\u2028\u2029]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML, and so SVG, does not allow, and line ends that break Vega's expressions."""
 
 
 @frozen(eq=False)
 class Plot:
-    """A chart with its rows as records of the fields c0, c1, ...: names that every language takes.
+    """A chart whose rows are records with the fields c0, c1, ..., names that are safe as code.
 
-    `rows` are those that have a place. In a line each has its order; where bars stand on an axis of
-    numbers, left and right are their edges."""
+    Attributes:
+        chart: the chart, with titles that can be printed.
+        rows: the rows that can be drawn. A row of a line also has its `order`. Where marks fill a
+            span of an axis of numbers (histogram, heatmap), `x0` to `x1` and `y0` to `y1` are it.
+            A row with a label has the `side` on which it goes and the `least` width that it needs.
+    """
 
     chart: Chart
     rows: tuple[dict[str, Any], ...]
 
     @classmethod
     def of(cls, chart: Chart) -> Plot:
-        columns = [
-            _alike([_plain(cell) for cell in column]) for column in zip(*chart.rows, strict=True)
-        ]
-        rows = (
-            {f"c{index}": cell for index, cell in enumerate(row)}
-            for row in zip(*columns, strict=True)
-        )
+        """Return the plot of `chart`, without the rows that cannot be drawn."""
+        columns = [_one_type(map(_plain, column)) for column in zip(*chart.rows, strict=True)]
+        names = [f"c{index}" for index in range(len(columns))]
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         plot = cls(_printable(chart), tuple(rows))
-        plot = evolve(plot, rows=tuple(row for row in plot.rows if plot._has_place(row)))
+        plot = evolve(plot, rows=tuple(row for row in plot.rows if plot._can_be_drawn(row)))
         if not plot.rows:
             return evolve(plot, chart=evolve(plot.chart, facet=""))
-        return evolve(
-            plot,
-            rows=tuple(row | plot._beside(number, row) for number, row in enumerate(plot.rows)),
-        )
+        return plot._with_spans()
 
     def field(self, role: str) -> str:
-        """The field of the column that has a role; empty if none has it."""
+        """Return the field of the column that has a role, empty if no column has it."""
         title = getattr(self.chart, role)
         return f"c{self.chart.columns.index(title)}" if title else ""
 
-    def given(self, role: str) -> list[Any]:
-        """What stands in the column of a role, without what is empty."""
+    def values(self, role: str) -> list[Any]:
+        """Return the cells in the column of a role, without empty ones."""
         field = self.field(role)
         return [row[field] for row in self.rows if field and row[field] is not None]
 
     def is_number(self, role: str) -> bool:
-        given = self.given(role)
-        return bool(given) and not any(isinstance(cell, str) for cell in given)
+        """Return whether the column of a role holds numbers."""
+        values = self.values(role)
+        return bool(values) and not any(isinstance(cell, str) for cell in values)
 
     def different(self, role: str) -> list[Any]:
-        """The different values of a column: numbers by size, words in the order of the rows."""
-        found = list(dict.fromkeys(self.given(role)))
+        """Return the different values of a column: numbers by size, text in the order of rows."""
+        found = list(dict.fromkeys(self.values(role)))
         return sorted(found) if self.is_number(role) else found
 
     @property
-    def lies(self) -> bool:
-        """Whether the words stand on the left, so that bars and intervals lie."""
+    def is_horizontal(self) -> bool:
+        """Whether bars and intervals are horizontal, with their names on the left."""
         return not self.is_number("y")
 
     @property
-    def stands_on_numbers(self) -> bool:
-        """Whether bars stand on an axis of numbers, as those of a histogram do."""
+    def is_histogram(self) -> bool:
+        """Whether bars have their places on an axis of numbers."""
         on_numbers = self.chart.mark == "bar" and self.is_number("x") and self.is_number("y")
-        return on_numbers and not self.is_crowded
+        return on_numbers and not self.is_grouped
 
     @property
-    def tiles(self) -> bool:
-        """Whether hexagons can be drawn where they are wanted: both axes have numbers, none by powers of ten."""
-        on_numbers = self.is_number("x") and self.is_number("y")
-        return self.chart.mark == "hexagon" and on_numbers and not self.chart.log
-
-    @property
-    def is_crowded(self) -> bool:
-        """Whether several colours share one place, so that their marks must stand beside each other."""
-        if (
-            self.chart.mark not in ("bar", "interval")
-            or not self.chart.color
-            or self.is_number("color")
-        ):
+    def is_grouped(self) -> bool:
+        """Whether bars or intervals of several colours share a place and are drawn side by side."""
+        if self.chart.mark not in ("bar", "interval"):
             return False
-        fields = [self.field("facet"), self.field("y" if self.lies else "x")]
+        if not self.chart.color or self.is_number("color"):
+            return False
+        fields = [self.field("facet"), self.field("y" if self.is_horizontal else "x")]
         places = [tuple(row[field] for field in fields if field) for row in self.rows]
         return len(set(places)) < len(places)
 
-    def pitches(self) -> tuple[float, float]:
-        """How far two columns and two rows of hexagons are from each other, in the units of the axes."""
-        x, y = (pitch(self.given(role)) if self.is_number(role) else 1.0 for role in ("x", "y"))
-        return x, y
+    @property
+    def spans(self) -> tuple[str, ...]:
+        """The axes on which a mark fills a span of numbers."""
+        if self.is_histogram:
+            return ("x",)
+        axes = ("x", "y") if self.chart.mark == "heatmap" else ()
+        return tuple(axis for axis in axes if self.is_number(axis))
 
-    def domain(self, role: str) -> tuple[float, float] | None:
-        """From where to where an axis goes, where that must be known beforehand.
-
-        The diagonal wants both axes alike, and hexagons at the border are whole.
-        """
-        if not self.is_number(role) or not (self.has_diagonal or self.tiles):
-            return None
-        values = [
-            value
-            for each in (("x", "y") if self.has_diagonal else (role,))
-            for value in self.given(each)
-        ]
-        margin = 0.0 if min(values) < max(values) else abs(values[0]) / 2 or 0.5
-        if self.tiles:
-            margin = max(self.pitches()) if self.has_diagonal else self.pitches()["xy".index(role)]
-        return min(values) - margin, max(values) + margin
+    @property
+    def has_labels(self) -> bool:
+        """Whether labels are drawn next to points; small charts have no space for them."""
+        return bool(self.chart.mark == "point" and self.chart.label and not self.chart.facet)
 
     @property
     def has_diagonal(self) -> bool:
-        """Whether y = x is asked for and is a straight line: both axes have numbers, and go alike."""
-        alike = self.is_number("x") and self.is_number("y") and len(set(self.chart.log)) != 1
-        return self.chart.reference == "diagonal" and alike
+        """Whether y = x is asked for and is a straight line: both axes are numbers, alike."""
+        on_numbers = self.is_number("x") and self.is_number("y")
+        return self.chart.reference == "diagonal" and on_numbers and len(set(self.chart.log)) != 1
 
     @property
     def has_zero(self) -> bool:
-        """Whether a line at zero is asked for, and the axis has one: cells stand on no axis of numbers."""
-        axis = "x" if self.lies else "y"
-        on_numbers = (
-            self.is_number(axis) and axis not in self.chart.log and self.chart.mark != "cell"
-        )
-        return self.chart.reference == "zero" and on_numbers
+        """Whether a line at zero is asked for and the axis has a zero."""
+        axis = "x" if self.is_horizontal else "y"
+        with_zero = self.is_number(axis) and axis not in self.chart.log
+        return self.chart.reference == "zero" and with_zero and self.chart.mark != "cell"
 
-    def _has_place(self, row: Mapping[str, Any]) -> bool:
-        """Whether a row has all that its place needs, and that above zero where an axis goes by powers of ten."""
-        roles = ("x", "y", *(("low", "high") if self.chart.mark == "interval" else ()))
-        cells = [row[self.field(role)] for role in roles]
-        ends = roles[2:] if "x" in self.chart.log else ()
-        by_tens = [row[self.field(role)] for role in (*self.chart.log, *ends)]
-        if None in cells or any(isinstance(cell, int | float) and cell <= 0 for cell in by_tens):
+    def limits(self, role: str) -> tuple[float, float] | None:
+        """Return the ends of an axis if they must be known: for a diagonal, a heatmap, labels."""
+        must_be_known = self.has_diagonal or self.has_labels or self.chart.mark == "heatmap"
+        if not (self.is_number(role) and must_be_known):
+            return None
+        ends: list[float] = []
+        for axis in ("x", "y") if self.has_diagonal else (role,):
+            fields = (f"{axis}0", f"{axis}1") if axis in self.spans else (self.field(axis),)
+            ends += [row[field] for row in self.rows for field in fields]
+        low, high = min(ends), max(ends)
+        if low == high:
+            return low - (abs(low) / 2 or 0.5), high + (abs(low) / 2 or 0.5)
+        if not self.has_labels:
+            return low, high
+        if role in self.chart.log:
+            margin = (high / low) ** 0.03
+            return low / margin, high * margin
+        return low - 0.03 * (high - low), high + 0.03 * (high - low)
+
+    def with_labels_placed(self, height: float, step: float) -> Plot:
+        """Return the plot whose rows know where their labels go.
+
+        Args:
+            height: pixels of the picture if its y axis holds numbers.
+            step: pixels of one name if it holds names.
+        """
+        labels = [row[self.field("label")] for row in self.rows]
+        at = [index for index, label in enumerate(labels) if label not in (None, "")]
+        pixels = height if self.is_number("y") else step * len(self.different("y"))
+        x, y = self._shares("x")[at], self._shares("y")[at] * pixels
+        sides, least = place_labels(x, y, [str(labels[index]) for index in at])
+        rows = list(self.rows)
+        for index, side, width in zip(at, sides.tolist(), least.tolist(), strict=True):
+            rows[index] = rows[index] | {"side": side, "least": width}
+        return evolve(self, rows=tuple(rows))
+
+    def _shares(self, role: str) -> np.ndarray:
+        """Return the places of the rows along an axis as shares of its length, shape (n,)."""
+        values, limits = self.values(role), self.limits(role)
+        if limits is None:
+            places = {value: index for index, value in enumerate(self.different(role))}
+            return (np.array([places[value] for value in values]) + 0.5) / max(len(places), 1)
+        if role in self.chart.log:
+            low, high, numbers = np.log(limits[0]), np.log(limits[1]), np.log(values)
+        else:
+            low, high, numbers = *limits, np.array(values, dtype=float)
+        return np.asarray((numbers - low) / (high - low))
+
+    def _can_be_drawn(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a row has all that its place needs, above zero on an axis of powers."""
+        is_interval = self.chart.mark == "interval"
+        ends = ["low", "high"] if is_interval else []
+        cells = {role: row[self.field(role)] for role in ["x", "y", *ends]}
+        if None in cells.values():
             return False
-        return self.chart.mark != "interval" or not any(
-            isinstance(cell, str) for cell in (cells[0], *cells[2:])
-        )
+        if is_interval and any(isinstance(cells[role], str) for role in ("x", *ends)):
+            return False
+        log = set(self.chart.log) | (set(ends) if "x" in self.chart.log else set())
+        return all(isinstance(cells[role], str) or cells[role] > 0 for role in log)
 
-    def _beside(self, number: int, row: Mapping[str, Any]) -> dict[str, float]:
-        """What is drawn of a row beside what stands in it: its order in a line, the edges of its bar."""
+    def _with_spans(self) -> Plot:
+        added: list[dict[str, Any]] = [{} for _ in self.rows]
         if self.chart.mark == "line":
-            return {"order": number}
-        if not self.stands_on_numbers:
-            return {}
-        value, given = float(row[self.field("x")]), self.given("x")
-        if "x" in self.chart.log:
-            step = math.exp(pitch(np.log(given)) * _FILLED / 2)
-            return {"left": value / step, "right": value * step}
-        step = pitch(given) * _FILLED / 2
-        return {"left": value - step, "right": value + step}
+            added = [{"order": number} for number in range(len(self.rows))]
+        filled = _BAR if self.is_histogram else 1.0
+        for axis in self.spans:
+            values = np.array(self.values(axis), dtype=float)
+            is_log = axis in self.chart.log
+            centers = np.log(values) if is_log else values
+            half = pitch(centers) * filled / 2
+            for end, edges in enumerate((centers - half, centers + half)):
+                shown = np.exp(edges) if is_log else edges
+                for extra, edge in zip(added, shown.tolist(), strict=True):
+                    extra[f"{axis}{end}"] = edge
+        rows = (row | extra for row, extra in zip(self.rows, added, strict=True))
+        return evolve(self, rows=tuple(rows))
 
 
 def pitch(values: Iterable[float]) -> float:
-    """The smallest distance of two values that more than rounding sets apart; 1 if there are no two."""
+    """Return the smallest distance of two values beyond rounding errors, 1 if all are the same."""
     ordered = np.unique(np.asarray(list(values), dtype=float))
     gaps = np.diff(ordered)
     gaps = gaps[gaps > 1e-6 * np.ptp(ordered)] if len(gaps) else gaps
@@ -169,27 +200,28 @@ def pitch(values: Iterable[float]) -> float:
 
 
 def are_years(values: Sequence[Any]) -> bool:
-    """Whether numbers read as years, which have no comma."""
+    """Return whether numbers look like years, which are written without a comma."""
     return bool(values) and all(isinstance(value, int) and 1000 <= value < 3000 for value in values)
 
 
-def _alike(column: list[Any]) -> list[Any]:
-    """A column of text where there is text in it."""
-    text = any(isinstance(cell, str) for cell in column)
-    return [f"{cell:g}" if text and isinstance(cell, int | float) else cell for cell in column]
+def _one_type(column: Iterable[Any]) -> list[Any]:
+    """Return a column whose numbers are text if any cell of it is text."""
+    cells = list(column)
+    if not any(isinstance(cell, str) for cell in cells):
+        return cells
+    return [f"{cell:g}" if isinstance(cell, int | float) else cell for cell in cells]
 
 
 def _printable(chart: Chart) -> Chart:
-    """The chart with titles that may stand in a picture."""
     roles = ("title", "x", "y", "color", "label", "low", "high", "facet")
     titles = {role: _plain(getattr(chart, role)) for role in roles}
     return evolve(chart, columns=map(_plain, chart.columns), **titles)
 
 
 def _plain(cell: Any) -> Any:
-    """A cell as the page keeps it: truth as a word, and no more digits than a picture shows."""
+    """Return a cell as the page keeps it: yes or no, printable text, at most seven digits."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, str):
-        return _NOT_DRAWN.sub("\ufffd", cell)
+        return _NOT_PRINTABLE.sub("\ufffd", cell)
     return float(f"{cell:.7g}") if isinstance(cell, float) else cell

@@ -1,4 +1,4 @@
-"""How sections lie in a run folder: as JSON from which they come back, and every table and chart as CSV."""
+"""Sections as files of a run folder: JSON that can be read again, and CSV for tables and charts."""
 
 from __future__ import annotations
 
@@ -16,105 +16,106 @@ from cfplug.files import json_text
 from cfplug.report.elements import Chart, Interval, Section, Table
 
 FOLDER = "sections"
+"""The folder of the CSV files in a run folder."""
+
 _LONGEST = 60
-"""Letters of a file's name that come from a title."""
+"""Letters of a title in the name of a file."""
 
 
-def section_words(sections: Sequence[Section]) -> list[dict[str, Any]]:
-    """Sections as JSON holds them; a number of numpy becomes one of Python, and text of any kind plain text."""
+def to_dicts(sections: Sequence[Section]) -> list[dict[str, Any]]:
+    """Return sections as JSON holds them, with plain numbers and plain text."""
     return [attrs.asdict(section, value_serializer=_plain) for section in sections]
 
 
 def _plain(_owner: object, _attribute: object, value: Any) -> Any:
     if isinstance(value, str):
-        return str.__str__(
-            value
-        )  # a template must not take text for HTML because its class says that it is safe
+        # A template does not escape text whose class says that it is safe HTML
+        return str.__str__(value)
     return value.item() if isinstance(value, np.generic) else value
 
 
 def check_section(section: object) -> Section:
-    """What an analyzer gave, in plain numbers; PluginError if it is no Section, or the run folder cannot hold it."""
+    """Return what an analyzer returned, with plain numbers and plain text.
+
+    Raises:
+        PluginError: if it is not a Section, or has a cell that JSON cannot hold.
+    """
     if not isinstance(section, Section):
-        raise PluginError(f"analyze gave {type(section).__name__}, not a Section")
-    (words,) = section_words([section])
+        raise PluginError(f"analyze: expected a Section, got {type(section).__name__}")
+    (as_dict,) = to_dicts([section])
     try:
-        json_text(words)
+        json_text(as_dict)
     except (TypeError, ValueError) as error:
         raise PluginError(
-            f"analyze gave a section with a cell that is neither text nor a finite number: {error}"
+            f"analyze: expected cells of text, finite numbers or None, got another: {error}"
         ) from error
-    return read_section(words)
+    return read_section(as_dict)
 
 
-def read_section(words: Mapping[str, Any]) -> Section:
-    """The section that `section_words` made words of; KeyError or TypeError if something is missing."""
-    tables = [
-        Table(**{**table, "rows": [map(_cell, row) for row in table["rows"]]})
-        for table in words["tables"]
-    ]
-    charts = [Chart(**chart) for chart in words["charts"]]
-    return Section(
-        words["title"],
-        words["text"],
-        tables,
-        charts,
-        analyzer=words["analyzer"],
-        model=words["model"],
-    )
+def read_section(as_dict: Mapping[str, Any]) -> Section:
+    """Return the section of which `to_dicts` made a dict.
+
+    Raises:
+        KeyError, TypeError: if something is missing.
+    """
+    tables = []
+    for table in as_dict["tables"]:
+        rows = [[_read_cell(cell) for cell in row] for row in table["rows"]]
+        tables.append(Table(**{**table, "rows": rows}))
+    charts = [Chart(**chart) for chart in as_dict["charts"]]
+    names = {"analyzer": as_dict["analyzer"], "model": as_dict["model"]}
+    return Section(as_dict["title"], as_dict["text"], tables, charts, **names)
 
 
-def _cell(cell: Any) -> Any:
+def _read_cell(cell: Any) -> Any:
     return Interval(**cell) if isinstance(cell, dict) else cell
 
 
 def place_of(section: Section) -> str:
-    """The folder of a section's files, `model/analyzer/`, which no other section of a run has."""
+    """Return the folder of a section's files, `model/analyzer/`, unique in a run."""
     names = (_slug(section.model), _slug(section.analyzer) or _slug(section.title))
     return "".join(f"{name}/" for name in names if name)
 
 
 def names_of(section: Section) -> Iterator[tuple[str, Table | Chart]]:
-    """Every table and chart of a section with a name for its file: a number and its title."""
-    every: list[Table | Chart] = [*section.tables, *section.charts]
-    for number, each in enumerate(every, start=1):
-        yield f"{number}-{_slug(each.title)}".rstrip("-"), each
+    """Yield the tables and charts of a section, each with a file name: a number and its title."""
+    elements: list[Table | Chart] = [*section.tables, *section.charts]
+    for number, element in enumerate(elements, start=1):
+        yield f"{number}-{_slug(element.title)}".rstrip("-"), element
 
 
 def csv_files(sections: Sequence[Section]) -> Iterator[tuple[str, str]]:
-    """The path and the text of a CSV file for every table and every chart."""
+    """Yield the path and the text of a CSV file for every table and every chart."""
     for section in sections:
-        for name, each in names_of(section):
-            table = each.table() if isinstance(each, Chart) else each
+        for name, element in names_of(section):
+            table = element.table() if isinstance(element, Chart) else element
             yield f"{FOLDER}/{place_of(section)}{name}.csv", csv_text(table)
 
 
 def csv_text(table: Table) -> str:
-    """A table as CSV; a column with an interval is followed by two more, with its ends."""
-    wide = [
-        any(isinstance(row[index], Interval) for row in table.rows)
-        for index in range(len(table.columns))
-    ]
+    """Return a table as CSV; a column with intervals becomes three, with low and high ends."""
     out = io.StringIO(newline="")
-    writer = csv.writer(
-        out
-    )  # with the line ends of RFC 4180, so that a line break in a cell is always quoted
-    ends = ("", " (low)", " (high)")
-    named = zip(table.columns, wide, strict=True)
-    writer.writerow([name + end for name, three in named for end in (ends if three else ends[:1])])
-    for row in table.rows:
-        writer.writerow(
-            [cell for each, three in zip(row, wide, strict=True) for cell in _cells(each, three)]
-        )
+    # The line ends are those of RFC 4180, so that a line break in a cell is always quoted
+    writer = csv.writer(out)
+    header: list[str] = []
+    columns: list[Sequence[Any]] = []
+    for index, title in enumerate(table.columns):
+        cells = [row[index] for row in table.rows]
+        if any(isinstance(cell, Interval) for cell in cells):
+            header += [title, f"{title} (low)", f"{title} (high)"]
+            columns += zip(*map(_ends, cells), strict=True)
+        else:
+            header.append(title)
+            columns.append(cells)
+    writer.writerow(header)
+    writer.writerows(zip(*columns, strict=True))
     return out.getvalue()
 
 
-def _cells(cell: Any, three: bool) -> tuple[Any, ...]:
-    if isinstance(cell, Interval):
-        return cell.value, cell.low, cell.high
-    return (cell, None, None) if three else (cell,)
+def _ends(cell: Any) -> tuple[Any, Any, Any]:
+    return attrs.astuple(cell) if isinstance(cell, Interval) else (cell, None, None)
 
 
 def _slug(text: str) -> str:
-    """A name for a file or folder that every system takes: small letters, digits and dashes."""
+    """Return a name for a file or folder of every system: lower case, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-")[:_LONGEST].strip("-")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -15,13 +15,13 @@ from cfplug.report.elements import Interval, Table
 _SHORT = 24
 """Letters of a cell that is not broken into lines."""
 
-_LEADING = re.compile(r"([+-]?)(\d[\d,]*(?:\.\d+)?)(?: (?:±|to|\().*)?")
-"""A number, perhaps with its deviation or as the first of two: what text sorts by if a whole column is such."""
+_FIRST_NUMBER = re.compile(r"([+-]?)(\d[\d,]*(?:\.\d+)?)(?: (?:±|to|\().*)?")
+"""A number, perhaps with a deviation or the end of a range after it."""
 
 
 @frozen
 class Cell:
-    """What stands in a cell: its text, the interval below it, and the number by which it sorts, if it is one."""
+    """A cell as a page shows it: text, the interval below it, and the number by which it sorts."""
 
     text: str
     interval: str = ""
@@ -30,7 +30,7 @@ class Cell:
 
 @frozen
 class Column:
-    """One column of a table as a page shows it: its cells, and how they stand."""
+    """A column as a page shows it; `style` is number, short or long (text)."""
 
     title: str
     cells: tuple[Cell, ...]
@@ -38,20 +38,25 @@ class Column:
 
 
 def columns(table: Table) -> list[Column]:
-    """The columns of `table`; floats of one column have equally many decimals, at most four."""
-    cells = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
+    """Return the columns of `table`; the floats of one have the same decimals, at most four."""
+    cells: list[Sequence[Any]] = list(zip(*table.rows, strict=True))
+    if not cells:
+        cells = [()] * len(table.columns)
     return [_column(title, column) for title, column in zip(table.columns, cells, strict=True)]
 
 
 def _column(title: str, given: Sequence[Any]) -> Column:
-    there = [cell for cell in given if cell is not None]
-    form = _form([number for cell in there for number in _floats(cell)])
-    whole = "," if any(_is_number(cell) and abs(_value(cell)) >= 10_000 for cell in there) else ""
-    cells = tuple(_cell(cell, form, whole) for cell in given)
-    if there and all(_is_number(cell) for cell in there):
-        return Column(title, cells, "number")
-    short = all(len(cell.text) <= _SHORT for cell in cells)
-    return Column(title, tuple(_sorted_by_leading(cells)), "short" if short else "long")
+    filled = [cell for cell in given if cell is not None]
+    numbers = [cell for cell in filled if _is_number(cell)]
+    float_format = _float_format([number for cell in filled for number in _floats(cell)])
+    # Whole numbers below 10,000 may be years, which have no comma
+    has_large = any(abs(_value(cell)) >= 10_000 for cell in numbers)
+    int_format = "," if has_large else ""
+    cells = [_cell(cell, float_format, int_format) for cell in given]
+    if filled and len(numbers) == len(filled):
+        return Column(title, tuple(cells), "number")
+    style = "short" if all(len(cell.text) <= _SHORT for cell in cells) else "long"
+    return Column(title, _with_first_numbers(cells), style)
 
 
 def _is_number(cell: object) -> bool:
@@ -64,38 +69,41 @@ def _floats(cell: Any) -> tuple[float, ...]:
     return (float(cell),) if isinstance(cell, float) else ()
 
 
-def _form(floats: Sequence[float]) -> str:
+def _float_format(floats: Sequence[float]) -> str:
     if any(0 < abs(number) < 1e-3 or abs(number) >= 1e9 for number in floats):
         return ".4g"
-    return f",.{max((len(f'{number:.4f}'.rstrip('0').partition('.')[2]) for number in floats), default=0)}f"
+    texts = [f"{number:.4f}".rstrip("0") for number in floats]
+    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
+    return f",.{decimals}f"
 
 
 def _value(cell: Any) -> float:
     return float(cell.value if isinstance(cell, Interval) else cell)
 
 
-def _cell(cell: Any, form: str, whole: str) -> Cell:
-    """A cell as text: `form` is for numbers with decimals, `whole` for those without, which may be years."""
+def _cell(cell: Any, float_format: str, int_format: str) -> Cell:
     if isinstance(cell, Interval):
-        return Cell(
-            format(cell.value, form), f"{cell.low:{form}} to {cell.high:{form}}", _value(cell)
-        )
+        ends = f"{cell.low:{float_format}} to {cell.high:{float_format}}"
+        return Cell(format(cell.value, float_format), ends, _value(cell))
     if cell is None:
         return Cell("")
     if isinstance(cell, bool):
         return Cell("yes" if cell else "no")
     if not _is_number(cell):
         return Cell(str(cell))
-    return Cell(format(cell, form if isinstance(cell, float) else whole), value=_value(cell))
+    text = format(cell, float_format if isinstance(cell, float) else int_format)
+    return Cell(text, value=_value(cell))
 
 
-def _sorted_by_leading(cells: Iterable[Cell]) -> Iterable[Cell]:
-    """The cells with the numbers that their texts begin with, if all that have a text begin with one."""
-    cells = list(cells)
-    found = [_LEADING.fullmatch(cell.text) for cell in cells]
-    if not all(match or not cell.text for match, cell in zip(found, cells, strict=True)):
-        return cells
-    return [
-        attrs.evolve(cell, value=float(match[1] + match[2].replace(",", ""))) if match else cell
-        for match, cell in zip(found, cells, strict=True)
-    ]
+def _with_first_numbers(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """Return cells that sort by the number at the start of their text, if all of them have one."""
+    sortable = []
+    for cell in cells:
+        match = _FIRST_NUMBER.fullmatch(cell.text)
+        if match:
+            sign, digits = match.groups()
+            cell = attrs.evolve(cell, value=float(sign + digits.replace(",", "")))
+        elif cell.text:
+            return tuple(cells)
+        sortable.append(cell)
+    return tuple(sortable)

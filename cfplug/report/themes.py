@@ -1,4 +1,4 @@
-"""What colours mean in a picture, in the light and in the dark: Vega configurations."""
+"""The colours and fonts of pictures, light and dark, as Vega-Lite configurations."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-ser
 
 _LIGHT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87900", "#3aa0d8")
 _DARK = ("#56b4e9", "#f0824a", "#2fc39a", "#e39ac6", "#e6c229", "#8ec9f5")
-"""Okabe and Ito, Color Universal Design (2008): hues that colour-blind people tell apart, made darker for white paper
-and lighter for a dark page."""
+"""Hues that colour-blind people can distinguish, made darker for white paper and lighter for a
+dark page. Okabe and Ito, Color Universal Design (2008)."""
 
 _MORE_LIGHT = ("#7b4ea3", "#8c564b", "#5f7f1f", "#a8324a", "#1f7f8c", "#7d838c")
 _MORE_DARK = ("#b796dd", "#c79a8b", "#a5c25a", "#e5788c", "#5cc3cf", "#9aa5b4")
-"""Six more, for whoever has more than six categories."""
+"""Six more, for charts with more than six categories."""
 
 _FROM_YELLOW = ("#e0a526", "#d8704f", "#ad4a78", "#774392", "#2f2466")
-"""From light to dark through several hues, for points and bars: each can be seen where nothing is around it."""
+"""From light to dark through several hues, for points and bars: each can be seen on its own."""
 
 
 def _theme(
     colours: Mapping[str, str], line: str, palette: Sequence[str], ramps: Sequence[Sequence[str]]
 ) -> dict[str, Any]:
     ink, soft = colours["ink"], colours["soft"]
-    words = {"labelColor": ink, "titleColor": soft, "labelFontSize": 11.5, "titleFontSize": 12}
-    words |= {"titleFontWeight": "normal"}
+    text = {"labelColor": ink, "titleColor": soft, "labelFontSize": 11.5, "titleFontSize": 12}
+    text["titleFontWeight"] = "normal"
     return {
         "background": None,
         "font": FONT,
-        "signals": [{"name": name, "value": value} for name, value in colours.items()],
+        "params": [{"name": name, "value": value} for name, value in colours.items()],
         "axis": {
-            **words,
+            **text,
             "gridColor": line,
             "domainColor": soft,
             "tickColor": line,
             "titlePadding": 8,
         },
-        "legend": {**words, "gradientStrokeColor": None, "titlePadding": 6, "rowPadding": 3},
+        "legend": {**text, "gradientStrokeColor": None, "titlePadding": 6, "rowPadding": 3},
         "title": {"color": ink, "fontSize": 12, "fontWeight": 600},
-        "style": {"guide-label": {"fill": ink}, "cell": {"stroke": None}},
+        "style": {"guide-label": {"fill": ink}},
+        "header": {"labelColor": ink, "labelFontSize": 12},
+        "view": {"stroke": None},
         "range": {"category": list(palette), "heatmap": list(ramps[0]), "ramp": list(ramps[1])},
     }
 
@@ -58,5 +60,5 @@ THEMES: Mapping[str, Any] = {
         (("#22344a", "#2a567f", "#3a80b4", "#62aadb", "#a4d2f2", "#e6f4ff"), _FROM_YELLOW[3::-1]),
     ),
 }
-"""Large numbers stand out from the page most, in either theme. The signals accent,
-ink, soft and paper are the colours that a specification asks for by these names."""
+"""Large numbers have the most contrast in both. The parameters accent, ink, soft and paper are the
+colours that a specification asks for by these names."""

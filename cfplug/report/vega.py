@@ -1,221 +1,413 @@
-"""A chart as data -> a Vega specification for the page, and an SVG for a paper.
+"""A chart as data -> a Vega-Lite specification for the page, and an SVG for a paper.
 
-Altair says what is to be seen, vl-convert compiles it to Vega, and what only Vega can do is then
-put in: words that do not overlap, hexagons that tile, small charts beside each other as far as
-there is room.
-
-A specification has no colours of its own but asks for `accent`, `ink`, `soft` and `paper`; a theme
-says what these are, so one specification serves light, dark and paper. Whoever shows it sets the
-signals `width` and `room` to the pixels that there are: the height follows from what is drawn, not
-from the width, but for hexagons, which want a square."""
+A specification has no colours of its own but asks for the parameters `accent`, `ink`, `soft` and
+`paper`; a theme defines these, so one specification serves light, dark and paper. The page sets
+the parameter `room` and the width to the pixels that there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from cfplug.report.charts import Plot
+from cfplug.report.charts import Plot, are_years
 from cfplug.report.elements import Chart
-from cfplug.report.placing import Placed, place
+from cfplug.report.labels import FONT_SIZE, LIMIT, OFFSET
 from cfplug.report.themes import THEMES
 
-_GAP = 24
-"""Pixels between two small charts."""
+WIDTH = 640
+"""Pixels of a picture where the page does not set its width."""
 
-LETTERS, FONT_SIZE = 28, 11
-"""Of the words beside a point: more letters are cut; pixels."""
+HEIGHT, TALL, SMALL, STEP = 300, 460, 150, 24
+"""Pixels: a picture, one of points or a heatmap, a small chart, and one name on the left."""
 
-_HALO = {"fill": {"signal": "ink"}, "stroke": {"signal": "paper"}, "strokeWidth": {"value": 3}}
-"""Words with paper around them; whoever shows them paints the stroke first (paint-order)."""
+FACET, GAP = 250, 24
+"""Pixels: the least width of a small chart and the gap between two of them."""
 
-_HEXAGON = "M0,-1L1,-0.5L1,0.5L0,1L-1,0.5L-1,-0.5Z"
-"""A hexagon with a corner above, half as wide as 1 and as far from centre to that corner as 1."""
+_NAMES = 130
+"""Pixels for the names on the left of a small chart."""
+
+Spec = dict[str, Any]
 
 
-def specification(chart: Chart) -> dict[str, Any]:
-    """The chart as a Vega specification without colours: give it one of `THEMES` as its configuration.
+def specification(chart: Chart) -> Spec:
+    """Return the chart as a Vega-Lite specification without colours.
 
-    A mark that can be pointed at has its row as its tooltip, with the fields c0, c1, ...;
-    `usermeta` tells what page.js wants to know beside: the titles of the columns, the field of the
-    words in the picture, and the room it wants."""
-    import vl_convert
+    A mark shows its row as its tooltip, with the fields c0, c1, ...
 
-    from cfplug.report.picture import WIDTH, picture
+    Args:
+        chart: what to draw.
 
+    Returns:
+        A specification to be drawn with one of `THEMES` as its configuration. Its `usermeta` is
+        for the page: the titles of the columns, the field of the label, the least width in pixels
+        at which names and cells can be read, the height in pixels (0 if there is nothing to draw)
+        and the pixels around the plane of a small chart.
+    """
     plot = Plot.of(chart)
-    vega: dict[str, Any] = vl_convert.vegalite_to_vega(picture(plot).to_dict())
-    vega.pop("background", None)
-    for data in vega["data"]:
-        if data["name"] == "rows":
-            data["values"] = list(plot.rows)
-    vega.setdefault("signals", []).insert(0, {"name": "room", "value": WIDTH})
+    if plot.has_labels:
+        plot = plot.with_labels_placed(TALL, STEP)
+    layers = _MARKS[plot.chart.mark](plot)
+    line = _reference_line(plot)
+    is_heatmap = plot.chart.mark == "heatmap"
+    layers = [*layers, *line] if is_heatmap else [*line, *layers]
+    spec: Spec = {
+        "data": {"name": "rows", "values": list(plot.rows)},
+        "description": describe(plot),
+        "params": [{"name": "room", "value": WIDTH}],
+        "usermeta": {
+            "columns": list(plot.chart.columns),
+            "label": plot.field("label") or None,
+            **_size(plot),
+        },
+    }
     if plot.chart.facet:
-        _set_beside_each_other(vega, plot)
-    for marks in _lists_of_marks(vega):
-        _finish(marks, plot)
-    if plot.tiles and not plot.chart.facet:
-        vega["signals"].append({"name": "height", "update": f"min({vega.pop('height')}, room)"})
-    label = plot.field("label") or None
-    return {
-        **vega,
-        "usermeta": {"columns": list(plot.chart.columns), "label": label, **_room_wanted(plot)},
+        return spec | _small_charts(plot, layers)
+    autosize = {"type": "fit-x", "contains": "padding"}
+    return spec | {
+        "layer": layers,
+        "width": WIDTH,
+        "height": _height(plot),
+        "autosize": autosize,
     }
 
 
 def svg(chart: Chart, theme: str = "light") -> str:
-    """The chart with its title as SVG text."""
+    """Return the chart with its title as SVG text.
+
+    Args:
+        chart: what to draw.
+        theme: a name of `THEMES`.
+    """
     import vl_convert
 
-    plot = Plot.of(chart)
-    title = {
-        "text": plot.chart.title,
-        "anchor": "start",
-        "frame": "group",
-        "fontSize": 14,
-        "offset": 12,
-        "limit": 620,
-    }
-    vega = {
-        **specification(chart),
-        "config": THEMES[theme],
-        "title": title,
-        "background": {"signal": "paper"},
-    }
-    drawn: str = vl_convert.vega_to_svg(_with_words_placed(vega, plot))
+    spec = specification(chart)
+    title = {"anchor": "start", "frame": "group", "fontSize": 14, "offset": 12, "limit": 620}
+    spec["title"] = {"text": Plot.of(chart).chart.title, **title}
+    spec["background"] = _expr("paper")
+    drawn: str = vl_convert.vegalite_to_svg(spec, config=THEMES[theme], show_warnings=False)
     return drawn.replace("<text ", '<text paint-order="stroke" ')
 
 
-def _room_wanted(plot: Plot) -> dict[str, int]:
-    """Pixels: the least width at which words and cells can be read, and about how high it will be; 0 if empty."""
+def describe(plot: Plot) -> str:
+    """Return the picture in words, for those who cannot see it."""
+    chart = plot.chart
+    mark = "line point" if chart.mark == "line" else chart.mark
+    plural = "" if len(plot.rows) == 1 else "s"
+    text = f"{len(plot.rows):,} {mark}{plural}, {chart.x} across and {chart.y} upwards"
+    if chart.color:
+        text += f", colour by {chart.color}"
+    if chart.facet:
+        text += f", one small chart for each {chart.facet}"
+    return f"{chart.title}: {text}."
+
+
+def _small_charts(plot: Plot, layers: list[Spec]) -> Spec:
+    """Return one small chart for each value of the facet, with axes of its own."""
+    header = {"labelFontWeight": 600, "labelAnchor": "start", "labelPadding": 6}
+    facet = {
+        "field": plot.field("facet"),
+        "type": "nominal",
+        "title": None,
+        "sort": plot.different("facet"),
+        "header": header | {"labelLimit": FACET},
+    }
+    return {
+        "facet": facet,
+        "columns": 2,
+        "spacing": GAP,
+        "spec": {"layer": layers, "width": FACET, "height": _height(plot)},
+        "resolve": {"axis": {"x": "independent", "y": "independent"}},
+    }
+
+
+def _size(plot: Plot) -> dict[str, int]:
+    """Return the pixels that a picture needs, for `usermeta`."""
     if not plot.rows:
         return {"least": 0, "height": 0}
-    across = 0 if plot.is_number("x") and plot.chart.mark != "cell" else len(plot.different("x"))
-    down = len(plot.different("y")) * 24 if plot.lies or plot.chart.mark == "cell" else 300
-    least = (
-        {"cell": 130 + 27 * across, "bar": 50 + 14 * across}.get(plot.chart.mark, 0)
-        if across
-        else 0
-    )
-    return {
-        "least": least,
-        "height": 80
-        + down * (1 if not plot.chart.facet else len(plot.different("facet")) // 3 + 1),
+    has_names = plot.chart.mark == "cell" or not plot.is_number("x")
+    names = len(plot.different("x")) if has_names else 0
+    least = {"cell": 130 + 27 * names, "bar": 50 + 14 * names}.get(plot.chart.mark, 0)
+    height = _height(plot)
+    if plot.chart.facet:
+        height *= len(plot.different("facet")) // 3 + 1
+    around = _NAMES + 8 if plot.is_horizontal else 48
+    least = least if names else 0
+    return {"least": least, "height": 80 + height, "around": around, "narrowest": FACET}
+
+
+def _height(plot: Plot) -> int:
+    """Return the pixels of a picture, or of one of its small charts, without its axes."""
+    if plot.is_horizontal or plot.chart.mark == "cell":
+        side_by_side = len(plot.different("color")) if plot.is_grouped else 1
+        return STEP * max(1, len(plot.different("y"))) * side_by_side
+    if plot.chart.facet:
+        return SMALL
+    return TALL if plot.chart.mark in ("point", "heatmap") else HEIGHT
+
+
+# Axes and colours
+
+
+def _axis(plot: Plot, role: str, field: str = "") -> Spec:
+    """Return the channel x or y; `field` replaces the role's own for one end of a span."""
+    shared_axis = "y" if plot.is_horizontal else "x"
+    as_names = plot.chart.mark == "cell" or (plot.is_grouped and role == shared_axis)
+    is_quantitative = plot.is_number(role) and not as_names
+    channel = _numbers(plot, role) if is_quantitative else _names(plot, role)
+    return {"field": field or plot.field(role), "title": getattr(plot.chart, role)} | channel
+
+
+def _numbers(plot: Plot, role: str) -> Spec:
+    """Return an axis of numbers."""
+    limits = plot.limits(role)
+    scale: Spec = {"zero": plot.chart.mark == "bar" and not (plot.is_histogram and role == "x")}
+    if role in plot.chart.log:
+        scale = {"type": "log", "nice": False}
+    if limits:
+        scale |= {"domain": list(limits), "nice": False}
+    has_grid = plot.chart.mark == "point" or role == ("x" if plot.is_horizontal else "y")
+    axis: Spec = {"grid": has_grid, "domain": not has_grid, "ticks": not has_grid}
+    axis |= {"labelOverlap": True, "tickCount": 5} | _ticks(plot, role)
+    if role == "x" and not plot.chart.facet:
+        axis["tickCount"] = _expr("max(3, room / 80)")
+    if plot.chart.facet and role == "y":
+        axis |= {"minExtent": 28, "maxExtent": 28}
+    if are_years(plot.values(role)):
+        axis["format"] = "d"
+    channel: Spec = {"type": "quantitative", "scale": scale, "axis": axis}
+    return channel | ({"stack": None} if plot.chart.mark == "bar" else {})
+
+
+def _ticks(plot: Plot, role: str) -> Spec:
+    """Return the ticks of an axis: powers of ten, one below each of a few bars, or round ones."""
+    values = plot.different(role)
+    if role in plot.chart.log and values[-1] >= 100 * values[0]:
+        first = math.floor(math.log10(values[0]))
+        last = math.ceil(math.log10(values[-1]))
+        powers = [10.0**power for power in range(first, last + 1)]
+        return {"values": powers, "format": "," if first >= 0 else "~g"}
+    if role in plot.spans and len(values) <= 12:
+        return {"values": values, "format": "~g"}
+    return {"tickMinStep": 1} if all(isinstance(value, int) for value in values) else {}
+
+
+def _names(plot: Plot, role: str) -> Spec:
+    """Return an axis of names, in the order of the rows."""
+    values = plot.different(role)
+    axis: Spec = {"grid": False, "ticks": False, "domain": False, "labelPadding": 6}
+    if role == "x":
+        axis |= {"labelLimit": 120} | _label_angle([str(value) for value in values], plot)
+    elif plot.chart.facet:
+        axis |= {"labelLimit": _NAMES - 8, "minExtent": _NAMES, "maxExtent": _NAMES}
+    else:
+        axis["labelLimit"] = _expr("min(230, room * 0.36)")
+    scale: Spec = {"domain": values}
+    if plot.chart.mark == "bar":
+        scale |= {"paddingInner": 0.18, "paddingOuter": 0.1}
+    if plot.chart.mark in ("cell", "heatmap"):
+        scale["padding"] = 0
+    channel: Spec = {"type": "ordinal", "sort": None, "scale": scale, "axis": axis}
+    hide_title = role == "y" and not plot.is_number("y")
+    return channel | ({"title": None} if hide_title else {})
+
+
+def _label_angle(names: list[str], plot: Plot) -> Spec:
+    """Return the angle of names below an axis: level if short, or if some may be left out."""
+    longest = max(map(len, names), default=0)
+    are_counts = all(name[:1].isdigit() or name[:1] in "+-\N{MINUS SIGN}" for name in names)
+    are_wide = longest > 3 if plot.chart.mark == "cell" else longest * len(names) > 40
+    if are_wide and (plot.chart.mark == "cell" or not are_counts):
+        return {"labelAngle": -45, "labelAlign": "right", "labelBaseline": "middle"}
+    return {"labelAngle": 0, "labelOverlap": True}
+
+
+def _color(plot: Plot) -> Spec:
+    """Return the channel of colour, with a legend above the picture, if the chart has one."""
+    if not plot.chart.color:
+        return {}
+    is_number = plot.is_number("color")
+    scale, legend = _color_ramp(plot) if is_number else _color_names(plot)
+    legend |= {"orient": "top", "titleLimit": 300, "labelLimit": 150, "offset": 8}
+    channel: Spec = {
+        "field": plot.field("color"),
+        "title": plot.chart.color,
+        "type": "quantitative" if is_number else "nominal",
+        "scale": scale,
+        "legend": legend,
     }
+    if not is_number:
+        channel["sort"] = None
+    elif len(plot.values("color")) < len(plot.rows):
+        missing = _expr("paper" if plot.chart.mark == "cell" else "soft")
+        channel["condition"] = {"test": f"!{_is_given(plot, 'color')}", "value": missing}
+    return {"color": channel}
 
 
-# What only Vega can do
+def _color_ramp(plot: Plot) -> tuple[Spec, Spec]:
+    """Return scale and legend of a colour that is a number."""
+    is_filled = plot.chart.mark in ("cell", "heatmap")
+    scale: Spec = {"range": "heatmap" if is_filled else "ramp"}
+    length = _expr("min(240, room * 0.6)")
+    legend: Spec = {"gradientLength": length, "gradientThickness": 10, "gradientOpacity": 1}
+    legend["tickCount"] = 4
+    if are_years(plot.values("color")):
+        legend["format"] = "d"
+    return scale, legend
 
 
-def _lists_of_marks(group: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """The marks of a picture, and those of each group in it."""
-    yield group.get("marks", [])
-    for mark in group.get("marks", []):
-        yield from _lists_of_marks(mark)
+def _color_names(plot: Plot) -> tuple[Spec, Spec]:
+    """Return scale and legend of a colour that is a name."""
+    columns = _expr("max(1, floor(room / 130))")
+    legend = {"columns": columns, "symbolType": "circle", "symbolOpacity": 1}
+    return {"domain": plot.different("color")}, legend
 
 
-def _finish(marks: list[dict[str, Any]], plot: Plot) -> None:
-    """Put words beside the marks called `labelled`, and hexagons in the place of those called so."""
-    for mark in list(marks):
-        name = str(mark.get("name", "")).removeprefix("child_")
-        if name.startswith("labelled") and mark["type"] == "symbol":
-            marks.append(_words_beside(mark["name"], plot))
-        elif name.startswith("hexagon") and plot.tiles:
-            _make_hexagons(mark, plot)
+# Marks
 
 
-def _words_beside(name: str, plot: Plot) -> dict[str, Any]:
-    """Words beside the marks of this name; those for which there is no room without overlap are left out.
-
-    The place is searched by Vega's transform "label" whenever the picture changes its size:
-    Kittivorawong et al., Fast and Flexible Overlap Detection for Chart Labeling with Occupancy
-    Bitmap (2020), IEEE VIS. The first rows come first."""
-    placed = {
-        "type": "label",
-        "size": {"signal": "[width, height]"},
-        "anchor": [
-            "right",
-            "left",
-            "top",
-            "bottom",
-            "top-right",
-            "bottom-right",
-            "top-left",
-            "bottom-left",
-        ],
-        "offset": [3],
-    }
-    words = {"signal": f"truncate(datum.datum['{plot.field('label')}'], {LETTERS})"}
-    look = {"text": words, "fontSize": {"value": FONT_SIZE}, **_HALO}
-    text = {
-        "name": "words",
-        "type": "text",
-        "from": {"data": name},
-        "interactive": False,
-        "aria": False,
-    }
-    return {**text, "encode": {"update": look}, "transform": [placed]}
+def _bars(plot: Plot) -> list[Spec]:
+    bar = _mark("bar", cornerRadiusEnd=1.5)
+    if not plot.is_histogram:
+        return [bar | _encoding(plot, _position(plot), _side_by_side(plot))]
+    base = {"value": "height"} if "y" in plot.chart.log else {"datum": 0}
+    return [bar | _encoding(plot, _span(plot, "x"), {"y": _axis(plot, "y"), "y2": base})]
 
 
-def _with_words_placed(vega: dict[str, Any], plot: Plot) -> dict[str, Any]:
-    """The specification with words at places that were found here: where there is no browser, Vega finds none."""
-    import vl_convert
-
-    marks = [mark for mark in vega["marks"] if mark.get("name") != "words"]
-    if len(marks) == len(vega["marks"]):
-        return vega
-    (plane,) = vl_convert.vega_to_scenegraph({**vega, "marks": marks})["scenegraph"]["items"]
-    points = next(
-        mark["items"] for mark in plane["items"] if str(mark.get("name")).startswith("labelled")
-    )
-    words = [
-        str(row[plot.field("label")])
-        for row in plot.rows
-        if row[plot.field("label")] not in (None, "")
+def _lines(plot: Plot) -> list[Spec]:
+    """Return lines in the order of the rows, with points for the mouse, visible if they are few."""
+    are_few = len(plot.rows) <= 60
+    line = _mark("line", strokeWidth=2.2, tooltip=None)
+    points = _points_mark(size=36 if are_few else 90, opacity=1 if are_few else 0)
+    order = {"order": {"field": "order", "type": "quantitative"}}
+    return [
+        line | _encoding(plot, _position(plot), order),
+        points | _encoding(plot, _position(plot)),
     ]
-    short = [word if len(word) <= LETTERS else f"{word[: LETTERS - 1]}…" for word in words]
-    centres = [(point["x"], point["y"]) for point in points]
-    placed = place(centres, short, (plane["width"], plane["height"]), FONT_SIZE)
-    return {**vega, "marks": [*marks, *(_word_at(each) for each in placed)]}
 
 
-def _word_at(placed: Placed) -> dict[str, Any]:
-    look = {"text": placed.text, "x": placed.x, "y": placed.y, "fontSize": FONT_SIZE}
-    middle = {"align": {"value": "center"}, "baseline": {"value": "middle"}, **_HALO}
-    return {
-        "type": "text",
-        "encode": {"update": {key: {"value": value} for key, value in look.items()} | middle},
-    }
+def _points(plot: Plot) -> list[Spec]:
+    """Return points and, above them, those with a label and the labels that can be read."""
+    size = 70 if len(plot.rows) <= 300 else 30
+    position = _position(plot)
+    points = _points_mark(size=size, opacity=0.55 if plot.chart.label else 0.75)
+    points |= _encoding(plot, position)
+    if not plot.has_labels:
+        return [points]
+    bold = _points_mark(size=size + 24, opacity=1, stroke=_expr("paper"), strokeWidth=0.8)
+    bold |= _encoding(plot, position) | {"transform": [{"filter": "isValid(datum.side)"}]}
+    halo = {"stroke": _expr("paper"), "strokeWidth": 3}
+    align = _expr("datum.side > 0 ? 'left' : 'right'")
+    place = {"align": align, "dx": _expr(f"{OFFSET} * datum.side"), "limit": LIMIT}
+    text = _mark("text", fill=_expr("ink"), fontSize=FONT_SIZE, tooltip=None, **halo, **place)
+    label = {"text": {"field": plot.field("label"), "type": "nominal"}}
+    text |= {"name": "labels", "encoding": position | label}
+    text["transform"] = [{"filter": "datum.least <= width"}]
+    return [points, bold, text]
 
 
-def _make_hexagons(mark: dict[str, Any], plot: Plot) -> None:
-    """Hexagons whose width and height follow the axes, so that they tile at every size of the picture.
-
-    Two neighbours in a row are two columns apart, and two rows are 3/4 of a hexagon's height apart.
-    """
-    x, y = plot.pitches()
-    look = mark["encode"]["update"]
-    for key in ("shape", "size"):
-        look.pop(key, None)
-    look["path"] = {"value": _HEXAGON}
-    look["scaleX"] = {"signal": f"abs(scale('x', {x}) - scale('x', 0)) * 1.01"}
-    look["scaleY"] = {"signal": f"abs(scale('y', {y}) - scale('y', 0)) * 2 / 3 * 1.01"}
-    mark["type"] = "path"
+def _heatmap(plot: Plot) -> list[Spec]:
+    """Return rectangles of a grid around the places of the rows."""
+    spans = [_span(plot, role) for role in ("x", "y")]
+    return [_mark("rect") | _encoding(plot, *spans)]
 
 
-def _set_beside_each_other(vega: dict[str, Any], plot: Plot) -> None:
-    """Small charts in as many columns as have room, one on a phone; wide enough to fill the picture."""
-    from cfplug.report.axes import WORDS_BESIDE
-    from cfplug.report.picture import FACET
+def _cells(plot: Plot) -> list[Spec]:
+    cells = _mark("rect", stroke=_expr("paper"), strokeWidth=1) | _encoding(plot, _position(plot))
+    if not plot.chart.label:
+        return [cells]
+    font_size = _expr("min(11.5, max(7, bandwidth('x') * 0.4))")
+    text = _mark("text", fontSize=font_size, tooltip=None)
+    label = {"text": {"field": plot.field("label"), "type": "nominal"}}
+    text["encoding"] = _position(plot) | label | {"color": {"value": _ink_on_color(plot)}}
+    return [cells, text]
 
-    axis = WORDS_BESIDE + 8 if plot.lies else 48
-    across = f"max(1, floor((room + {_GAP}) / {FACET + axis + _GAP}))"
-    width = f"max(80, floor((room - 14 - (columns - 1) * {_GAP}) / columns) - {axis})"
-    room, *others = (each for each in vega["signals"] if each["name"] != "child_width")
-    ours = [{"name": "columns", "update": across}, {"name": "child_width", "update": width}]
-    vega["signals"] = [room, *ours, *others]
-    vega["layout"] |= {"columns": {"signal": "columns"}, "padding": _GAP}
-    extent = axis - (8 if plot.lies else 20)
-    for marks in _lists_of_marks(vega):
-        for each in (each for mark in marks for each in mark.get("axes", [])):
-            if each["orient"] == "left" and each.get("labels", True):
-                each |= {"minExtent": extent, "maxExtent": extent}
+
+def _ink_on_color(plot: Plot) -> Spec:
+    """Return black or white, whichever can be read on the colour of a cell."""
+    if not plot.chart.color:
+        return _expr("paper")
+    behind = f"luminance(scale('color', datum['{plot.field('color')}']))"
+    on_color = f"{behind} > 0.25 ? '#10151c' : '#ffffff'"
+    return _expr(f"!{_is_given(plot, 'color')} ? ink : {on_color}")
+
+
+def _intervals(plot: Plot) -> list[Spec]:
+    place = {"y": _axis(plot, "y"), **_side_by_side(plot)}
+    low = _axis(plot, "x", plot.field("low"))
+    ends = {"x": low, "x2": {"field": plot.field("high")}}
+    bar = _mark("rule", strokeWidth=2.5, opacity=0.6)
+    point = _points_mark(size=44, opacity=1)
+    middle = {"x": _axis(plot, "x")}
+    return [bar | _encoding(plot, place, ends), point | _encoding(plot, place, middle)]
+
+
+_MARKS: Mapping[str, Callable[[Plot], list[Spec]]] = {
+    "bar": _bars,
+    "line": _lines,
+    "point": _points,
+    "heatmap": _heatmap,
+    "cell": _cells,
+    "interval": _intervals,
+}
+
+
+def _mark(kind: str, **look: Any) -> Spec:
+    usual: Spec = {"tooltip": {"content": "data"}}
+    if "fill" not in look:
+        usual["color"] = _expr("accent")
+    return {"mark": {"type": kind, "aria": False, "invalid": None, **usual, **look}}
+
+
+def _points_mark(**look: Any) -> Spec:
+    return _mark("point", filled=True, **look)
+
+
+def _encoding(plot: Plot, *channels: Spec) -> Spec:
+    encoding = _color(plot)
+    for each in channels:
+        encoding |= each
+    return {"encoding": encoding}
+
+
+def _position(plot: Plot) -> Spec:
+    return {"x": _axis(plot, "x"), "y": _axis(plot, "y")}
+
+
+def _span(plot: Plot, role: str) -> Spec:
+    """Return both ends of a mark along an axis, or its one place on an axis of names."""
+    if role not in plot.spans:
+        return {role: _axis(plot, role)}
+    return {role: _axis(plot, role, f"{role}0"), f"{role}2": {"field": f"{role}1"}}
+
+
+def _side_by_side(plot: Plot) -> Spec:
+    """Return the offset of marks that share a place, if there are any."""
+    if not plot.is_grouped:
+        return {}
+    channel = {"field": plot.field("color"), "type": "nominal", "sort": None}
+    scale = {"scale": {"domain": plot.different("color")}}
+    return {"yOffset" if plot.is_horizontal else "xOffset": channel | scale}
+
+
+def _reference_line(plot: Plot) -> list[Spec]:
+    """Return the line to measure by, if there is one."""
+    if not (plot.has_zero or plot.has_diagonal):
+        return []
+    rule = _mark("rule", color=_expr("soft"), strokeDash=[4, 4], tooltip=None)
+    rule["data"] = {"values": [{}]}
+    if plot.has_zero:
+        axis = "x" if plot.is_horizontal else "y"
+        return [rule | {"encoding": {axis: {"datum": 0}}}]
+    limits = plot.limits("x")
+    low, high = ({"datum": end} for end in limits or ())
+    return [rule | {"encoding": {"x": low, "y": low, "x2": high, "y2": high}}]
+
+
+def _is_given(plot: Plot, role: str) -> str:
+    return f"isValid(datum['{plot.field(role)}'])"
+
+
+def _expr(text: str) -> Spec:
+    return {"expr": text}

@@ -45,7 +45,7 @@ def with_evidence(
     return attrs.evolve(fitted.model, evidence=evidence)
 
 
-def not_for(use: Use, model: FittedModel) -> str:
+def missing_capability(use: Use, model: FittedModel) -> str:
     """Why an analyzer has nothing to say of `model`, in one line; empty if it has."""
     missing = [
         need for need in cast(Analyzer, use.component).requires if need not in model.provides
@@ -59,7 +59,7 @@ def analyze(use: Use, model: FittedModel, context: Context) -> Section:
     return _signed(section, use, model)
 
 
-def in_place_of(use: Use, model: FittedModel, why: str) -> Section:
+def empty_section(use: Use, model: FittedModel, why: str) -> Section:
     """The section that stands where an analyzer has none."""
     return _signed(Section(f"{use.name} of {model.name}", why), use, model)
 

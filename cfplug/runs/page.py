@@ -1,24 +1,76 @@
-"""A run -> one self-contained HTML page: whatever the data holds is shown as text, and nothing is ever requested."""
+"""A run -> one HTML page that asks the network for nothing, and its charts as SVG for a paper."""
 
 from __future__ import annotations
 
 import base64
 import functools
 import hashlib
+import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from attrs import frozen
 
+from cfplug.evaluation.comparison import Comparison
+from cfplug.plugin.registry import load
 from cfplug.report.elements import Chart, Interval, Section, Table
+from cfplug.report.serialize import names_of, place_of
 from cfplug.report.tables import columns
 from cfplug.runs.run import INTERVAL, Run
+from cfplug.runs.storage import OpenedFolder, opened
+
+FIGURES = "figures"
+"""The folder of the SVG files in a run folder."""
 
 ROWS = 25
-"""Rows of a long table that are shown before anyone asks for all of them."""
+"""Rows of a long table that are shown before someone asks for all of them."""
+
+
+def page(
+    run: Run, environment: Mapping[str, Any], history: pd.DataFrame, comparison: Comparison | None
+) -> str:
+    """Return the page of a run.
+
+    Args:
+        run: the finished run.
+        environment: the content of its `environment.json`.
+        history: the content of its `history.csv`.
+        comparison: how its models compare, None if there is only one.
+    """
+    compared = None if comparison is None else comparison.table()
+    return render(run, environment, str(environment["data"]), _training(history), compared)
+
+
+def remake(
+    path: str | Path, *, figures: bool = False, plugins_dir: Iterable[str | Path] = ()
+) -> list[Path]:
+    """Write the page of a run again from its folder, without training, data or analysis.
+
+    Args:
+        path: the run folder.
+        figures: whether to write every chart as SVG too.
+        plugins_dir: folders with plugins that the run needs.
+
+    Returns:
+        The paths of the files that were written.
+
+    Raises:
+        ArtifactError: if the folder is not that of a finished run.
+    """
+    folder = OpenedFolder.at(Path(path))
+    run = opened(folder, load(map(Path, plugins_dir)))
+    text = io.BytesIO(folder.check("history.csv").read_bytes())
+    history = pd.read_csv(text, keep_default_na=False)
+    comparison = run.compared() if len(run.recipe.models) > 1 else None
+    files = {"report.html": page(run, folder.json("environment.json"), history, comparison)}
+    if figures:
+        files |= dict(_figures(run))
+    return folder.add(files)
 
 
 def render(
@@ -28,59 +80,103 @@ def render(
     history: Table,
     comparison: Table | None = None,
 ) -> str:
-    """The page of a run: its numbers, how its models compare, its sections, how it was trained, its recipe."""
+    """Return the page of a run: results, comparison, sections, training, metrics, recipe.
+
+    Args:
+        run: the finished run.
+        environment: the content of its `environment.json`.
+        data: a line about the data, shown below the title.
+        history: the losses by epoch.
+        comparison: how the models compare, None if there is only one.
+    """
     from jinja2 import Environment, StrictUndefined
 
+    from cfplug.report.themes import THEMES
+
+    sections = tuple(_shown(run.sections))
+    scripts = [_asset("page.js")]
+    if any(section.charts for section in sections):
+        scripts.insert(0, _drawing_script())
+    content = {
+        "run": run,
+        "environment": environment,
+        "data": data,
+        "history": history,
+        "comparison": comparison,
+        "results": _results(run),
+        "sections": sections,
+        "groups": _by_model(sections),
+    }
+    look = {
+        "columns": columns,
+        "style": _asset("style.css"),
+        "scripts": scripts,
+        "policy": _policy(scripts),
+        "themes": THEMES,
+        "rows_shown": ROWS,
+    }
     pages = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    shown = tuple(_shown(run.sections))
-    scripts = _scripts(any(section.charts for section in shown))
-    facts = {"environment": environment, "data": data, "history": history, "comparison": comparison}
-    looks: dict[str, Any] = {
-        "style": _text("style.css"),
-        "scripts": scripts,
-        "policy": _policy(scripts),
-    }
-    looks |= {"themes": _themes(), "rows_shown": ROWS}
-    what = {"results": _results(run), "sections": shown, "groups": _groups(shown)}
-    page: str = pages.from_string(_text("page.html.j2")).render(
-        run=run, columns=columns, **what, **facts, **looks
-    )
-    return page
+    text: str = pages.from_string(_asset("page.html.j2")).render(**content, **look)
+    return text
 
 
 def _results(run: Run) -> Table:
-    """The run's table as a page shows it: intervals below their numbers, no column that says one thing or nothing."""
+    """Return the table of the run with intervals as cells, without columns that are empty."""
     table = run.table()
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     measured = next(name for name in table.columns if name.startswith("measured"))
-    for row in rows if INTERVAL in table.columns else ():
-        if "±" not in row[measured]:
-            value, ends = float(row[measured]), row[INTERVAL]
-            row[measured] = Interval(value, *map(float, ends.split(" to "))) if ends else value
-    parts = {row["part"] for row in rows}
-    wanted = (
-        "model",
-        "fold",
-        *(["part"] if len(parts) > 1 else []),
-        "metric",
-        measured,
-        "met",
-        "claimed",
-        "source",
-    )
+    has_intervals = INTERVAL in table.columns
+    if has_intervals:
+        for row in rows:
+            row[measured] = _measured(row[measured], row[INTERVAL])
+    parts = sorted({row["part"] for row in rows})
+    wanted = ["model", "fold", "part", "metric", measured, "met", "claimed", "source"]
+    if len(parts) == 1:
+        wanted.remove("part")
     kept = [name for name in wanted if any(row.get(name, "") != "" for row in rows)]
-    below = (
-        "; below a number stands its 95 % interval over users" if INTERVAL in table.columns else ""
-    )
-    note = f"Measured on the {' and the '.join(sorted(parts))} part{below}."
-    return Table(table.title, kept, [[row[name] for name in kept] for row in rows], note)
+    note = f"Measured on the {' and the '.join(parts)} part"
+    if has_intervals:
+        note += "; below each number is its 95 % confidence interval over users"
+    return Table(table.title, kept, [[row[name] for name in kept] for row in rows], f"{note}.")
+
+
+def _measured(text: str, ends: str) -> str | float | Interval:
+    """Return a cell of the results; a mean over seeds or folds has its deviation in its text."""
+    if "±" in text:
+        return text
+    if not ends:
+        return float(text)
+    low, high = ends.split(" to ")
+    return Interval(float(text), float(low), float(high))
+
+
+def _training(history: pd.DataFrame) -> Table:
+    """Return the history for a person to read, without the fold if there are none."""
+    if not history["fold"].any():
+        history = history.drop(columns="fold")
+    titles = history.columns.str.replace("_", " ")
+    rows = history.round({"seconds": 2}).astype(object).to_numpy().tolist()
+    return Table("Training", titles, rows)
+
+
+def _figures(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield the path and the SVG of every chart."""
+    from cfplug.report.vega import svg
+
+    for section in run.sections:
+        for name, each in names_of(section):
+            if isinstance(each, Chart):
+                yield f"{FIGURES}/{place_of(section)}{name}.svg", svg(each)
+
+
+# Sections as the template shows them
 
 
 @frozen
 class ShownChart:
-    """A chart, how it is drawn, and the table of its numbers that the section has, if one bears its title."""
+    """A chart, its specification, and the table of the section with the same title, if any."""
 
     chart: Chart
     specification: Mapping[str, Any]
@@ -89,7 +185,7 @@ class ShownChart:
 
 @frozen
 class ShownSection:
-    """A section with the place to which the contents list leads, its charts, and the tables that stand alone."""
+    """A section, the target of its link, its charts, and the tables that belong to no chart."""
 
     place: str
     section: Section
@@ -101,46 +197,34 @@ def _shown(sections: Sequence[Section]) -> Iterator[ShownSection]:
     from cfplug.report.vega import specification
 
     for number, section in enumerate(sections, start=1):
-        titled = {table.title: table for table in reversed(section.tables) if table.title}
-        charts = tuple(
-            ShownChart(chart, specification(chart), titled.pop(chart.title, None))
-            for chart in section.charts
-        )
-        folded = {id(each.numbers) for each in charts}
-        tables = tuple(table for table in section.tables if id(table) not in folded)
-        yield ShownSection(f"section-{number}", section, charts, tables)
+        by_title = {table.title: table for table in reversed(section.tables) if table.title}
+        charts = []
+        for chart in section.charts:
+            numbers = by_title.pop(chart.title, None)
+            charts.append(ShownChart(chart, specification(chart), numbers))
+        in_charts = {id(each.numbers) for each in charts}
+        tables = tuple(table for table in section.tables if id(table) not in in_charts)
+        yield ShownSection(f"section-{number}", section, tuple(charts), tables)
 
 
-def _groups(sections: Sequence[ShownSection]) -> list[tuple[str, list[ShownSection]]]:
-    """The sections by the model that they are about, with its name where there are several models."""
-    groups = [
-        (model, list(each))
-        for model, each in groupby(sections, key=lambda shown: shown.section.model)
-    ]
-    return groups if len({model for model, _ in groups}) > 1 else [("", list(sections))]
+def _by_model(sections: Sequence[ShownSection]) -> list[tuple[str, list[ShownSection]]]:
+    """Return the sections by model, or all of them under an empty name if there is only one."""
+    by_model = groupby(sections, key=lambda shown: shown.section.model)
+    groups = [(model, list(each)) for model, each in by_model]
+    models = {model for model, _ in groups}
+    return groups if len(models) > 1 else [("", list(sections))]
 
 
-# What the page is made of
+# Style, scripts, policy
 
 
-def _text(name: str) -> str:
+def _asset(name: str) -> str:
     return resources.files("cfplug").joinpath("report", "assets", name).read_text(encoding="utf-8")
-
-
-def _themes() -> Mapping[str, Any]:
-    from cfplug.report.themes import THEMES
-
-    return THEMES
-
-
-def _scripts(charts: bool) -> list[str]:
-    """The page's scripts: its own, and before it, if there are charts, the one that draws them."""
-    return [*([_drawing_script()] if charts else []), _text("page.js")]
 
 
 @functools.cache
 def _drawing_script() -> str:
-    """Vega with all that it needs, from vl-convert; nothing in it ends the element in which it stands."""
+    """Return Vega-Lite and what it needs as one script, without a text that ends the element."""
     import vl_convert
 
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
@@ -148,7 +232,7 @@ def _drawing_script() -> str:
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    """The content security policy: these scripts and no others run, and nothing is fetched from anywhere."""
+    """Return the content security policy: only these scripts run, nothing is requested."""
     digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     rest = "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"

@@ -13,8 +13,8 @@ import pandas as pd
 from attrs import field, frozen
 
 from cfplug.errors import CapabilityError, did_you_mean
+from cfplug.evaluation.cold_start import SUMMARY
 from cfplug.evaluation.comparison import PAIR, Comparison, Cost, compare
-from cfplug.evaluation.standings import COLUMNS as STANDINGS
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.recipe.recipe import Claim, Recipe
 from cfplug.report.elements import Section, Table
@@ -37,7 +37,7 @@ def _none_kept() -> pd.DataFrame:
 
 
 def _none_tried() -> pd.DataFrame:
-    return pd.DataFrame(columns=list(STANDINGS))
+    return pd.DataFrame(columns=SUMMARY)
 
 
 @frozen
@@ -60,8 +60,8 @@ class Run:
     `metrics` is a table with the columns model, seed, fold, part, metric, value, low and high.
     `model` is the first model of the recipe, `models` are all of them, one for each seed and fold.
     `predictions()` gives what every model predicted for the ratings on which it was measured:
-    model, seed, fold, part, user, item, rating, prediction, origin. `newcomers` is how the recipe's
-    `cold_starts` did on newcomers; for its columns see `evaluation.standings`."""
+    model, seed, fold, part, user, item, rating, prediction, origin. `cold_start_results` is how the
+    recipe's `cold_starts` did on newcomers; its columns are `evaluation.cold_start.SUMMARY`."""
 
     path: Path
     recipe: Recipe
@@ -70,7 +70,7 @@ class Run:
     sections: tuple[Section, ...] = ()
     learners: Mapping[tuple[str, int, str], Learner] = field(factory=dict)
     predictions: Callable[[], pd.DataFrame] = _none_kept
-    newcomers: pd.DataFrame = field(factory=_none_tried)
+    cold_start_results: pd.DataFrame = field(factory=_none_tried)
 
     @property
     def model(self) -> FittedModel:
@@ -118,7 +118,7 @@ class Run:
 
     def _tried(self, claim: Claim, model: str) -> pd.DataFrame:
         """The row of a strategy on newcomers that a claim is about; none where that was not tried."""
-        rows = self.newcomers
+        rows = self.cold_start_results
         of_model = (rows["model"] == model) & (rows["cold_start"] == claim.cold_start)
         return rows[of_model & (rows["revealed"] == claim.revealed)]
 

@@ -11,9 +11,8 @@ import attrs
 import numpy as np
 from attrs import frozen
 
-from cfplug.errors import PluginError
+from cfplug.errors import PluginError, error_text
 from cfplug.plugin.components import Context
-from cfplug.plugin.discovery import words_of
 from cfplug.plugin.hookspecs import RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug.plugin.registry import Registry
 from cfplug.progress import Reporter
@@ -54,7 +53,7 @@ class Steps:
 
     # Observers
 
-    def tell(self, hook: str, event: object) -> None:
+    def notify(self, hook: str, event: object) -> None:
         """Tell every observer; one that raises is a warning."""
         for warning in self.registry.notify(hook, event):
             self.reporter.say(f"warning: {warning}")
@@ -62,14 +61,14 @@ class Steps:
     def run_started(self, recipe: Recipe, *, resumed: bool) -> None:
         partial, final = self.folder.partial, self.folder.final
         event = RunStarted(recipe.title, recipe.source, partial, resumed, final, recipe.tree())
-        self.tell("cfplug_run_started", event)
+        self.notify("cfplug_run_started", event)
 
     def finished(self, event: StepFinished) -> None:
-        self.tell("cfplug_step_finished", attrs.evolve(event, run=self.folder.final))
+        self.notify("cfplug_step_finished", attrs.evolve(event, run=self.folder.final))
 
     def run_finished(self, run: Run) -> Run:
         rows = tuple(run.metrics[[*METRICS[:6]]].itertuples(index=False, name=None))
-        self.tell("cfplug_run_finished", RunFinished(run.path, rows, run.claims_met))
+        self.notify("cfplug_run_finished", RunFinished(run.path, rows, run.claims_met))
         return run
 
     def run_failed(self, error: BaseException, *, kept: bool) -> None:
@@ -77,8 +76,8 @@ class Steps:
         where = tuple(" ".join(note.split()) for note in getattr(error, "__notes__", ()))
         interrupted = isinstance(error, KeyboardInterrupt)
         partial, final = self.folder.partial, self.folder.final
-        said = " ".join(words_of(error).split())
-        self.tell("cfplug_run_failed", RunFailed(partial, said, where, interrupted, kept, final))
+        said = " ".join(error_text(error).split())
+        self.notify("cfplug_run_failed", RunFailed(partial, said, where, interrupted, kept, final))
 
 
 @contextmanager

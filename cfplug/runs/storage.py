@@ -44,7 +44,7 @@ from cfplug.data.dataset import Scale
 from cfplug.data.metadata import Metadata
 from cfplug.data.vocabulary import SIDES, Vocabulary
 from cfplug.errors import ArtifactError, shown
-from cfplug.evaluation.standings import COLUMNS as STANDINGS
+from cfplug.evaluation.cold_start import SUMMARY
 from cfplug.files import (
     arrays_to_bytes,
     json_text,
@@ -56,8 +56,8 @@ from cfplug.files import (
     writing,
 )
 from cfplug.plugin.registry import Registry, load
-from cfplug.prediction.fitted_model import FittedModel, Policy
-from cfplug.prediction.policy import policy_of, quiet_context
+from cfplug.prediction.fitted_model import FittedModel
+from cfplug.prediction.policy import Policy, policy_of, quiet_context
 from cfplug.recipe.parser import parse_recipe
 from cfplug.recipe.reader import can_name_a_folder
 from cfplug.recipe.recipe import ModelUse, Recipe
@@ -337,17 +337,17 @@ def opened(folder: OpenedFolder, registry: Registry) -> Run:
         metrics,
         sections,
         predictions=predictions,
-        newcomers=_standings(folder),
+        cold_start_results=_standings(folder),
     )
 
 
 def _standings(folder: OpenedFolder) -> pd.DataFrame:
     """How the recipe's cold-start strategies did on newcomers; an empty table where it has none."""
     if NEWCOMERS not in folder.index:
-        return pd.DataFrame(columns=list(STANDINGS))
+        return pd.DataFrame(columns=SUMMARY)
     path = folder.check(NEWCOMERS)
     with _intact(path):
-        return pd.read_csv(path)[list(STANDINGS)]
+        return pd.read_csv(path)[SUMMARY]
 
 
 def _occasions(metrics: pd.DataFrame) -> list[tuple[int, str]]:

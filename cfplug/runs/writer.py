@@ -12,17 +12,16 @@ from attrs import field, frozen
 
 from cfplug.data.catalogue import Catalogue
 from cfplug.data.dataset import Dataset
-from cfplug.evaluation.cold_start import OUTCOMES
-from cfplug.evaluation.standings import sections as sections_on
-from cfplug.evaluation.standings import standings
+from cfplug.evaluation.cold_start import OUTCOMES, summarize, summary_sections
 from cfplug.files import json_text
 from cfplug.plugin.components import ColdStart
 from cfplug.recipe.recipe import Recipe
 from cfplug.report.elements import Section
-from cfplug.report.serialize import csv_files, section_words
+from cfplug.report.serialize import csv_files, to_dicts
 from cfplug.runs import storage
 from cfplug.runs.folder import RunFolder
-from cfplug.runs.publishing import page
+from cfplug.runs.memory import is_from_memory
+from cfplug.runs.page import page
 from cfplug.runs.run import METRICS, Run
 from cfplug.runs.steps import Steps
 from cfplug.training.checkpoint import Epoch
@@ -58,18 +57,19 @@ def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, starte
     folder = steps.folder
     predictions = storage.parquet(pd.concat(results.predictions, ignore_index=True))
     newcomers = _write_newcomers(folder, results)
-    results.sections.extend(sections_on(newcomers, _asking(recipe)))
+    results.sections.extend(summary_sections(newcomers, _asking(recipe)))
     run = _run(recipe, folder, results, predictions, newcomers)
     storage.write_catalogue(folder, data.catalogue)
     folder.write("metrics.json", json_text(results.metrics))
     folder.write("claims.json", json_text([_claim_row(each) for each in run.claims()]))
     folder.write("predictions.parquet", predictions)
-    folder.write("sections.json", json_text(section_words(results.sections)))
+    folder.write("sections.json", json_text(to_dicts(results.sections)))
     for name, text in csv_files(results.sections):
         folder.write(name, text)
     seconds = time.time() - started
+    source = ", from memory" if is_from_memory(recipe) else ""
     facts = {
-        "data": str(data.dataset),
+        "data": f"{data.dataset}{source}",
         "device": steps.device,
         "started": started,
         "seconds": seconds,
@@ -110,9 +110,9 @@ def _run(
 def _write_newcomers(folder: RunFolder, results: Results) -> pd.DataFrame:
     """How the cold-start strategies compare; two files, if any was tried."""
     if not results.outcomes:
-        return standings(pd.DataFrame(columns=list(OUTCOMES)))
+        return summarize(pd.DataFrame(columns=list(OUTCOMES)))
     outcomes = pd.concat(results.outcomes, ignore_index=True)
-    newcomers = standings(outcomes)
+    newcomers = summarize(outcomes)
     folder.write("newcomers.parquet", storage.parquet(outcomes))
     folder.write(storage.NEWCOMERS, newcomers.to_csv(index=False))
     return newcomers

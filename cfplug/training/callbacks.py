@@ -15,11 +15,19 @@ from cfplug.errors import PluginError, TrainingError
 from cfplug.random import seed_for
 from cfplug.recipe.settings import TrainSettings
 from cfplug.training.averaging import Averager
-from cfplug.training.checkpoint import Best, Checkpoint, Epoch, Watch, _part, _restore, _state
-from cfplug.training.module import _array, load_weights, weights_of
+from cfplug.training.checkpoint import (
+    Best,
+    Checkpoint,
+    Epoch,
+    Watch,
+    learner_state,
+    restore_learner,
+    with_prefix,
+)
+from cfplug.training.module import load_weights, to_array, weights_of
 
 
-class _Keeper(Callback):  # type: ignore[misc]
+class EpochKeeper(Callback):  # type: ignore[misc]
     """Seeds each epoch, adds up its losses, stops at a loss that is no number, and keeps checkpoints and the best."""
 
     order = 75  # after fastai's SkipToEpoch, so that a skipped epoch never begins here
@@ -49,7 +57,7 @@ class _Keeper(Callback):  # type: ignore[misc]
         """Whether every epoch was trained, or patience is at its end."""
         patience, done = self.settings.patience, len(self.history)
         waited = done - self.best.epoch if self.best else 0
-        return done >= _epochs(self.settings) or (patience is not None and waited >= patience)
+        return done >= epochs_of(self.settings) or (patience is not None and waited >= patience)
 
     def before_epoch(self) -> None:
         torch.manual_seed(seed_for(self.seed, f"torch {self.epoch}"))
@@ -123,17 +131,17 @@ class _Keeper(Callback):  # type: ignore[misc]
     def _state(self) -> dict[str, np.ndarray]:
         """What the next epoch depends on. The weights are those of training, not their average."""
         average = {
-            f"average.{name}": _array(tensor) for name, tensor in self.averager.average.items()
+            f"average.{name}": to_array(tensor) for name, tensor in self.averager.average.items()
         }
-        return {**_state(self.learn), **average, **(self.best.arrays() if self.best else {})}
+        return {**learner_state(self.learn), **average, **(self.best.arrays() if self.best else {})}
 
     def restore(self, learner: Learner, checkpoint: Checkpoint) -> None:
         """Go on where `checkpoint` was written."""
         arrays = checkpoint.arrays
         self.history, self.best = list(checkpoint.history), Best.of(arrays)
-        _restore(learner, arrays)
+        restore_learner(learner, arrays)
         average = {
-            name: torch.as_tensor(array) for name, array in _part(arrays, "average.").items()
+            name: torch.as_tensor(array) for name, array in with_prefix(arrays, "average.").items()
         }
         self.averager.restore(average, len(self.history) * len(learner.dls.train))
 
@@ -150,6 +158,6 @@ class _Keeper(Callback):  # type: ignore[misc]
             )
 
 
-def _epochs(settings: TrainSettings) -> int:
+def epochs_of(settings: TrainSettings) -> int:
     assert settings.epochs is not None  # the settings fill it in
     return settings.epochs

@@ -10,7 +10,7 @@ from attrs import frozen
 from fastai.callback.schedule import Learner
 from torch import Tensor
 
-from cfplug.training.module import _array, load_weights
+from cfplug.training.module import load_weights, to_array
 
 
 @frozen
@@ -59,7 +59,9 @@ class Best:
         if "best.epoch" not in arrays:
             return None
         return cls(
-            int(arrays["best.epoch"]), float(arrays["best.value"]), _part(arrays, "best.model.")
+            int(arrays["best.epoch"]),
+            float(arrays["best.value"]),
+            with_prefix(arrays, "best.model."),
         )
 
 
@@ -67,27 +69,27 @@ def _parameters(learner: Learner) -> list[Tensor]:
     return [parameter for group in learner.opt.opt.param_groups for parameter in group["params"]]
 
 
-def _state(learner: Learner) -> dict[str, np.ndarray]:
+def learner_state(learner: Learner) -> dict[str, np.ndarray]:
     arrays = {
-        f"model.{name}": _array(tensor) for name, tensor in learner.model.state_dict().items()
+        f"model.{name}": to_array(tensor) for name, tensor in learner.model.state_dict().items()
     }
     for index, parameter in enumerate(_parameters(learner)):
         for key, value in learner.opt.opt.state[parameter].items():
             if isinstance(value, Tensor):
-                arrays[f"optimizer.{index}.{key}"] = _array(value)
+                arrays[f"optimizer.{index}.{key}"] = to_array(value)
     return arrays
 
 
-def _restore(learner: Learner, arrays: Mapping[str, np.ndarray]) -> None:
-    load_weights(learner.model, _part(arrays, "model."))
+def restore_learner(learner: Learner, arrays: Mapping[str, np.ndarray]) -> None:
+    load_weights(learner.model, with_prefix(arrays, "model."))
     for index, parameter in enumerate(_parameters(learner)):
-        state = _part(arrays, f"optimizer.{index}.")
+        state = with_prefix(arrays, f"optimizer.{index}.")
         learner.opt.opt.state[parameter] = {  # copies: the optimizer changes them in place
             key: torch.tensor(value, device=parameter.device) for key, value in state.items()
         }
 
 
-def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+def with_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """The arrays whose names begin with `prefix`, by the rest of their names."""
     return {
         name.removeprefix(prefix): array

@@ -20,8 +20,9 @@ from cfplug.data.features import Features, Spec, read
 from cfplug.data.vocabulary import SIDES
 from cfplug.errors import ArtifactError, PluginError
 from cfplug.plugin.components import Context, Loss
-from cfplug.prediction.fitted_model import FittedModel, Policy
+from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.network import NetworkPredictor
+from cfplug.prediction.policy import Policy
 from cfplug.random import seed_for
 from cfplug.recipe.recipe import ModelUse, Use
 from cfplug.training.checkpoint import Checkpoint, Epoch, Watch
@@ -91,6 +92,7 @@ def _fitted(task: Task, watch: Watch, resume: Checkpoint | None) -> Fitted:
         watch=watch,
         resume=resume,
     )
+    learner.dls.name_ids({side: task.catalogue.side(side) for side in SIDES})
     return Fitted(
         _model(task, support, NetworkPredictor(scored, task.context.device)), learner, history
     )

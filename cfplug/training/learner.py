@@ -6,22 +6,26 @@ that was never stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, NoReturn
 
+import pandas as pd
 import torch
 from fastai.callback.core import Callback
-from fastai.callback.schedule import (
-    Learner,
-    ParamScheduler,
-)  # the schedules are patched into Learner there
+from fastai.callback.hook import PrettyString
 
-from cfplug.data.batch import Interactions
-from cfplug.errors import TrainingError
+# Importing the schedules adds lr_find and fit_one_cycle to Learner.
+from fastai.callback.schedule import Learner, ParamScheduler
+from torch import Tensor
+
+from cfplug.data.batch import Batch, Interactions
+from cfplug.errors import CapabilityError, TrainingError
 from cfplug.recipe.settings import TrainSettings
 from cfplug.training.averaging import Averager
-from cfplug.training.callbacks import _epochs, _Keeper
+from cfplug.training.callbacks import EpochKeeper, epochs_of
 from cfplug.training.checkpoint import Checkpoint, Epoch, Watch
+from cfplug.training.display import display_table, layer_summary
 from cfplug.training.loader import Loaders, TensorLoader
 from cfplug.training.module import Scored
 from cfplug.training.optimizers import decays, optimizer_of, parameter_groups
@@ -47,16 +51,102 @@ def resolve_device(name: str) -> str:
 
 
 class DirectLearner(Learner):  # type: ignore[misc]
-    """fastai's Learner, which asks only those callbacks about an event that define it.
+    """fastai's Learner for pairs of users and items, with less work between two steps.
 
     fastai asks every callback about every event, and each that does not define it looks for it in
-    the learner and the model first: a quarter of the time of a small model's step."""
+    the learner and the model first: a quarter of the time of a small model's step. So this one asks
+    only those that define it. What fastai expects of a dataset is answered from the tensors, or
+    refused with a CapabilityError that says what to ask instead.
+    """
 
     def _call_one(self, event_name: str) -> None:
         for callback in self.cbs.sorted("order"):
             defined = hasattr(type(callback), event_name) or event_name in vars(callback)
             if defined or event_name == "after_fit":  # there a callback switches itself on again
                 callback(event_name)
+
+    def ratings_of(self, outputs: Tensor) -> Tensor:
+        """Return the ratings, shape (n,), that the loss's head makes of outputs, (n, n_outputs)."""
+        device = next(self.model.parameters()).device
+        with torch.no_grad():
+            decoded: Tensor = self.model.head.decode(outputs.to(device))
+        return decoded.cpu()
+
+    def get_preds(
+        self,
+        ds_idx: int = 1,
+        dl: Any = None,
+        with_input: bool = False,
+        with_loss: bool = False,
+        act: Callable[[Tensor], Tensor] | None = None,
+        **more: Any,
+    ) -> tuple[Any, ...]:
+        """Return predicted and true ratings, each of shape (n,), in the order of the rows.
+
+        Args:
+            ds_idx: 0 for the training ratings, 1 for the validation ratings.
+            dl: a loader, or a list of batches, in place of them.
+            with_input: return the n pairs, a Batch of codes, before the predictions.
+            with_loss: not possible; a loss of cfplug gives one number for a whole batch.
+            act: makes predictions of the model's outputs, shape (n, n_outputs); by default the
+                ratings of the loss's head.
+            more: what fastai's own `get_preds` takes.
+
+        Raises:
+            CapabilityError: for `with_loss`.
+        """
+        if with_loss:
+            raise CapabilityError(
+                "get_preds: with_loss needs a loss for each row, and a loss of cfplug gives one "
+                "number for a whole batch. Compare the predictions with the ratings instead."
+            )
+        loader = self.dls[ds_idx].new(shuffle=False) if dl is None else dl
+        found = super().get_preds(dl=loader, act=act or self.ratings_of, **more)
+        if not with_input:
+            return tuple(found)
+        return (joined([batch[0] for batch in loader]), *found)
+
+    def show_results(
+        self, ds_idx: int = 1, dl: Any = None, max_n: int = 9, shuffle: bool = True
+    ) -> pd.DataFrame:
+        """Display up to `max_n` ratings with what the model predicts for them.
+
+        Args:
+            ds_idx: 0 for the training ratings, 1 for the validation ratings.
+            dl: a TensorLoader in place of them.
+            max_n: the most rows to display.
+            shuffle: take random rows, not the first ones.
+
+        Returns:
+            The table that is displayed: what `show_batch` has, and a column `prediction`.
+        """
+        loader = self.dls[ds_idx] if dl is None else dl
+        batch, rating = loader.new(shuffle=shuffle).one_batch()
+        batch, rating = batch[:max_n], rating[:max_n]
+        predicted = self.get_preds(dl=[(batch, rating)])[0]
+        table: pd.DataFrame = loader.show_batch((batch, rating), max_n, show=False)
+        table["prediction"] = predicted.tolist()
+        display_table(table)
+        return table
+
+    def summary(self) -> str:
+        """Return the layers of the model, its parameters, and the optimizer, loss and callbacks."""
+        text: str = PrettyString(layer_summary(self))  # a notebook prints it as it is
+        return text
+
+    def predict(self, *_arguments: object, **_more: object) -> NoReturn:
+        """Refuse: the Learner has codes, and a person has ids."""
+        raise CapabilityError(
+            "predict: expected codes of a training set, which only the run has. Ask the run's "
+            "model with ids: run.model.predict(pairs)."
+        )
+
+    def tta(self, *_arguments: object, **_more: object) -> NoReturn:
+        """Refuse: a rating cannot be augmented as an image can."""
+        raise CapabilityError(
+            "tta: expected inputs that can be augmented, such as images; a pair of ids cannot. "
+            "Use get_preds."
+        )
 
 
 def train(
@@ -76,8 +166,8 @@ def train(
     `patience` those of the best epoch, measured with the average. With `resume` it goes on after
     the last epoch of that checkpoint. TrainingError if a loss is no number."""
     learner = learner_of(scored, data, settings, seed=seed, device=device)
-    averager = Averager(scored, settings, _epochs(settings) * len(learner.dls.train))
-    keeper = _Keeper(seed, name, watch, settings, averager)
+    averager = Averager(scored, settings, epochs_of(settings) * len(learner.dls.train))
+    keeper = EpochKeeper(seed, name, watch, settings, averager)
     if resume:
         keeper.restore(learner, resume)
     if not keeper.done:
@@ -99,7 +189,6 @@ def learner_of(
     loaders = Loaders(
         TensorLoader(data[0], settings.batch_size, device, seed),
         TensorLoader(data[1], VALID_BATCH, device),
-        torch.device(device),
     )
     scored.to(device)
     learner = DirectLearner(
@@ -137,12 +226,22 @@ def _threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _fit(learner: Learner, settings: TrainSettings, keeper: _Keeper) -> None:
+def _fit(learner: Learner, settings: TrainSettings, keeper: EpochKeeper) -> None:
     """fastai's loop from the first epoch that is not done; fastai's own fit_flat_cos would begin anew."""
-    epochs, callbacks = _epochs(settings), [keeper]
+    epochs, callbacks = epochs_of(settings), [keeper]
     course = courses(settings, epochs)
     if course:
         callbacks.append(ParamScheduler(course))
     if settings.average != "none":
         callbacks.append(keeper.averager)
     learner.fit(epochs, settings.learning_rate, cbs=callbacks, start_epoch=len(keeper.history))
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Return the pairs of several batches as one."""
+    context = {}
+    for name in batches[0].context:
+        context[name] = torch.cat([batch.context[name] for batch in batches])
+    users = torch.cat([batch.user for batch in batches])
+    items = torch.cat([batch.item for batch in batches])
+    return Batch(users, items, context)

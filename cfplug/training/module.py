@@ -54,7 +54,7 @@ class Scored(nn.Module):
 
 def weights_of(module: nn.Module) -> dict[str, np.ndarray]:
     """Every weight of `module` as a numpy array."""
-    return {name: _array(tensor) for name, tensor in module.state_dict().items()}
+    return {name: to_array(tensor) for name, tensor in module.state_dict().items()}
 
 
 def load_weights(module: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
@@ -62,5 +62,5 @@ def load_weights(module: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
     module.load_state_dict({name: torch.as_tensor(array) for name, array in arrays.items()})
 
 
-def _array(tensor: Tensor) -> np.ndarray:
+def to_array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy().copy()

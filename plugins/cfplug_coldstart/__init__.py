@@ -93,7 +93,7 @@ class FoldIn:
 
 @attrs.frozen
 class Interview:
-    """Questions about items, one after the other; "not seen" is an answer that says something too."""
+    """AnswerEncoder about items, one after the other; "not seen" is an answer that says something too."""
 
     choose: str = cfplug.param(
         "adaptive",
@@ -125,7 +125,7 @@ def cfplug_cold_starts() -> Sequence[cfplug.ColdStart]:
     return [
         cfplug.ColdStart(
             "global-mean",
-            adapt="cfplug_coldstart.means:global_mean",
+            adapt="cfplug_coldstart.mean_ratings:global_mean",
             origin="mean",
             provides=["distribution"],
             help="The mean of the training ratings, for every pair with a newcomer.",
@@ -133,13 +133,13 @@ def cfplug_cold_starts() -> Sequence[cfplug.ColdStart]:
         cfplug.ColdStart(
             "item-mean",
             ItemMean,
-            adapt="cfplug_coldstart.means:item_mean",
+            adapt="cfplug_coldstart.mean_ratings:item_mean",
             origin="mean",
             provides=["distribution"],
         ),
         cfplug.ColdStart(
             "mean-embedding",
-            adapt="cfplug_coldstart.averages:mean_embedding",
+            adapt="cfplug_coldstart.centroids:mean_embedding",
             origin="mean",
             provides=["distribution"],
             requires=["vectors"],
@@ -148,7 +148,7 @@ def cfplug_cold_starts() -> Sequence[cfplug.ColdStart]:
         cfplug.ColdStart(
             "representative",
             Representative,
-            adapt="cfplug_coldstart.averages:representative",
+            adapt="cfplug_coldstart.centroids:representative",
             origin="mean",
             provides=["distribution"],
             requires=["vectors"],

@@ -12,12 +12,12 @@ import pandas as pd
 from attrs import frozen
 
 import cfplug
+from cfplug_coldstart.feature_table import FeatureTable, columns_of
 from cfplug_coldstart.population import Population, population
 from cfplug_coldstart.posterior import Normals, posterior
 from cfplug_coldstart.raters import tilts
 from cfplug_coldstart.regression import Regression, regression
-from cfplug_coldstart.traits import Traits, columns_of
-from cfplug_coldstart.warm import SIDES, Warm, other
+from cfplug_coldstart.trained_ids import SIDES, TrainedIds, other
 
 if TYPE_CHECKING:
     from cfplug import Batch, Context, FittedModel, Newcomers
@@ -28,23 +28,23 @@ AT_ONCE = 20_000
 
 
 @frozen(eq=False)
-class Learned:
+class SidePrior:
     """What is learned of one side from training alone: its population, what metadata says, the tilts of who rates.
 
     `tilts` (n_others, width) are None where the strategy leaves out who rates.
     """
 
     population: Population
-    traits: Traits | None
+    features: FeatureTable | None
     regression: Regression | None
     tilts: np.ndarray | None
 
     def prior(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Of newcomers their prior means, shape (n, width), and whether metadata says anything, bool of shape (n,)."""
-        if self.regression is None or self.traits is None:
+        if self.regression is None or self.features is None:
             return np.tile(self.population.mean, (len(table), 1)), np.zeros(len(table), dtype=bool)
-        traits = self.traits.read(table)
-        return self.regression.vectors(traits) + self.population.shift, traits.known
+        features = self.features.read(table)
+        return self.regression.vectors(features) + self.population.shift, features.known
 
 
 @frozen(eq=False)
@@ -54,14 +54,14 @@ class Side:
     `told` and `rated`, bool of shape (n,): whether metadata, and whether ratings, say anything of
     each."""
 
-    learned: Learned
+    learned: SidePrior
     posterior: Normals
     told: np.ndarray
     rated: np.ndarray
 
 
 @frozen(eq=False)
-class Folded:
+class FoldInPredictor:
     """What a model says of newcomers by the posterior means of their vectors, and how sure that is.
 
     `alone` gives how far to move the vectors of new users who meet new items, shape (width,), or
@@ -152,14 +152,16 @@ class Folded:
         return noise
 
 
-def fold_in(params: FoldIn, fitted: FittedModel, newcomers: Newcomers, context: Context) -> Folded:
+def fold_in(
+    params: FoldIn, fitted: FittedModel, newcomers: Newcomers, context: Context
+) -> FoldInPredictor:
     """The posterior of every newcomer's vector given its ratings of, or by, ids that training saw."""
     there = [side for side in SIDES if len(newcomers.table(side))]
     sides = {side: _folded(learned_of(params, fitted, side), fitted, newcomers) for side in there}
-    return Folded(fitted, newcomers, sides, functools.partial(_alone, params, fitted))
+    return FoldInPredictor(fitted, newcomers, sides, functools.partial(_alone, params, fitted))
 
 
-def _folded(learned: Learned, fitted: FittedModel, newcomers: Newcomers) -> Side:
+def _folded(learned: SidePrior, fitted: FittedModel, newcomers: Newcomers) -> Side:
     side = learned.population.side
     prior, told = learned.prior(newcomers.table(side))
     ratings, places = newcomers.ratings, newcomers.places(side, newcomers.ratings[side])
@@ -182,41 +184,46 @@ def _folded(learned: Learned, fitted: FittedModel, newcomers: Newcomers) -> Side
     )
 
 
-def learned_of(params: FoldIn, fitted: FittedModel, side: str) -> Learned:
-    found: Learned = fitted.once(
+def learned_of(params: FoldIn, fitted: FittedModel, side: str) -> SidePrior:
+    found: SidePrior = fitted.once(
         ("cfplug-coldstart fold-in", params, side), lambda: _learn(params, fitted, side)
     )
     return found
 
 
-def _learn(params: FoldIn, fitted: FittedModel, side: str) -> Learned:
+def _learn(params: FoldIn, fitted: FittedModel, side: str) -> SidePrior:
     plain: Population = fitted.once(
         ("cfplug-coldstart population", side), lambda: population(fitted, side)
     )
     names = (
         columns_of(fitted, params.columns, "columns")[side] if params.prior == "metadata" else ()
     )
-    traits = Traits.of(fitted, side, names) if names else None
+    features = FeatureTable.of(fitted, side, names) if names else None
     told = (
-        _regression(params, fitted, plain, traits) if traits is not None and traits.each else None
+        _regression(params, fitted, plain, features)
+        if features is not None and features.each
+        else None
     )
     known = (
         plain
-        if told is None or traits is None
-        else population(fitted, side, prior=told.vectors(traits))
+        if told is None or features is None
+        else population(fitted, side, prior=told.vectors(features))
     )
-    return Learned(known, traits, told, tilts(fitted, known) if params.raters else None)
+    return SidePrior(known, features, told, tilts(fitted, known) if params.raters else None)
 
 
 def _regression(
-    params: FoldIn, fitted: FittedModel, plain: Population, traits: Traits
+    params: FoldIn, fitted: FittedModel, plain: Population, features: FeatureTable
 ) -> Regression | None:
     """Of what is known of vectors on metadata; None where metadata says nothing."""
-    warm = Warm.of(fitted, plain.side)
+    trained = TrainedIds.of(fitted, plain.side)
     count = fitted.support.count[other(plain.side)]
     metric = (plain.slopes.T * count) @ plain.slopes / count.sum()
     found = regression(
-        traits, attrs.evolve(warm, vectors=plain.vectors[warm.codes]), metric, params.damping
+        features,
+        attrs.evolve(trained, vectors=plain.vectors[trained.codes]),
+        metric,
+        params.damping,
     )
     return found if found.says else None
 

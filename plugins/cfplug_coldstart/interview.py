@@ -1,4 +1,4 @@
-"""Questions to a newcomer about items, and what the answers say of that user."""
+"""AnswerEncoder to a newcomer about items, and what the answers say of that user."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from attrs import frozen
 
 import cfplug
 from cfplug_coldstart import FoldIn
-from cfplug_coldstart.answers import Answers, Joint, believed, joint, most_rated
-from cfplug_coldstart.choice import by_variance, gains, greedy, importance
-from cfplug_coldstart.fold_in import Folded, Learned, Side, fold_in, learned_of
-from cfplug_coldstart.warm import ratings_at
+from cfplug_coldstart.fold_in import FoldInPredictor, Side, SidePrior, fold_in, learned_of
+from cfplug_coldstart.interview_model import (
+    Answers,
+    JointPrior,
+    joint_posterior,
+    joint_prior,
+    most_rated,
+)
+from cfplug_coldstart.item_selection import by_variance, gains, greedy, importance
+from cfplug_coldstart.trained_ids import ratings_at
 
 if TYPE_CHECKING:
     from cfplug import Context, FittedModel, Newcomers
@@ -23,15 +29,15 @@ if TYPE_CHECKING:
 
 
 @frozen(eq=False)
-class Guide:
+class InterviewPlan:
     """What an interviewer learned from training: whom to expect, what to ask.
 
     `order` (m,) are the places of the candidates in the order in which they are asked; None where
     that depends on the answers. `weight` (width, width) is how much an error in the vector matters.
     `base` (n_items,) are the ratings of a user of whom nothing is known."""
 
-    learned: Learned
-    joint: Joint
+    learned: SidePrior
+    joint: JointPrior
     order: np.ndarray | None
     weight: np.ndarray
     base: np.ndarray
@@ -42,7 +48,7 @@ class Interviewer:
     """Asks about one item after the other."""
 
     fitted: FittedModel
-    guide: Guide
+    guide: InterviewPlan
 
     def next(self, answers: Mapping[Any, float | None]) -> Any:
         """The id of the item to ask about next; None if there is none left.
@@ -68,7 +74,7 @@ class Interviewer:
         )
         known = self.fitted.support.trained("item", items)
         items, ratings = items[known], ratings[known]
-        belief = believed(
+        belief = joint_posterior(
             self.guide.joint, _answers(self.guide.joint, items, ratings - self.guide.base[items])
         )
         return int(
@@ -77,7 +83,7 @@ class Interviewer:
 
 
 @frozen(eq=False)
-class Interviewed:
+class NormalVectors:
     """What is known of n vectors: their `mean` (n, width), and their covariances `cov` (n, width, width)."""
 
     mean: np.ndarray
@@ -94,13 +100,13 @@ class Interviewed:
 
 
 def ask(params: Interview, fitted: FittedModel, context: Context) -> Interviewer:
-    """Questions about the most rated items, in a fixed order or as the answers suggest."""
+    """AnswerEncoder about the most rated items, in a fixed order or as the answers suggest."""
     return Interviewer(fitted, _guide(params, fitted))
 
 
 def interview(
     params: Interview, fitted: FittedModel, newcomers: Newcomers, context: Context
-) -> Folded:
+) -> FoldInPredictor:
     """As fold-in, but a new user's rating of a candidate, and "not seen", tell by what they have seen too."""
     folded = fold_in(_as_fold_in(params), fitted, newcomers, context)
     if "user" not in folded.sides:
@@ -111,7 +117,7 @@ def interview(
     )
 
 
-def _interviewed(guide: Guide, fitted: FittedModel, newcomers: Newcomers) -> Side:
+def _interviewed(guide: InterviewPlan, fitted: FittedModel, newcomers: Newcomers) -> Side:
     """What the new users' answers say of each."""
     prior, told = guide.learned.prior(newcomers.users)
     mean, width = prior + guide.joint.shift, guide.joint.width
@@ -121,11 +127,11 @@ def _interviewed(guide: Guide, fitted: FittedModel, newcomers: Newcomers) -> Sid
     for row in np.unique(rows):
         own = rows == row
         answers = _answers(guide.joint, items[own], residual[own])
-        belief = believed(guide.joint, answers)
+        belief = joint_posterior(guide.joint, answers)
         mean[row] += belief.moved[:width]
         cov[row] = belief.cov[:width]
         answered[row] = len(answers.items) > 0 or (guide.joint.evidence and len(answers.places) > 0)
-    return Side(guide.learned, Interviewed(mean, cov), told, answered)
+    return Side(guide.learned, NormalVectors(mean, cov), told, answered)
 
 
 def _given(
@@ -143,7 +149,7 @@ def _given(
     return rows, items, given["rating"].to_numpy(dtype=np.float64) - fitted.predictor.predict(batch)
 
 
-def _answers(joint: Joint, items: np.ndarray, residual: np.ndarray) -> Answers:
+def _answers(joint: JointPrior, items: np.ndarray, residual: np.ndarray) -> Answers:
     """Answers about `items`, codes of shape (a,); `residual` (a,) is NaN for what was not seen."""
     here, seen = items[:, None] == joint.items, ~np.isnan(residual)
     asked = here.any(axis=1)
@@ -156,23 +162,25 @@ def _as_fold_in(params: Interview) -> FoldIn:
     return FoldIn(prior=params.prior, columns=params.columns)
 
 
-def _guide(params: Interview, fitted: FittedModel) -> Guide:
-    found: Guide = fitted.once(
+def _guide(params: Interview, fitted: FittedModel) -> InterviewPlan:
+    found: InterviewPlan = fitted.once(
         ("cfplug-coldstart interview", params), lambda: _learn(params, fitted)
     )
     return found
 
 
-def _learn(params: Interview, fitted: FittedModel) -> Guide:
+def _learn(params: Interview, fitted: FittedModel) -> InterviewPlan:
     known = learned_of(_as_fold_in(params), fitted, "user")
     population, items = known.population, most_rated(fitted, params.candidates)
-    both = joint(fitted, population, items, params.answerable, evidence=params.not_seen)
+    both = joint_prior(fitted, population, items, params.answerable, evidence=params.not_seen)
     weight = importance(fitted, population.slopes)
     base, _ = ratings_at(fitted, "user", population.mean + both.shift)
-    return Guide(known, both, _order(params.choose, fitted, both, weight), weight, base)
+    return InterviewPlan(known, both, _order(params.choose, fitted, both, weight), weight, base)
 
 
-def _order(choose: str, fitted: FittedModel, both: Joint, weight: np.ndarray) -> np.ndarray | None:
+def _order(
+    choose: str, fitted: FittedModel, both: JointPrior, weight: np.ndarray
+) -> np.ndarray | None:
     """The places of the candidates in the order of a fixed list; None where the answers decide."""
     if choose == "adaptive":
         return None

@@ -1,17 +1,17 @@
-"""Newcomers with the vectors that a network makes of their metadata and of their answers to questions."""
+"""Predict the vectors of new users and items from metadata and answers, by a network."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 import cfplug
-from cfplug_coldstart.teller import Teller, taught
-from cfplug_coldstart.told import Told
-from cfplug_coldstart.traits import columns_of
-from cfplug_coldstart.warm import SIDES, Warm, looks_at_ratings, other
+from cfplug_coldstart.feature_table import columns_of
+from cfplug_coldstart.trained_ids import SIDES, TrainedIds, looks_at_ratings, other
+from cfplug_coldstart.vector_model import VectorModel, fit_vector_model
+from cfplug_coldstart.vector_predictor import VectorPredictor
 
 if TYPE_CHECKING:
     from cfplug import Context, FittedModel, Newcomers
@@ -20,47 +20,57 @@ if TYPE_CHECKING:
 
 def metadata_model(
     params: MetadataModel, fitted: FittedModel, newcomers: Newcomers, context: Context
-) -> Told:
-    """vector = mean + share x what a network says of metadata and answers; the weighted mean for whom nothing is known.
+) -> VectorPredictor:
+    """Return vector = mean + share x (what a network predicts from metadata and answers).
 
-    For newcomers of a side in `refold`, the other side's vectors are learned again on their
-    training ratings against what the networks say of this side's warm ids."""
+    Where nothing is known of a new id its vector is the weighted mean. For new ids of a side in
+    `refold`, the other side's vectors are learned again on their training ratings against what the
+    networks predict for this side's trained ids."""
     columns = columns_of(fitted, params.columns, "columns")
-    new = [side for side in SIDES if len(newcomers.table(side))]
-    learned = {side: _learned(params, fitted, side, columns[side], context.seed) for side in new}
-    told = {side: teller.tell(newcomers) for side, (teller, _) in learned.items()}
-    vectors, known = ({side: each[place] for side, each in told.items()} for place in (0, 1))
-    again = {other(side): others for side, (_, others) in learned.items() if others is not None}
-    by = cfplug.ByVectors(fitted, newcomers, vectors, again)
-    return Told(
-        by, known, cfplug.ByVectors(fitted, newcomers, _for_each_other(fitted, vectors, again))
+    vectors, known, refolded = {}, {}, {}
+    for side in SIDES:
+        if len(newcomers.table(side)) == 0:
+            continue
+        model, others = _fitted(params, fitted, side, columns[side], context.seed)
+        vectors[side], known[side] = model.predict(newcomers)
+        if others is not None:
+            refolded[other(side)] = others
+    vectors_for_both = _for_pairs_of_new(fitted, vectors, refolded)
+    return VectorPredictor(
+        cfplug.ByVectors(fitted, newcomers, vectors, refolded),
+        known,
+        cfplug.ByVectors(fitted, newcomers, vectors_for_both),
     )
 
 
-def _learned(
+def _fitted(
     params: MetadataModel, fitted: FittedModel, side: str, names: Sequence[str], seed: int
-) -> tuple[Teller, np.ndarray | None]:
-    """What tells the vectors of one side, and the vectors of the other side against these, if `refold` wants them."""
+) -> tuple[VectorModel, np.ndarray | None]:
+    """Return the networks of one side, and the other side's vectors if `refold` asks for them."""
 
-    def work() -> tuple[Teller, np.ndarray | None]:
+    def fit() -> tuple[VectorModel, np.ndarray | None]:
         from cfplug_coldstart.population import refold
 
-        teller = taught(params, fitted, side, names, seed)
+        model = fit_vector_model(params, fitted, side, names, seed)
         again = side in params.refold and not looks_at_ratings(fitted)
-        return teller, refold(fitted, side, teller.table) if again else None
+        return model, refold(fitted, side, model.table) if again else None
 
-    found: tuple[Teller, np.ndarray | None] = fitted.once(
-        ("cfplug-coldstart metadata-model", side, params, seed), work
-    )
+    key = ("cfplug-coldstart metadata-model", side, params, seed)
+    found: tuple[VectorModel, np.ndarray | None] = fitted.once(key, fit)
     return found
 
 
-def _for_each_other(
-    fitted: FittedModel, vectors: dict[str, np.ndarray], again: dict[str, np.ndarray]
+def _for_pairs_of_new(
+    fitted: FittedModel, vectors: Mapping[str, np.ndarray], refolded: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Vectors of newcomers for pairs of two: a side that was learned again moves as its warm ids did on average."""
-    side = next((each for each in SIDES if each in again), None)
-    if side is None or side not in vectors:
-        return vectors
-    warm = Warm.of(fitted, side)
-    return {**vectors, side: vectors[side] + (again[side][warm.codes] - warm.vectors).mean(axis=0)}
+    """Return vectors for pairs of a new user and a new item.
+
+    New ids of a side that was learned again move as its trained ids did on average.
+    """
+    moved = dict(vectors)
+    side = next((each for each in SIDES if each in refolded), None)
+    if side is not None and side in vectors:
+        trained = TrainedIds.of(fitted, side)
+        change = refolded[side][trained.codes] - trained.vectors
+        moved[side] = vectors[side] + change.mean(axis=0)
+    return moved

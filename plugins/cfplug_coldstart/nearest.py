@@ -10,25 +10,25 @@ import pandas as pd
 from attrs import frozen
 
 import cfplug
-from cfplug_coldstart.told import Told
-from cfplug_coldstart.traits import Trait, Traits, columns_of
-from cfplug_coldstart.warm import SIDES, Warm, in_ratings, trust
+from cfplug_coldstart.feature_table import FeatureColumn, FeatureTable, columns_of
+from cfplug_coldstart.trained_ids import SIDES, TrainedIds, in_ratings, trust
+from cfplug_coldstart.vector_predictor import VectorPredictor
 
 if TYPE_CHECKING:
     from cfplug import Context, FittedModel, Newcomers
     from cfplug_coldstart import NearestMetadata
 
 MOST = 2_000
-"""Warm ids, drawn at random where there are more, by which it is measured how far to follow the neighbours."""
+"""TrainedIds ids, drawn at random where there are more, by which it is measured how far to follow the neighbours."""
 
 CHUNK = 500
-"""Ids that are compared with all warm ones at once."""
+"""Ids that are compared with all trained ones at once."""
 
 
 def nearest_metadata(
     params: NearestMetadata, fitted: FittedModel, newcomers: Newcomers, context: Context
-) -> Told:
-    """vector = mean + share x (mean vector of the k most similar warm ids - mean), all means weighted.
+) -> VectorPredictor:
+    """vector = mean + share x (mean vector of the k most similar trained ids - mean), all means weighted.
 
     That mean itself for whom nothing is known.
     """
@@ -38,7 +38,7 @@ def nearest_metadata(
         vectors[side], known[side] = _of_side(
             params, fitted, side, columns[side], newcomers.table(side)
         )
-    return Told(cfplug.ByVectors(fitted, newcomers, vectors), known)
+    return VectorPredictor(cfplug.ByVectors(fitted, newcomers, vectors), known)
 
 
 def _of_side(
@@ -54,7 +54,7 @@ def _of_side(
     )
     vectors = np.tile(crowd.mean, (len(newcomers), 1))
     known = np.zeros(len(newcomers), dtype=bool)
-    asked = crowd.traits.read(newcomers)
+    asked = crowd.features.read(newcomers)
     if share > 0 and asked.known.any():
         known = asked.known
         vectors[known] += share * (crowd.vectors_of(asked.take(known)) - crowd.mean)
@@ -63,21 +63,23 @@ def _of_side(
 
 def _crowd(
     params: NearestMetadata, fitted: FittedModel, side: str, names: Sequence[str]
-) -> tuple[Crowd, float]:
-    """The warm ids of `side`, and how far to follow those who are near."""
-    warm, traits = Warm.of(fitted, side), Traits.of(fitted, side, names)
-    crowd = Crowd(traits.take(warm.codes), warm.vectors, warm.weight(params.damping), params.k)
-    return crowd, crowd.share(in_ratings(fitted, side)) if traits else 0.0
+) -> tuple[Neighborhood, float]:
+    """The trained ids of `side`, and how far to follow those who are near."""
+    trained, features = TrainedIds.of(fitted, side), FeatureTable.of(fitted, side, names)
+    crowd = Neighborhood(
+        features.take(trained.codes), trained.vectors, trained.weight(params.damping), params.k
+    )
+    return crowd, crowd.share(in_ratings(fitted, side)) if features else 0.0
 
 
 @frozen(eq=False)
-class Crowd:
-    """The n warm ids that newcomers are compared with: `traits`, `vectors` (n, width), `weight` (n,).
+class Neighborhood:
+    """The n trained ids that newcomers are compared with: `features`, `vectors` (n, width), `weight` (n,).
 
     `k` is how many of them make a neighbourhood.
     """
 
-    traits: Traits
+    features: FeatureTable
     vectors: np.ndarray
     weight: np.ndarray
     k: int
@@ -88,7 +90,7 @@ class Crowd:
         mean: np.ndarray = np.average(self.vectors, axis=0, weights=self.weight)
         return mean
 
-    def vectors_of(self, asked: Traits, without: np.ndarray | None = None) -> np.ndarray:
+    def vectors_of(self, asked: FeatureTable, without: np.ndarray | None = None) -> np.ndarray:
         """The weighted mean vector of the k most similar ids to each of m, shape (m, width).
 
         `without`, shape (m,), is one id for each that is not compared with it. Ids that are as
@@ -96,26 +98,26 @@ class Crowd:
         found = [np.zeros((0, self.vectors.shape[1]))]
         for start in range(0, asked.n, CHUNK):
             rows = np.arange(start, min(start + CHUNK, asked.n))
-            alike = similarity(asked.take(rows), self.traits)
+            alike = similarity(asked.take(rows), self.features)
             if without is not None:
                 alike[np.arange(len(rows)), without[rows]] = -1.0
             weight = self.weight * nearness(
-                alike, min(self.k, self.traits.n - (without is not None))
+                alike, min(self.k, self.features.n - (without is not None))
             )
             found.append(weight @ self.vectors / weight.sum(axis=1, keepdims=True))
         return np.concatenate(found)
 
     def share(self, root: np.ndarray) -> float:
-        """How far to follow the neighbours: as far as that would have paid for warm ids, each told by all others.
+        """How far to follow the neighbours: as far as that would have paid for trained ids, each told by all others.
 
         `root` is `in_ratings`.
         """
-        rows = np.flatnonzero(self.traits.known)
+        rows = np.flatnonzero(self.features.known)
         if len(rows) < 2:
             return 0.0
         if len(rows) > MOST:
             rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
-        told = self.vectors_of(self.traits.take(rows), rows) - self.mean
+        told = self.vectors_of(self.features.take(rows), rows) - self.mean
         return trust((self.vectors[rows] - self.mean) @ root, told @ root, self.weight[rows])
 
 
@@ -128,7 +130,7 @@ def nearness(alike: np.ndarray, k: int) -> np.ndarray:
     return shares
 
 
-def similarity(asked: Traits, others: Traits) -> np.ndarray:
+def similarity(asked: FeatureTable, others: FeatureTable) -> np.ndarray:
     """How similar each of m ids is to each of n by metadata, shape (m, n), from 0 to 1: Gower's coefficient (1971).
 
     The mean over the columns of: 1 for the same category, else 0; 1 - |x - y| / range, at least 0,
@@ -139,7 +141,7 @@ def similarity(asked: Traits, others: Traits) -> np.ndarray:
     return mean
 
 
-def _alike(asked: Trait, others: Trait) -> np.ndarray:
+def _alike(asked: FeatureColumn, others: FeatureColumn) -> np.ndarray:
     if asked.feature.kind == "number":
         known = others.values[others.known]
         gap = np.abs(asked.values - others.values.T) / max(float(np.ptp(known)), 1e-12)

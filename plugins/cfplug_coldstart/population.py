@@ -16,10 +16,10 @@ import numpy as np
 from attrs import frozen
 
 import cfplug
-from cfplug_coldstart.doubt import Doubt, affordable
-from cfplug_coldstart.expectation import Ratings, State, em, expectation
+from cfplug_coldstart.em import Ratings, State, em, expectation
 from cfplug_coldstart.posterior import Posterior, posterior
-from cfplug_coldstart.warm import other
+from cfplug_coldstart.trained_ids import other
+from cfplug_coldstart.uncertainty import Uncertainty, affordable
 
 if TYPE_CHECKING:
     from cfplug import Batch, FittedModel
@@ -61,14 +61,16 @@ def population(
     the other side. CapabilityError for a model that looks at more of a rating than its user and
     item: its training ratings are not kept with that."""
     own, train = fitted.vectors(side), _train(fitted)
-    warm = np.unique(getattr(train, side))
+    trained = np.unique(getattr(train, side))
     prior = (
-        np.tile(own[warm].mean(axis=0), (len(own), 1))
+        np.tile(own[trained].mean(axis=0), (len(own), 1))
         if prior is None
         else np.asarray(prior, dtype=np.float64)
     )
-    doubt = _doubt(fitted, side, prior[warm].mean(axis=0)) if others is None else None
-    return _population(fitted, side, prior, others, doubt)
+    uncertainty = (
+        _uncertainty(fitted, side, prior[trained].mean(axis=0)) if others is None else None
+    )
+    return _population(fitted, side, prior, others, uncertainty)
 
 
 def _population(
@@ -76,21 +78,21 @@ def _population(
     side: str,
     prior: np.ndarray,
     others: np.ndarray | None,
-    doubt: Doubt | None,
+    uncertainty: Uncertainty | None,
 ) -> Population:
-    """The same, where the other side is certain if there is no `doubt`."""
+    """The same, where the other side is certain if there is no `uncertainty`."""
     own, train = fitted.vectors(side), _train(fitted)
     rows, codes = (getattr(train, each) for each in (side, other(side)))
-    warm = np.unique(rows)
-    mean = prior[warm].mean(axis=0)
+    trained = np.unique(rows)
+    mean = prior[trained].mean(axis=0)
     residual = fitted.train.rating - fitted.predictor.predict(
         placed(train, side, prior[rows], others)
     )
     slopes = _slopes(fitted, side, mean, others)
-    ratings = Ratings(rows, codes, residual, slopes, doubt or Doubt.none(*slopes.shape))
-    state = em(ratings, _start(own[warm], ratings))
+    ratings = Ratings(rows, codes, residual, slopes, uncertainty or Uncertainty.none(*slopes.shape))
+    state = em(ratings, _start(own[trained], ratings))
     vectors = prior + state.shift
-    vectors[warm] = prior[warm] + expectation(ratings, state).means
+    vectors[trained] = prior[trained] + expectation(ratings, state).means
     slopes = _slopes(fitted, side, mean + state.shift, others)
     return Population(
         side,
@@ -105,14 +107,14 @@ def _population(
     )
 
 
-def _doubt(fitted: FittedModel, side: str, mean: np.ndarray) -> Doubt | None:
+def _uncertainty(fitted: FittedModel, side: str, mean: np.ndarray) -> Uncertainty | None:
     """How unsure the trained vectors of the other side are; None where that would take too much memory."""
     partner = other(side)
     others = fitted.vectors(partner)
     if not affordable(len(others), len(mean), others.shape[1]):
         return None
-    covs = fitted.once(("cfplug-coldstart doubt", partner), lambda: _covs(fitted, partner))
-    return Doubt.of(fitted, side, mean, covs)
+    covs = fitted.once(("cfplug-coldstart uncertainty", partner), lambda: _covs(fitted, partner))
+    return Uncertainty.of(fitted, side, mean, covs)
 
 
 def _covs(fitted: FittedModel, side: str) -> np.ndarray:

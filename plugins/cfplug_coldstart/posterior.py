@@ -69,7 +69,7 @@ class Normals(Protocol):
 
     @property
     def mean(self) -> np.ndarray:
-        """Means, shape (n, width)."""
+        """MeanRatings, shape (n, width)."""
 
     def variance(self, rows: np.ndarray, slopes: np.ndarray) -> np.ndarray:
         """x' C x for vectors `rows` (m,) and x of `slopes` (m, width), shape (m,)."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cfplug_coldstart.population import expected
-from cfplug_coldstart.warm import other
+from cfplug_coldstart.trained_ids import other
 
 if TYPE_CHECKING:
     from cfplug import FittedModel

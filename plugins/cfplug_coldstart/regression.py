@@ -5,43 +5,43 @@ from __future__ import annotations
 import numpy as np
 from attrs import frozen
 
-from cfplug_coldstart.traits import Trait, Traits
-from cfplug_coldstart.warm import Warm
+from cfplug_coldstart.feature_table import FeatureColumn, FeatureTable
+from cfplug_coldstart.trained_ids import TrainedIds
 
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3, 1e9)
 """Penalties to choose from, in ids of mean weight; the last one leaves the mean alone."""
 
 FOLDS = 5
 KNOTS = (0.25, 0.5, 0.75)
-"""Where the slope of a number may bend, as quantiles of the warm ids."""
+"""Where the slope of a number may bend, as quantiles of the trained ids."""
 
 FAR = 4.0
 """Numbers farther from the mean, in standard deviations, are taken as this far: a square of more would rule the fit."""
 
 
 @frozen(eq=False)
-class Column:
-    """A trait as columns of numbers: indicators of a category, members of a set and their number, or a bent line."""
+class Basis:
+    """A column as columns of numbers: indicators of a category, members of a set and their number, or a bent line."""
 
-    trait: Trait
+    column: FeatureColumn
     knots: np.ndarray
 
     @classmethod
-    def of(cls, trait: Trait, warm: np.ndarray) -> Column:
-        known = trait.values[warm][trait.known[warm]]
-        number = trait.feature.kind == "number" and len(known)
-        return cls(trait, np.unique(np.quantile(known, KNOTS)) if number else np.zeros(0))
+    def of(cls, column: FeatureColumn, trained: np.ndarray) -> Basis:
+        known = column.values[trained][column.known[trained]]
+        number = column.feature.kind == "number" and len(known)
+        return cls(column, np.unique(np.quantile(known, KNOTS)) if number else np.zeros(0))
 
-    def table(self, trait: Trait) -> np.ndarray:
-        """The columns of the same trait of n ids, shape (n, columns); NaN where it is missing."""
-        return np.where(trait.known[:, None], self._known(trait), np.nan)
+    def table(self, column: FeatureColumn) -> np.ndarray:
+        """The columns of the same column of n ids, shape (n, columns); NaN where it is missing."""
+        return np.where(column.known[:, None], self._known(column), np.nan)
 
-    def _known(self, trait: Trait) -> np.ndarray:
-        if trait.feature.kind == "category":
-            return np.asarray(trait.values == np.arange(1, trait.feature.size), dtype=np.float64)
-        if trait.feature.kind == "set":
-            return np.column_stack([trait.values, trait.values.sum(axis=1)])
-        x = trait.values.clip(-FAR, FAR)
+    def _known(self, column: FeatureColumn) -> np.ndarray:
+        if column.feature.kind == "category":
+            return np.asarray(column.values == np.arange(1, column.feature.size), dtype=np.float64)
+        if column.feature.kind == "set":
+            return np.column_stack([column.values, column.values.sum(axis=1)])
+        x = column.values.clip(-FAR, FAR)
         return np.column_stack([x, x**2, (x - self.knots).clip(min=0)])
 
 
@@ -49,12 +49,12 @@ class Column:
 class Regression:
     """vector = intercept + (columns - centre) weights, for newcomers and for all ids of one side alike.
 
-    A newcomer of whom nothing is known gets the intercept, the mean of the warm ids' vectors.
+    A newcomer of whom nothing is known gets the intercept, the mean of the trained ids' vectors.
 
     `weights` (columns, width) are zero where metadata says nothing that holds for ids that were
     left out."""
 
-    columns: tuple[Column, ...]
+    bases: tuple[Basis, ...]
     centre: np.ndarray
     intercept: np.ndarray
     weights: np.ndarray
@@ -64,10 +64,10 @@ class Regression:
         """Whether metadata says anything."""
         return bool(np.any(self.weights))
 
-    def vectors(self, traits: Traits) -> np.ndarray:
-        """What is expected of ids with these traits, shape (n, width)."""
+    def vectors(self, features: FeatureTable) -> np.ndarray:
+        """What is expected of ids with these features, shape (n, width)."""
         return np.asarray(
-            self.intercept + _centred(_design(self.columns, traits), self.centre) @ self.weights
+            self.intercept + _centred(_design(self.bases, features), self.centre) @ self.weights
         )
 
 
@@ -76,26 +76,28 @@ def _centred(design: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return np.asarray(np.nan_to_num(design - centre))
 
 
-def _design(columns: tuple[Column, ...], traits: Traits) -> np.ndarray:
+def _design(bases: tuple[Basis, ...], features: FeatureTable) -> np.ndarray:
     return np.column_stack(
-        [column.table(trait) for column, trait in zip(columns, traits.each, strict=True)]
+        [basis.table(column) for basis, column in zip(bases, features.each, strict=True)]
     )
 
 
-def regression(traits: Traits, warm: Warm, metric: np.ndarray, damping: float) -> Regression:
-    """Of the vectors of warm ids on their traits, an id with n ratings weighing n / (n + damping).
+def regression(
+    features: FeatureTable, trained: TrainedIds, metric: np.ndarray, damping: float
+) -> Regression:
+    """Of the vectors of trained ids on their features, an id with n ratings weighing n / (n + damping).
 
     `metric` (width, width) makes a squared distance of two vectors that of their ratings; by it the
     penalty is chosen."""
-    columns = tuple(Column.of(trait, warm.codes) for trait in traits.each)
-    design = _design(columns, traits.take(warm.codes))
-    weight = warm.count / (warm.count + damping)
+    bases = tuple(Basis.of(column, trained.codes) for column in features.each)
+    design = _design(bases, features.take(trained.codes))
+    weight = trained.count / (trained.count + damping)
     centre = np.average(np.nan_to_num(design), axis=0, weights=weight) / np.average(
         ~np.isnan(design), axis=0, weights=weight
     )
-    intercept = np.average(warm.vectors, axis=0, weights=weight)
-    ridge = _Ridge(_centred(design, centre), warm.vectors - intercept, weight / weight.mean())
-    return Regression(columns, centre, intercept, ridge.weights(ridge.penalty(metric)))
+    intercept = np.average(trained.vectors, axis=0, weights=weight)
+    ridge = _Ridge(_centred(design, centre), trained.vectors - intercept, weight / weight.mean())
+    return Regression(bases, centre, intercept, ridge.weights(ridge.penalty(metric)))
 
 
 @frozen(eq=False)

@@ -29,10 +29,10 @@ class DataOverview:
 
 @attrs.frozen
 class PredictionVsActual:
-    """Predictions beside ratings: hexagons, a histogram for each rating, and where the errors lie."""
+    """Predictions beside ratings: a heatmap, a histogram for each rating, and where the errors lie."""
 
     bins: int = cfplug.param(
-        30, at_least=5, at_most=100, help="bins of a histogram, and hexagons in a row"
+        30, at_least=5, at_most=100, help="bins of a histogram, and rows of the heatmap"
     )
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 MOST_LEVELS = 12
 """Ratings of more levels than that, or of none, are put into bands."""
 
-MOST_HEXAGONS = 2000
-"""Of a picture: with more of them they are made larger."""
+MOST_CELLS = 2000
+"""Of a heatmap whose ratings have no levels."""
 
 BANDS = 10
 LEAST_USERS = 5
@@ -81,7 +81,7 @@ def against_actual(params: PredictionVsActual, fitted: FittedModel, context: Con
     pictures: tuple[Chart, ...] = ()
     if np.ptp(prediction):
         pictures = (
-            hexagons(rating, prediction, scale, params.bins),
+            heatmap(rating, prediction, scale, params.bins),
             histograms(levels, prediction, params.bins),
         )
     return Section(
@@ -235,57 +235,29 @@ def _errors(error: np.ndarray, users: np.ndarray) -> tuple[Cell | None, Cell | N
     return mean, square
 
 
-def hexagons(rating: np.ndarray, prediction: np.ndarray, scale: Scale, bins: int) -> Chart:
-    """How many pairs of a rating and a prediction lie in each hexagon of a regular grid, where there are any."""
-    note = "Each hexagon tells how many ratings lie in it; on the dashed line prediction and rating are the same."
-    in_row, counts = bins, _counted(rating, prediction, scale, bins)
-    while len(counts) > MOST_HEXAGONS:
-        in_row = int(in_row * math.sqrt(MOST_HEXAGONS / len(counts)))
-        counts = _counted(rating, prediction, scale, in_row)
-    if in_row < bins:
-        note += f" There are {in_row} in a row, not {bins}, as that would make more than {MOST_HEXAGONS:,} of them."
-    x, y, color = columns = ("actual rating", "prediction", "ratings")
-    rows = zip(*(counts[name].tolist() for name in ("x", "y", "count")), strict=True)
-    title = "Predictions beside actual ratings"
-    return Chart(
-        title, "hexagon", columns, rows, x=x, y=y, color=color, reference="diagonal", note=note
-    )
-
-
-def _counted(rating: np.ndarray, prediction: np.ndarray, scale: Scale, bins: int) -> pd.DataFrame:
-    """The centres x and y of the hexagons with ratings in them, and the count of these.
-
-    The grid is laid so that every level of the ratings falls halfway between two columns of
-    hexagons, so each level is one even strip. With pitch p, rows lie sqrt(3) / 2 p apart and every
-    other one is moved by p / 2."""
-    pitch, start = _grid(prediction, scale, bins)
-    x, y = nearest_centres(rating - start, prediction, pitch)
-    return (
-        pd.DataFrame({"x": (x + start).round(6), "y": y.round(6)})
-        .value_counts(sort=False)
-        .reset_index()
-    )
-
-
-def _grid(prediction: np.ndarray, scale: Scale, bins: int) -> tuple[float, float]:
-    """The pitch of the grid in rating points, and where its first column lies."""
+def heatmap(rating: np.ndarray, prediction: np.ndarray, scale: Scale, bins: int) -> Chart:
+    """Return how many pairs of a rating and a prediction are in each cell of a regular grid."""
+    note = "On the dashed line prediction and rating are the same."
     low, high = min(scale.low, prediction.min()), max(scale.high, prediction.max())
-    pitch = float(high - low) / bins
-    step = min((after - before for before, after in pairwise(scale.levels)), default=0.0)
-    if (
-        0 < len(scale.levels) <= MOST_LEVELS and pitch < 4 * step
-    ):  # else predictions lie far off the scale
-        pitch = step / max(1, round(step / pitch))
-    return pitch, scale.low - pitch / 4
-
-
-def nearest_centres(x: np.ndarray, y: np.ndarray, pitch: float) -> tuple[np.ndarray, np.ndarray]:
-    """The centres of the hexagons in which points lie, as x and y of shape (n,); (0, 0) is one of them."""
-    high = pitch * math.sqrt(3)
-    even = np.round(x / pitch) * pitch, np.round(y / high) * high
-    odd = (np.floor(x / pitch) + 0.5) * pitch, (np.floor(y / high) + 0.5) * high
-    far = [(x - at) ** 2 + (y - to) ** 2 for at, to in (even, odd)]
-    return np.where(far[0] <= far[1], even[0], odd[0]), np.where(far[0] <= far[1], even[1], odd[1])
+    has_levels = 0 < len(scale.levels) <= MOST_LEVELS
+    rows = bins if has_levels else min(bins, math.isqrt(MOST_CELLS))
+    if rows < bins:
+        note += (
+            f" There are {rows} rows, not {bins}, so that there are at most {MOST_CELLS:,} cells."
+        )
+    height = float(high - low) / rows
+    row = np.floor((prediction - low) / height).clip(0, rows - 1)
+    if has_levels:  # a column for each level
+        width = min((after - before for before, after in pairwise(scale.levels)), default=1.0)
+        x = scale.low + np.round((rating - scale.low) / width) * width
+    else:
+        x = low + (np.floor((rating - low) / height).clip(0, rows - 1) + 0.5) * height
+    centers = pd.DataFrame({"x": x.round(6), "y": (low + (row + 0.5) * height).round(6)})
+    counts = centers.value_counts(sort=False).reset_index()
+    cells = zip(*(counts[name].tolist() for name in ("x", "y", "count")), strict=True)
+    columns = ("actual rating", "prediction", "ratings")
+    roles = {"x": columns[0], "y": columns[1], "color": columns[2], "reference": "diagonal"}
+    return Chart("Predictions beside actual ratings", "heatmap", columns, cells, note=note, **roles)
 
 
 def histograms(groups: Groups, prediction: np.ndarray, bins: int) -> Chart:

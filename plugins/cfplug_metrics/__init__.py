@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,6 +67,7 @@ def _of_errors() -> list[cfplug.Metric]:
     return [
         cfplug.Metric(
             "mse",
+            range=(0, math.inf),
             score="cfplug_metrics.errors:mse",
             help="Mean squared error.",
             formula="1/n · Σ (r̂ - r)²",
@@ -73,6 +75,7 @@ def _of_errors() -> list[cfplug.Metric]:
         ),
         cfplug.Metric(
             "rmse",
+            range=(0, math.inf),
             score="cfplug_metrics.errors:rmse",
             help="Root of the mean squared error.",
             formula="√(1/n · Σ (r̂ - r)²)",
@@ -80,6 +83,7 @@ def _of_errors() -> list[cfplug.Metric]:
         ),
         cfplug.Metric(
             "mae",
+            range=(0, math.inf),
             score="cfplug_metrics.errors:mae",
             help="Mean absolute error.",
             formula="1/n · Σ |r̂ - r|",
@@ -92,6 +96,7 @@ def _of_distributions() -> list[cfplug.Metric]:
     return [
         cfplug.Metric(
             "nll",
+            range=(0, math.inf),
             score="cfplug_metrics.distributions:nll",
             requires="distribution",
             help="Mean negative log-likelihood of the ratings, in nats.",
@@ -100,6 +105,7 @@ def _of_distributions() -> list[cfplug.Metric]:
         ),
         cfplug.Metric(
             "accuracy",
+            range=(0, 1),
             score="cfplug_metrics.distributions:accuracy",
             requires="distribution",
             lower_is_better=False,
@@ -110,6 +116,7 @@ def _of_distributions() -> list[cfplug.Metric]:
         cfplug.Metric(
             "ece",
             Calibration,
+            range=(0, 1),
             score="cfplug_metrics.distributions:ece",
             requires="distribution",
             formula="Σ over bins b: n_b/n · |accuracy(b) - confidence(b)|",
@@ -117,6 +124,7 @@ def _of_distributions() -> list[cfplug.Metric]:
         ),
         cfplug.Metric(
             "rps",
+            range=(0, 1),
             score="cfplug_metrics.distributions:rps",
             requires="distribution",
             help="Ranked probability score: mean squared error of the cumulative probabilities, from 0 to 1.",
@@ -158,6 +166,7 @@ def _of_lists() -> list[cfplug.Metric]:
         cfplug.Metric(
             name,
             params,
+            range=(0, 1),
             score=f"cfplug_metrics.lists:{name.replace('-', '_')}",
             lower_is_better=False,
             help=words,

@@ -767,7 +767,7 @@ def test_recommend_labels_what_it_says_to_a_user_whom_training_never_saw(run: Pa
 
 
 def test_recommend_needs_a_user_and_at_least_one_item(run: Path) -> None:
-    told = "give --user, or tell of somebody new with --ratings or --metadata"
+    told = "give --user, or describe a new user by --ratings or --metadata"
     assert usage_error(call("recommend", run)) == told
     assert usage_error(call("recommend", run, "--user", "1", "-n", "0")) == (
         "Invalid value for '-n': 0 is not in the range x>=1."
@@ -790,7 +790,7 @@ def test_similar_tells_the_items_that_are_most_like_one(run: Path, measure: str)
     assert rows == asked.astype(object).to_dict("records")
     assert 3 not in {row["item"] for row in rows}
     first, gap, head, *lines = call("similar", run, "--item", "3", "-n", "2").stdout.splitlines()
-    assert (first, gap) == (f"Most like {title_of(run, 3)}:", "")
+    assert (first, gap) == (f"Most similar to {title_of(run, 3)}:", "")
     assert head.split() == ["rank", "item", "label", "similarity", "ratings"]
     assert len(lines) == 2
 
@@ -823,7 +823,7 @@ def test_explain_takes_a_prediction_apart_into_parts_that_sum_to_it(run: Path, m
         f"Why {model} predicts {told['prediction']:.2f} for user 5 and {title_of(run, 3)}\n"
     )
     assert "item bias" in shown
-    mean = "What user 5 gave to the items most like "
+    mean = "Ratings by user 5 of the items most similar to "
     assert (mean in shown) == (model == "pmf")
     if model == "pmf":
         _, _, head, *rows = shown[shown.index(mean) :].splitlines()
@@ -1020,4 +1020,4 @@ def test_recommend_asks_for_now_unless_context_says_another_time(timed: Path) ->
 
 def test_context_is_a_column_and_its_value(timed: Path) -> None:
     words = usage_error(call("recommend", timed, "--user", "1", "--context", "soon"))
-    assert words == "Invalid value for '--context': must look like time=1998-04-01; is 'soon'"
+    assert words == "Invalid value for '--context': must look like time=1998-04-01; got 'soon'"

@@ -13,8 +13,6 @@ from click.testing import CliRunner, Result
 
 import cfplug
 from cfplug.cli.main import main
-from cfplug.cli.newcomers import fresh
-from cfplug.data.vocabulary import Vocabulary
 
 RECIPE = """\
 title: For newcomers
@@ -112,7 +110,7 @@ def test_a_newcomers_ratings_lead_to_recommendations_that_are_folded_in(
     assert {row["origin"] for row in rows} == {"folded-in"}
     assert not {row["item"] for row in rows} & {4, 9, 6}, "what was rated is not recommended again"
     model = cfplug.open_run(run).model
-    assert rows != answer("recommend", run, "--user", str(fresh(model.catalogue.user)), "-n", "4")
+    assert rows != answer("recommend", run, "--user", str(model.new_user()), "-n", "4")
 
 
 def test_recommendations_change_with_what_the_newcomer_rated(
@@ -198,13 +196,12 @@ def test_ratings_that_cannot_be_are_refused_with_their_row(
 def test_whom_training_knows_is_no_newcomer(run: Path, ratings: Path) -> None:
     code, text = told("recommend", run, "--user", "5", "--ratings", ratings)
     assert code == 1
-    assert "'5' is no newcomer: training saw" in text
+    assert "user '5' is not new: it has " in text
 
 
 def test_somebody_must_be_asked_about(run: Path) -> None:
     assert (
-        usage("recommend", run)
-        == "give --user, or tell of somebody new with --ratings or --metadata"
+        usage("recommend", run) == "give --user, or describe a new user by --ratings or --metadata"
     )
     assert (
         usage("predict", run, "--item", "3")
@@ -212,7 +209,7 @@ def test_somebody_must_be_asked_about(run: Path) -> None:
     )
     two = ("--user", "61", "--item", "1", "--user", "62", "--item", "2")
     told_of = usage("predict", run, *two, "--metadata", "age=34")
-    assert told_of == "--ratings and --metadata tell of one user; asked about 2"
+    assert told_of == "--ratings and --metadata describe one user; the pairs have 2"
     assert "must look like age=34,occupation=engineer; is 'age'" in usage(
         "recommend", run, "--metadata", "age"
     )
@@ -261,7 +258,10 @@ def test_a_filled_in_form_is_a_file_of_ratings(run: Path, tmp_path: Path) -> Non
 
 def test_a_strategy_that_asks_nothing_says_so(run: Path) -> None:
     code, text = told("questions", run, "--cold-start", "item-mean")
-    assert (code, text) == (1, "item-mean asks nothing; interview does (cfplug list cold-starts)\n")
+    assert (code, text) == (
+        1,
+        "item-mean asks no questions; use interview (cfplug list cold-starts)\n",
+    )
 
 
 # newcomer
@@ -279,13 +279,13 @@ def test_an_interview_asks_takes_answers_and_recommends(run: Path) -> None:
 
 def test_an_answer_off_the_scale_is_asked_for_again(run: Path) -> None:
     result = call("newcomer", run, "--questions", "1", "-n", "1", typed="6\nwell\n4\n")
-    assert "   '6' is no rating from 1 to 5." in result.stdout
-    assert "   'well' is no rating from 1 to 5." in result.stdout
+    assert "   expected a rating from 1 to 5, got '6'." in result.stdout
+    assert "   expected a rating from 1 to 5, got 'well'." in result.stdout
     assert "You rated 1 of 1 items. For you:" in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("typed", "words"), [("q\n", "You answered nothing"), ("4\n", "You rated 1 of 1 items")]
+    ("typed", "words"), [("q\n", "You answered no question"), ("4\n", "You rated 1 of 1 items")]
 )
 def test_who_stops_early_is_recommended_something_all_the_same(
     run: Path, typed: str, words: str
@@ -300,12 +300,3 @@ def test_what_is_wrong_with_the_metadata_is_told_before_the_first_question(run: 
     code, text = told("newcomer", run, "--metadata", "age=-3")
     assert code == 1
     assert "must not be below 0" in text
-
-
-# Ids for somebody new
-
-
-def test_a_fresh_id_is_one_that_nobody_has() -> None:
-    assert fresh(Vocabulary("user", (3, 17, 5))) == 18
-    assert fresh(Vocabulary("user", ("anna", "bert"))) == "newcomer"
-    assert fresh(Vocabulary("user", ("newcomer", "newcomer1"))) == "newcomer2"

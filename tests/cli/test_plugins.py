@@ -91,7 +91,7 @@ def test_an_unknown_kind_is_told_with_the_nearest_one_and_all_of_them() -> None:
     kinds = "(source, split, model, loss, metric, cold-start, analyzer)"
     for command in (["list", "modles"], ["describe", "modles", "pmf"]):
         assert usage_error(call(*command)) == (
-            f"Invalid value for 'KIND': no kind called modles; did you mean models? {kinds}"
+            f"Invalid value for 'KIND': there is no kind modles; did you mean models? {kinds}"
         )
 
 
@@ -111,7 +111,7 @@ def test_describe_shows_every_parameter_with_default_bounds_unit_and_help() -> N
         "coldstart/item-mean: "
         "The item's mean rating, shrunk; for an item without ratings the user's; else the mean of all.\n"
         "\n"
-        "It gives distribution.\n"
+        "It provides distribution.\n"
         "\n"
         "parameter  default  takes                             what it is\n"
         "damping    5.0      a number, at least 0, in ratings  pull of each mean towards the mean of all\n"
@@ -124,9 +124,10 @@ def test_describe_tells_what_must_be_given_what_a_model_gives_and_what_takes_not
         call("describe", "source", "csv").stdout,
     )  # type: ignore[misc]
     assert (ratings["required"], ratings["default"]) == (True, None)
-    assert "\nratings          (needed)  a path " in shown
+    assert "\nratings          (required)  a path " in shown
     assert (
-        "It gives embeddings, biases, terms, vectors.\n" in call("describe", "model", "pmf").stdout
+        "It provides embeddings, biases, terms, vectors.\n"
+        in call("describe", "model", "pmf").stdout
     )
     assert call("describe", "metric", "mae").stdout == (
         "metrics/mae: Mean absolute error.\n\n1/n · Σ |r̂ - r|\n\nLower is better. Unit: rating points.\n\n"
@@ -202,7 +203,7 @@ def test_plugins_shows_one_in_full(tmp_path: Path) -> None:
     assert re.sub(r"\d+\.\d ms", "0.1 ms", result.stdout) == (
         f"zoo-full ({folder / 'zoo_full.py'}): ok\n"
         f"  file       {folder / 'zoo_full.py'}\n"
-        "  needs      cfplug>=0.0.1,<99\n"
+        "  requires   cfplug>=0.0.1,<99\n"
         "  hooks      cfplug_metrics\n"
         "  import     0.1 ms\n"
         "  switch off CFPLUG_PLUGINS=-zoo-full\n"
@@ -314,12 +315,11 @@ def test_the_help_of_all_and_of_doctor_tells_of_the_variables() -> None:
         "`-tables` all but that one",
         "`-cfplug-x:tables`",
         "CFPLUG_TRACE=1 prints",
-        "CFPLUG_TRACE=FILE",
     ):
         assert words in doctor
 
 
-def test_a_trace_goes_to_standard_error_and_leaves_what_was_asked_alone(tmp_path: Path) -> None:
+def test_a_trace_goes_to_standard_error_and_leaves_the_answer_alone() -> None:
     traced = call(
         "list",
         "losses",
@@ -327,16 +327,10 @@ def test_a_trace_goes_to_standard_error_and_leaves_what_was_asked_alone(tmp_path
         variables={"CFPLUG_TRACE": "1", "CFPLUG_PLUGINS": "losses,tables"},
     )
     assert json.loads(traced.stdout) == answer("list", "losses")
-    assert [line.split(",")[0] for line in traced.stderr.splitlines()] == [
-        "trace: cfplug_losses of losses: 5 losses",
-        "trace: cfplug_sources of tables: 3 sources",
+    assert [line.split(" -> ")[0] for line in traced.stderr.splitlines()] == [
+        "trace: losses: cfplug_losses",
+        "trace: tables: cfplug_sources",
     ]
-    nowhere = call("list", "losses", variables={"CFPLUG_TRACE": str(tmp_path / "no" / "file")})
-    assert (nowhere.exit_code, nowhere.stdout) == (1, "")
-    assert (
-        nowhere.stderr
-        == f"CFPLUG_TRACE={tmp_path / 'no' / 'file'}: cannot be written: No such file or directory\n"
-    )
 
 
 # doctor
@@ -367,13 +361,13 @@ def test_doctor_tells_what_is_wrong_what_clashes_and_what_is_switched_off(tmp_pa
         f"plugin leaves ({folder / 'leaves.py'}) is broken: importing it raised SystemExit: 3\n"
         f"  at {folder / 'leaves.py'}:5: sys.exit(3)\n"
         "  switch it off with CFPLUG_PLUGINS=-movielens,-zebra,-leaves\n"
-        f"{folder / 'rival.py'} has not all it needs\n"
-        "  it needs nobody-has>=2, which is not installed\n"
+        f"{folder / 'rival.py'} lacks some of its requirements\n"
+        "  it requires nobody-has>=2, which is not installed\n"
         "  python -m pip install 'nobody-has>=2'\n"
     )
     assert notes.startswith("2 plugins have a metric called mae; write metrics/mae or rival/mae\n")
     assert notes.endswith(
-        "the variable CFPLUG_PLUGIN is set, and cfplug reads none of that name; did you mean CFPLUG_PLUGINS?\n"
+        "the variable CFPLUG_PLUGIN is not read by cfplug; did you mean CFPLUG_PLUGINS?\n"
     )
     assert re.search(r"\nmovielens +cfplug +\S+ +off\s", result.stdout)
 
@@ -496,7 +490,7 @@ def test_doctor_works_though_one_plugin_leaves_and_one_is_too_new(site: Path) ->
     assert told.returncode == 1
     assert told.stdout.endswith(
         "\nplugin zoo-late (zoo_late 0.1) is broken: "
-        f"it needs cfplug>=9, and cfplug {cfplug.__version__} is installed\n"
+        f"it requires cfplug>=9, and cfplug {cfplug.__version__} is installed\n"
         "  get versions that fit: python -m pip install --upgrade cfplug zoo_late; "
         "or switch it off with CFPLUG_PLUGINS=-zoo-late\n"
         "plugin zoo-leaves (zoo_leaves 0.1) is broken: importing it raised SystemExit: 0\n"

@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from cfplug import Batch, Context, Dataset, FittedModel, Newcomers
 from cfplug.data.catalogue import Catalogue, Support
-from cfplug.prediction.newcomers import Acquaintance, among
+from cfplug.prediction.newcomers import KnownIds, newcomers_among
 
 USERS, ITEMS = 90, 60
 GROUPS = ("<b>baker</b>", "smith", "Käufer; 'x'")
@@ -49,7 +49,7 @@ class Town:
     def newcomers(self, pairs: pd.DataFrame, ratings: pd.DataFrame | None = None) -> Newcomers:
         """Those of `pairs` whom the model does not know."""
         model = self.model
-        found = among(Acquaintance(model.catalogue, model.support, None), pairs)
+        found = newcomers_among(KnownIds(model.catalogue, model.support, None), pairs)
         return found if ratings is None else Newcomers(found.users, found.items, ratings)
 
     def pairs(self, *new: str) -> pd.DataFrame:

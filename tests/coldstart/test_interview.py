@@ -11,23 +11,32 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_coldstart import FoldIn, Interview
-from cfplug_coldstart.answers import KEPT, SURE, Answers, Belief, Joint, believed, joint, most_rated
-from cfplug_coldstart.choice import ROUGH, UNSURE, by_variance, gains, greedy, importance
 from cfplug_coldstart.fold_in import fold_in, learned_of
 from cfplug_coldstart.interview import ask, interview
+from cfplug_coldstart.interview_model import (
+    KEPT,
+    SURE,
+    Answers,
+    JointPosterior,
+    JointPrior,
+    joint_posterior,
+    joint_prior,
+    most_rated,
+)
+from cfplug_coldstart.item_selection import ROUGH, UNSURE, by_variance, gains, greedy, importance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import Context, DataError, Dataset, FittedModel
 from cfplug.data.catalogue import Catalogue, Support
-from cfplug.evaluation.cold_start import conversation
+from cfplug.prediction.interview import conversation
 
 quick = settings(max_examples=12, deadline=None)
 FIXED = ("popular", "variance", "greedy")
 every_choice = pytest.mark.parametrize("choose", [*FIXED, "adaptive"])
 
 
-def drawn(seed: int, width: int = 3, candidates: int = 5, items: int = 8) -> Joint:
+def drawn(seed: int, width: int = 3, candidates: int = 5, items: int = 8) -> JointPrior:
     """Any joint distribution of a vector and of what is seen; some items are no candidates."""
     rng = np.random.default_rng(seed)
     root = rng.normal(size=(width + candidates, width + candidates))
@@ -35,11 +44,11 @@ def drawn(seed: int, width: int = 3, candidates: int = 5, items: int = 8) -> Joi
     chosen = rng.permutation(items)[:candidates]
     slopes, noise = rng.normal(size=(items, width)), rng.uniform(0.2, 2.0, items)
     cov = root @ root.T / len(root) + 0.05 * np.eye(len(root))
-    return Joint(chosen, rng.normal(size=width), rate, cov, slopes, noise, evidence=True)
+    return JointPrior(chosen, rng.normal(size=width), rate, cov, slopes, noise, evidence=True)
 
 
 @st.composite
-def heard(draw: st.DrawFn) -> tuple[Joint, list[tuple[int, float | None]]]:
+def heard(draw: st.DrawFn) -> tuple[JointPrior, list[tuple[int, float | None]]]:
     """A distribution, and answers about different items: the code of each, and its residual or None for not seen."""
     both = drawn(draw(st.integers(0, 9999)))
     items = draw(st.lists(st.sampled_from(range(8)), unique=True, max_size=6))
@@ -51,7 +60,7 @@ def heard(draw: st.DrawFn) -> tuple[Joint, list[tuple[int, float | None]]]:
     ]
 
 
-def answers_of(both: Joint, told: list[tuple[int, float | None]]) -> Answers:
+def answers_of(both: JointPrior, told: list[tuple[int, float | None]]) -> Answers:
     place = {int(item): place for place, item in enumerate(both.items)}
     asked = [(place[item], residual is not None) for item, residual in told if item in place]
     rated = [(item, residual) for item, residual in told if residual is not None]
@@ -63,7 +72,9 @@ def answers_of(both: Joint, told: list[tuple[int, float | None]]) -> Answers:
     )
 
 
-def one_by_one(both: Joint, told: list[tuple[int, float | None]]) -> tuple[np.ndarray, np.ndarray]:
+def one_by_one(
+    both: JointPrior, told: list[tuple[int, float | None]]
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of (v, s), one observation after the other."""
     mean, cov, width = np.r_[np.zeros(both.width), both.rate], both.cov, both.width
     for item, residual in told:
@@ -82,10 +93,10 @@ def one_by_one(both: Joint, told: list[tuple[int, float | None]]) -> tuple[np.nd
 @quick
 @given(heard())
 def test_the_posterior_is_that_of_one_answer_after_the_other_in_any_order(
-    case: tuple[Joint, list[tuple[int, float | None]]],
+    case: tuple[JointPrior, list[tuple[int, float | None]]],
 ) -> None:
     both, told = case
-    found = believed(both, answers_of(both, told))
+    found = joint_posterior(both, answers_of(both, told))
     mean, cov = one_by_one(both, told[::-1])
     prior = np.r_[np.zeros(both.width), both.rate]
     assert found.moved == pytest.approx(mean - prior, abs=1e-3)
@@ -96,14 +107,14 @@ def test_the_posterior_is_that_of_one_answer_after_the_other_in_any_order(
 @quick
 @given(heard(), st.integers(0, 7), st.none() | st.floats(-3, 3))
 def test_variance_never_grows_with_an_answer(
-    case: tuple[Joint, list[tuple[int, float | None]]], item: int, residual: float | None
+    case: tuple[JointPrior, list[tuple[int, float | None]]], item: int, residual: float | None
 ) -> None:
     both, told = case
     if item in dict(told) or (residual is None and item not in both.items):
         return
     width = both.width
     before, after = (
-        believed(both, answers_of(both, each)).cov[:width]
+        joint_posterior(both, answers_of(both, each)).cov[:width]
         for each in (told, [*told, (item, residual)])
     )
     assert np.linalg.eigvalsh(before - after).min() > -1e-6
@@ -116,7 +127,7 @@ def test_a_gain_is_what_a_rating_and_its_presence_are_expected_to_take_from_the_
 ) -> None:
     both = drawn(seed)
     weight = np.cov(both.slopes.T)
-    belief = believed(both, answers_of(both, [(int(both.items[0]), None)]))
+    belief = joint_posterior(both, answers_of(both, [(int(both.items[0]), None)]))
     own = belief.cov[: both.width]
     for place in (1, 4):
         slope, noise = both.slopes[both.items[place]], both.noise[both.items[place]] + ROUGH
@@ -150,8 +161,8 @@ def test_without_evidence_what_is_seen_counts_for_no_gain() -> None:
     both = attrs.evolve(drawn(3), evidence=False)
     weight, nothing = np.eye(3), answers_of(both, [])
     assert (
-        gains(both, believed(both, nothing), weight)
-        < gains(drawn(3), believed(both, nothing), weight)
+        gains(both, joint_posterior(both, nothing), weight)
+        < gains(drawn(3), joint_posterior(both, nothing), weight)
     ).all()
 
 
@@ -159,7 +170,7 @@ def test_the_joint_distribution_is_that_of_the_warm_users(town: Callable[..., An
     model = town().model
     known = learned_of(FoldIn(), model, "user").population
     items = most_rated(model, 7)
-    found = joint(model, known, items, 0.75, evidence=True)
+    found = joint_prior(model, known, items, 0.75, evidence=True)
     warm = np.flatnonzero(model.support.count["user"])
     train = model.train.batch
     pairs = set(zip(train.user, train.item, strict=True))
@@ -420,7 +431,7 @@ def test_before_any_answer_newcomers_are_expected_to_be_as_those_who_rate_much(
     found = interview(Interview(), here.model, newcomers, quiet).sides["user"].posterior.mean
     prior = fold_in(FoldIn(), here.model, newcomers, quiet).sides["user"].posterior.mean
     known = learned_of(FoldIn(), here.model, "user").population
-    both = joint(here.model, known, most_rated(here.model, 120), 1.0, evidence=True)
+    both = joint_prior(here.model, known, most_rated(here.model, 120), 1.0, evidence=True)
     assert found == pytest.approx(prior + both.shift)
     assert np.abs(both.shift).max() > 1e-6
 
@@ -442,7 +453,7 @@ def test_an_unknown_column_is_refused(town: Callable[..., Any], quiet: Context) 
 
 def test_a_belief_without_answers_is_the_prior() -> None:
     both = drawn(7)
-    found = believed(both, answers_of(both, []))
-    assert isinstance(found, Belief)
+    found = joint_posterior(both, answers_of(both, []))
+    assert isinstance(found, JointPosterior)
     assert not found.moved.any()
     assert (found.cov == both.cov[:, :3]).all()

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import torch
 from cfplug_coldstart import MetadataModel
-from cfplug_coldstart.averages import mean_embedding
+from cfplug_coldstart.answer_encoder import AnswerEncoder
+from cfplug_coldstart.centroids import mean_embedding
 from cfplug_coldstart.metadata_model import metadata_model
-from cfplug_coldstart.questions import Questions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,7 +123,7 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_torch_as_it_was(
     found = []
     for state in (3, 4):
         torch.manual_seed(state)
-        here.model._worked_out.clear()
+        here.model.memo.clear()
         found.append(answers(here, quiet, pairs, epochs=3).predict(pairs))
         drawn = torch.rand(1)
         torch.manual_seed(state)
@@ -136,7 +136,7 @@ def test_answers_to_questions_pay_where_metadata_says_nothing(
 ) -> None:
     here = town(matters=0.0, users=400, items=60)
     pairs = here.pairs("user")
-    questions = Questions.of(here.model, 10)
+    questions = AnswerEncoder.of(here.model, 10)
     asked = here.model.catalogue.item.decode(questions.codes)
     ratings = pairs[pairs["item"].isin(asked)].reset_index(drop=True)
     ratings = ratings.assign(rating=here.truth(ratings))
@@ -152,7 +152,7 @@ def test_the_questions_are_the_items_with_the_most_ratings(town: Callable[..., A
     here = town()
     train = here.model.train
     count = pd.Series(train.batch.item).value_counts()
-    found = Questions.of(here.model, 5)
+    found = AnswerEncoder.of(here.model, 5)
     assert sorted(count[found.codes]) == sorted(count.nlargest(5))
     for code, mean in zip(found.codes, found.means, strict=True):
         assert mean == pytest.approx(train.rating[train.batch.item == code].mean())
@@ -170,7 +170,7 @@ answered = st.lists(
 def test_an_answer_is_a_rating_or_that_it_was_not_seen_and_both_are_zero_for_what_was_not_asked(
     given_: list[tuple[int, int, float]], codes: list[int]
 ) -> None:
-    questions = Questions(np.array(codes), np.arange(len(codes)) / 2)
+    questions = AnswerEncoder(np.array(codes), np.arange(len(codes)) / 2)
     users, items, ratings = (
         (np.array(each) for each in zip(*given_, strict=True)) if given_ else [np.zeros(0, int)] * 3
     )
@@ -186,7 +186,7 @@ def test_an_answer_is_a_rating_or_that_it_was_not_seen_and_both_are_zero_for_wha
 
 def test_what_a_known_user_did_not_rate_he_had_not_seen(town: Callable[..., Any]) -> None:
     here = town()
-    questions = Questions.of(here.model, 3)
+    questions = AnswerEncoder.of(here.model, 3)
     found, train = questions.of_known(here.model), here.model.train
     for user in (0, 4, 7):
         rated = train.batch.item[train.batch.user == user]
@@ -237,8 +237,8 @@ def test_every_model_that_gives_vectors_answers_for_newcomers_within_its_range(
 ) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     run = cfplug.run(tmp_path / "recipe.yaml", out=tmp_path / "out")
-    assert len(run.newcomers) == 8 * 4 * 2
-    assert np.isfinite(run.newcomers["rmse"]).all()
+    assert len(run.cold_start_results) == 8 * 4 * 2
+    assert np.isfinite(run.cold_start_results["rmse"]).all()
     predictions = run.predictions()
     assert set(predictions["origin"]) <= {"mean", "metadata"}
     assert predictions.loc[predictions["model"] != "bias", "prediction"].between(0, 5.5).all()

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_coldstart import NearestMetadata
+from cfplug_coldstart.feature_table import FeatureTable
 from cfplug_coldstart.nearest import nearest_metadata, nearness, similarity
-from cfplug_coldstart.traits import Traits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -31,7 +31,7 @@ def rmse(found: np.ndarray, truth: np.ndarray) -> float:
 
 
 def told(here: Any, quiet: Context, pairs: pd.DataFrame) -> np.ndarray:
-    from cfplug_coldstart.averages import mean_embedding
+    from cfplug_coldstart.centroids import mean_embedding
 
     return mean_embedding(NoParams(), here.model, here.newcomers(pairs), quiet).predict(pairs)
 
@@ -42,7 +42,7 @@ def test_similarity_is_the_mean_over_columns_of_how_alike_each_is(
 ) -> None:
     here = town()
     table = here.model.catalogue.metadata[side].table
-    traits = Traits.of(here.model, side, ("all",))
+    traits = FeatureTable.of(here.model, side, ("all",))
     warm = np.flatnonzero(here.model.support.count[side])
     reach = table[["age" if side == "user" else "year"]].iloc[warm].agg(["min", "max"]).iloc[:, 0]
 
@@ -89,7 +89,7 @@ def test_the_vector_is_the_weighted_mean_of_the_most_similar(
     weight = count / (count + damping)
     mean = np.average(model.vectors("user"), axis=0, weights=weight)
     (_, share) = next(
-        value for key, value in model._worked_out.items() if "nearest" in key[0] and key[2].k == 5
+        model.memo[key] for key in model.memo.keys() if "nearest" in key[0] and key[2].k == 5
     )
     assert 0 < share <= 1
     for user, vector in zip(

@@ -1,4 +1,4 @@
-"""Which model is better on the same ratings: the law of every number, and what cannot be compared."""
+"""Comparisons of models: properties of every number, and what cannot be compared."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import CapabilityError, DataError
-from cfplug.evaluation import comparison
-from cfplug.evaluation.comparison import METRICS, Compared, Cost, compare, holm, signed_rank
+from cfplug.evaluation import comparison, resampling
+from cfplug.evaluation.comparison import (
+    METRICS,
+    ComparedModel,
+    Cost,
+    compare,
+    holm,
+    signed_rank,
+)
 
 METRIC = st.sampled_from(METRICS)
 SEEDS = (7, 3, 5)
-law = settings(deadline=None, max_examples=12)
+quick = settings(deadline=None, max_examples=12)
 
 
 def rows_of(
@@ -28,7 +35,7 @@ def rows_of(
     fold: str = "",
     part: str = "valid",
 ) -> pd.DataFrame:
-    """Ratings that some users gave to some items, others for each seed; every seed has at least one."""
+    """Return random ratings, others for each seed; every seed has at least one."""
     pairs = pd.MultiIndex.from_product(
         [range(users), range(items)], names=["user", "item"]
     ).to_frame(index=False)
@@ -59,7 +66,7 @@ def costs(predictions: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Cost
     }
 
 
-def compared(predictions: Mapping[str, pd.DataFrame], **more: str) -> dict[str, Compared]:
+def compared(predictions: Mapping[str, pd.DataFrame], **more: str) -> dict[str, ComparedModel]:
     """The rows by model, where there is one fold and one part."""
     found = compare(predictions, costs(predictions), **more).rows
     assert [row.model for row in found] == list(predictions)
@@ -76,7 +83,7 @@ def contests(draw: st.DrawFn, models: Sequence[str] = ("a", "b", "c")) -> dict[s
 
 @pytest.fixture(autouse=True, scope="module")
 def _few_draws() -> object:
-    """A law holds for any number of draws."""
+    """A property holds for any number of draws."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparison, "DRAWS", 60)
         yield
@@ -87,10 +94,10 @@ def number(value: float | None) -> float:
     return value
 
 
-# Laws of a comparison
+# Properties of a comparison
 
 
-@law
+@quick
 @given(contests(("a", "b")), METRIC)
 def test_swapping_two_models_negates_the_difference_and_mirrors_the_interval(
     contest: dict[str, pd.DataFrame], metric: str
@@ -104,7 +111,7 @@ def test_swapping_two_models_negates_the_difference_and_mirrors_the_interval(
     assert one.p == other.p
 
 
-@law
+@quick
 @given(contests(("a", "b")), METRIC)
 def test_a_model_against_itself_has_no_difference_and_p_1(
     contest: dict[str, pd.DataFrame], metric: str
@@ -113,7 +120,7 @@ def test_a_model_against_itself_has_no_difference_and_p_1(
     assert (itself.difference, itself.low, itself.high, itself.p, itself.p_holm) == (0, 0, 0, 1, 1)
 
 
-@law
+@quick
 @given(contests(), METRIC, st.sampled_from("abc"))
 def test_the_difference_is_that_of_the_means_and_the_reference_has_none(
     contest: dict[str, pd.DataFrame], metric: str, reference: str
@@ -138,7 +145,7 @@ def test_the_difference_is_that_of_the_means_and_the_reference_has_none(
             assert 0 < number(row.p) <= number(row.p_holm) <= 1
 
 
-@law
+@quick
 @given(contests(), METRIC, st.randoms(use_true_random=False))
 def test_rows_are_paired_by_value_whatever_their_order(
     contest: dict[str, pd.DataFrame], metric: str, draw
@@ -152,7 +159,7 @@ def test_rows_are_paired_by_value_whatever_their_order(
     )
 
 
-@law
+@quick
 @given(contests())
 def test_names_of_users_and_items_do_not_matter(contest: dict[str, pd.DataFrame]) -> None:
     renamed = {
@@ -162,7 +169,7 @@ def test_names_of_users_and_items_do_not_matter(contest: dict[str, pd.DataFrame]
     assert compared(renamed) == compared(contest)
 
 
-@law
+@quick
 @given(contests(), METRIC)
 def test_the_same_predictions_give_the_same_bits(
     contest: dict[str, pd.DataFrame], metric: str
@@ -200,9 +207,9 @@ def test_folds_and_parts_are_compared_one_by_one() -> None:
 
 
 def naive_interval(one: pd.DataFrame, other: pd.DataFrame, metric: str) -> tuple[float, float]:
-    """The same draws of users, but with their rows written out one user after the other."""
+    """Return the interval of the same draws, with the rows of each user repeated."""
     users = list(dict.fromkeys(one["user"]))
-    rng = np.random.default_rng(comparison.BOOTSTRAP_SEED)
+    rng = np.random.default_rng(resampling.SEED)
     differences = []
     for drawn in rng.integers(len(users), size=(comparison.DRAWS, len(users))):
         by_model = [
@@ -221,7 +228,7 @@ def naive_interval(one: pd.DataFrame, other: pd.DataFrame, metric: str) -> tuple
     return low, high
 
 
-@settings(law, max_examples=8)
+@settings(quick, max_examples=8)
 @given(contests(("a", "b")), METRIC)
 def test_the_interval_is_that_of_ratings_written_out_user_by_user(
     contest: dict[str, pd.DataFrame], metric: str
@@ -232,17 +239,7 @@ def test_the_interval_is_that_of_ratings_written_out_user_by_user(
     )
 
 
-def test_draws_in_small_portions_are_the_draws_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = np.concatenate(list(comparison._weights(7)))
-    monkeypatch.setattr(comparison, "_CELLS", 50)
-    portions = list(comparison._weights(7))
-    assert [len(portion) for portion in portions] == [7] * 8 + [4]
-    assert np.array_equal(np.concatenate(portions), whole)
-    assert whole.shape == (60, 7)
-    assert (whole.sum(axis=1) == 7).all()
-
-
-def test_the_interval_of_many_users_is_that_of_the_normal_law_about_the_difference(
+def test_the_interval_of_many_users_is_near_that_of_a_normal_distribution(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(comparison, "DRAWS", 4_000)
@@ -261,7 +258,7 @@ def test_the_interval_of_many_users_is_that_of_the_normal_law_about_the_differen
     )
 
 
-def test_ratings_of_one_user_hang_together_and_make_the_interval_wider() -> None:
+def test_similar_errors_of_one_user_make_the_interval_wider() -> None:
     rng = np.random.default_rng(3)
     rows = pd.DataFrame({"user": np.repeat(range(40), 50), "item": np.tile(range(50), 40)})
     rows = rows.assign(seed=0, fold="", part="valid", rating=3.0)
@@ -275,7 +272,7 @@ def test_ratings_of_one_user_hang_together_and_make_the_interval_wider() -> None
     assert widths[0] > 4 * widths[1]
 
 
-def test_a_user_whom_one_seed_lacks_counts_by_the_seeds_that_have_him() -> None:
+def test_a_user_without_ratings_in_one_seed_counts_by_the_other_seeds() -> None:
     rows = pd.DataFrame(
         {
             "seed": [7, 7, 7, 3, 3],
@@ -303,7 +300,7 @@ def test_a_user_whom_one_seed_lacks_counts_by_the_seeds_that_have_him() -> None:
 
 
 @given(st.lists(st.integers(-40, 40).filter(bool), min_size=1, max_size=9, unique_by=abs))
-def test_the_signed_rank_p_is_the_share_of_signs_that_are_at_least_as_uneven(
+def test_the_signed_rank_p_is_the_share_of_signs_that_are_as_uneven(
     differences: list[int],
 ) -> None:
     ranks = np.argsort(np.argsort(np.abs(differences))) + 1
@@ -325,7 +322,7 @@ def test_zeros_are_left_out_of_the_signed_ranks() -> None:
 
 
 def naive_holm(p: Sequence[float]) -> list[float]:
-    """Step down as Holm tells it: multiply the smallest by all tests, the next by one less, and never fall."""
+    """Multiply the smallest p by all tests, the next by one less, and never decrease."""
     result, highest = {}, 0.0
     for step, position in enumerate(sorted(range(len(p)), key=lambda each: p[each])):
         highest = max(highest, min(1.0, p[position] * (len(p) - step)))
@@ -373,7 +370,7 @@ def changed(column: str, value: object) -> pd.DataFrame:
         ("rating", 2.5, ""),
     ],
 )
-def test_rows_that_agree_in_all_but_one_thing_are_no_pair(
+def test_rows_that_differ_in_one_column_are_not_a_pair(
     column: str, value: object, where: str
 ) -> None:
     rows = contest_of()["pmf"]
@@ -381,8 +378,10 @@ def test_rows_that_agree_in_all_but_one_thing_are_no_pair(
     with pytest.raises(DataError) as caught:
         compare(contest, costs(contest))
     assert str(caught.value) == (
-        f"pmf and bias were not measured on the same ratings: 1 of {len(rows)} of pmf are not among those of bias, "
-        f"and 1 of {len(rows)} the other way round (the same are seed, fold, part, user, item and rating){where}; "
+        f"pmf and bias were not measured on the same ratings: 1 of {len(rows)} of pmf are not "
+        "among those of bias, "
+        f"and 1 of {len(rows)} the other way round (the same are seed, fold, part, user, item and "
+        f"rating){where}; "
         "compare runs of the same data, split and seeds"
     )
 
@@ -394,7 +393,8 @@ def test_a_model_that_was_measured_on_fewer_ratings_is_refused() -> None:
         compare(contest, costs(contest))
     n = len(contest["pmf"])
     assert str(caught.value).startswith(
-        f"pmf and bias were not measured on the same ratings: 3 of {n} of pmf are not among those of bias, "
+        f"pmf and bias were not measured on the same ratings: 3 of {n} of pmf are not among those "
+        "of bias, "
         f"and 0 of {n - 3} the other way round "
     )
 
@@ -402,20 +402,20 @@ def test_a_model_that_was_measured_on_fewer_ratings_is_refused() -> None:
 @pytest.mark.parametrize(
     ("models", "options", "text"),
     [
-        (("pmf",), {}, "to compare takes at least two models; there is only pmf"),
+        (("pmf",), {}, "a comparison needs at least two models; there is only pmf"),
         (
             ("pmf", "bias"),
             {"reference": "bais"},
-            "no model called 'bais' to compare with; did you mean bias? (there are pmf, bias)",
+            "reference: no model called 'bais'; did you mean bias? (there are pmf, bias)",
         ),
         (
             ("pmf", "bias"),
             {"metric": "mze"},
-            "models are compared by mse, rmse, mae; asked for 'mze'; did you mean mse?",
+            "metric: expected one of mse, rmse, mae, got 'mze'; did you mean mse?",
         ),
     ],
 )
-def test_what_there_is_not_is_told(
+def test_an_unknown_metric_or_model_is_an_error(
     models: Sequence[str], options: dict[str, str], text: str
 ) -> None:
     contest = contest_of(models)
@@ -427,7 +427,7 @@ def test_what_there_is_not_is_told(
 # What a person and a program see
 
 
-def test_the_table_says_in_words_what_is_compared_with_what() -> None:
+def test_the_table_says_what_is_compared_with_what() -> None:
     rows = pd.DataFrame({"seed": [7] * 8, "user": range(8), "item": 1, "rating": 3.0}).assign(
         fold="", part="valid"
     )
@@ -441,15 +441,18 @@ def test_the_table_says_in_words_what_is_compared_with_what() -> None:
         {("pmf", ""): Cost(12.34, 1234567.4), ("bias", ""): Cost(0, 9), ("mean", ""): Cost(1, 1)},
     )
     assert str(found.table()) == (
-        "mse on valid, beside pmf\n"
-        "model  mse     difference  95 % interval       p (Wilcoxon, Holm)  training seconds  parameters\n"
-        "pmf    0.2500  reference                                           12.3              1,234,567\n"
+        "mse on valid, compared with pmf\n"
+        "model  mse     difference  95 % interval       p (Wilcoxon, Holm)  "
+        "training seconds  parameters\n"
+        "pmf    0.2500  reference                                           "
+        "12.3              1,234,567\n"
         "bias   1.0000  +0.7500     +0.7500 to +0.7500  0.0156              0.0               9\n"
         "mean   0.2500  +0.0000     +0.0000 to +0.0000  1.0000              1.0               1\n"
-        "difference: mse minus that of pmf on the same ratings; below 0 is better than pmf. The interval shows how far "
-        "it moves when other users of the same kind are asked (bootstrap over users); p is how likely chance alone "
-        "sets the users as far apart (signed-rank test over users, corrected for 2 comparisons): below 0.05 is more "
-        "than chance."
+        "difference: mse minus that of pmf on the same ratings; below 0 is better than pmf. "
+        "The interval shows how far it moves if other users of the same kind rate (percentile "
+        "bootstrap over users); p is how likely chance alone makes users differ as much "
+        "(signed-rank test over users, corrected for 2 comparisons): below 0.05 is more than "
+        "chance."
     )
 
 
@@ -462,7 +465,7 @@ def test_fold_and_part_are_shown_where_they_differ_and_seeds_where_there_are_sev
     ]
     contest = answers(rng, pd.concat(frames, ignore_index=True), ("pmf", "bias"))
     table = compare(contest, costs(contest), metric="rmse", reference="bias").table()
-    assert table.title == "rmse on valid and test, beside bias"
+    assert table.title == "rmse on valid and test, compared with bias"
     assert table.columns[:5] == ("model", "fold", "part", "rmse", "difference")
     assert [row[:3] for row in table.rows[:3]] == [
         ("pmf", "u1", "valid"),
@@ -471,7 +474,8 @@ def test_fold_and_part_are_shown_where_they_differ_and_seeds_where_there_are_sev
     ]
     assert " ± " in table.rows[0][3]
     assert table.note.startswith(
-        "difference: rmse minus that of bias on the same ratings, mean of 2 seeds; below 0 is better than bias. "
+        "difference: rmse minus that of bias on the same ratings, mean of 2 seeds; below 0 is "
+        "better than bias. "
     )
     assert "corrected for 4 comparisons" in table.note
 

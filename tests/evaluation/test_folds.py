@@ -1,4 +1,4 @@
-"""What a split function may give: one split or named folds; and which claims are about none of them."""
+"""What a split function may give, and which claims are about things that are not measured."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_one_split_has_the_empty_name_and_folds_keep_theirs_and_their_order() ->
         ),
     ],
 )
-def test_what_is_neither_a_split_nor_folds_is_the_splitters_fault(given: object, text: str) -> None:
+def test_anything_but_a_split_or_folds_is_an_error_of_the_plugin(given: object, text: str) -> None:
     with pytest.raises(PluginError) as caught:
         named(given)
     assert str(caught.value) == text
@@ -56,7 +56,7 @@ def test_models_are_measured_on_the_parts_that_they_did_not_learn_from() -> None
 
 
 @pytest.mark.parametrize(
-    ("claim", "folds", "told"),
+    ("claim", "folds", "expected"),
     [
         ({}, {"": HALVES}, []),
         ({"fold": "u1"}, {"u1": HALVES}, []),
@@ -80,13 +80,13 @@ def test_models_are_measured_on_the_parts_that_they_did_not_learn_from() -> None
         ),
     ],
 )
-def test_a_claim_about_what_will_not_be_measured_is_told_with_its_key(
-    claim: dict[str, str], folds: Mapping[str, Split], told: list[tuple[str, str]]
+def test_a_claim_about_what_will_not_be_measured_is_reported_with_its_key(
+    claim: dict[str, str], folds: Mapping[str, Split], expected: list[tuple[str, str]]
 ) -> None:
-    assert list(unmeasured(Claim("mse", at_most=1, **claim), folds)) == told
+    assert list(unmeasured(Claim("mse", at_most=1, **claim), folds)) == expected
 
 
-def test_an_error_names_its_fold_where_there_are_folds() -> None:
+def test_an_error_names_its_fold_if_it_has_one() -> None:
     for fold, notes in (("u1", ["in fold u1"]), ("", None)):
         with pytest.raises(DataError) as caught, in_fold(fold):
             raise DataError("a row is lost")

@@ -16,7 +16,7 @@ from cfplug import Chart, Dataset, Evidence, Feature, FittedModel, Scale, Split
 from cfplug.data.batch import Batch
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.features import Features
-from cfplug.prediction.fitted_model import Policy
+from cfplug.prediction.policy import Policy
 
 HOSTILE = "<script>alert('1')</script>"
 TITLES = ["Heat", "Ran", HOSTILE, "Heat", "Never Seen"]

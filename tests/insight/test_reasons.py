@@ -27,7 +27,7 @@ from cfplug import (
     Split,
 )
 from cfplug.data.catalogue import Catalogue, Support
-from cfplug.prediction.fitted_model import Policy
+from cfplug.prediction.policy import Policy
 from cfplug.recipe.settings import FeatureChoice
 from cfplug.training.features import learn
 

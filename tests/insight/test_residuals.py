@@ -14,13 +14,12 @@ from attrs import evolve
 from cfplug_factors.baselines import Offsets
 from cfplug_insight import PredictionVsActual, cfplug_analyzers
 from cfplug_insight.residuals import (
-    MOST_HEXAGONS,
+    MOST_CELLS,
     against_actual,
     by_rating,
     by_support,
-    hexagons,
+    heatmap,
     histograms,
-    nearest_centres,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -235,7 +234,7 @@ def test_one_user_alone_gives_numbers_without_intervals_and_no_error_charts() ->
     held_out = fitted.evidence.held_out
     found = section(with_held_out(fitted, held_out[held_out["user"] == 104]))
     assert {type(row[1]) for row in found.tables[0].rows} == {float}
-    assert [each.mark for each in found.charts] == ["hexagon", "bar"]
+    assert [each.mark for each in found.charts] == ["heatmap", "bar"]
 
 
 def test_one_rating_alone_is_no_trouble() -> None:
@@ -310,9 +309,9 @@ def test_the_least_rated_items_of_the_text_were_rated() -> None:
     )
 
 
-def test_every_rating_lies_in_one_hexagon_and_in_one_bar() -> None:
+def test_every_rating_is_in_one_cell_and_in_one_bar() -> None:
     found = section(model())
-    assert sum(row[2] for row in chart(found, "hexagon").rows) == 110
+    assert sum(row[2] for row in chart(found, "heatmap").rows) == 110
     bars = chart(found, "bar")
     assert sum(row[2] for row in bars.rows) == 110
     shares = pd.DataFrame(bars.rows).groupby(3)[1].sum()
@@ -329,66 +328,41 @@ def test_histograms_share_their_bins() -> None:
     assert [row[1] for row in rows] == [50, 0, 0, 0, 50, 0, 100, 0, 0, 0]
 
 
-@settings(max_examples=30, deadline=None)
-@given(
-    points=st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=1, max_size=20),
-    pitch=st.sampled_from([0.25, 1.0, 3.7]),
-)
-def test_no_hexagon_is_nearer_than_the_one_that_is_found(
-    points: list[tuple[float, float]], pitch: float
-) -> None:
-    x, y = np.array(points).T
-    at, to = nearest_centres(x, y, pitch)
-    column, row = 2 * at / pitch, 2 * to / (pitch * math.sqrt(3))
-    assert np.allclose(column, column.round())
-    assert np.allclose(row, row.round())
-    assert ((column.round() + row.round()) % 2 == 0).all()
-    around = [
-        (dx * pitch / 2, dy * pitch * math.sqrt(3) / 2)
-        for dx, dy in ((2, 0), (-2, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
-    ]
-    best = np.hypot(x - at, y - to)
-    assert all((best <= np.hypot(x - at - dx, y - to - dy) + 1e-9).all() for dx, dy in around)
-
-
 @settings(max_examples=10, deadline=None)
 @given(
     bins=st.integers(5, 100),
     scale=st.sampled_from([STARS, Scale(0.5, 5, tuple(np.arange(1, 11) / 2)), Scale(0, 100)]),
 )
-def test_the_grid_is_regular_and_treats_every_level_alike(bins: int, scale: Scale) -> None:
-    fitted = model(scale=scale)
-    rating, prediction = (
-        fitted.evidence.held_out[name].to_numpy() for name in ("rating", "prediction")
-    )
-    rows = hexagons(rating, prediction, scale, bins).rows
-    columns, lines = (np.unique([row[at] for row in rows]) for at in (0, 1))
-    if len(lines) > 3 and len(columns) > 1:
-        assert np.diff(lines).min() == pytest.approx(
-            math.sqrt(3) * np.diff(columns).min(), rel=0.01
-        )
-    for level in scale.levels:
-        mine = [row for row in rows if abs(row[0] - level) < min(np.diff(scale.levels)) / 2]
-        assert sum(row[2] for row in mine) == int((rating == level).sum())
-        offsets = {round(abs(row[0] - level), 5) for row in mine}
-        assert len(offsets) <= 1
+def test_the_heatmap_counts_each_level_and_each_row_of_its_grid(bins: int, scale: Scale) -> None:
+    held_out = model(scale=scale).evidence.held_out
+    rating, prediction = (held_out[name].to_numpy() for name in ("rating", "prediction"))
+    cells = pd.DataFrame(heatmap(rating, prediction, scale, bins).rows, columns=["x", "y", "n"])
+    assert cells["n"].sum() == len(rating)
+    low, high = min(scale.low, prediction.min()), max(scale.high, prediction.max())
+    rows = bins if scale.levels else min(bins, math.isqrt(MOST_CELLS))
+    counted, _ = np.histogram(prediction, rows, (low, high))
+    at = ((cells["y"] - low) / (high - low) * rows - 0.5).round().astype(int)
+    assert np.bincount(at, cells["n"], minlength=rows).tolist() == counted.tolist()
+    if scale.levels:
+        by_level = cells.groupby("x")["n"].sum()
+        levels, counts = np.unique(rating, return_counts=True)
+        assert by_level.index.tolist() == levels.tolist()
+        assert by_level.tolist() == counts.tolist()
 
 
 def test_predictions_far_off_the_scale_stay_a_small_picture() -> None:
     prediction = np.linspace(-1e6, 1e6, 110)
-    assert len(chart(section(model(prediction)), "hexagon").rows) <= 5 * 31 * 2
+    assert len(chart(section(model(prediction)), "heatmap").rows) <= 5 * 30
 
 
-@pytest.mark.parametrize("scale", [Scale(0, 10), Scale(0.5, 6, tuple(np.arange(1, 13) / 2))])
-def test_many_small_hexagons_are_made_larger_and_that_is_said(scale: Scale) -> None:
+def test_many_small_cells_are_made_larger_and_the_note_says_so() -> None:
     rng = np.random.default_rng(0)
-    rating = rng.choice(scale.levels, 40_000) if scale.levels else rng.uniform(0, 10, 40_000)
-    found = hexagons(rating, rng.uniform(scale.low, scale.high, 40_000), scale, 100)
-    assert len(found.rows) <= MOST_HEXAGONS
+    rating, prediction = rng.uniform(0, 10, (2, 40_000))
+    found = heatmap(rating, prediction, Scale(0, 10), 100)
+    assert MOST_CELLS / 2 < len(found.rows) <= MOST_CELLS
     assert sum(row[2] for row in found.rows) == 40_000
-    assert len(found.rows) > MOST_HEXAGONS / 2
-    assert ("in a row, not 100," in found.note) == (not scale.levels)
-    assert "in a row, not" not in hexagons(rating[:99], rating[:99], scale, 30).note
+    assert "There are 44 rows, not 100, so that there are at most 2,000 cells." in found.note
+    assert "rows, not" not in heatmap(rating[:99], prediction[:99], Scale(0, 10), 30).note
 
 
 def test_a_whole_number_has_the_decimals_of_its_ends_in_a_sentence() -> None:

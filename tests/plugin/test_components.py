@@ -97,22 +97,22 @@ REFUSED: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: cfplug.Source("Toy Source", read="a:b"),
         ValueError,
-        "name: must be a kebab-case noun such as `item-mean`; is 'Toy Source'",
+        "name: must be a kebab-case noun such as `item-mean`; got 'Toy Source'",
     ),
     (
         lambda: cfplug.Source("toy-", read="a:b"),
         ValueError,
-        "name: must be a kebab-case noun such as `item-mean`; is 'toy-'",
+        "name: must be a kebab-case noun such as `item-mean`; got 'toy-'",
     ),
     (
         lambda: cfplug.Source("toy", Loose, read="a:b"),
         ValueError,
-        f"params: must be a frozen attrs class; is {Loose!r}",
+        f"params: must be a frozen attrs class; got {Loose!r}",
     ),
     (
         lambda: cfplug.Source("toy", Depth(), read="a:b"),  # type: ignore[arg-type]
         ValueError,
-        "params: must be a frozen attrs class; is Depth(depth=3)",
+        "params: must be a frozen attrs class; got Depth(depth=3)",
     ),
     (
         lambda: cfplug.Source("toy", Reserved, read="a:b"),
@@ -137,12 +137,12 @@ REFUSED: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: cfplug.Source("toy", read="toy.parts.read"),
         ValueError,
-        "read: must look like `package.module:function`; is 'toy.parts.read'",
+        "read: must look like `package.module:function`; got 'toy.parts.read'",
     ),
     (
         lambda: cfplug.Source("toy", read=5),  # type: ignore[arg-type]
         ValueError,
-        "read: must look like `package.module:function`; is 5",
+        "read: must look like `package.module:function`; got 5",
     ),
     (
         lambda: cfplug.Source("toy", read=short),
@@ -177,27 +177,27 @@ REFUSED: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: cfplug.Model("toy", build="a:b", provides=["bias"]),
         ValueError,
-        "provides: no capability called 'bias'; did you mean biases?",
+        "provides: there is no capability 'bias'; did you mean biases?",
     ),
     (
         lambda: cfplug.Loss("toy", build="a:b", provides="distributions"),
         ValueError,
-        "provides: no capability called 'distributions'; did you mean distribution?",
+        "provides: there is no capability 'distributions'; did you mean distribution?",
     ),
     (
         lambda: cfplug.Metric("toy", score="a:b", requires=["levels"]),
         ValueError,
-        "requires: no capability called 'levels'",
+        "requires: there is no capability 'levels'",
     ),
     (
         lambda: cfplug.Analyzer("toy", analyze="a:b", requires=["embedding"]),
         ValueError,
-        "requires: no capability called 'embedding'; did you mean embeddings?",
+        "requires: there is no capability 'embedding'; did you mean embeddings?",
     ),
     (
         lambda: cfplug.ColdStart("toy", adapt="a:b", requires=["vector"]),
         ValueError,
-        "requires: no capability called 'vector'; did you mean vectors?",
+        "requires: there is no capability 'vector'; did you mean vectors?",
     ),
 ]
 
@@ -227,7 +227,7 @@ def test_every_kebab_case_name_is_accepted(name: str) -> None:
 @settings(deadline=None, max_examples=25)
 def test_no_other_name_is_accepted(name: str) -> None:
     with pytest.raises(
-        ValueError, match=r"^name: must be a kebab-case noun such as `item-mean`; is "
+        ValueError, match=r"^name: must be a kebab-case noun such as `item-mean`; got "
     ):
         cfplug.Metric(name, score="a:b")
 
@@ -288,7 +288,7 @@ FUNCTIONS: list[tuple[str, str, str]] = [
     (
         "toy_value:build",
         "build = 5\n",
-        "toy: build='toy_value:build': toy_value.build is no function; it is 5",
+        "toy: build='toy_value:build': toy_value.build must be a function; got 5",
     ),
     (
         "toy_wrong:build",
@@ -388,14 +388,15 @@ def test_what_cannot_be_asked_is_told() -> None:
         "expected (params, fitted, context)"
     )
     with pytest.raises(
-        ValueError, match=r"^provides: no capability called 'deviations'; did you mean deviation\?$"
+        ValueError,
+        match=r"^provides: there is no capability 'deviations'; did you mean deviation\?$",
     ):
         cfplug.ColdStart("toy", adapt="a:b", provides="deviations")
     with pytest.raises(
-        ValueError, match=r"^provides: no capability called 'vector'; did you mean vectors\?$"
+        ValueError, match=r"^provides: there is no capability 'vector'; did you mean vectors\?$"
     ):
         cfplug.Model("toy", build="a:b", provides="vector")
     with pytest.raises(
-        ValueError, match=r"^ask: must look like `package.module:function`; is 'questions'$"
+        ValueError, match=r"^ask: must look like `package.module:function`; got 'questions'$"
     ):
         cfplug.ColdStart("toy", adapt="a:b", ask="questions")

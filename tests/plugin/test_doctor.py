@@ -80,9 +80,9 @@ def test_a_requirement_that_is_not_met_is_wrong_though_the_plugin_works() -> Non
     here = version("attrs")
     found = of(plugin("ant", requires=("attrs<1", "nobody>=2", "pluggy", "other; extra == 'x'")))
     assert found.wrong == (
-        "cfplug-ant 1.2 has not all it needs\n"
-        f"  it needs attrs<1, and attrs {here} is installed\n"
-        "  it needs nobody>=2, which is not installed\n"
+        "cfplug-ant 1.2 lacks some of its requirements\n"
+        f"  it requires attrs<1, and attrs {here} is installed\n"
+        "  it requires nobody>=2, which is not installed\n"
         "  python -m pip install 'attrs<1' 'nobody>=2'",
     )
 
@@ -94,12 +94,12 @@ def test_a_requirement_is_told_once_for_all_plugins_of_a_distribution_and_not_ag
     (alone,) = of(
         *(plugin(name, requires=needs, distribution="cfplug-farm") for name in ("ant", "bee"))
     ).wrong
-    assert alone.startswith("cfplug-farm 1.2 has not all it needs\n")
+    assert alone.startswith("cfplug-farm 1.2 lacks some of its requirements\n")
     (broken,) = of(
         failing("cow", ModuleNotFoundError("No module named 'nobody'", name="nobody"), needs)
     ).wrong
     assert broken.startswith("plugin cow (cfplug-cow 1.2) is broken")
-    assert broken.count("it needs nobody>=2, which is not installed") == 1
+    assert broken.count("it requires nobody>=2, which is not installed") == 1
 
 
 def test_a_requirement_that_may_be_why_a_plugin_is_broken_is_told_beside_it() -> None:
@@ -107,7 +107,7 @@ def test_a_requirement_that_may_be_why_a_plugin_is_broken_is_told_beside_it() ->
         failing("ant", AttributeError("module has no attribute"), ("attrs<1",))
     ).wrong
     assert "AttributeError" in broken
-    assert "it needs attrs<1, and attrs " in needed
+    assert "it requires attrs<1, and attrs " in needed
 
 
 def test_what_is_switched_off_needs_nothing() -> None:
@@ -121,7 +121,7 @@ def test_names_that_clash_are_notes_and_many_of_them_are_cut() -> None:
     assert found.wrong == ()
     assert found.notes == (
         *registry.clashes()[:MANY],
-        "and 7 more names that two plugins give; each full name, plugin/name, still works",
+        "and 7 more names of two plugins; each full name, plugin/name, still works",
     )
     assert found.notes[0] == "2 plugins have a metric called best-0; write ant/best-0 or bee/best-0"
 
@@ -149,7 +149,7 @@ def test_a_manifest_that_loads_something_heavy_is_told_with_what_and_how_long(he
     assert found.wrong == ()
     assert found.notes == (
         f"plugin zoo-heavy ({heavy / 'zoo_heavy.py'}) took 1,234 ms to import: its manifest loads tensorflow\n"
-        "  every command waits for that; its author should import inside the functions that do the work",
+        "  every command waits for that; import inside the functions that do the work",
     )
 
 
@@ -169,7 +169,7 @@ def test_a_variable_that_nobody_reads_is_told_if_it_looks_like_one_that_is_read(
         "PLUGINS": "z",
     }
     assert diagnose(assemble([]), given).notes == (
-        "the variable CFPLUG_PLUGIN is set, and cfplug reads none of that name; did you mean CFPLUG_PLUGINS?",
+        "the variable CFPLUG_PLUGIN is not read by cfplug; did you mean CFPLUG_PLUGINS?",
     )
 
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import cfplug
 from cfplug.plugin.components import KINDS
 from cfplug.plugin.discovery import Candidate, in_folders, installed
-from cfplug.plugin.registry import HOOK_OF, Plugin, Registry, assemble, load, plural
+from cfplug.plugin.registry import Plugin, Registry, assemble, load
 from cfplug.recipe.parser import parse_recipe
 
 ZOO = Path(__file__).parents[1] / "zoo"
@@ -29,13 +29,13 @@ BROKEN = ZOO / "broken"
 
 WHY = {
     "bad_name": """\
-cfplug_metrics raised ValueError: name: must be a kebab-case noun such as `item-mean`; is 'Best At 10'
+cfplug_metrics raised ValueError: name: must be a kebab-case noun such as `item-mean`; got 'Best At 10'
   at {file}:8: return [cfplug.Metric("Best At 10", score="bad_name:best")]""",
     "bad_signature": """\
 cfplug_metrics raised PluginError: score: best takes (truth, prediction); expected (params, truth, prediction)
   at {file}:12: return [cfplug.Metric("best", score=best)]""",
     "bad_target": """\
-cfplug_metrics raised ValueError: score: must look like `package.module:function`; is 'bad_target.best'
+cfplug_metrics raised ValueError: score: must look like `package.module:function`; got 'bad_target.best'
   at {file}:8: return [cfplug.Metric("best", score="bad_target.best")]""",
     "circular": """\
 importing it raised ImportError: cannot import name 'METRICS' from 'circular' ({file})
@@ -52,15 +52,15 @@ importing it raised ModuleNotFoundError: No module named 'a_package_that_nobody_
     "leaves": """\
 importing it raised SystemExit: 3
   at {file}:5: sys.exit(3)""",
-    "made_for_newer": "it needs cfplug>=9, and cfplug {cfplug} is installed",
-    "misspelt": "cfplug_metrcs(): no hook is called cfplug_metrcs; did you mean cfplug_metrics()?",
-    "misspelt_unmarked": "cfplug_analysers(): no hook is called cfplug_analysers; did you mean cfplug_analyzers()?",
+    "made_for_newer": "it requires cfplug>=9, and cfplug {cfplug} is installed",
+    "misspelt": "cfplug_metrcs(): there is no hook called cfplug_metrcs; did you mean cfplug_metrics()?",
+    "misspelt_unmarked": "cfplug_analysers(): there is no hook called cfplug_analysers; did you mean cfplug_analyzers()?",
     "no_hook": "it has no hook; mark functions such as cfplug_models with @cfplug.hookimpl",
     "panics": """\
 importing it raised PanicException: called unwrap on a None value
   at {file}:8: raise PanicException("called unwrap on a None value")""",
     "plain_class": """\
-cfplug_metrics raised ValueError: params: must be a frozen attrs class; is <class 'plain_class.Best'>
+cfplug_metrics raised ValueError: params: must be a frozen attrs class; got <class 'plain_class.Best'>
   at {file}:12: return [cfplug.Metric("best", Best, score="plain_class:best")]""",
     "raises_deep": """\
 importing it raised JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)
@@ -70,35 +70,35 @@ cfplug_metrics raised ValueError: params: use is a key of recipes and cannot be 
   at {file}:15: return [cfplug.Metric("best", Best, score="reserved_word:best")]""",
     "returns_class": """\
 cfplug_metrics must return a list of cfplug.Metric; one entry is type <class 'returns_class.Best'>""",
-    "returns_nothing": "cfplug_metrics must return a list of cfplug.Metric; returned None",
-    "returns_one": "cfplug_metrics must return a list of cfplug.Metric; returned cfplug.Metric best",
+    "returns_nothing": "cfplug_metrics must return a list of cfplug.Metric; got None",
+    "returns_one": "cfplug_metrics must return a list of cfplug.Metric; got cfplug.Metric best",
     "returns_table": """\
-cfplug_metrics must return a list of cfplug.Metric; returned dict {{'best': Metric(name='...='', requires=())}}""",
+cfplug_metrics must return a list of cfplug.Metric; got dict {{'best': Metric(name='..., requires=())}}""",
     "speechless": """\
-importing it raised SpeechlessError: (its text cannot be had)
+importing it raised SpeechlessError: (it has no readable text)
   at {file}:9: raise SpeechlessError""",
     "thawed": """\
-cfplug_metrics raised ValueError: params: must be a frozen attrs class; is <class 'thawed.Best'>
+cfplug_metrics raised ValueError: params: must be a frozen attrs class; got <class 'thawed.Best'>
   at {file}:15: return [cfplug.Metric("best", Best, score="thawed:best")]""",
     "twice": "cfplug_metrics declares best twice",
     "unlike_any": """\
-register(app): no hook is called register; the hooks are cfplug_sources, cfplug_splits, cfplug_models, \
+register(app): there is no hook called register; the hooks are cfplug_sources, cfplug_splits, cfplug_models, \
 cfplug_losses, cfplug_metrics, cfplug_cold_starts, cfplug_analyzers, cfplug_run_started, cfplug_step_finished, \
 cfplug_epoch_finished, cfplug_run_finished, cfplug_run_failed""",
-    "unmarked": "cfplug_metrics() is not marked with @cfplug.hookimpl",
+    "unmarked": "cfplug_metrics() is not marked; put @cfplug.hookimpl above it",
     "unmet": """\
 importing it raised ModuleNotFoundError: No module named 'a_module_of_that_package'
   at {file}:12: import a_module_of_that_package
-  it needs a-package-that-nobody-has>=2, which is not installed
-  it needs numpy>=99, and numpy {numpy} is installed""",
+  it requires a-package-that-nobody-has>=2, which is not installed
+  it requires numpy>=99, and numpy {numpy} is installed""",
     "uses_newer": """\
 importing it raised ImportError: cannot import name 'Forecaster' from 'cfplug' ({init})
   at {file}:3: from cfplug import Forecaster""",
     "wrong_argument": """\
-cfplug_metrics(config) has an argument that the hook has not; expected cfplug_metrics()""",
+cfplug_metrics(config) takes an unknown argument; expected cfplug_metrics()""",
     "wrong_kind": "cfplug_models must return a list of cfplug.Model; one entry is cfplug.Metric best",
     "wrong_word": """\
-cfplug_run_finished(result) has an argument that the hook has not; expected cfplug_run_finished(event)""",
+cfplug_run_finished(result) takes an unknown argument; expected cfplug_run_finished(event)""",
 }
 """Why each plugin of zoo/broken is broken, in full."""
 
@@ -319,7 +319,7 @@ def test_who_does_as_told_has_no_broken_plugin_left_and_every_healthy_one(
     before = assemble(every, ",".join(f"-{name}" for name in sorted(unwanted)))
     after = assemble(every, before.switching_off(*before.broken).removeprefix("CFPLUG_PLUGINS="))
     assert after.broken == []
-    assert after.words == before.words
+    assert after.messages == before.messages
     told = [
         [plugin.title for plugin in each.plugins if plugin.state == "ok"]
         for each in (before, after)
@@ -368,14 +368,14 @@ def test_cfplug_plugins_decides_what_is_loaded_and_what_is_not_even_imported(
     assert [plugin.why for plugin in registry.plugins if plugin.state == "off"] == [
         "switched off by CFPLUG_PLUGINS"
     ] * (4 - len(expected))
-    assert len(registry.words) == ("eel" in wanted | unwanted)
+    assert len(registry.messages) == ("eel" in wanted | unwanted)
 
 
 def test_cfplug_plugins_with_an_unknown_name_is_told_with_the_nearest_one() -> None:
     registry = assemble(
         [candidate("movielens", "best"), candidate("tables", "worst")], "movilens, -zebra"
     )
-    assert registry.words == (
+    assert registry.messages == (
         "CFPLUG_PLUGINS names a plugin 'movilens' that is not installed; did you mean movielens?",
         "CFPLUG_PLUGINS names a plugin 'zebra' that is not installed",
     )
@@ -387,6 +387,53 @@ def test_load_reads_cfplug_plugins_from_the_environment_that_it_is_given() -> No
     assert [name for name, state in states(registry).items() if state == "ok"] == [
         "metrics",
         "renamed",
+    ]
+
+
+# Once in a process
+
+
+def test_the_same_folders_and_settings_give_the_same_registry(tmp_path: Path) -> None:
+    file = tmp_path / "zoo_once.py"
+    file.write_text(METRIC_PLUGIN.format("zoo_once"))
+    first = load([tmp_path], {})
+    assert load([tmp_path], {"HOME": "/root"}) is first
+    assert load([tmp_path], {"CFPLUG_PLUGINS": "zoo-once"}) is not first
+    assert load([], {}) is not first
+    sys.modules.pop("zoo_once")
+
+
+def test_a_file_that_comes_or_changes_is_seen_by_the_next_load(tmp_path: Path) -> None:
+    limit = {"CFPLUG_PLUGINS": "zoo-late"}
+    before = load([tmp_path], limit)
+    assert before.entries("metric") == []
+    file = tmp_path / "zoo_late.py"
+    file.write_text("raise ValueError('not yet')\n")
+    os.utime(file, ns=(1, 1))
+    assert [plugin.name for plugin in load([tmp_path], limit).broken] == ["zoo-late"]
+    file.write_text(METRIC_PLUGIN.format("zoo_late"))
+    assert load([tmp_path], limit).find("metric", "best").full_name == "zoo-late/best"
+    sys.modules.pop("zoo_late")
+
+
+def test_a_distribution_that_comes_on_the_path_is_seen_by_the_next_load(tmp_path: Path) -> None:
+    announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin")
+    (tmp_path / "bee_plugin.py").write_text(METRIC_PLUGIN.format("bee_plugin"))
+    limit = {"CFPLUG_PLUGINS": "bee"}
+    assert load([], limit).entries("metric") == []
+    with on_path(tmp_path):
+        assert load([], limit).find("metric", "best").full_name == "bee/best"
+
+
+def test_a_trace_prints_which_plugin_returned_or_raised_what(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assemble([candidate("ant"), raising("bee")], traced=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.splitlines() == [
+        "trace: ant: cfplug_metrics -> [[]]",
+        "trace: bee: cfplug_metrics -> LookupError('no metric today')",
     ]
 
 
@@ -420,7 +467,7 @@ def test_two_distributions_with_one_plugin_name_keep_the_first_and_tell_of_the_o
     first, second = registry.plugins
     assert (first.distribution, first.state) == ("aa", "ok")
     assert second.why == (
-        "plugin ant (zz 1.2) is broken: another plugin bears this name: ant (aa 1.2)\n"
+        "plugin ant (zz 1.2) is broken: another plugin has this name: ant (aa 1.2)\n"
         "  uninstall one of the two; or switch it off with CFPLUG_PLUGINS=-zz:ant"
     )
     assert [entry.full_name for entry in registry.entries("metric")] == ["ant/a"]
@@ -436,7 +483,7 @@ def test_of_two_plugins_of_one_name_either_can_be_switched_off() -> None:
     assert [each.state for each in assemble(two, "-aa:ant").plugins] == ["off", "ok", "ok"]
     assert [each.state for each in assemble(two, "zz:ant").plugins] == ["off", "ok", "off"]
     assert [each.state for each in assemble(two, "-ant").plugins] == ["off", "off", "ok"]
-    assert assemble(two, "-zz:ant, aa:ant").words == ()
+    assert assemble(two, "-zz:ant, aa:ant").messages == ()
 
 
 def test_two_files_of_one_name_are_told_to_differ(tmp_path: Path) -> None:
@@ -447,7 +494,7 @@ def test_two_files_of_one_name_are_told_to_differ(tmp_path: Path) -> None:
     file, other = (tmp_path / folder / "zoo_namesake.py" for folder in ("a", "b"))
     assert (first.state, first.file) == ("ok", str(file))
     assert second.why == (
-        f"plugin zoo-namesake ({other}) is broken: another plugin bears this name: zoo-namesake ({file})\n"
+        f"plugin zoo-namesake ({other}) is broken: another plugin has this name: zoo-namesake ({file})\n"
         f"  give the file another name; or switch it off with CFPLUG_PLUGINS=-{other}:zoo-namesake"
     )
     sys.modules.pop("zoo_namesake")
@@ -481,7 +528,7 @@ def test_one_module_under_two_names_is_one_plugin() -> None:
 def test_an_entry_point_that_names_no_module_is_told() -> None:
     registry = assemble([Candidate("ant", "cfplug-zoo", "1.2", lambda: {"metrics": 3})])  # type: ignore[arg-type, return-value]
     assert only(registry).why == (
-        "plugin ant (cfplug-zoo 1.2) is broken: its entry point must name a module; it names dict {'metrics': 3}\n"
+        "plugin ant (cfplug-zoo 1.2) is broken: its entry point must name a module; got dict {'metrics': 3}\n"
         "  switch it off with CFPLUG_PLUGINS=-ant"
     )
 
@@ -563,18 +610,6 @@ def test_a_recipe_that_needs_a_broken_plugin_is_told_why_with_its_own_line() -> 
         "1 problem; nothing was run."
     )
     assert recipe_problems(registry, "mae") == ""
-
-
-def test_a_kind_has_a_plural() -> None:
-    assert [plural(kind) for kind in HOOK_OF] == [
-        "sources",
-        "splits",
-        "models",
-        "losses",
-        "metrics",
-        "cold-starts",
-        "analyzers",
-    ]
 
 
 # Observers
@@ -773,7 +808,7 @@ def test_a_plugin_made_for_another_cfplug_is_told_so_and_not_imported(
     (tmp_path / "bee_plugin.py").write_text("raise AssertionError('it was imported')")
     need = needed.replace(" (", "").replace(")", "")
     assert found(tmp_path)["bee"].why == (
-        f"plugin bee (cfplug-bee 0.4) is broken: it needs {need}, and {need[:6]} {version('cfplug')} is installed\n"
+        f"plugin bee (cfplug-bee 0.4) is broken: it requires {need}, and {need[:6]} {version('cfplug')} is installed\n"
         "  get versions that fit: python -m pip install --upgrade cfplug cfplug-bee; "
         "or switch it off with CFPLUG_PLUGINS=-bee"
     )
@@ -812,7 +847,7 @@ def test_a_plugin_whose_dependency_is_missing_tells_which_and_how_to_install_it(
     assert found(tmp_path)["bee"].why == (
         "plugin bee (cfplug-bee 0.4) is broken: importing it raised ModuleNotFoundError: No module named 'left_pad'\n"
         f"  at {folder / 'pads.py'}:1: import left_pad\n"
-        "  it needs Left.Pad>=2, which is not installed\n"
+        "  it requires Left.Pad>=2, which is not installed\n"
         "  install what is missing: python -m pip install 'Left.Pad>=2'; or switch it off with CFPLUG_PLUGINS=-bee"
     )
 
@@ -886,7 +921,7 @@ def test_two_distributions_with_one_plugin_name_are_told_with_both(tmp_path: Pat
     one, two = (plugin for plugin in loaded(tmp_path).plugins if plugin.name == "bee")
     assert (one.title, one.state) == ("bee (cfplug-aa 0.1)", "ok")
     assert two.why == (
-        "plugin bee (cfplug-zz 0.1) is broken: another plugin bears this name: bee (cfplug-aa 0.1)\n"
+        "plugin bee (cfplug-zz 0.1) is broken: another plugin has this name: bee (cfplug-aa 0.1)\n"
         "  uninstall one of the two; or switch it off with CFPLUG_PLUGINS=-cfplug-zz:bee"
     )
 
@@ -933,11 +968,11 @@ def test_a_file_that_says_badly_what_it_needs_is_told(tmp_path: Path) -> None:
         (tmp_path / f"zoo_{name}.py").write_text(text)
     fine, half, texts = assemble(in_folders([tmp_path])).plugins
     assert half.why.startswith(
-        f"plugin zoo-half ({tmp_path / 'zoo_half.py'}) is broken: its `# /// script` block is no TOML: "
+        f"plugin zoo-half ({tmp_path / 'zoo_half.py'}) is broken: its `# /// script` block is not TOML: "
     )
     assert texts.why == (
         f"plugin zoo-texts ({tmp_path / 'zoo_texts.py'}) is broken: "
-        "its `# /// script` block must have a list of texts as dependencies; is 'scipy'\n"
+        "its `# /// script` block: dependencies must be a list of strings; got 'scipy'\n"
         "  switch it off with CFPLUG_PLUGINS=-zoo-texts"
     )
     assert (fine.state, fine.requires) == ("ok", ())

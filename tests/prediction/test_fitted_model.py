@@ -1,4 +1,4 @@
-"""Questions about raw ids: the answers depend on nothing but the ids, and each says where it came from."""
+"""AnswerEncoder about raw ids: the answers depend on nothing but the ids, and each says where it came from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 from attrs import evolve, frozen
 from cfplug_coldstart import ItemMean
-from cfplug_coldstart.means import global_mean, item_mean
+from cfplug_coldstart.mean_ratings import global_mean, item_mean
 from cfplug_factors import Bias, DotProduct, Pmf
 from cfplug_factors.baselines import fit_bias
 from cfplug_factors.modules import dot_product, pmf
@@ -34,12 +34,12 @@ from cfplug import (
 )
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.features import Features, Spec
-from cfplug.prediction import fitted_model as prediction_module
-from cfplug.prediction import network
+from cfplug.prediction import explain, network, recommend
 from cfplug.prediction.evidence import Evidence
-from cfplug.prediction.fitted_model import WARM, Policy
 from cfplug.prediction.network import NetworkPredictor
 from cfplug.prediction.newcomers import Newcomers
+from cfplug.prediction.policy import Policy
+from cfplug.prediction.predictions import WARM
 from cfplug.recipe.settings import FeatureChoice
 from cfplug.training.features import learn
 from cfplug.training.module import Scored
@@ -378,10 +378,10 @@ class Gives:
 @pytest.mark.parametrize(
     ("rating", "told"),
     [
-        (np.zeros(1), "asked for 2 ratings, it gave an array of shape (1,)"),
-        (np.zeros((2, 1)), "asked for 2 ratings, it gave an array of shape (2, 1)"),
-        (np.array([1.0, np.nan]), "1 of 2 ratings are no finite numbers"),
-        (np.array([np.inf, -np.inf]), "2 of 2 ratings are no finite numbers"),
+        (np.zeros(1), "expected 2 ratings, got an array of shape (1,)"),
+        (np.zeros((2, 1)), "expected 2 ratings, got an array of shape (2, 1)"),
+        (np.array([1.0, np.nan]), "1 of 2 ratings are not finite numbers"),
+        (np.array([np.inf, -np.inf]), "2 of 2 ratings are not finite numbers"),
     ],
 )
 def test_ratings_that_are_none_are_refused(rating: np.ndarray, told: str) -> None:
@@ -847,7 +847,7 @@ def test_lists_are_the_same_however_many_are_asked_about_at_once(
     users = np.array([1, 0, 1, 2])
     whole = model.top(users, seen, 2)
     for pairs in (1, 3, 7):
-        monkeypatch.setattr(prediction_module, "PAIRS", pairs)
+        monkeypatch.setattr(recommend, "PAIRS", pairs)
         assert model.top(users, seen, 2).tolist() == whole.tolist()
 
 
@@ -1093,7 +1093,7 @@ def test_asked_again_and_again_a_baseline_gives_its_offsets_beside_those_of_othe
     model = evolve(titled_story("bias"), provides=())
     found = model.explain("b", 1, seed=3)
     biases = {side: model.predictor.biases(side) for side in ("user", "item")}
-    others = model._background(pairs_of([("b", 1)]), np.random.default_rng(3))
+    others = explain.background(model, pairs_of([("b", 1)]), np.random.default_rng(3))
     for part, code in zip(sorted(found.parts, key=lambda part: part.name), (0, 1), strict=True):
         mean = biases[part.name][getattr(others, part.name)].mean()
         assert part.contribution == pytest.approx(biases[part.name][code] - mean)
@@ -1177,7 +1177,7 @@ def test_with_the_data_at_hand_time_and_context_of_other_ratings_tell_what_they_
     asked_for = pd.DataFrame(
         {"user": ["a"], "item": [3], "time": [NOW], "device": ["tv"], "volume": [1.0]}
     )
-    others = model._background(asked_for, np.random.default_rng(0)).context
+    others = explain.background(model, asked_for, np.random.default_rng(0)).context
     assert set(others["time.hour"].tolist()) == {0, 6, 7, 8}, "a time that is missing stays missing"
     assert parts["time.hour"].contribution == pytest.approx(22 - others["time.hour"].mean())
     tv = (others["context.device"] == 2).mean()
@@ -1249,24 +1249,24 @@ def test_who_says_nothing_of_it_has_the_word_of_the_strategy_and_no_deviation() 
     [
         (
             {"origins": ["x"]},
-            "tells: asked for the origins of 2 ratings, it gave an array of shape (1,)",
+            "tells: expected 2 origins, got an array of shape (1,)",
         ),
         (
             {"origins": "mean"},
-            "tells: asked for the origins of 2 ratings, it gave an array of shape ()",
+            "tells: expected 2 origins, got an array of shape ()",
         ),
-        ({"origins": ["x", None]}, "tells: an origin is a word; it gave None"),
+        ({"origins": ["x", None]}, "tells: an origin must be a text; got None"),
         (
             {"deviation": [1.0]},
-            "tells: its deviation must have the shape (2,); it gave an array of shape (1,)",
+            "tells: its deviation must have the shape (2,); got an array of shape (1,)",
         ),
         (
             {"deviation": [[1.0, 1.0]]},
-            "tells: its deviation must have the shape (2,); it gave an array of shape (1, 2)",
+            "tells: its deviation must have the shape (2,); got an array of shape (1, 2)",
         ),
         (
             {"deviation": ["1", "2"]},
-            "tells: its deviation must be numbers; it gave an array of <U1",
+            "tells: its deviation must be numbers; got an array of <U1",
         ),
         (
             {"deviation": [1.0, -0.1]},
@@ -1290,10 +1290,10 @@ def test_what_a_strategy_says_beside_ratings_is_checked(more: dict[str, Any], te
     [
         (
             np.ones((2, 2)),
-            "tells: its distribution must have the shape (2, 3); it gave an array of shape (2, 2)",
+            "tells: its distribution must have the shape (2, 3); got an array of shape (2, 2)",
         ),
         (-np.ones((2, 3)), "tells: 6 of 6 numbers of its distribution are not finite or below 0"),
-        (np.full((2, 3), "x"), "tells: its distribution must be numbers; it gave an array of <U1"),
+        (np.full((2, 3), "x"), "tells: its distribution must be numbers; got an array of <U1"),
     ],
 )
 def test_a_strategys_distribution_is_checked(share: Any, text: str) -> None:

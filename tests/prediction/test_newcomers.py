@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from attrs import evolve, frozen
 from cfplug_coldstart import ItemMean
-from cfplug_coldstart.means import item_mean
+from cfplug_coldstart.mean_ratings import item_mean
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,8 +18,8 @@ import cfplug
 from cfplug import DataError, Dataset, FittedModel
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.dataset import Scale
-from cfplug.prediction.fitted_model import Policy
-from cfplug.prediction.newcomers import Acquaintance, Newcomers, among, introduced
+from cfplug.prediction.newcomers import KnownIds, Newcomers, introduce, newcomers_among
+from cfplug.prediction.policy import Policy
 
 quick = settings(max_examples=20, deadline=None)
 CONTEXT = cfplug.Context(
@@ -38,7 +38,7 @@ def rated(rows: list[tuple[Any, Any, Any]]) -> pd.DataFrame:
     )
 
 
-def shop() -> Acquaintance:
+def shop() -> KnownIds:
     """Users 1, 2, 17 and items 1 to 5; user 17 and the items 4 and 5 have no training ratings."""
     ratings = rated([(1, 1, 5.0), (1, 2, 3.0), (2, 1, 1.0), (2, 3, 4.0), (17, 4, 2.0)])
     users = pd.DataFrame(
@@ -53,18 +53,18 @@ def shop() -> Acquaintance:
     roles = {"users": {"job": "category"}}
     dataset = Dataset.build("shop", ratings, users, items, roles=roles, scale=Scale(1.0, 5.0))
     catalogue = Catalogue.of(dataset)
-    return Acquaintance(
+    return KnownIds(
         catalogue, Support.of(catalogue.interactions(dataset.ratings, np.arange(4))), dataset.scale
     )
 
 
-def introduce(**tables: pd.DataFrame | None) -> Newcomers:
-    return introduced(shop(), **{"users": None, "items": None, "ratings": None, **tables})
+def introduced(**tables: pd.DataFrame | None) -> Newcomers:
+    return introduce(shop(), **{"users": None, "items": None, "ratings": None, **tables})
 
 
 def refusal(**tables: pd.DataFrame) -> str:
     with pytest.raises(DataError) as caught:
-        introduce(**tables)
+        introduced(**tables)
     return str(caught.value)
 
 
@@ -76,7 +76,7 @@ def users(*ids: Any, **columns: list[Any]) -> pd.DataFrame:
 
 
 def test_a_newcomer_is_told_by_metadata_or_only_by_ratings() -> None:
-    new = introduce(
+    new = introduced(
         users=users(90, age=["34"]),
         ratings=rated([(91, 1, 4.0), (90, 2, 5), (2, 5, 3), (91, 3, None)]),
     )
@@ -92,27 +92,27 @@ def test_a_newcomer_is_told_by_metadata_or_only_by_ratings() -> None:
 
 def test_times_of_one_who_is_told_and_one_of_the_catalogue_are_one_column() -> None:
     items = pd.DataFrame({"item": [77], "out": ["2002-03-04"]})
-    new = introduce(items=items, ratings=rated([(1, 5, 3.0), (1, 77, 2.0)]))
+    new = introduced(items=items, ratings=rated([(1, 5, 3.0), (1, 77, 2.0)]))
     assert new.items["out"].tolist() == [pd.Timestamp("2002-03-04"), pd.Timestamp("1999-01-01")]
     assert new.items["out"].dtype.kind == "M"
 
 
 def test_nobody_need_be_told_of() -> None:
-    new = introduce()
+    new = introduced()
     assert [len(new.users), len(new.items), len(new.ratings)] == [0, 0, 0]
     assert list(new.users.columns) == ["user", "age", "job"]
     assert list(new.ratings.columns) == ["user", "item", "rating"]
 
 
 def test_ratings_may_be_text() -> None:
-    new = introduce(ratings=rated([("90", "1", "4.5"), ("90", "2", None)]))
+    new = introduced(ratings=rated([("90", "1", "4.5"), ("90", "2", None)]))
     assert new.ratings["rating"].tolist()[0] == 4.5
     assert new.ratings["rating"].isna().tolist() == [False, True]
 
 
 def test_the_tables_that_are_given_stay_as_they_are() -> None:
     given, told = users(90, age=["34"]), rated([(90, 1, "4")])
-    introduce(users=given, ratings=told)
+    introduced(users=given, ratings=told)
     assert given["age"].tolist() == ["34"]
     assert told["rating"].tolist() == ["4"]
 
@@ -122,13 +122,13 @@ def test_the_tables_that_are_given_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize("other", ["90", 90.0, np.int64(90), " 90"])
 def test_one_newcomer_by_any_spelling_of_the_id(other: Any) -> None:
-    new = introduce(users=users(90, age=[34]), ratings=rated([(other, 1, 4.0), (90, 2, 5.0)]))
+    new = introduced(users=users(90, age=[34]), ratings=rated([(other, 1, 4.0), (90, 2, 5.0)]))
     assert new.users["user"].tolist() == [90]
     assert new.places("user", pd.Series([other, 91, 90], dtype=object)).tolist() == [0, -1, 0]
     assert new.rated_by(other).tolist() == [1, 2]
     assert (
         refusal(users=users(90, other, age=[34, 35]))
-        == f"row 1, column user: {other!r} stands there twice"
+        == f"row 1, column user: {other!r} is in the table twice"
     )
     assert refusal(ratings=rated([(90, 1, 4.0), (90, 2, 4.0), (other, "1", 3.0)])) == (
         "row 2: this pair of user and item was rated before"
@@ -167,7 +167,7 @@ def test_a_fraction_is_nobody() -> None:
 
 
 def test_what_was_not_seen_was_not_rated() -> None:
-    new = introduce(ratings=rated([(90, 1, 4.0), (90, 3, None), (91, 2, 2.0)]))
+    new = introduced(ratings=rated([(90, 1, 4.0), (90, 3, None), (91, 2, 2.0)]))
     assert new.rated_by("90").tolist() == [1]
     assert new.rated_by(92).tolist() == []
 
@@ -180,19 +180,19 @@ def test_what_was_not_seen_was_not_rated() -> None:
     [
         (
             {"users": pd.DataFrame({"usr": [90]})},
-            "newcomers need a column called user; found usr; did you mean usr?",
+            "new users need a column called user; found usr; did you mean usr?",
         ),
-        ({"users": pd.DataFrame({3: [90]})}, "newcomers need a column called user; found 3"),
-        ({"items": pd.DataFrame()}, "newcomers need a column called item; found none"),
+        ({"users": pd.DataFrame({3: [90]})}, "new users need a column called user; found 3"),
+        ({"items": pd.DataFrame()}, "new items need a column called item; found none"),
         (
             {"users": users(90, 2)},
-            "row 1, column user: 2 is no newcomer: training saw 2 ratings of this user",
+            "row 1, column user: user 2 is not new: it has 2 training ratings",
         ),
         (
             {"users": users("2")},
-            "row 0, column user: '2' is no newcomer: training saw 2 ratings of this user",
+            "row 0, column user: user '2' is not new: it has 2 training ratings",
         ),
-        ({"users": users(90, 91, 90)}, "row 2, column user: 90 stands there twice"),
+        ({"users": users(90, 91, 90)}, "row 2, column user: 90 is in the table twice"),
         (
             {"users": users("x")},
             "row 0, column user: the user ids are whole numbers, such as 1; asked for 'x'",
@@ -232,15 +232,17 @@ def test_what_was_not_seen_was_not_rated() -> None:
         ),
         (
             {"ratings": rated([(90, 1, 4.0), (90, 88, 4.0)])},
-            "row 1: training saw neither user 90 nor item 88, so this rating says nothing of either",
+            "row 1: training saw neither user 90 nor item 88; "
+            "a rating says something only if one of them has training ratings",
         ),
         (
             {"ratings": rated([(17, 4, 4.0)])},
-            "row 0: training saw neither user 17 nor item 4, so this rating says nothing of either",
+            "row 0: training saw neither user 17 nor item 4; "
+            "a rating says something only if one of them has training ratings",
         ),
         (
             {"ratings": rated([(90, 1, 4.0), (1, 3, 4.0)])},
-            "row 1: training saw both user 1 and item 3; of a newcomer's rating one is new",
+            "row 1: training saw both user 1 and item 3; one of them must be new",
         ),
         (
             {"ratings": rated([(90, 1, 4.0), (90, 2, 4.0), (90, 1, 4.0)])},
@@ -256,7 +258,7 @@ def test_what_cannot_be_is_refused_with_its_place(
 
 def test_that_somebody_is_no_newcomer_is_told_before_what_is_wrong_with_their_ratings() -> None:
     found = refusal(users=users("2"), ratings=rated([("2", 1, 4.0)]))
-    assert found == "row 0, column user: '2' is no newcomer: training saw 2 ratings of this user"
+    assert found == "row 0, column user: user '2' is not new: it has 2 training ratings"
 
 
 def test_a_row_is_counted_from_the_top_whatever_the_index() -> None:
@@ -266,7 +268,7 @@ def test_a_row_is_counted_from_the_top_whatever_the_index() -> None:
 
 def test_without_a_scale_any_finite_rating_will_do() -> None:
     boundless = evolve(shop(), scale=None)
-    assert introduced(boundless, None, None, rated([(90, 1, -1e9)])).ratings["rating"].tolist() == [
+    assert introduce(boundless, None, None, rated([(90, 1, -1e9)])).ratings["rating"].tolist() == [
         -1e9
     ]
 
@@ -276,7 +278,7 @@ def test_without_a_scale_any_finite_rating_will_do() -> None:
 
 def test_among_pairs_all_whom_training_never_saw_are_newcomers_each_once() -> None:
     pairs = pd.DataFrame({"user": [90, 1, "90", 17, 90], "item": [1, 5, 2, 4, 5]}, dtype=object)
-    new = among(shop(), pairs)
+    new = newcomers_among(shop(), pairs)
     assert new.users["user"].tolist() == [90, 17]
     assert new.users["job"].isna().tolist() == [True, False]
     assert new.items["item"].tolist() == [5, 4]
@@ -284,8 +286,8 @@ def test_among_pairs_all_whom_training_never_saw_are_newcomers_each_once() -> No
 
 
 def test_who_was_introduced_is_not_looked_up_again() -> None:
-    told = introduce(users=users(17, 90, age=[48, None]), ratings=rated([(17, 1, 4.0)]))
-    new = among(
+    told = introduced(users=users(17, 90, age=[48, None]), ratings=rated([(17, 1, 4.0)]))
+    new = newcomers_among(
         shop(), pd.DataFrame({"user": ["17", 91, 1], "item": [1, 1, 5]}, dtype=object), told
     )
     assert new.users["user"].tolist() == [17, 90, 91]

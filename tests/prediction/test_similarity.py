@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cfplug import DataError
-from cfplug.prediction.similarity import MEASURES, cosine, euclidean, measured, nearest
+from cfplug.prediction.similarity import MEASURES, column_of, cosine, euclidean, nearest
 
 quick = settings(max_examples=30, deadline=None)
 
@@ -103,9 +103,9 @@ def test_a_row_of_zeros_is_like_nothing_and_no_warning_is_given() -> None:
 
 
 def test_an_unknown_measure_is_told_with_the_nearest() -> None:
-    assert [measured(each) for each in MEASURES] == ["similarity", "distance"]
+    assert [column_of(each) for each in MEASURES] == ["similarity", "distance"]
     with pytest.raises(DataError) as raised:
-        measured("cosin")
+        column_of("cosin")
     assert (
         str(raised.value) == "no measure called 'cosin'; did you mean cosine? (cosine, euclidean)"
     )

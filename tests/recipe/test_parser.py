@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import numpy as np
 import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ from cfplug.errors import Place, RecipeError, is_one_line
 from cfplug.params import parameters
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.registry import Registry, assemble, load
-from cfplug.recipe import yaml
+from cfplug.recipe import builtin, yaml
 from cfplug.recipe.parser import KEYS, Claim, Heading, Recipe, parse_recipe, read_recipe, read_use
 from cfplug.recipe.settings import FeatureChoice, TrainSettings
 from cfplug.recipe.yaml import path_text
@@ -1908,3 +1909,98 @@ def test_a_strategy_must_fit_one_of_the_models_and_that_of_unknown_ids_all_of_th
     ]
     assert messages("[pmf]", "unknown", "folds") == []
     assert messages("[pmf, mean]", "unknown", "folds") == [f"r.yaml:3:10: unknown: {why}"]
+
+
+# Recipes and overrides from Python
+
+MAPPING: dict[str, Any] = {"data": "synthetic", "models": [{"use": "pmf", "factors": 3}]}
+
+
+def test_a_mapping_is_the_same_recipe_as_its_text() -> None:
+    recipe = read_recipe(MAPPING, registry=registry())
+    assert recipe == attrs.evolve(read(recipe.text), title="recipe")
+    assert (recipe.source, recipe.title) == ("recipe", "recipe")
+    assert yaml.parse(recipe.text, SOURCE)[0].plain() == MAPPING
+
+
+@given(recipes())
+@settings(deadline=None, max_examples=15)
+def test_any_recipe_may_be_a_mapping(tree: Table) -> None:
+    text = Page.of(tree, 0).text
+    plain = {"title": "t", **yaml.parse(text, SOURCE)[0].plain()}
+    again = read_recipe(plain, registry=registry())
+    assert parse_recipe(again.text, "recipe", registry=registry()) == again
+
+
+def test_a_mapping_may_hold_tuples_paths_and_numbers_of_numpy() -> None:
+    data = {"use": "csv", "ratings": Path("r.csv"), "scale": (np.float32(1), np.int64(5))}
+    recipe = read_recipe({"data": data, "models": ("mean",)}, registry=registry())
+    params: Any = recipe.data.params
+    assert (params.ratings, params.scale) == (Path.cwd() / "r.csv", (1.0, 5.0))
+
+
+def deep(levels: int) -> Any:
+    return functools.reduce(lambda inner, _: [inner], range(levels), 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"modles": 1}, "recipe: modles: unknown key of a recipe; did you mean models?"),
+        ({"seed": "3"}, "recipe: seed: must be a whole number; is '3'"),
+        ({"train": {"epoch": 3}}, "recipe: train.epoch: unknown parameter of train; did you mean epochs?"),
+        ({"train": {3: 1}}, "recipe: train: a key is text; is 3"),
+        (
+            {"train": {"epochs": {1}}},
+            "recipe: train.epochs: must be text, a number, a boolean, None, a list or a mapping; is a set",
+        ),
+        ({"title": "\ud800"}, "recipe: title: half of a surrogate pair is not text"),
+        ({"seed": 10**40}, "recipe: seed: a number of more than 40 digits"),
+        ({"models": deep(30)}, f"recipe: models{'[0]' * 20}: nested too deeply; at most 20 levels"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_a_mapping_names_the_dotted_key(changes: Any, message: str) -> None:
+    with pytest.raises(RecipeError) as raised:
+        read_recipe({**MAPPING, **changes}, registry=registry())
+    assert message in [str(problem) for problem in raised.value.problems]
+
+
+def test_overrides_are_python_values_under_dotted_keys() -> None:
+    values = {"train.epochs": 2, "models.0.name": "3", "loss.range": (0, 6), "split.valid": 0.5}
+    recipe = read_recipe(MAPPING, overrides=values, set=["train.epochs=4"], registry=registry())
+    (model,) = recipe.models
+    assert (model.name, model.train) == ("3", TrainSettings(epochs=4))
+    assert model.loss is not None
+    assert model.loss.params.range == (0.0, 6.0)
+    assert recipe.split.params.valid == 0.5
+    assert "epochs" not in recipe.text
+
+
+def test_faults_in_overrides_come_between_those_of_the_recipe_and_of_arguments() -> None:
+    overrides = {"train.epochs": "2", "models.1": "mean", "": 1, "seed": object}
+    with pytest.raises(RecipeError) as raised:
+        read_recipe(
+            {**MAPPING, "devise": "cpu"},
+            overrides=overrides,
+            set=["train.momentum=x"],
+            registry=registry(),
+        )
+    assert [str(problem) for problem in raised.value.problems] == [
+        "recipe: devise: unknown key of a recipe; did you mean device?",
+        "overrides: models[1]: no such position; models has 1 entry",
+        "overrides: must be a dotted key, such as train.epochs; is ''",
+        "overrides: seed: must be text, a number, a boolean, None, a list or a mapping; is a type",
+        "overrides: train.epochs: must be a whole number; is '2'",
+        "--set argument 1: train.momentum: must be a number; is 'x'",
+    ]
+
+
+def test_a_recipe_may_be_the_name_of_a_built_in_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_recipe("pmf", registry=registry()).source == str(builtin.find("pmf"))
+    with pytest.raises(cfplug.CfplugError, match="no recipe called pmff; did you mean pmf"):
+        read_recipe("pmff", registry=registry())
+    (tmp_path / "pmf").write_text(LINES, encoding="utf-8")
+    assert read_recipe("pmf", registry=registry()).source == "pmf"

@@ -243,7 +243,7 @@ FORBIDDEN: list[tuple[str, list[str]]] = [
     ("null: 2\n", ["x.yaml:1:1: a key is text; is null"]),
     ("? [a, {b: c}]\n: 2\nd: 3\n", ["x.yaml:1:3: a key is text; is a table or a list"]),
     ("a: " + "9" * 41, ["x.yaml:1:4: a: a number of more than 40 digits"]),
-    ('a: "\\uD800"', ["x.yaml:1:4: a: half of a surrogate pair is no text"]),
+    ('a: "\\uD800"', ["x.yaml:1:4: a: half of a surrogate pair is not text"]),
     (
         "%YAML 1.1\n---\na: yes\n",
         ["x.yaml:2:1: a recipe is YAML 1.2; leave out the line with %YAML"],

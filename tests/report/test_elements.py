@@ -1,4 +1,4 @@
-"""What an analyzer gives: tables and charts that hold together, and are only text wherever they are shown."""
+"""Tables and charts of an analyzer: complete, and plain text wherever they are shown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import cfplug
 from cfplug import Chart, Interval, Section, Table, rounded
 
 POINTS = ("name", "bias", "mean rating", "kind")
+COLUMNS = ", ".join(POINTS)
+MARKS = "bar, line, point, heatmap, cell, interval"
 
 
 def chart(mark: str = "point", **roles: Any) -> Chart:
@@ -40,12 +42,13 @@ def test_a_table_shows_its_title_its_cells_and_its_note() -> None:
     assert str(table) == "ours\nmodel    mse\npmf      0.5\noffsets\nlower is better"
     assert table._repr_html_() == (
         "<table><caption>ours</caption><thead><tr><th>model</th><th>mse</th></tr></thead><tbody>"
-        "<tr><td>pmf</td><td>0.5</td></tr><tr><td>offsets</td><td></td></tr></tbody></table><p>lower is better</p>"
+        "<tr><td>pmf</td><td>0.5</td></tr><tr><td>offsets</td><td></td></tr></tbody></table>"
+        "<p>lower is better</p>"
     )
     assert str(cfplug.Table("", ("a",), [("b",)])) == "a\nb"
 
 
-def test_a_table_of_hostile_text_is_only_text_in_a_notebook() -> None:
+def test_a_table_escapes_hostile_text_in_a_notebook() -> None:
     bad = "<script>alert(1)</script>"
     shown = cfplug.Table(bad, (bad,), [(bad,)], bad)._repr_html_()
     assert "<script" not in shown
@@ -53,9 +56,9 @@ def test_a_table_of_hostile_text_is_only_text_in_a_notebook() -> None:
 
 
 def test_a_row_has_a_cell_for_every_column() -> None:
-    with pytest.raises(ValueError, match=r"^rows: row 1 has 1 cells for 2 columns$"):
+    with pytest.raises(ValueError, match=r"^row 1: expected 2 cells, one for each column, got 1$"):
         Table("t", ("a", "b"), [(1, 2), (3,)])
-    with pytest.raises(ValueError, match=r"^rows: row 0 has 3 cells for 4 columns$"):
+    with pytest.raises(ValueError, match=r"^row 0: expected 4 cells, one for each column, got 3$"):
         Chart("c", "point", POINTS, [("Heat", 0.5, 4.0)], x="bias", y="bias")
 
 
@@ -82,7 +85,7 @@ def test_the_ends_of_an_interval_have_the_decimals_of_its_number(
     assert str(Interval(*ends)) == shown
 
 
-def test_any_cell_can_be_taken_for_an_interval() -> None:
+def test_any_cell_can_be_read_as_an_interval() -> None:
     assert Interval.of(Interval(2, 1, 3)) == Interval(2, 1, 3)
     assert Interval.of(4.5) == Interval(4.5, 4.5, 4.5)
     assert math.isnan(Interval.of(None).value)
@@ -101,13 +104,13 @@ def test_any_cell_can_be_taken_for_an_interval() -> None:
         (None, "None"),
     ],
 )
-def test_a_number_is_rounded_to_what_its_interval_lets_it_say(
+def test_a_number_has_no_more_digits_than_its_interval_supports(
     cell: Interval | float | None, shown: str
 ) -> None:
     assert str(rounded(cell)) == shown
 
 
-def test_a_cell_is_rounded_to_the_decimals_that_one_asks_for() -> None:
+def test_a_cell_is_rounded_to_the_decimals_asked_for() -> None:
     assert rounded(Interval(50.26, -0.04, 100.26), 1) == Interval(50.3, 0.0, 100.3)
     assert str(rounded(Interval(50.26, -0.04, 100.26), 1).low) == "0.0", "no zero is negative"
     assert rounded(Interval(50.26, -7, 107), 0, 0, 100) == Interval(50, 0, 100)
@@ -127,24 +130,18 @@ def test_the_data_of_a_chart_is_a_table() -> None:
 @pytest.mark.parametrize(
     ("roles", "text"),
     [
-        ({"mark": "pie"}, "mark: is 'pie' (bar, line, point, hexagon, cell, interval)"),
-        (
-            {"mark": "pont"},
-            "mark: is 'pont'; did you mean point? (bar, line, point, hexagon, cell, interval)",
-        ),
-        ({"x": "bais"}, "x: is 'bais'; did you mean bias? (name, bias, mean rating, kind)"),
-        ({"y": ""}, "y: is '' (name, bias, mean rating, kind)"),
-        ({"color": "genre"}, "color: is 'genre' (name, bias, mean rating, kind)"),
-        (
-            {"facet": "kinds"},
-            "facet: is 'kinds'; did you mean kind? (name, bias, mean rating, kind)",
-        ),
-        ({"log": "z"}, "log: is 'z' (x, y)"),
+        ({"mark": "pie"}, f"mark: expected one of {MARKS}, got 'pie'"),
+        ({"mark": "pont"}, f"mark: expected one of {MARKS}, got 'pont'; did you mean point?"),
+        ({"x": "bais"}, f"x: expected one of {COLUMNS}, got 'bais'; did you mean bias?"),
+        ({"y": ""}, f"y: expected one of {COLUMNS}, got ''"),
+        ({"color": "genre"}, f"color: expected one of {COLUMNS}, got 'genre'"),
+        ({"facet": "kin"}, f"facet: expected one of {COLUMNS}, got 'kin'; did you mean kind?"),
+        ({"log": "z"}, "log: expected one of x, y, got 'z'"),
         (
             {"reference": "diagonl"},
-            "reference: is 'diagonl'; did you mean diagonal? (, diagonal, zero)",
+            "reference: expected one of \"\", diagonal, zero, got 'diagonl'; did you mean diagonal?",
         ),
-        ({"mark": "interval"}, "an interval needs low and high, the columns with its ends"),
+        ({"mark": "interval"}, "mark: an interval needs low and high, columns with its ends"),
     ],
 )
 def test_a_chart_that_cannot_be_drawn_says_why(roles: dict[str, str], text: str) -> None:
@@ -153,7 +150,7 @@ def test_a_chart_that_cannot_be_drawn_says_why(roles: dict[str, str], text: str)
     assert str(caught.value) == text
 
 
-def test_an_analyzer_gives_one_table_or_chart_or_several() -> None:
+def test_a_section_takes_tables_and_charts_as_lists() -> None:
     section = Section("Map", "One.", [Table("", ("a",), [])], [chart()])
     assert (len(section.tables), len(section.charts)) == (1, 1)
     assert (section.analyzer, section.model) == ("", "")

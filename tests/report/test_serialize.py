@@ -1,4 +1,4 @@
-"""Sections in a run folder: they come back as they were, and every table and chart is a CSV file of its own."""
+"""Sections in a run folder: read again as they were, and a CSV file for each table and chart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cfplug.report.serialize import (
     csv_text,
     place_of,
     read_section,
-    section_words,
+    to_dicts,
 )
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -66,9 +66,9 @@ sections = st.builds(
 
 @settings(max_examples=30, deadline=None)
 @given(sections)
-def test_a_section_comes_back_from_json_as_it_was(section: Section) -> None:
-    words = json.loads(json.dumps(section_words([check_section(section)])))
-    assert [read_section(each) for each in words] == [section]
+def test_a_section_read_from_json_is_the_one_that_was_written(section: Section) -> None:
+    dicts = json.loads(json.dumps(to_dicts([check_section(section)])))
+    assert [read_section(each) for each in dicts] == [section]
 
 
 @settings(max_examples=30, deadline=None)
@@ -129,16 +129,16 @@ def test_a_hostile_title_makes_no_hostile_path(section: Section) -> None:
         )
 
 
-def test_a_section_without_an_analyzer_lies_under_its_title() -> None:
+def test_a_section_without_an_analyzer_is_in_the_folder_of_its_title() -> None:
     assert place_of(Section("Where it fails")) == "where-it-fails/"
 
 
 @pytest.mark.parametrize("key", ["title", "text", "tables", "charts", "analyzer", "model"])
-def test_words_that_lack_something_are_refused(key: str) -> None:
-    (words,) = section_words([Section("s")])
-    del words[key]
+def test_a_dict_that_lacks_a_key_is_refused(key: str) -> None:
+    (as_dict,) = to_dicts([Section("s")])
+    del as_dict[key]
     with pytest.raises(KeyError, match=key):
-        read_section(words)
+        read_section(as_dict)
 
 
 def test_numbers_of_numpy_in_a_section_become_plain_ones() -> None:
@@ -148,7 +148,7 @@ def test_numbers_of_numpy_in_a_section_become_plain_ones() -> None:
         [(np.float64(0.5), np.int32(3), np.bool_(True)), ("x", None, 1.5)],
         "below",
     )
-    found = section_words([check_section(Section("s", "one paragraph", [table]))])
+    found = to_dicts([check_section(Section("s", "one paragraph", [table]))])
     assert json.loads(json.dumps(found)) == [
         {
             "title": "s",
@@ -171,20 +171,20 @@ def test_numbers_of_numpy_in_a_section_become_plain_ones() -> None:
 @pytest.mark.parametrize(
     ("section", "text"),
     [
-        (None, "analyze gave NoneType, not a Section"),
+        (None, "analyze: expected a Section, got NoneType"),
         (
             Section("s", "", [Table("t", ("a",), [(float("nan"),)])]),
-            "analyze gave a section with a cell that is neither text nor a finite number: "
+            "analyze: expected cells of text, finite numbers or None, got another: "
             "Out of range float values are not JSON compliant: nan",
         ),
         (
             Section("s", "", [Table("t", ("a",), [(Path("x"),)])]),
-            "analyze gave a section with a cell that is neither text nor a finite number: "
+            "analyze: expected cells of text, finite numbers or None, got another: "
             "Object of type PosixPath is not JSON serializable",
         ),
     ],
 )
-def test_a_section_that_a_folder_cannot_hold_is_the_analyzers_fault(
+def test_a_section_that_json_cannot_hold_is_an_error_of_the_plugin(
     section: object, text: str
 ) -> None:
     with pytest.raises(PluginError) as caught:

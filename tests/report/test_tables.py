@@ -1,4 +1,4 @@
-"""Cells of a table as a page shows them: one form for a column, intervals below, and numbers to sort by."""
+"""Cells of a table as a page shows them: one format a column, intervals, and numbers to sort by."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def texts(*cells: object) -> tuple[tuple[str, ...], str]:
         ((), ((), "short")),
     ],
 )
-def test_a_column_is_shown_with_one_form_for_all_its_cells(
-    cells: tuple, expected: tuple | None
-) -> None:
+def test_a_column_has_one_format_for_all_its_cells(cells: tuple, expected: tuple | None) -> None:
     assert texts(*cells) == (expected or (cells, "long"))
 
 
@@ -76,11 +74,11 @@ def test_an_interval_has_the_decimals_of_its_column_and_sorts_by_its_value() -> 
         st.floats(-1e6, 1e6) | st.integers(-(10**9), 10**9) | st.none(), min_size=1, max_size=9
     )
 )
-def test_numbers_sort_by_what_they_are_and_not_by_what_is_shown(values: list[float | None]) -> None:
+def test_numbers_sort_by_value_and_not_by_the_text_shown(values: list[float | None]) -> None:
     assert [cell.value for cell in column(*values).cells] == values
 
 
-def test_text_sorts_by_the_number_that_it_begins_with_if_the_whole_column_does() -> None:
+def test_text_sorts_by_its_first_number_if_the_whole_column_has_one() -> None:
     measured = column("0.8147 ± 0.0010", "-10.5 to 3", "1,682", "+0.25 (x)", "")
     assert [cell.value for cell in measured.cells] == [0.8147, -10.5, 1682, 0.25, None]
     assert {cell.value for cell in column("2001: A Space Odyssey", "1997-09", "5").cells} == {None}

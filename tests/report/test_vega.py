@@ -1,4 +1,4 @@
-"""A chart becomes a picture: each row a mark at its place, words that do not overlap, and no colour before a theme."""
+"""A chart becomes a picture: a mark for each row, labels that do not overlap, colours by theme."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
+import altair as alt
+import numpy as np
 import pytest
 import vl_convert
+from attrs import evolve
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from cfplug import Chart
 from cfplug.report.charts import Plot, pitch
 from cfplug.report.elements import MARKS, REFERENCES
-from cfplug.report.placing import place
+from cfplug.report.labels import place_labels
 from cfplug.report.themes import THEMES
 from cfplug.report.vega import specification, svg
 
@@ -31,10 +34,10 @@ CHARTS = {
     "histogram": Chart(
         "Ratings", "bar", ("rating", "n"), [(1, 3), (2, 5), (4, 4)], x="rating", y="n"
     ),
-    "standing": Chart(
+    "names": Chart(
         "By month", "bar", ("month", "n"), [("1997-09", 3), ("1997-10", 8)], x="month", y="n"
     ),
-    "lying": Chart(
+    "horizontal": Chart(
         "Most",
         "bar",
         ("n", "who"),
@@ -43,7 +46,7 @@ CHARTS = {
         y="who",
         reference="zero",
     ),
-    "crowded": Chart(
+    "grouped": Chart(
         *("Shares", "bar", ("who", "%", "of")),
         [
             (who, n + k, of)
@@ -86,9 +89,9 @@ CHARTS = {
         label="title",
         color="year",
     ),
-    "hexagon": Chart(
-        *("Density", "hexagon", ("a", "b", "n")),
-        [(x + 0.5 * (y % 2), y * 0.75, x * y + 1) for x in range(6) for y in range(5)],
+    "heatmap": Chart(
+        *("Density", "heatmap", ("a", "b", "n")),
+        [(x, y * 0.75, x * y + 1) for x in range(6) for y in range(5) if (x, y) != (2, 3)],
         x="a",
         y="b",
         color="n",
@@ -123,27 +126,26 @@ CHARTS = {
 }
 
 
-def picture(vega: dict[str, Any], room: int = 640) -> dict[str, Any]:
-    """The plane in which the marks lie, at a width of `room` pixels, as Vega places them."""
-    signals = [
-        {**each, "value": room} if each["name"] == "room" else each for each in vega["signals"]
-    ]
-    marks = [mark for mark in vega["marks"] if mark.get("name") != "words"]
-    sized = {**vega, "signals": signals, "marks": marks} | (
-        {"width": room} if "width" in vega else {}
-    )
-    return vl_convert.vega_to_scenegraph(sized | {"config": THEMES["light"]})["scenegraph"][
-        "items"
-    ][0]
+def scene(spec: dict[str, Any], room: int = 640) -> dict[str, Any]:
+    """Return the picture at a width of `room` pixels, as Vega draws it."""
+    sized = {**spec, "params": [{"name": "room", "value": room}]}
+    if "facet" not in spec:
+        sized["width"] = room
+    return vl_convert.vegalite_to_scenegraph(sized, config=THEMES["light"])["scenegraph"]
+
+
+def picture(spec: dict[str, Any], room: int = 640) -> dict[str, Any]:
+    """Return the plane that the marks are in."""
+    return scene(spec, room)["items"][0]
 
 
 def items(plane: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """The marks of a name, in groups or not."""
+    """Return the marks of a name, in groups or not."""
     found = plane["items"] if plane.get("name", "").removeprefix("child_") == name else []
     return [*found, *(each for inner in plane.get("items", []) for each in items(inner, name))]
 
 
-def words_of(text: str) -> list[str]:
+def texts_of(text: str) -> list[str]:
     return [
         each.text or ""
         for each in ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}text")
@@ -152,9 +154,14 @@ def words_of(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_every_mark_becomes_a_picture_with_its_title(name: str) -> None:
-    words = words_of(svg(CHARTS[name]))
+    words = texts_of(svg(CHARTS[name]))
     assert CHARTS[name].title in words
     assert {chart.mark for chart in CHARTS.values()} == set(MARKS)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_specification_is_valid_vega_lite(name: str) -> None:
+    alt.Chart.from_dict(specification(CHARTS[name]), validate=True)
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -166,9 +173,9 @@ def test_a_specification_names_no_colour_but_the_two_inks_of_cells(name: str) ->
 
 
 def test_a_theme_gives_the_colours() -> None:
-    light, dark = (svg(CHARTS["lying"], theme) for theme in ("light", "dark"))
+    light, dark = (svg(CHARTS["horizontal"], theme) for theme in ("light", "dark"))
     for theme, text, other in (("light", light, dark), ("dark", dark, light)):
-        colours = {signal["name"]: signal["value"] for signal in THEMES[theme]["signals"]}
+        colours = {param["name"]: param["value"] for param in THEMES[theme]["params"]}
         assert all(
             colours[name] in text and colours[name] not in other
             for name in ("accent", "ink", "soft", "paper")
@@ -185,9 +192,9 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_words_and_marks_can_be_seen_on_the_page(theme: str) -> None:
+def test_text_and_marks_have_contrast_on_the_page(theme: str) -> None:
     config = THEMES[theme]
-    colours = {signal["name"]: signal["value"] for signal in config["signals"]}
+    colours = {param["name"]: param["value"] for param in config["params"]}
 
     def contrast(colour: str) -> float:
         high, low = sorted((luminance(colour), luminance(colours["paper"])), reverse=True)
@@ -203,11 +210,10 @@ def test_words_and_marks_can_be_seen_on_the_page(theme: str) -> None:
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_specification_has_every_row_and_no_title_as_code(name: str) -> None:
-    chart, vega = CHARTS[name], specification(CHARTS[name])
-    (data,) = (data for data in vega["data"] if data["name"] == "rows")
-    assert [row["c0"] for row in data["values"]] == [row[0] for row in chart.rows]
-    assert vega["usermeta"]["columns"] == list(chart.columns)
-    code = [text for key, text in leaves(vega) if key in ("signal", "expr", "update")]
+    chart, spec = CHARTS[name], specification(CHARTS[name])
+    assert [row["c0"] for row in spec["data"]["values"]] == [row[0] for row in chart.rows]
+    assert spec["usermeta"]["columns"] == list(chart.columns)
+    code = [text for key, text in leaves(spec) if key in ("expr", "test", "filter")]
     assert code
     assert not any(column in text for text in code for column in chart.columns if len(column) > 2)
 
@@ -222,7 +228,7 @@ def leaves(tree: Any, key: str = "") -> list[tuple[str, Any]]:
     )
 
 
-def test_bars_stand_on_zero_each_over_its_number() -> None:
+def test_bars_of_a_histogram_start_at_zero_above_their_numbers() -> None:
     plane = picture(specification(CHARTS["histogram"]))
     bars = items(plane, "layer_0_marks")
     assert {round(bar["y"] + bar["height"], 3) for bar in bars} == {plane["height"]}
@@ -234,8 +240,8 @@ def test_bars_stand_on_zero_each_over_its_number() -> None:
     )  # where no bar is, is a gap
 
 
-def test_lying_bars_go_from_zero_to_either_side() -> None:
-    plane = picture(specification(CHARTS["lying"]))
+def test_horizontal_bars_go_from_zero_to_either_side() -> None:
+    plane = picture(specification(CHARTS["horizontal"]))
     bars = items(plane, "layer_1_marks")
     (zero,) = items(plane, "layer_0_marks")
     assert [bar["width"] / bars[0]["width"] for bar in bars] == pytest.approx([1, 7 / 9, 2 / 9])
@@ -245,14 +251,14 @@ def test_lying_bars_go_from_zero_to_either_side() -> None:
     assert [bar["y"] for bar in bars] == sorted(bar["y"] for bar in bars)
 
 
-def test_colours_that_share_a_word_stand_beside_each_other() -> None:
-    bars = items(picture(specification(CHARTS["crowded"])), "layer_0_marks")
+def test_bars_of_several_colours_at_one_place_are_side_by_side() -> None:
+    bars = items(picture(specification(CHARTS["grouped"])), "layer_0_marks")
     spans = sorted((bar["y"], bar["y"] + bar["height"]) for bar in bars)
     assert len(bars) == 6
     assert all(end <= start + 1e-6 for (_, end), (start, _) in itertools.pairwise(spans))
 
 
-def test_rows_without_a_place_are_left_out() -> None:
+def test_rows_that_cannot_be_drawn_are_left_out() -> None:
     rows = [(1, 2.0), (None, 1.0), (3, None), (0, 1.0), (10, -1.0), (20, 5.0)]
     chart = Chart("", "point", ("a", "b"), rows, x="a", y="b", log=("x", "y"))
     assert [(row["c0"], row["c1"]) for row in Plot.of(chart).rows] == [(1, 2.0), (20, 5.0)]
@@ -266,60 +272,37 @@ def test_a_point_whose_colour_is_not_known_is_drawn() -> None:
     fills = [point["fill"] for point in items(picture(specification(chart)), "layer_0_marks")]
     assert len(fills) == len(set(fills)) == 3
     assert fills[0] == next(
-        each["value"] for each in THEMES["light"]["signals"] if each["name"] == "soft"
+        each["value"] for each in THEMES["light"]["params"] if each["name"] == "soft"
     )
 
 
-@pytest.mark.parametrize("room", [340, 900])
-def test_hexagons_tile_at_every_width(room: int) -> None:
-    """Neighbours in a row are a width apart, rows 3/4 of a height."""
-    plane = picture(specification(CHARTS["hexagon"]), room)
-    hexagons = items(plane, "hexagon_marks")
-    rows = {
-        y: sorted(each["x"] for each in hexagons if each["y"] == y)
-        for y in {each["y"] for each in hexagons}
-    }
-    across = {right - left for xs in rows.values() for left, right in itertools.pairwise(xs)}
-    down = {below - above for above, below in itertools.pairwise(sorted(rows))}
-    assert len(hexagons) == 30
-    for each in hexagons:
-        assert [2 * each["scaleX"]] * len(across) == pytest.approx(list(across), rel=0.02)
-        assert [1.5 * each["scaleY"]] * len(down) == pytest.approx(list(down), rel=0.02)
-        assert each["scaleX"] <= each["x"] * 1.02 <= plane["width"] * 1.02
+def test_a_heatmap_is_a_grid_without_gaps_but_where_there_is_no_row() -> None:
+    plane = picture(specification(CHARTS["heatmap"]))
+    tiles = items(plane, "layer_0_marks")
+    assert len(tiles) == 29
+    width, height = plane["width"] / 6, plane["height"] / 5
+    for (x, y, _), tile in zip(CHARTS["heatmap"].rows, tiles, strict=True):
+        left, top = x * width, plane["height"] - (y / 0.75 + 1) * height
+        place = [tile["x"], tile["y"], tile["width"], tile["height"]]
+        assert place == pytest.approx([left, top, width, height], abs=0.01)
 
 
-def test_the_diagonal_has_both_axes_alike() -> None:
-    vega = specification(CHARTS["lines"])
-    domains = {
-        scale["name"]: scale["domain"] for scale in vega["scales"] if scale["name"] in ("x", "y")
-    }
-    assert domains["x"] == domains["y"]
-    plane = picture(vega)
+def test_the_diagonal_has_the_same_scale_on_both_axes_and_lies_above_a_heatmap() -> None:
+    plane = picture(specification(CHARTS["lines"]))
     (rule,) = items(plane, "layer_0_marks")
-    assert (rule["x"], rule["y"], rule["x2"], rule["y2"]) == pytest.approx(
-        (0, plane["height"], plane["width"], 0)
-    )
+    ends = [rule["x"], rule["y"], rule["x2"], rule["y2"]]
+    assert ends == pytest.approx([0, plane["height"], plane["width"], 0])
+    heatmap = evolve(CHARTS["heatmap"], reference="diagonal")
+    layers = specification(heatmap)["layer"]
+    assert [layer["mark"]["type"] for layer in layers] == ["rect", "rule"]
 
 
-@pytest.mark.parametrize(("room", "across"), [(350, 1), (640, 2), (860, 2), (1100, 3)])
-def test_small_charts_stand_beside_each_other_as_far_as_there_is_room(
-    room: int, across: int
-) -> None:
-    vega = specification(CHARTS["facets"])
-    scene = vl_convert.vega_to_scenegraph(
-        {
-            **vega,
-            "config": THEMES["light"],
-            "signals": [
-                {**each, "value": room} if each["name"] == "room" else each
-                for each in vega["signals"]
-            ],
-        }
-    )
-    places = items(scene["scenegraph"]["items"][0], "cell")
+def test_small_charts_have_a_picture_for_each_facet_next_to_each_other() -> None:
+    drawn = scene(specification(CHARTS["facets"]))
+    places = items(drawn["items"][0], "cell")
     assert len(places) == 5
-    assert len({round(each["x"]) for each in places}) == across
-    assert room - 60 <= scene["width"] <= room
+    assert len({round(each["x"]) for each in places}) == 2
+    assert len({round(each["y"]) for each in places}) == 3
 
 
 def test_intervals_go_from_low_to_high_around_their_point() -> None:
@@ -331,11 +314,11 @@ def test_intervals_go_from_low_to_high_around_their_point() -> None:
     assert zero["x"] == pytest.approx(dots[0]["x"])
 
 
-def test_words_in_a_cell_are_read_on_its_colour() -> None:
+def test_the_text_of_a_cell_can_be_read_on_its_colour() -> None:
     cells = items(picture(specification(CHARTS["cell"])), "layer_0_marks")
     text = items(picture(specification(CHARTS["cell"])), "layer_1_marks")
     assert len(text) == 6
-    colours = {each["name"]: each["value"] for each in THEMES["light"]["signals"]}
+    colours = {each["name"]: each["value"] for each in THEMES["light"]["params"]}
     paper, ink = colours["paper"], colours["ink"]
     by_place = {
         (round(cell["x"] + cell["width"] / 2), cell["y"] + cell["height"] / 2): cell
@@ -350,8 +333,8 @@ def test_words_in_a_cell_are_read_on_its_colour() -> None:
         assert word["fill"] == (ink if behind == paper else "#10151c" if light else "#ffffff")
 
 
-def test_the_words_beside_points_are_those_of_the_rows_that_bear_some() -> None:
-    words = words_of(svg(CHARTS["point"]))
+def test_labels_are_those_of_rows_that_have_one() -> None:
+    words = texts_of(svg(CHARTS["point"]))
     assert "Film 1" in words
     assert sum(word.startswith("Film") for word in words) <= 14
     assert any(
@@ -362,19 +345,19 @@ def test_the_words_beside_points_are_those_of_the_rows_that_bear_some() -> None:
 
 def test_a_title_with_control_characters_is_drawn_without_them() -> None:
     chart = Chart("\x1b[31m\ud800", "bar", ("\x00n", BAD), [(3, "\x14")], x="\x00n", y=BAD)
-    words = words_of(svg(chart))
+    words = texts_of(svg(chart))
     assert {"�[31m�", "�n", "�"} <= set(words)
 
 
-def test_the_description_says_what_is_to_be_seen() -> None:
-    vega = specification(CHARTS["crowded"])
+def test_the_description_names_marks_axes_and_colour() -> None:
+    vega = specification(CHARTS["grouped"])
     assert vega["description"] == "Shares: 6 bars, % across and who upwards, colour by of."
 
 
 def test_a_chart_without_rows_is_a_picture_without_marks() -> None:
     vega = specification(Chart("Nothing", "point", ("a", "b"), [], x="a", y="b"))
     assert vega["usermeta"]["height"] == 0
-    assert "Nothing" in words_of(svg(Chart("Nothing", "point", ("a", "b"), [], x="a", y="b")))
+    assert "Nothing" in texts_of(svg(Chart("Nothing", "point", ("a", "b"), [], x="a", y="b")))
 
 
 words = st.text(max_size=9) | st.sampled_from([BAD, "__proto__", "\u2028"])
@@ -424,37 +407,44 @@ def charts(draw: st.DrawFn) -> Chart:
 )
 def test_any_chart_can_be_drawn(chart: Chart) -> None:
     json.dumps(specification(chart), allow_nan=False)
-    assert words_of(svg(chart)) is not None
+    assert texts_of(svg(chart)) is not None
+
+
+shares = st.floats(0.01, 0.99)
+labelled = st.tuples(shares, st.floats(0, 200), st.text("aé", min_size=1, max_size=28))
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.floats(0, 300), st.floats(0, 200), st.text("aé", min_size=1, max_size=28)),
-        max_size=25,
-    )
-)
-def test_placed_words_overlap_neither_each_other_nor_a_point(
-    given_words: list[tuple[float, float, str]],
+@given(st.lists(labelled, max_size=25), st.integers(200, 1200))
+def test_labels_overlap_neither_each_other_nor_a_point(
+    points: list[tuple[float, float, str]], width: int
 ) -> None:
-    points = [(x, y) for x, y, _ in given_words]
-    placed = place(points, [text for _, _, text in given_words], (300, 200), 11)
-    halves = [(len(each.text) * 11 * 0.56 / 2, 5.5) for each in placed]
-    for each, (w, h) in zip(placed, halves, strict=True):
-        assert w - 1e-6 <= each.x <= 300 - w + 1e-6
-        assert h - 1e-6 <= each.y <= 200 - h + 1e-6
-        assert not any(abs(x - each.x) < w + 2.9 and abs(y - each.y) < h + 2.9 for x, y in points)
-    for (one, (w, h)), (other, (v, k)) in itertools.combinations(
-        zip(placed, halves, strict=True), 2
-    ):
-        assert abs(one.x - other.x) >= w + v - 1e-6 or abs(one.y - other.y) >= h + k - 1e-6
+    x, y = (np.array([point[axis] for point in points]) for axis in (0, 1))
+    labels = [label for _, _, label in points]
+    sides, least = place_labels(x, y, labels)
+    boxes = []
+    for place, level, label, side in zip(x * width, y, labels, sides, strict=True):
+        ends = sorted((place + 7 * side, place + (7 + len(label) * 6.16) * side))
+        boxes.append((*ends, level))
+    shown = [box for box, needed in zip(boxes, least, strict=True) if needed <= width]
+    for index, (left, right, level) in enumerate(shown):
+        assert left >= -1e-6
+        assert right <= width + 1e-6
+        for place, other in zip(x * width, y, strict=True):
+            apart = place + 4 <= left + 1e-6 or place - 4 >= right - 1e-6
+            assert apart or abs(level - other) >= 10.5
+        for start, end, other in shown[:index]:
+            apart = end <= left + 1e-6 or start >= right - 1e-6
+            assert apart or abs(level - other) >= 13
 
 
-def test_the_first_words_are_placed_first_and_those_without_room_are_left_out() -> None:
-    assert [each.text for each in place([(50, 50)] * 9, list("abcdefghi"), (100, 100), 11)] == list(
-        "abcd"
-    )
-    assert place([(5, 5)], ["far too long for this"], (20, 10), 11) == []
+def test_the_first_labels_are_placed_first_and_those_without_space_are_left_out() -> None:
+    place = np.full(4, 0.5)
+    sides, least = place_labels(place, np.full(4, 50.0), list("abcd"))
+    assert sides[:2].tolist() == [1, -1]
+    assert (least <= 100).tolist() == [True, True, False, False]
+    _, least = place_labels(np.array([0.25]), np.array([5.0]), ["far too long for this"])
+    assert 150 < least[0] < 250
 
 
 @given(st.lists(st.integers(-50, 50), max_size=9), st.floats(0.01, 100))

@@ -278,7 +278,10 @@ def test_a_result_has_its_interval_below_it_and_its_verdict_beside_it() -> None:
         '<td class="number" data-value="0.5">0.50 <small>0.40 to 0.61</small></td><td class="short yes">'
         in text
     )
-    assert "Measured on the valid part; below a number stands its 95 % interval over users." in text
+    assert (
+        "Measured on the valid part; below each number is its 95 % confidence interval over users."
+        in text
+    )
     headings = re.findall(r"<th [^>]*>(.*?)</th>", text)
     assert headings[:6] == ["model", "metric", "measured", "met", "claimed", "source"]
 

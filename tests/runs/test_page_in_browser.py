@@ -183,7 +183,7 @@ def test_words_beside_points_are_text_and_do_not_overlap(browser: Browser, addre
     for width in (390, 1280):
         with Visit(browser, address, width=width) as visit:
             figure = visit.drawn().locator("figure.point").last
-            boxes = figure.locator(".words text").evaluate_all(
+            boxes = figure.locator(".labels_marks text").evaluate_all(
                 """all => all.filter(t => getComputedStyle(t).opacity > 0 && t.textContent).map(t => {
                     const b = t.getBBox(), m = t.getCTM();
                     return [t.textContent, m.e + b.x, m.f + b.y, b.width, b.height];

@@ -16,7 +16,7 @@ from cfplug.progress import Quiet
 from cfplug.recipe.parser import parse_recipe
 from cfplug.report.elements import Chart
 from cfplug.report.serialize import names_of
-from cfplug.runs.publishing import remake
+from cfplug.runs.page import remake
 from cfplug.runs.run import Run
 
 RECIPE = """\

@@ -13,7 +13,7 @@ import pytest
 
 import cfplug
 from cfplug import CapabilityError, DataError
-from cfplug.evaluation.standings import COLUMNS as STANDINGS
+from cfplug.evaluation.cold_start import SUMMARY
 from cfplug.progress import Quiet
 from cfplug.recipe.parser import parse_recipe
 from cfplug.runs.run import METRICS, Run, compared
@@ -386,7 +386,7 @@ def test_a_run_and_its_models_show_themselves_in_a_few_lines(tmp_path: Path) -> 
 def on_newcomers(*rows: tuple[str, str, int, float, float, float]) -> pd.DataFrame:
     """Standings with these models, strategies, numbers, errors and their intervals."""
     columns = ["model", "cold_start", "revealed", "rmse", "low", "high"]
-    return pd.DataFrame(rows, columns=columns).reindex(columns=list(STANDINGS))
+    return pd.DataFrame(rows, columns=columns).reindex(columns=SUMMARY)
 
 
 TRIED = "cold_starts: [global-mean, item-mean]\nreveal: [0, 5]\n"
@@ -403,7 +403,7 @@ def test_a_claim_on_newcomers_is_about_the_rmse_of_its_strategy_and_number() -> 
         "claims:\n- {metric: rmse, model: pmf, cold_start: item-mean, revealed: 5, at_most: 1, source: a paper}\n"
         "- {metric: rmse, model: pmf, cold_start: item-mean, at_most: 1}\n"
     )
-    run = run_of(TRIED + claims, newcomers=newcomers)
+    run = run_of(TRIED + claims, cold_start_results=newcomers)
     assert [(each.value, each.met) for each in run.claims()] == [(1.0, True), (1.25, False)]
     assert not run.claims_met
     assert run.table().rows[-2:] == (
@@ -416,7 +416,7 @@ def test_a_claim_on_newcomers_stands_beside_its_interval_and_all_folds() -> None
     newcomers = on_newcomers(("pmf", "item-mean", 5, 1.0, 0.9, 1.125))
     rows = [("pmf", 42, fold, "valid", "mse", 0.5, 0.4, 0.6) for fold in ("1", "2")]
     claim = "claims: [{metric: rmse, model: pmf, cold_start: item-mean, revealed: 5, at_most: 1}]\n"
-    table = run_of(TRIED + claim, rows, newcomers=newcomers).table()
+    table = run_of(TRIED + claim, rows, cold_start_results=newcomers).table()
     assert dict(zip(table.columns, table.rows[-1], strict=True)) == {
         "model": "pmf",
         "fold": "all folds",
@@ -434,7 +434,9 @@ def test_a_claim_on_newcomers_that_was_not_measured_is_not_met() -> None:
     claim = (
         "claims: [{metric: rmse, model: offsets, cold_start: item-mean, revealed: 5, at_most: 9}]\n"
     )
-    run = run_of(TRIED + claim, newcomers=on_newcomers(("pmf", "item-mean", 5, 1.0, 0.9, 1.1)))
+    run = run_of(
+        TRIED + claim, cold_start_results=on_newcomers(("pmf", "item-mean", 5, 1.0, 0.9, 1.1))
+    )
     (measured_,) = run.claims()
     assert np.isnan(measured_.value)
     assert not run.claims_met
@@ -442,4 +444,4 @@ def test_a_claim_on_newcomers_that_was_not_measured_is_not_met() -> None:
 
 def test_a_run_that_tried_nothing_on_newcomers_has_an_empty_table_of_them() -> None:
     run = run_of()
-    assert (list(run.newcomers.columns), len(run.newcomers)) == (list(STANDINGS), 0)
+    assert (list(run.cold_start_results.columns), len(run.cold_start_results)) == (SUMMARY, 0)

@@ -22,8 +22,7 @@ from hypothesis import strategies as st
 import cfplug
 from cfplug import ArtifactError, RecipeError
 from cfplug.data.vocabulary import SIDES
-from cfplug.evaluation.cold_start import OUTCOMES
-from cfplug.evaluation.standings import standings
+from cfplug.evaluation.cold_start import OUTCOMES, summarize
 from cfplug.files import sha256, write_bytes
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.registry import Registry, assemble
@@ -603,11 +602,14 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_how_newcomers_were_answered_comes_back(tried: Run) -> None:
     assert {"newcomers.csv", "newcomers.parquet", "metadata.json"} <= files_of(tried.path)
     opened = open_run(tried.path)
-    pd.testing.assert_frame_equal(opened.newcomers, tried.newcomers)
-    assert opened.newcomers["cold_start"].tolist() == ["global-mean"] * 2 + ["mean-embedding"] * 2
+    pd.testing.assert_frame_equal(opened.cold_start_results, tried.cold_start_results)
+    assert (
+        opened.cold_start_results["cold_start"].tolist()
+        == ["global-mean"] * 2 + ["mean-embedding"] * 2
+    )
     outcomes = storage.read_parquet((tried.path / "newcomers.parquet").read_bytes())
-    assert list(outcomes.columns) == list(OUTCOMES)
-    pd.testing.assert_frame_equal(standings(outcomes), tried.newcomers)
+    assert list(outcomes.columns) == OUTCOMES
+    pd.testing.assert_frame_equal(summarize(outcomes), tried.cold_start_results)
     asked = outcomes[(outcomes["cold_start"] == "global-mean") & (outcomes["revealed"] == 0)]
     assert asked["newcomer"].is_unique, "each user is new in one fold"
     assert sorted(asked["fold"].unique()) == ["1", "2", "3"]
@@ -662,7 +664,7 @@ def test_metadata_of_another_shape_is_a_damaged_file(tried: Run, tmp_path: Path)
 
 def test_a_run_that_tried_nothing_on_newcomers_has_no_file_of_them(run: Run) -> None:
     assert not {"newcomers.csv", "newcomers.parquet"} & files_of(run.path)
-    assert (list(open_run(run.path).newcomers.columns), len(run.newcomers)) == (
-        list(run.newcomers.columns),
+    assert (list(open_run(run.path).cold_start_results.columns), len(run.cold_start_results)) == (
+        list(run.cold_start_results.columns),
         0,
     )

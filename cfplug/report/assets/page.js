@@ -50,7 +50,7 @@
     });
   }
 
-  // What stands beside the mouse: text and nothing else
+  // The tip next to the mouse: text and nothing else
   const tip = document.getElementById("tip");
   const number = (value) => {
     if (Number.isInteger(value)) return Math.abs(value) < 10000 ? String(value) : value.toLocaleString("en");
@@ -58,11 +58,11 @@
   };
   const show = ({ columns, label }, event, row) => {
     const fields = columns.map((_title, index) => `c${index}`);
-    const told = (field) => field === label && fields.some((other) => other !== label && row[other] === row[field]);
+    const isShown = (field) => field === label && fields.some((other) => other !== label && row[other] === row[field]);
     const list = document.createElement("dl");
     columns.forEach((title, index) => {
       const value = row[fields[index]];
-      if (value === null || value === undefined || value === "" || told(fields[index])) return;
+      if (value === null || value === undefined || value === "" || isShown(fields[index])) return;
       const term = document.createElement("dt"), text = document.createElement("dd");
       term.textContent = title;
       text.textContent = typeof value === "number" ? number(value) : value;
@@ -83,16 +83,24 @@
   const themes = JSON.parse(document.getElementById("themes").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Map();
+  const setColumns = (chart, width) => {
+    const { around, narrowest } = chart.usermeta, gap = chart.spacing;
+    const columns = Math.max(1, Math.floor((width + gap) / (narrowest + around + gap)));
+    const plane = Math.floor((width - 14 - (columns - 1) * gap) / columns) - around;
+    chart.columns = columns;
+    chart.spec.width = Math.max(80, plane);
+  };
   const draw = async (figure, theme = dark.matches ? "dark" : "light", room = 0) => {
     const plot = figure.querySelector(".plot");
     const chart = JSON.parse(figure.querySelector("script").textContent);
     const width = Math.max(room || plot.clientWidth, chart.usermeta.least);
-    chart.signals.find((signal) => signal.name === "room").value = width;
-    if (chart.width) chart.width = width;
+    chart.params.find((param) => param.name === "room").value = width;
+    if (chart.facet) setColumns(chart, width);
+    else chart.width = width;
     drawn.get(figure)?.finalize();
     drawn.set(figure, { width: plot.clientWidth, finalize() {} });
     const tooltip = (_handler, event, _item, row) => { row ? show(chart.usermeta, event, row) : (tip.hidden = true); };
-    const options = { config: themes[theme], tooltip, renderer: "svg", ast: true, actions: false, defaultStyle: false, hover: false };
+    const options = { mode: "vega-lite", config: themes[theme], tooltip, renderer: "svg", ast: true, actions: false, defaultStyle: false, hover: false };
     const { finalize } = await vegaEmbed(plot, chart, options);
     drawn.set(figure, { width: plot.clientWidth, finalize });
     plot.style.minHeight = "";
@@ -119,6 +127,6 @@
   const folded = all("figure details");
   addEventListener("beforeprint", () => { folded.forEach((each) => { each.open = true; }); });
   addEventListener("afterprint", () => { folded.forEach((each) => { each.open = false; }); });
-  addEventListener("beforeprint", () => { figures.forEach((figure) => draw(figure, "light", figure.classList.contains("hexagon") ? 520 : 680)); });
+  addEventListener("beforeprint", () => { figures.forEach((figure) => draw(figure, "light", figure.classList.contains("heatmap") ? 520 : 680)); });
   addEventListener("afterprint", again);
 })();

@@ -20,7 +20,7 @@ from cfplug.prediction.evidence import Evidence
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.recipe.parser import parse_recipe
 from cfplug.report.elements import Chart, Section, Table
-from cfplug.report.serialize import csv_files, section_words
+from cfplug.report.serialize import csv_files, to_dicts
 from cfplug.runs.analysis import analyze, with_evidence
 from cfplug.runs.page import render
 from cfplug.runs.run import METRICS, Run
@@ -58,7 +58,7 @@ def renders(subject: Subject) -> None:
         for table in (*section.tables, *(chart.table() for chart in section.charts)):
             str(table)
         list(csv_files([section]))
-        json_text(section_words([section]))
+        json_text(to_dicts([section]))
     except Exception as error:
         raise BrokenLawError(
             f"its section cannot be shown: {type(error).__name__}: {error}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 import numpy as np
@@ -14,9 +13,10 @@ import pandas as pd
 from cfplug.data.catalogue import Catalogue
 from cfplug.data.vocabulary import SIDES
 from cfplug.plugin.components import DEVIATION, DISTRIBUTION
-from cfplug.prediction.fitted_model import WARM, FittedModel
+from cfplug.prediction.fitted_model import FittedModel
+from cfplug.prediction.memo import Memo
 from cfplug.prediction.newcomers import Newcomers
-from cfplug.prediction.predictions import Predictions
+from cfplug.prediction.predictions import WARM, Predictions
 from cfplug.testing.check import BrokenLawError, Check, Subject
 from cfplug.testing.checks import interviews
 from cfplug.testing.compare import close, of_arrays, of_frames
@@ -120,12 +120,10 @@ def no_query_leak(subject: Subject) -> None:
         ("held-out ratings that were not there", without(known, ~seen), seen),
     ):
         support = attrs.evolve(at.world.model.support, rated=seen[rows])
-        worked_out: dict[Any, Any] = {}
+        memo = Memo()
         for ratings in (None, revealed):
             before = at.answer(pairs, ratings).rating
-            other = attrs.evolve(
-                at.model(), catalogue=catalogue, support=support, worked_out=worked_out
-            )
+            other = attrs.evolve(at.model(), catalogue=catalogue, support=support, memo=memo)
             after = said_of(other, pairs, ratings).rating
             _compare(pairs, before, after, f"{words} changed its answers; look at fitted.train")
 

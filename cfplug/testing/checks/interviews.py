@@ -7,8 +7,9 @@ from typing import Any
 
 import attrs
 
-from cfplug.evaluation.cold_start import question
 from cfplug.prediction.fitted_model import FittedModel
+from cfplug.prediction.interview import question
+from cfplug.prediction.memo import Memo
 from cfplug.testing.check import BrokenLawError, Check, Subject
 from cfplug.testing.fixtures.cold_start import Desk, component_of, desk, without
 from cfplug.testing.fixtures.isolation import shaken
@@ -45,7 +46,7 @@ def asks_by_the_answers_alone(subject: Subject) -> None:
     tastes = _tastes(at)
     model = at.model()
     plain = _questions(_interview(subject, model), tastes)
-    beside = _interview(subject, attrs.evolve(model, worked_out={}))
+    beside = _interview(subject, attrs.evolve(model, memo=Memo()))
     others = _questions(beside, lambda item: None)
     again = _questions(beside, tastes)
     if plain != again:
@@ -57,7 +58,7 @@ def asks_by_the_answers_alone(subject: Subject) -> None:
     assert seen is not None
     support = attrs.evolve(model.support, rated=seen[seen])
     hidden = attrs.evolve(
-        model, catalogue=without(model.catalogue, ~seen), support=support, worked_out={}
+        model, catalogue=without(model.catalogue, ~seen), support=support, memo=Memo()
     )
     blind = _questions(_interview(subject, hidden), tastes)
     if plain != blind:

@@ -12,7 +12,8 @@ import pandas as pd
 from cfplug.data.dataset import Dataset, Split
 from cfplug.data.vocabulary import SIDES
 from cfplug.errors import CfplugError, UnknownIdError
-from cfplug.prediction.fitted_model import WARM, FittedModel
+from cfplug.prediction.fitted_model import FittedModel
+from cfplug.prediction.predictions import WARM
 from cfplug.testing.check import BrokenLawError, Check, Subject
 from cfplug.testing.fixtures.assertions import close, same_bits
 from cfplug.testing.fixtures.models import Case, hold, model_of, model_use, trained

@@ -98,7 +98,7 @@ def test_newcomers_are_told_better_the_more_they_reveal(ran: Runs, split: str) -
     tried = ran(
         f"split: {{use: {split}, support: 10}}\nmodels: [item-knn]\nmetrics: [rmse]\nunknown: item-mean\n"
         "cold_starts: [item-mean, nearest-raters]\nreveal: [0, 10]\n"
-    ).newcomers
+    ).cold_start_results
     rmse = tried.set_index(["cold_start", "revealed"])["rmse"]
     assert rmse["nearest-raters", 10] < 0.9 * rmse["nearest-raters", 0]
     assert rmse["nearest-raters", 10] < 0.9 * rmse["item-mean", 10]

@@ -18,7 +18,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from cfplug import FittedModel
-    from cfplug_coldstart.answers import Belief, Joint
+    from cfplug_coldstart.interview_model import JointPosterior, JointPrior
 
 UNSURE = (0.01, 0.99)
 """Chances that something is answered are between these: a normal distribution knows no bounds."""
@@ -36,7 +36,7 @@ def importance(fitted: FittedModel, slopes: np.ndarray) -> np.ndarray:
     return np.asarray((slopes.T * count) @ slopes / count.sum())
 
 
-def gains(joint: Joint, belief: Belief, weight: np.ndarray) -> np.ndarray:
+def gains(joint: JointPrior, belief: JointPosterior, weight: np.ndarray) -> np.ndarray:
     """How much each candidate is expected to lower tr(Q V), shape (m,), for Q = `weight`."""
     width = joint.width
     chance = np.clip(joint.rate + belief.moved[width:], *UNSURE)
@@ -51,7 +51,9 @@ def gains(joint: Joint, belief: Belief, weight: np.ndarray) -> np.ndarray:
     )
 
 
-def _by_rating(joint: Joint, cov: np.ndarray, noise: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _by_rating(
+    joint: JointPrior, cov: np.ndarray, noise: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
     """J V Q V J' / (J V J' + noise) of each candidate."""
     slopes = joint.slopes[joint.items]
     moved = slopes @ cov
@@ -75,7 +77,7 @@ def by_variance(fitted: FittedModel, items: np.ndarray) -> np.ndarray:
     return order
 
 
-def greedy(joint: Joint, weight: np.ndarray) -> np.ndarray:
+def greedy(joint: JointPrior, weight: np.ndarray) -> np.ndarray:
     """The order of the candidates, as places, in which each lowers tr(Q V) most for the average user, greatest first.
 
     The average user's rating counts with the precision p_c / noise_c, where p_c is the chance that

@@ -17,7 +17,7 @@ SIDES = ("user", "item")
 
 
 @frozen(eq=False)
-class Warm:
+class TrainedIds:
     """The ids of one side that training saw.
 
     `codes` has the shape (n,), `vectors` (n, width), `count`, the number of their training ratings,
@@ -29,23 +29,23 @@ class Warm:
     count: np.ndarray
 
     @classmethod
-    def of(cls, fitted: FittedModel, side: str) -> Warm:
+    def of(cls, fitted: FittedModel, side: str) -> TrainedIds:
         """Those of `side`, worked out once for each model."""
-        found: Warm = fitted.once(
-            ("cfplug-coldstart warm", side), lambda: cls._learned(fitted, side)
+        found: TrainedIds = fitted.once(
+            ("cfplug-coldstart trained", side), lambda: cls._learned(fitted, side)
         )
         return found
 
     @classmethod
-    def _learned(cls, fitted: FittedModel, side: str) -> Warm:
+    def _learned(cls, fitted: FittedModel, side: str) -> TrainedIds:
         count = fitted.support.count[side]
         codes = np.flatnonzero(count > 0)
         return cls(side, codes, fitted.vectors(side)[codes], count[codes])
 
-    def sorted(self) -> Warm:
+    def sorted(self) -> TrainedIds:
         """The same ids in an order that does not depend on their codes, for what draws lots among them."""
         order = np.lexsort([self.count, *self.vectors.T])
-        return Warm(self.side, self.codes[order], self.vectors[order], self.count[order])
+        return TrainedIds(self.side, self.codes[order], self.vectors[order], self.count[order])
 
     @functools.cached_property
     def mean(self) -> np.ndarray:
@@ -74,11 +74,11 @@ def other(side: str) -> str:
 
 def means(fitted: FittedModel) -> dict[str, np.ndarray]:
     """The mean vector of each side."""
-    return {side: Warm.of(fitted, side).mean for side in SIDES}
+    return {side: TrainedIds.of(fitted, side).mean for side in SIDES}
 
 
 def ratings_at(fitted: FittedModel, side: str, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What an id of `side` with `vector` would give to every warm id of the other side, and the slopes there.
+    """What an id of `side` with `vector` would give to every trained id of the other side, and the slopes there.
 
     Shapes (n_others,) and (n_others, width), in the order of their codes; rows of ids that training
     never saw mean nothing."""
@@ -91,7 +91,7 @@ def ratings_at(fitted: FittedModel, side: str, vector: np.ndarray) -> tuple[np.n
 def in_ratings(fitted: FittedModel, side: str) -> np.ndarray:
     """R of shape (width, width): the distance of two vectors v and w of `side` in ratings is |(v - w) R|.
 
-    It is the root of the mean squared difference of their predicted ratings over the warm ids of
+    It is the root of the mean squared difference of their predicted ratings over the trained ids of
     the other side, to first order about the mean vector: R R' = mean of J J', where J is the slope
     of a rating. For a model that looks at more of a rating than its user and item R is the
     identity: nobody knows what else ratings to come will have."""
@@ -108,9 +108,9 @@ def looks_at_ratings(fitted: FittedModel) -> bool:
 
 def _root(fitted: FittedModel, side: str) -> np.ndarray:
     if looks_at_ratings(fitted):
-        return np.eye(len(Warm.of(fitted, side).mean))
-    _, slopes = ratings_at(fitted, side, Warm.of(fitted, side).mean)
-    slopes = slopes[Warm.of(fitted, other(side)).codes]
+        return np.eye(len(TrainedIds.of(fitted, side).mean))
+    _, slopes = ratings_at(fitted, side, TrainedIds.of(fitted, side).mean)
+    slopes = slopes[TrainedIds.of(fitted, other(side)).codes]
     values, axes = np.linalg.eigh(slopes.T @ slopes / len(slopes))
     root: np.ndarray = (
         axes * np.sqrt(values.clip(min=0.0)) @ axes.T
@@ -121,7 +121,7 @@ def _root(fitted: FittedModel, side: str) -> np.ndarray:
 def trust(gaps: np.ndarray, told: np.ndarray, weight: np.ndarray) -> float:
     """How far to follow predictions away from the mean: 0 (not at all) to 1.
 
-    `gaps`, shape (n, width), is how far the vectors of n warm ids lie from the mean in ratings,
+    `gaps`, shape (n, width), is how far the vectors of n trained ids lie from the mean in ratings,
     `told` what was predicted of that without looking at them, `weight`, shape (n,), what each is
     worth. It is the slope of least squares, sum w <gap, told> / sum w |told|^2, less its standard
     error: where metadata says nothing, half of all slopes would be above zero by chance."""

@@ -1,4 +1,4 @@
-"""Means of training ratings, as predictions for pairs with a newcomer."""
+"""MeanRatings of training ratings, as predictions for pairs with a newcomer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @frozen(eq=False)
-class Means:
+class MeanRatings:
     """rating = (sum of the known side's ratings + damping x mean) / (their number + damping).
 
     The known side is the item where it has training ratings, else the user; where neither has any
@@ -57,13 +57,13 @@ class Means:
 
 def global_mean(
     params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context
-) -> Means:
+) -> MeanRatings:
     """The mean of the training ratings, for every pair."""
-    return Means(fitted, np.inf)
+    return MeanRatings(fitted, np.inf)
 
 
 def item_mean(
     params: ItemMean, fitted: FittedModel, newcomers: Newcomers, context: Context
-) -> Means:
+) -> MeanRatings:
     """Damped means of the side that is known."""
-    return Means(fitted, params.damping)
+    return MeanRatings(fitted, params.damping)

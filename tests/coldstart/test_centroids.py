@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_coldstart import Representative
-from cfplug_coldstart.averages import mean_embedding, medoid, representative
-from cfplug_coldstart.warm import Warm, in_ratings, trust
+from cfplug_coldstart.centroids import mean_embedding, medoid, representative
+from cfplug_coldstart.trained_ids import TrainedIds, in_ratings, trust
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -54,7 +54,7 @@ def test_the_medoid_has_the_least_mean_squared_distance_to_all(places: np.ndarra
 def test_distance_in_ratings_is_that_of_the_predicted_ratings(town: Callable[..., Any]) -> None:
     here = town()
     pairs = here.pairs()
-    warm = Warm.of(here.model, "user")
+    warm = TrainedIds.of(here.model, "user")
     items = here.model.catalogue.item.encode(pairs["item"].drop_duplicates())
     one, two = warm.codes[:2]
     told = [

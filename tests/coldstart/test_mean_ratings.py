@@ -1,4 +1,4 @@
-"""Means for newcomers against the means written out, on drawn ratings and on a film that everybody knows."""
+"""MeanRatings for newcomers against the means written out, on drawn ratings and on a film that everybody knows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_coldstart import ItemMean, cfplug_cold_starts
-from cfplug_coldstart.means import Means, global_mean, item_mean
+from cfplug_coldstart.mean_ratings import MeanRatings, global_mean, item_mean
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +42,7 @@ def fitted(dataset: Dataset, rows: Any) -> FittedModel:
     return FittedModel("silent", "test/silent", 0, (), catalogue, support, Silent())
 
 
-def means(model: FittedModel, damping: float) -> Means:
+def means(model: FittedModel, damping: float) -> MeanRatings:
     return item_mean(ItemMean(damping), model, None, QUIET)  # type: ignore[arg-type]
 
 

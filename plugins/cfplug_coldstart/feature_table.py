@@ -10,7 +10,7 @@ import pandas as pd
 from attrs import frozen
 
 import cfplug
-from cfplug_coldstart.warm import SIDES, Warm
+from cfplug_coldstart.trained_ids import SIDES, TrainedIds
 
 if TYPE_CHECKING:
     from cfplug import Feature, FittedModel
@@ -19,18 +19,18 @@ ALL = "all"
 
 
 @frozen(eq=False)
-class Trait:
+class FeatureColumn:
     """One column of n ids: `known`, bool of shape (n,), and `values`, float64 of shape (n, width), 0 where missing.
 
     A category is one column of its code; a set has a column for each member, 1 for those that the
-    id has; a number is one column, in standard deviations from the mean of the warm ids."""
+    id has; a number is one column, in standard deviations from the mean of the trained ids."""
 
     feature: Feature
     values: np.ndarray
     known: np.ndarray
 
     @classmethod
-    def of(cls, feature: Feature, table: pd.DataFrame) -> Trait:
+    def of(cls, feature: Feature, table: pd.DataFrame) -> FeatureColumn:
         """The column of `feature` in `table`."""
         column = table[feature.name.partition(".")[2]]
         array = feature.encode(column)
@@ -42,43 +42,48 @@ class Trait:
         np.put_along_axis(has, array, 1.0, axis=1)
         return cls(feature, has[:, 1:], np.asarray(has[:, 1:].any(axis=1)))
 
-    def take(self, rows: np.ndarray) -> Trait:
+    def take(self, rows: np.ndarray) -> FeatureColumn:
         """Those of `rows`."""
-        return Trait(self.feature, self.values[rows], self.known[rows])
+        return FeatureColumn(self.feature, self.values[rows], self.known[rows])
 
 
 @frozen(eq=False)
-class Traits:
-    """The columns of `n` ids that a strategy looks at, as learned from the warm ids of their side."""
+class FeatureTable:
+    """The columns of `n` ids that a strategy looks at, as learned from the trained ids of their side."""
 
-    each: tuple[Trait, ...]
+    each: tuple[FeatureColumn, ...]
     n: int
 
     @classmethod
-    def of(cls, fitted: FittedModel, side: str, names: Sequence[str]) -> Traits:
-        """`names` of the columns of `side`, of all its codes; one that tells no warm ids apart is left out."""
+    def of(cls, fitted: FittedModel, side: str, names: Sequence[str]) -> FeatureTable:
+        """`names` of the columns of `side`, of all its codes; one that tells no trained ids apart is left out."""
         metadata = fitted.catalogue.metadata[side]
-        features = cfplug.described(metadata, Warm.of(fitted, side).codes, names)
+        features = cfplug.described(metadata, TrainedIds.of(fitted, side).codes, names)
         return cls(
-            tuple(Trait.of(feature, metadata.table) for feature in features), len(metadata.table)
+            tuple(FeatureColumn.of(feature, metadata.table) for feature in features),
+            len(metadata.table),
         )
 
     def __bool__(self) -> bool:
         return bool(self.each)
 
-    def read(self, table: pd.DataFrame) -> Traits:
+    def read(self, table: pd.DataFrame) -> FeatureTable:
         """The same columns of others."""
-        return Traits(tuple(Trait.of(trait.feature, table) for trait in self.each), len(table))
+        return FeatureTable(
+            tuple(FeatureColumn.of(column.feature, table) for column in self.each), len(table)
+        )
 
-    def take(self, rows: np.ndarray) -> Traits:
+    def take(self, rows: np.ndarray) -> FeatureTable:
         """Those of `rows`."""
-        return Traits(tuple(trait.take(rows) for trait in self.each), len(np.arange(self.n)[rows]))
+        return FeatureTable(
+            tuple(column.take(rows) for column in self.each), len(np.arange(self.n)[rows])
+        )
 
     @property
     def known(self) -> np.ndarray:
         """Of whom anything is known, bool of shape (n,)."""
         known: np.ndarray = np.any(
-            [np.zeros(self.n, dtype=bool), *(trait.known for trait in self.each)], axis=0
+            [np.zeros(self.n, dtype=bool), *(column.known for column in self.each)], axis=0
         )
         return known
 

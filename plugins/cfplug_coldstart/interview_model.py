@@ -1,7 +1,7 @@
 """What do answers to questions say of a user, "not seen" among them?
 
 A user is z = (v, s): the vector v (width,) and, for each of m candidate questions, s_c = 1 if he
-can answer it. Both are taken as jointly normal over the warm users. Each answer observes z: s_c = 0
+can answer it. Both are taken as jointly normal over the trained users. Each answer observes z: s_c = 0
 for "not seen", else s_c = 1 and
 
     r_c = f(prior, c) + J_c (v - prior) + e,    e ~ N(0, noise_c).
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cfplug_coldstart.population import Population
 
 POWER = 0.5
-"""A warm user with n ratings weighs n^0.5: who rates much is asked about more often; 0 and 1 do worse."""
+"""A trained user with n ratings weighs n^0.5: who rates much is asked about more often; 0 and 1 do worse."""
 
 KEPT = 0.9
 """Share of the covariances of what is seen that is kept: the rest of them is chance."""
@@ -34,7 +34,7 @@ SURE = 1e-6
 
 
 @frozen(eq=False)
-class Joint:
+class JointPrior:
     """The normal distribution of a user's vector and of what he can answer.
 
     `items` (m,) are the codes of the candidates, `shift` (width,) how far those who rate much lie
@@ -69,7 +69,7 @@ class Answers:
 
 
 @frozen(eq=False)
-class Belief:
+class JointPosterior:
     """What is known of (v, s) after some answers: how far its mean `moved` (width + m,) from the prior, and `cov`.
 
     `cov` has the columns of v alone, shape (width + m, width); `variance` (m,) is that of each of
@@ -80,7 +80,7 @@ class Belief:
     variance: np.ndarray
 
 
-def believed(joint: Joint, answers: Answers) -> Belief:
+def joint_posterior(joint: JointPrior, answers: Answers) -> JointPosterior:
     """The posterior: S H' (H S H' + D)^-1 y, where the rows of H pick what was observed out of z."""
     width = joint.width
     slopes = joint.slopes[answers.items]
@@ -90,7 +90,7 @@ def believed(joint: Joint, answers: Answers) -> Belief:
     found = np.r_[answers.seen - joint.rate[answers.places], answers.residual]
     gain = np.linalg.solve(observed + np.diag(spread), cross.T).T
     variance = np.diag(joint.cov)[width:] - (gain[width:] * cross[width:]).sum(axis=1)
-    return Belief(gain @ found, joint.cov[:, :width] - gain @ cross[:width].T, variance)
+    return JointPosterior(gain @ found, joint.cov[:, :width] - gain @ cross[:width].T, variance)
 
 
 def most_rated(fitted: FittedModel, n: int) -> np.ndarray:
@@ -99,23 +99,23 @@ def most_rated(fitted: FittedModel, n: int) -> np.ndarray:
     return np.argsort(-count, kind="stable")[: min(n, int((count > 0).sum()))]
 
 
-def joint(
+def joint_prior(
     fitted: FittedModel, known: Population, items: np.ndarray, answerable: float, *, evidence: bool
-) -> Joint:
-    """From the warm users: their vectors as far as these are known, and which of `items` they rated.
+) -> JointPrior:
+    """From the trained users: their vectors as far as these are known, and which of `items` they rated.
 
     A newcomer can answer a share `answerable` of what he has seen, by chance.
     """
-    warm = np.flatnonzero(fitted.support.count["user"] > 0)
-    count = fitted.support.count["user"][warm]
+    trained = np.flatnonzero(fitted.support.count["user"] > 0)
+    count = fitted.support.count["user"][trained]
     weight = count**POWER / (count**POWER).sum()
-    seen = _seen(fitted, items)[warm]
+    seen = _seen(fitted, items)[trained]
     share = weight @ seen
     both = KEPT * answerable**2 * _cov(weight, seen, seen)
     np.fill_diagonal(both, answerable * share * (1 - answerable * share))
-    apart = (known.vectors - known.prior)[warm]
+    apart = (known.vectors - known.prior)[trained]
     if evidence:
-        own = _cov(weight, apart, apart) + _doubt(fitted, known, warm, weight)
+        own = _cov(weight, apart, apart) + _uncertainty(fitted, known, trained, weight)
         cross, shift = np.sqrt(KEPT) * answerable * _cov(weight, apart, seen), weight @ apart
     else:
         own, cross, shift = (
@@ -124,7 +124,7 @@ def joint(
             np.zeros(apart.shape[1]),
         )
     cov = np.block([[own, cross], [cross.T, both]])
-    return Joint(items, shift, answerable * share, cov, known.slopes, known.noise, evidence)
+    return JointPrior(items, shift, answerable * share, cov, known.slopes, known.noise, evidence)
 
 
 def _cov(weight: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
@@ -142,13 +142,13 @@ def _seen(fitted: FittedModel, items: np.ndarray) -> np.ndarray:
     return seen
 
 
-def _doubt(
-    fitted: FittedModel, known: Population, warm: np.ndarray, weight: np.ndarray
+def _uncertainty(
+    fitted: FittedModel, known: Population, trained: np.ndarray, weight: np.ndarray
 ) -> np.ndarray:
-    """The weighted mean of the posterior covariances of the warm users' vectors, shape (width, width)."""
+    """The weighted mean of the posterior covariances of the trained users' vectors, shape (width, width)."""
     train, scale = fitted.train, np.sqrt(known.noise)
     of, total = np.zeros(len(fitted.catalogue.user)), np.zeros(known.cov.shape)
-    of[warm] = weight
+    of[trained] = weight
     residual = np.zeros(len(train.rating))
     for block in blocks(
         train.batch.user, train.batch.item, residual, known.slopes / scale[:, None], scale

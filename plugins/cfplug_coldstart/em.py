@@ -3,7 +3,7 @@
     r = J_other d + e,    d ~ N(shift, S),    e ~ N(0, s2_other)
 
 for the distance d of a vector from what is expected of it. Each round takes the posterior of every
-d, then the shift, S and s2 that fit these best. Where the other side is in doubt, its variance is
+d, then the shift, S and s2 that fit these best. Where the other side is in uncertainty, its variance is
 part of the expected squared error."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from cfplug_coldstart.doubt import Doubt
+from cfplug_coldstart.uncertainty import Uncertainty
 
 ROUNDS = 10
 
@@ -40,25 +40,25 @@ class State:
 
 @frozen(eq=False)
 class Ratings:
-    """Training ratings as residuals: of which id, with which other (m,) each; slopes (n_others, width) and doubt."""
+    """Training ratings as residuals: of which id, with which other (m,) each; slopes (n_others, width) and uncertainty."""
 
     rows: np.ndarray
     others: np.ndarray
     residual: np.ndarray
     slopes: np.ndarray
-    doubt: Doubt
+    uncertainty: Uncertainty
 
     @functools.cached_property
-    def warm(self) -> np.ndarray:
+    def trained(self) -> np.ndarray:
         """The ids that have ratings, rising."""
         return np.unique(self.rows)
 
     def table(self, values: np.ndarray) -> Any:
-        """`values` (m,) as a sparse table of warm ids by others."""
+        """`values` (m,) as a sparse table of trained ids by others."""
         from scipy import sparse
 
-        shape = (len(self.warm), len(self.slopes))
-        places = np.searchsorted(self.warm, self.rows)
+        shape = (len(self.trained), len(self.slopes))
+        places = np.searchsorted(self.trained, self.rows)
         return sparse.csr_array(sparse.coo_array((values, (places, self.others)), shape=shape))
 
     @functools.cached_property
@@ -71,8 +71,8 @@ class Ratings:
 
     @functools.cached_property
     def moments(self) -> np.ndarray:
-        """J J' + what doubt adds, shape (n_others, width x width)."""
-        moments = self.slopes[:, :, None] * self.slopes[:, None, :] + self.doubt.curved
+        """J J' + what uncertainty adds, shape (n_others, width x width)."""
+        moments = self.slopes[:, :, None] * self.slopes[:, None, :] + self.uncertainty.curved
         return np.asarray(moments.reshape(len(self.slopes), -1))
 
 
@@ -102,8 +102,8 @@ def em(ratings: Ratings, state: State) -> State:
 
 def expectation(ratings: Ratings, state: State) -> Moments:
     """What the ratings say of every d if the population is `state`."""
-    doubt, width = ratings.doubt, len(state.shift)
-    means, covs = np.empty((len(ratings.warm), width)), np.zeros((width, width))
+    uncertainty, width = ratings.uncertainty, len(state.shift)
+    means, covs = np.empty((len(ratings.trained), width)), np.zeros((width, width))
     met = np.zeros(ratings.moments.shape)  # sums of E[d d'] over the ratings of each other id
     for rows, mean, cov in _posteriors(ratings, state):
         means[rows] = mean
@@ -112,23 +112,23 @@ def expectation(ratings: Ratings, state: State) -> Moments:
         met += ratings.seen[rows].T @ second.reshape(len(mean), -1)
     errors = (ratings.values * ratings.values).sum(axis=0) + (met * ratings.moments).sum(axis=1)
     errors -= 2 * ((ratings.values.T @ means) * ratings.slopes).sum(axis=1)
-    errors += 2 * ((ratings.seen.T @ means) * doubt.across).sum(
+    errors += 2 * ((ratings.seen.T @ means) * uncertainty.across).sum(
         axis=1
-    ) + doubt.along * ratings.seen.sum(axis=0)
+    ) + uncertainty.along * ratings.seen.sum(axis=0)
     return Moments(means, covs, np.maximum(errors, 0))
 
 
 def _posteriors(ratings: Ratings, state: State) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Means (b, width) and covariances (b, width, width) of some warm ids after the other."""
+    """MeanRatings (b, width) and covariances (b, width, width) of some trained ids after the other."""
     width, weight = len(state.shift), 1 / state.noise[:, None]
     inverse = np.linalg.inv(state.cov)
     step = max(1, CELLS // width**2)
-    for start in range(0, len(ratings.warm), step):
+    for start in range(0, len(ratings.trained), step):
         rows = slice(start, start + step)
         seen = ratings.seen[rows]
         precision = (seen @ (ratings.moments * weight)).reshape(-1, width, width) + inverse
         pull = ratings.values[rows] @ (ratings.slopes * weight) - seen @ (
-            ratings.doubt.across * weight
+            ratings.uncertainty.across * weight
         )
         cov = np.linalg.inv(precision)
         yield rows, (cov @ (pull + inverse @ state.shift)[:, :, None])[:, :, 0], cov

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cfplug_coldstart.doubt import Doubt, affordable
-from cfplug_coldstart.expectation import Ratings, State, em, expectation
+from cfplug_coldstart.em import Ratings, State, em, expectation
+from cfplug_coldstart.uncertainty import Uncertainty, affordable
 
 SIDES = ("user", "item")
 
@@ -36,7 +36,7 @@ def test_doubt_is_the_variance_of_the_rating_when_the_other_vector_varies(
     roots = rng.normal(0, 0.3, (len(others), others.shape[1], others.shape[1]))
     covs = roots @ roots.swapaxes(1, 2)
     mean, step = own.mean(axis=0), rng.normal(0, 0.5, own.shape[1])
-    doubt = Doubt.of(model, side, mean, covs)
+    doubt = Uncertainty.of(model, side, mean, covs)
     told = doubt.along + 2 * doubt.across @ step + np.einsum("i,nij,j->n", step, doubt.curved, step)
     factors = np.append((mean + step)[:-1], 1.0)  # of a rating <p, q> + b + c, by (q, c)
     assert told == pytest.approx(np.einsum("i,nij,j->n", factors, covs, factors), rel=1e-3)
@@ -47,7 +47,9 @@ def test_without_doubt_the_posterior_is_the_ridge_solution() -> None:
     rows, others = drawn(rng, 9, 7, 4)
     slopes, residual = rng.normal(size=(7, 3)), rng.normal(size=len(rows))
     state = state_of(3, 7)
-    found = expectation(Ratings(rows, others, residual, slopes, Doubt.none(7, 3)), state).means
+    found = expectation(
+        Ratings(rows, others, residual, slopes, Uncertainty.none(7, 3)), state
+    ).means
     for id_ in range(9):
         x, y = slopes[others[rows == id_]], residual[rows == id_]
         assert found[id_] == pytest.approx(
@@ -59,10 +61,10 @@ def test_doubt_pulls_a_vector_towards_what_was_expected_of_it_and_adds_to_the_er
     rng = np.random.default_rng(3)
     rows, others = drawn(rng, 9, 7, 4)
     slopes, residual = rng.normal(size=(7, 3)), rng.normal(size=len(rows))
-    unsure = Doubt(np.full(7, 0.2), np.zeros((7, 3)), np.tile(0.5 * np.eye(3), (7, 1, 1)))
+    unsure = Uncertainty(np.full(7, 0.2), np.zeros((7, 3)), np.tile(0.5 * np.eye(3), (7, 1, 1)))
     sure, doubted = (
         expectation(Ratings(rows, others, residual, slopes, doubt), state_of(3, 7))
-        for doubt in (Doubt.none(7, 3), unsure)
+        for doubt in (Uncertainty.none(7, 3), unsure)
     )
     assert (np.linalg.norm(doubted.means, axis=1) < np.linalg.norm(sure.means, axis=1)).all()
     assert doubted.errors.sum() > sure.errors.sum()
@@ -74,10 +76,10 @@ def test_vectors_learned_from_few_ratings_make_ids_seem_less_apart_once_they_are
     true, vectors = rng.normal(0, 0.6, (40, 2)), rng.normal(0, 0.5, (300, 2))
     rating = (vectors[rows] * true[others]).sum(axis=1) + rng.normal(0, 0.8, len(rows))
     noisy, wrong = true + rng.normal(0, 0.5, true.shape), 0.25 * np.tile(np.eye(2), (40, 1, 1))
-    doubt = Doubt(np.zeros(40), np.zeros((40, 2)), wrong)
+    doubt = Uncertainty(np.zeros(40), np.zeros((40, 2)), wrong)
     spread = {
         name: np.trace(em(Ratings(rows, others, rating, noisy, each), state_of(2, 40)).cov)
-        for name, each in (("sure", Doubt.none(40, 2)), ("doubted", doubt))
+        for name, each in (("sure", Uncertainty.none(40, 2)), ("doubted", doubt))
     }
     assert spread["doubted"] < spread["sure"]
 

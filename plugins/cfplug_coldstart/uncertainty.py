@@ -2,7 +2,7 @@
 
 A user's taste is read off items whose own vectors were learned from a few ratings. Taken as
 certain, these make users seem more different than they are: the spread of users then grows with
-every round of EM, and ratings are believed too much. With the vector t of the other id ~ N(., C), a
+every round of EM, and ratings are joint_posterior too much. With the vector t of the other id ~ N(., C), a
 rating linear in t with slope K(v) = K + B (v - m) varies by K(v)' C K(v): the second moment that
 variational Bayes adds (Lim and Teh, KDD Cup 2007), here from the posterior covariance of t given
 the vectors of this side."""
@@ -15,19 +15,19 @@ import numpy as np
 from attrs import frozen
 
 import cfplug
-from cfplug_coldstart.warm import other
+from cfplug_coldstart.trained_ids import other
 
 if TYPE_CHECKING:
     from cfplug import FittedModel
 
 MOST = 60_000_000
-"""Numbers that may be held for doubt, half a gigabyte; beyond them the other side is taken as certain."""
+"""Numbers that may be held for uncertainty, half a gigabyte; beyond them the other side is taken as certain."""
 
 STEP = 0.1
 
 
 @frozen(eq=False)
-class Doubt:
+class Uncertainty:
     """The variance of a rating with each other id at v = m + d: along + 2 across . d + d' curved d.
 
     Shapes (n_others,), (n_others, width) and (n_others, width, width).
@@ -38,14 +38,14 @@ class Doubt:
     curved: np.ndarray
 
     @classmethod
-    def none(cls, n_others: int, width: int) -> Doubt:
+    def none(cls, n_others: int, width: int) -> Uncertainty:
         """The other side is certain."""
         return cls(
             np.zeros(n_others), np.zeros((n_others, width)), np.zeros((n_others, width, width))
         )
 
     @classmethod
-    def of(cls, fitted: FittedModel, side: str, mean: np.ndarray, covs: np.ndarray) -> Doubt:
+    def of(cls, fitted: FittedModel, side: str, mean: np.ndarray, covs: np.ndarray) -> Uncertainty:
         """About `mean` (width,) of `side`, where `covs` (n_others, w, w) are those of the other side's vectors."""
         slope = _slopes(fitted, side, mean)
         steps = [

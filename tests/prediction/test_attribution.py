@@ -15,7 +15,7 @@ from cfplug import Batch, Feature
 from cfplug.data.catalogue import Catalogue
 from cfplug.data.features import Features
 from cfplug.data.vocabulary import Vocabulary
-from cfplug.prediction.explain import by_terms, in_words, inputs, shared, swapped
+from cfplug.prediction.attribution import by_terms, in_words, inputs, shared, swapped
 
 quick = settings(max_examples=20, deadline=None)
 

@@ -9,9 +9,9 @@ import pandas as pd
 from attrs import field, frozen
 
 import cfplug
-from cfplug_coldstart.told import Told
-from cfplug_coldstart.traits import columns_of
-from cfplug_coldstart.warm import SIDES, Warm, in_ratings, means
+from cfplug_coldstart.feature_table import columns_of
+from cfplug_coldstart.trained_ids import SIDES, TrainedIds, in_ratings, means
+from cfplug_coldstart.vector_predictor import VectorPredictor
 
 if TYPE_CHECKING:
     from cfplug import Context, FittedModel, Newcomers, NoParams
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def mean_embedding(
     params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context
 ) -> cfplug.ByVectors:
-    """Every newcomer has the mean of the vectors of all warm ids."""
+    """Every newcomer has the mean of the vectors of all trained ids."""
     mean = means(fitted)
     return cfplug.ByVectors(
         fitted,
@@ -31,8 +31,8 @@ def mean_embedding(
 
 
 @frozen(eq=False)
-class StandIns(Told):
-    """Newcomers with the vectors of warm ids: `codes` has for each side whose, shape (n_newcomers,)."""
+class Representatives(VectorPredictor):
+    """Newcomers with the vectors of trained ids: `codes` has for each side whose, shape (n_newcomers,)."""
 
     codes: dict[str, np.ndarray] = field(kw_only=True)
 
@@ -43,8 +43,8 @@ class StandIns(Told):
 
 def representative(
     params: Representative, fitted: FittedModel, newcomers: Newcomers, context: Context
-) -> StandIns:
-    """Every newcomer has the vector of the id that stands for all warm ones, or for those of its group."""
+) -> Representatives:
+    """Every newcomer has the vector of the id that stands for all trained ones, or for those of its group."""
     grouped = columns_of(
         fitted, () if params.group is None else (params.group,), "group", roles=("category",)
     )
@@ -53,7 +53,7 @@ def representative(
         column = next(iter(grouped[side]), None)
         codes[side], known[side] = _of_groups(params, fitted, side, column, newcomers.table(side))
     vectors = {side: fitted.vectors(side)[codes[side]] for side in SIDES}
-    return StandIns(cfplug.ByVectors(fitted, newcomers, vectors), known, codes=codes)
+    return Representatives(cfplug.ByVectors(fitted, newcomers, vectors), known, codes=codes)
 
 
 def _of_groups(
@@ -75,16 +75,18 @@ def _of_groups(
 def _representatives(
     fitted: FittedModel, side: str, column: str | None, least: int
 ) -> dict[Any, int]:
-    """The code of the id that stands for each group with at least `least` warm ids; under None that of all."""
-    warm = Warm.of(fitted, side)
-    places = warm.vectors @ in_ratings(fitted, side)
-    found: dict[Any, int] = {None: int(warm.codes[medoid(places)])}
+    """The code of the id that stands for each group with at least `least` trained ids; under None that of all."""
+    trained = TrainedIds.of(fitted, side)
+    places = trained.vectors @ in_ratings(fitted, side)
+    found: dict[Any, int] = {None: int(trained.codes[medoid(places)])}
     if column is None:
         return found
-    groups = fitted.catalogue.metadata[side].table[column].iloc[warm.codes].reset_index(drop=True)
+    groups = (
+        fitted.catalogue.metadata[side].table[column].iloc[trained.codes].reset_index(drop=True)
+    )
     for group, rows in groups.groupby(groups).indices.items():
         if len(rows) >= least:
-            found[group] = int(warm.codes[rows[medoid(places[rows])]])
+            found[group] = int(trained.codes[rows[medoid(places[rows])]])
     return found
 
 
