@@ -1,41 +1,19 @@
-"""cfplug: collaborative filtering with tabular metadata, built of plugins and run from recipes.
+"""Collaborative filtering with tabular metadata, built of plugins and run from recipes.
 
-These names are all that a plugin or a notebook needs. Importing them loads no torch, fastai or
-pandas."""
+These names are what a notebook or a small plugin needs. Helpers for larger plugins are in
+`cfplug.data`, `cfplug.errors`, `cfplug.plugin.hookspecs`, `cfplug.report`, `cfplug.stats` and
+`cfplug.testing`. Importing cfplug loads no torch, fastai or pandas.
+"""
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from cfplug.data.dataset import (
-    REPEATS,
-    ROLES,
-    Column,
-    Dataset,
-    Repeats,
-    Scale,
-    Split,
-    infer_role,
-    merge_repeats,
-)
-from cfplug.errors import (
-    ArtifactError,
-    CapabilityError,
-    CfplugError,
-    DataError,
-    DownloadError,
-    Place,
-    PluginError,
-    Problem,
-    RecipeError,
-    TrainingError,
-    UnknownIdError,
-    did_you_mean,
-)
-from cfplug.params import NoParams, param
+from cfplug.data.dataset import Column, Dataset, Scale, Split
+from cfplug.errors import CfplugError, DataError, PluginError, RecipeError, did_you_mean
+from cfplug.params import param
 from cfplug.plugin.components import (
-    KINDS,
     Analyzer,
     ColdStart,
     Context,
@@ -45,61 +23,39 @@ from cfplug.plugin.components import (
     Source,
     SplitMethod,
 )
-from cfplug.plugin.hookspecs import (
-    EpochFinished,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    StepFinished,
-    hookimpl,
-)
-from cfplug.report.elements import Chart, Interval, Section, Table, rounded
+from cfplug.plugin.hookspecs import hookimpl
+from cfplug.report.elements import Chart, Section, Table
 
 if TYPE_CHECKING:
     from cfplug.data.batch import Batch, Interactions
-    from cfplug.data.features import Feature, Spec
-    from cfplug.data.groups import Groups, groups_by_count, groups_of
-    from cfplug.evaluation.resampling import jackknife
-    from cfplug.prediction.evidence import Evidence
-    from cfplug.prediction.explanation import Explanation
+    from cfplug.data.features import Spec
     from cfplug.prediction.fitted_model import FittedModel
     from cfplug.prediction.newcomers import Newcomers
     from cfplug.prediction.predictions import Predictions
-    from cfplug.prediction.vectors import ByVectors
     from cfplug.recipe.parser import read_recipe
     from cfplug.recipe.recipe import Recipe
     from cfplug.runs.run import Run
     from cfplug.runs.runner import check, resume, run
     from cfplug.runs.storage import open_run
-    from cfplug.training.features import described
 
 __version__ = "0.1.0"
 
 _LATE = {
     "Batch": "cfplug.data.batch",
-    "Evidence": "cfplug.prediction.evidence",
-    "Explanation": "cfplug.prediction.explanation",
-    "Groups": "cfplug.data.groups",
-    "groups_by_count": "cfplug.data.groups",
-    "groups_of": "cfplug.data.groups",
-    "Interactions": "cfplug.data.batch",
-    "jackknife": "cfplug.evaluation.resampling",
-    "Newcomers": "cfplug.prediction.newcomers",
-    "ByVectors": "cfplug.prediction.vectors",
-    "described": "cfplug.training.features",
-    "Spec": "cfplug.data.features",
-    "Feature": "cfplug.data.features",
     "FittedModel": "cfplug.prediction.fitted_model",
+    "Interactions": "cfplug.data.batch",
+    "Newcomers": "cfplug.prediction.newcomers",
     "Predictions": "cfplug.prediction.predictions",
     "Recipe": "cfplug.recipe.recipe",
-    "read_recipe": "cfplug.recipe.parser",
     "Run": "cfplug.runs.run",
-    "open_run": "cfplug.runs.storage",
+    "Spec": "cfplug.data.features",
     "check": "cfplug.runs.runner",
+    "open_run": "cfplug.runs.storage",
+    "read_recipe": "cfplug.recipe.parser",
     "resume": "cfplug.runs.runner",
     "run": "cfplug.runs.runner",
 }
-"""Names whose modules load more than a manifest may: they are imported when they are first asked for."""
+"""Names whose modules load more than a manifest may; they are imported when first asked for."""
 
 
 def __getattr__(name: str) -> Any:
@@ -115,14 +71,8 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "KINDS",
-    "REPEATS",
-    "ROLES",
     "Analyzer",
-    "ArtifactError",
     "Batch",
-    "ByVectors",
-    "CapabilityError",
     "CfplugError",
     "Chart",
     "ColdStart",
@@ -130,55 +80,30 @@ __all__ = [
     "Context",
     "DataError",
     "Dataset",
-    "DownloadError",
-    "EpochFinished",
-    "Evidence",
-    "Explanation",
-    "Feature",
     "FittedModel",
-    "Groups",
     "Interactions",
-    "Interval",
     "Loss",
     "Metric",
     "Model",
     "Newcomers",
-    "NoParams",
-    "Place",
     "PluginError",
     "Predictions",
-    "Problem",
     "Recipe",
     "RecipeError",
-    "Repeats",
     "Run",
-    "RunFailed",
-    "RunFinished",
-    "RunStarted",
     "Scale",
     "Section",
     "Source",
     "Spec",
     "Split",
     "SplitMethod",
-    "StepFinished",
     "Table",
-    "TrainingError",
-    "UnknownIdError",
     "__version__",
     "check",
-    "described",
-    "did_you_mean",
-    "groups_by_count",
-    "groups_of",
     "hookimpl",
-    "infer_role",
-    "jackknife",
-    "merge_repeats",
     "open_run",
     "param",
     "read_recipe",
     "resume",
-    "rounded",
     "run",
 ]

@@ -75,12 +75,14 @@ def whole(name: str, runs: dict[str, Run], folder: Path, *overrides: str, key: s
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_keeps_its_promises(name: str, runs: dict[str, Run], tmp_path: Path) -> None:
     run = whole(name, runs, tmp_path)
-    assert [claim for claim in run.claims() if not claim.met] == []
+    assert [claim for claim in run.claim_results() if not claim.met] == []
 
 
 def test_metadata_and_time_make_the_network_better(runs: dict[str, Run], tmp_path: Path) -> None:
     run = whole("metadata", runs, tmp_path)
-    (row,) = [row for row in run.compared(reference="embedding-nn").rows if row.model == "tabular"]
+    (row,) = [
+        row for row in run.comparison(reference="embedding-nn").rows if row.model == "tabular"
+    ]
     assert len(run.recipe.seeds) == 10
     assert row.high is not None
     assert row.p_holm is not None
@@ -92,7 +94,7 @@ def test_a_classifier_rates_as_well_as_the_same_model_with_mse(
     runs: dict[str, Run], tmp_path: Path
 ) -> None:
     run = whole("classifier", runs, tmp_path)
-    rows = [row for row in run.compared(reference="mse").rows if row.difference is not None]
+    rows = [row for row in run.comparison(reference="mse").rows if row.difference is not None]
     assert {row.model for row in rows} == {"cross-entropy", "ordinal"}
     assert [row for row in rows if row.difference > 0.005] == []
 

@@ -148,7 +148,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @on_real_data
 def test_pmf_keeps_its_promise_on_movielens(real: Run) -> None:
-    (claim,) = real.claims()
+    (claim,) = real.claim_results()
     assert (claim.claim.at_most, claim.claim.metric) == (0.8217, "mse")
     assert real.claims_met
     assert 0.79 < claim.value <= 0.8217

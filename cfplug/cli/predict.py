@@ -269,12 +269,12 @@ def compare(
     They are compared pair by pair on the same ratings with the first model, or the one named by
     --reference. The runs must have the same data, split and seeds."""
     with printing_aside():
-        from cfplug.runs.run import compared
+        from cfplug.runs.run import compare_runs
         from cfplug.runs.storage import open_run
 
         opened = [open_run(run, plugins_dir=folders) for run in runs]
         with naming():
-            comparison = compared(opened, reference=reference, metric=metric)
+            comparison = compare_runs(opened, reference=reference, metric=metric)
     if as_json:
         print_json(comparison.records())
     else:

@@ -66,7 +66,7 @@ def remake(
     run = opened(folder, load(map(Path, plugins_dir)))
     text = io.BytesIO(folder.check("history.csv").read_bytes())
     history = pd.read_csv(text, keep_default_na=False)
-    comparison = run.compared() if len(run.recipe.models) > 1 else None
+    comparison = run.comparison() if len(run.recipe.models) > 1 else None
     files = {"report.html": page(run, folder.json("environment.json"), history, comparison)}
     if figures:
         files |= dict(_figures(run))

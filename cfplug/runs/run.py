@@ -6,7 +6,7 @@ import html
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from attrs import field, frozen
 from cfplug.errors import CapabilityError, did_you_mean
 from cfplug.evaluation.cold_start import SUMMARY
 from cfplug.evaluation.comparison import PAIR, Comparison, Cost, compare
+from cfplug.files import read_json
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.recipe.recipe import Claim, Recipe
 from cfplug.report.elements import Section, Table
@@ -104,7 +105,7 @@ class Run:
             )
         return learner
 
-    def claims(self) -> tuple[Measured, ...]:
+    def claim_results(self) -> tuple[Measured, ...]:
         """Each claim of the recipe with what was measured."""
         first = self.recipe.models[0].name
         named = [(claim, claim.model or first) for claim in self.recipe.claims]
@@ -124,7 +125,7 @@ class Run:
 
     @property
     def claims_met(self) -> bool:
-        return all(claim.met for claim in self.claims())
+        return all(claim.met for claim in self.claim_results())
 
     def values(
         self, model: str, metric: str, part: str = "valid", fold: str = ""
@@ -143,7 +144,7 @@ class Run:
         their deviation. With folds there is a row for each, and one for all of them: mean and
         deviation over the folds. Where there are several claims about one row, each has its own.
         """
-        claims = [claim for claim in self.claims() if not claim.claim.cold_start]
+        claims = [claim for claim in self.claim_results() if not claim.claim.cold_start]
         folds, ends = (
             bool(self.metrics["fold"].any()),
             any(_ends(values) for _, values in self._measured()),
@@ -157,7 +158,7 @@ class Run:
             rows += [(*measured, *_claim_cells(claim)) for claim in its_own] or [
                 (*measured, "", "", "")
             ]
-        for claim in (each for each in self.claims() if each.claim.cold_start):
+        for claim in (each for each in self.claim_results() if each.claim.cold_start):
             value = (
                 _number(np.array([claim.value])),
                 *([_ends(self._tried(claim.claim, claim.model))] if ends else []),
@@ -189,16 +190,31 @@ class Run:
                     means.assign(low=np.nan, high=np.nan),
                 )
 
-    def compared(self, *, reference: str = "", metric: str = "mse") -> Comparison:
-        """The models of the run beside one of them (by default the first), pair by pair on the same ratings."""
-        return compared([self], reference=reference, metric=metric)
+    def comparison(self, *, reference: str = "", metric: str = "mse") -> Comparison:
+        """Compare the models with one of them, pair by pair on the same ratings.
 
-    def comparison(self, *, reference: str = "", metric: str = "mse") -> Table:
-        """The same as a table for people to read.
+        Args:
+            reference: the name of a model; the first if not given.
+            metric: mse, rmse or mae.
 
-        CapabilityError if there is only one model, or none of that name; `metric` is mse, rmse or
-        mae."""
-        return self.compared(reference=reference, metric=metric).table()
+        Raises:
+            CapabilityError: there is only one model, or none of that name.
+        """
+        return compare_runs([self], reference=reference, metric=metric)
+
+    def comparison_table(self, *, reference: str = "", metric: str = "mse") -> Table:
+        """Return the comparison as a table to read; the arguments are those of `comparison`."""
+        return self.comparison(reference=reference, metric=metric).table()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return path, metrics, claims and comparison as plain data, for JSON."""
+        comparison = self.comparison().records() if len(self.recipe.models) > 1 else []
+        return {
+            "path": str(self.path),
+            "metrics": read_json(self.path / "metrics.json"),
+            "claims": read_json(self.path / "claims.json"),
+            "comparison": comparison,
+        }
 
     def __repr__(self) -> str:
         return f"{self.table()}\n{self.path}"
@@ -207,7 +223,7 @@ class Run:
         return f"{self.table()._repr_html_()}<p><code>{html.escape(str(self.path))}</code></p>"
 
 
-def compared(runs: Sequence[Run], *, reference: str = "", metric: str = "mse") -> Comparison:
+def compare_runs(runs: Sequence[Run], *, reference: str = "", metric: str = "mse") -> Comparison:
     """The models of one or several runs beside one of them (by default the first run's first).
 
     A model bears the name of its run's folder before its own where two runs have one of that name.

@@ -61,7 +61,7 @@ def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, starte
     run = _run(recipe, folder, results, predictions, newcomers)
     storage.write_catalogue(folder, data.catalogue)
     folder.write("metrics.json", json_text(results.metrics))
-    folder.write("claims.json", json_text([_claim_row(each) for each in run.claims()]))
+    folder.write("claims.json", json_text([_claim_row(each) for each in run.claim_results()]))
     folder.write("predictions.parquet", predictions)
     folder.write("sections.json", json_text(to_dicts(results.sections)))
     for name, text in csv_files(results.sections):
@@ -128,7 +128,7 @@ def _asking(recipe: Recipe) -> frozenset[str]:
 def _write_page(
     run: Run, folder: RunFolder, history: pd.DataFrame, environment: dict[str, Any]
 ) -> None:
-    comparison = run.compared() if len(run.recipe.models) > 1 else None
+    comparison = run.comparison() if len(run.recipe.models) > 1 else None
     if comparison is not None:
         folder.write("comparison.csv", comparison.frame().to_csv(index=False))
     folder.write("history.csv", history.to_csv(index=False))

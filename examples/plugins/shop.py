@@ -3,6 +3,7 @@ from pathlib import Path
 from attrs import frozen
 
 import cfplug
+from cfplug.data.dataset import REPEATS, merge_repeats
 
 
 @frozen
@@ -14,7 +15,7 @@ class Shop:
         None, help="a CSV file with the columns product, name and price"
     )
     repeats: str = cfplug.param(
-        "last", choices=cfplug.REPEATS, help="what to do with a pair that was rated twice"
+        "last", choices=REPEATS, help="what to do with a pair that was rated twice"
     )
 
 
@@ -26,7 +27,7 @@ def read(params, context):
     items = (
         None if params.products is None else pd.read_csv(params.products).rename(columns=columns)
     )
-    ratings, merged = cfplug.merge_repeats(ratings, params.repeats)
+    ratings, merged = merge_repeats(ratings, params.repeats)
     return cfplug.Dataset.build(
         "shop",
         ratings,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from cfplug import Groups, groups_by_count, groups_of
+from cfplug.data.groups import Groups, groups_by_count, groups_of
 
 if TYPE_CHECKING:
     from cfplug import Dataset, FittedModel

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import astuple, frozen
 
-from cfplug import Chart, Interval, Table
+from cfplug import Chart, Table
+from cfplug.report.elements import Interval
 from cfplug_audit.columns import Column
 from cfplug_audit.lots import LOTS, cell, ratio, whole_and_rest
 

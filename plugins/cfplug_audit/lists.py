@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import astuple, frozen
 
-from cfplug import Chart, Interval, Section, Table
+from cfplug import Chart, Section, Table
+from cfplug.report.elements import Interval
 from cfplug_audit import measures
 from cfplug_audit.columns import columns, columns_of_users
 from cfplug_audit.inequality import lorenz

@@ -6,8 +6,9 @@ tell the interval."""
 from __future__ import annotations
 
 import numpy as np
+from cfplug.stats import jackknife
 
-from cfplug import Interval, jackknife, rounded
+from cfplug.report.elements import Interval, rounded
 
 LOTS = 20
 

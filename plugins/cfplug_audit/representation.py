@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import astuple, frozen
 
-from cfplug import Chart, Groups, Interval, Section, Table
+from cfplug import Chart, Section, Table
+from cfplug.data.groups import Groups
+from cfplug.report.elements import Interval
 from cfplug_audit import enthusiasts
 from cfplug_audit.columns import ACTIVITY, Column, columns, columns_of_users
 from cfplug_audit.enthusiasts import Rated

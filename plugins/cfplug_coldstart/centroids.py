@@ -8,22 +8,23 @@ import numpy as np
 import pandas as pd
 from attrs import field, frozen
 
-import cfplug
+from cfplug.prediction.vectors import ByVectors
 from cfplug_coldstart.feature_table import columns_of
 from cfplug_coldstart.trained_ids import SIDES, TrainedIds, in_ratings, means
 from cfplug_coldstart.vector_predictor import VectorPredictor
 
 if TYPE_CHECKING:
-    from cfplug import Context, FittedModel, Newcomers, NoParams
+    from cfplug import Context, FittedModel, Newcomers
+    from cfplug.params import NoParams
     from cfplug_coldstart import Representative
 
 
 def mean_embedding(
     params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context
-) -> cfplug.ByVectors:
+) -> ByVectors:
     """Every newcomer has the mean of the vectors of all trained ids."""
     mean = means(fitted)
-    return cfplug.ByVectors(
+    return ByVectors(
         fitted,
         newcomers,
         {side: np.tile(mean[side], (len(newcomers.table(side)), 1)) for side in SIDES},
@@ -53,7 +54,7 @@ def representative(
         column = next(iter(grouped[side]), None)
         codes[side], known[side] = _of_groups(params, fitted, side, column, newcomers.table(side))
     vectors = {side: fitted.vectors(side)[codes[side]] for side in SIDES}
-    return Representatives(cfplug.ByVectors(fitted, newcomers, vectors), known, codes=codes)
+    return Representatives(ByVectors(fitted, newcomers, vectors), known, codes=codes)
 
 
 def _of_groups(

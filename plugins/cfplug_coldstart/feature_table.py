@@ -10,10 +10,13 @@ import pandas as pd
 from attrs import frozen
 
 import cfplug
+from cfplug.errors import did_you_mean
+from cfplug.training.features import described
 from cfplug_coldstart.trained_ids import SIDES, TrainedIds
 
 if TYPE_CHECKING:
-    from cfplug import Feature, FittedModel
+    from cfplug import FittedModel
+    from cfplug.data.features import Feature
 
 ALL = "all"
 
@@ -58,7 +61,7 @@ class FeatureTable:
     def of(cls, fitted: FittedModel, side: str, names: Sequence[str]) -> FeatureTable:
         """`names` of the columns of `side`, of all its codes; one that tells no trained ids apart is left out."""
         metadata = fitted.catalogue.metadata[side]
-        features = cfplug.described(metadata, TrainedIds.of(fitted, side).codes, names)
+        features = described(metadata, TrainedIds.of(fitted, side).codes, names)
         return cls(
             tuple(FeatureColumn.of(feature, metadata.table) for feature in features),
             len(metadata.table),
@@ -113,7 +116,7 @@ def _check(
 ) -> None:
     there = [column for roles in roles_of.values() for column in roles]
     if name not in there:
-        guess, known = cfplug.did_you_mean(name, there), ", ".join(there) or "none"
+        guess, known = did_you_mean(name, there), ", ".join(there) or "none"
         raise cfplug.DataError(
             f"{parameter}: nothing called {name} is known of users or items{guess} (known are: {known})"
         )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
-import cfplug
+from cfplug.prediction.vectors import ByVectors
 from cfplug_coldstart.feature_table import FeatureTable, columns_of
 from cfplug_coldstart.population import Population, population
 from cfplug_coldstart.posterior import Normals, posterior
@@ -106,7 +106,7 @@ class FoldInPredictor:
         """The pairs as the model sees them, newcomers with their vectors."""
         vectors = {side: found.posterior.mean for side, found in self.sides.items()}
         batch, new = (
-            cfplug.ByVectors(self.fitted, self.newcomers, vectors).batch(pairs),
+            ByVectors(self.fitted, self.newcomers, vectors).batch(pairs),
             self._new(pairs),
         )
         for side, found in self.sides.items():
@@ -173,7 +173,7 @@ def _folded(learned: SidePrior, fitted: FittedModel, newcomers: Newcomers) -> Si
     )
     given, residual = ratings[said], np.zeros(0)
     if len(given):
-        batch = cfplug.ByVectors(fitted, newcomers, {side: prior}).batch(given)
+        batch = ByVectors(fitted, newcomers, {side: prior}).batch(given)
         residual = given["rating"].to_numpy(dtype=np.float64) - fitted.predictor.predict(batch)
     rated = np.bincount(places[said], minlength=len(prior)) > 0
     return Side(

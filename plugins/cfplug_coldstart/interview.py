@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 from attrs import frozen
 
-import cfplug
+from cfplug.prediction.vectors import ByVectors
 from cfplug_coldstart import FoldIn
 from cfplug_coldstart.fold_in import FoldInPredictor, Side, SidePrior, fold_in, learned_of
 from cfplug_coldstart.interview_model import (
@@ -145,7 +145,7 @@ def _given(
     given, rows, items = newcomers.ratings[said], rows[said], items[said]
     if not len(given):
         return rows, items, np.zeros(0)
-    batch = cfplug.ByVectors(fitted, newcomers, {"user": mean}).batch(given)
+    batch = ByVectors(fitted, newcomers, {"user": mean}).batch(given)
     return rows, items, given["rating"].to_numpy(dtype=np.float64) - fitted.predictor.predict(batch)
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from cfplug import Context, FittedModel, Newcomers, NoParams
+    from cfplug import Context, FittedModel, Newcomers
+    from cfplug.params import NoParams
     from cfplug_coldstart import ItemMean
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import cfplug
+from cfplug.prediction.vectors import ByVectors
 from cfplug_coldstart.feature_table import columns_of
 from cfplug_coldstart.trained_ids import SIDES, TrainedIds, looks_at_ratings, other
 from cfplug_coldstart.vector_model import VectorModel, fit_vector_model
@@ -37,9 +37,9 @@ def metadata_model(
             refolded[other(side)] = others
     vectors_for_both = _for_pairs_of_new(fitted, vectors, refolded)
     return VectorPredictor(
-        cfplug.ByVectors(fitted, newcomers, vectors, refolded),
+        ByVectors(fitted, newcomers, vectors, refolded),
         known,
-        cfplug.ByVectors(fitted, newcomers, vectors_for_both),
+        ByVectors(fitted, newcomers, vectors_for_both),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
-import cfplug
+from cfplug.prediction.vectors import ByVectors
 from cfplug_coldstart.feature_table import FeatureColumn, FeatureTable, columns_of
 from cfplug_coldstart.trained_ids import SIDES, TrainedIds, in_ratings, trust
 from cfplug_coldstart.vector_predictor import VectorPredictor
@@ -38,7 +38,7 @@ def nearest_metadata(
         vectors[side], known[side] = _of_side(
             params, fitted, side, columns[side], newcomers.table(side)
         )
-    return VectorPredictor(cfplug.ByVectors(fitted, newcomers, vectors), known)
+    return VectorPredictor(ByVectors(fitted, newcomers, vectors), known)
 
 
 def _of_side(

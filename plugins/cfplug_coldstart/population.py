@@ -16,6 +16,7 @@ import numpy as np
 from attrs import frozen
 
 import cfplug
+from cfplug.errors import CapabilityError
 from cfplug_coldstart.em import Ratings, State, em, expectation
 from cfplug_coldstart.posterior import Posterior, posterior
 from cfplug_coldstart.trained_ids import other
@@ -159,7 +160,7 @@ def placed(batch: Batch, side: str, vectors: np.ndarray, others: np.ndarray | No
 def _train(fitted: FittedModel) -> Batch:
     needs = fitted.features.needs() if fitted.features is not None else ()
     if needs:
-        raise cfplug.CapabilityError(
+        raise CapabilityError(
             f"{fitted.name} ({fitted.component}) looks at {' and '.join(needs)} of each rating, which is not kept with "
             "its training ratings; leave these features out"
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
-import cfplug
+from cfplug.prediction.vectors import ByVectors
 
 
 @frozen(eq=False)
@@ -19,9 +19,9 @@ class VectorPredictor:
     `known` has for each side which of its new ids got a vector from their metadata, bool of shape
     (n_newcomers,), in the order of `newcomers.table(side)`."""
 
-    by: cfplug.ByVectors
+    by: ByVectors
     known: Mapping[str, np.ndarray]
-    by_both: cfplug.ByVectors | None = None
+    by_both: ByVectors | None = None
 
     def predict(self, pairs: pd.DataFrame) -> np.ndarray:
         """Return ratings of shape (n,)."""

@@ -9,7 +9,8 @@ import numpy as np
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from cfplug import Batch, Context, Interactions, NoParams
+    from cfplug import Batch, Context, Interactions
+    from cfplug.params import NoParams
     from cfplug_factors import Bias
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from cfplug import Feature
+    from cfplug.data.features import Feature
 
 FARTHEST = 3.0
 """Deviations from the mean beyond which a number counts as no farther, lest its square outweigh all else."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from cfplug import CapabilityError
+from cfplug.errors import CapabilityError
 
 if TYPE_CHECKING:
     from cfplug import Batch, Spec

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
-from cfplug import Chart, Interval, Section, Table, rounded
+from cfplug import Chart, Section, Table
+from cfplug.report.elements import Interval, rounded
 from cfplug_insight.intervals import rank_correlation
 
 if TYPE_CHECKING:

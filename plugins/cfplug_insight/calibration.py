@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from attrs import frozen
 
-from cfplug import Chart, Interval, Section, Table, rounded
+from cfplug import Chart, Section, Table
+from cfplug.report.elements import Interval, rounded
 from cfplug_insight.reliability import (
     Claims,
     at_least,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import frozen
 
-from cfplug import DataError, did_you_mean
+from cfplug import DataError
+from cfplug.errors import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd

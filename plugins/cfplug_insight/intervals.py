@@ -13,7 +13,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from cfplug import Interval
+from cfplug.report.elements import Interval
 
 Cell = Interval | float
 """A number with its interval, or the number alone where one user gave all of it."""

@@ -11,7 +11,8 @@ import pandas as pd
 from cfplug import Chart, Section
 
 if TYPE_CHECKING:
-    from cfplug import Context, FittedModel, NoParams
+    from cfplug import Context, FittedModel
+    from cfplug.params import NoParams
 
 MOST_STEPS = 500
 """Points that a chart over the steps of training has at most."""

@@ -12,7 +12,8 @@ from cfplug import Chart, Section, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cfplug import Context, Explanation, FittedModel
+    from cfplug import Context, FittedModel
+    from cfplug.prediction.explanation import Explanation
     from cfplug_insight import Explain
 
 IN_WORDS, LONGEST = 3, 20

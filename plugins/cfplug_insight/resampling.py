@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from attrs import frozen
 
-from cfplug import Interval
+from cfplug.report.elements import Interval
 
 LEVEL = 0.95
 

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from attrs import astuple, frozen
 
-from cfplug import Chart, Groups, Interval, Section, Table, groups_by_count, rounded
+from cfplug import Chart, Section, Table
+from cfplug.data.groups import Groups, groups_by_count
+from cfplug.report.elements import Interval, rounded
 from cfplug_insight.intervals import Cell, clustered, correlation
 
 if TYPE_CHECKING:

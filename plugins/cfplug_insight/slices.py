@@ -9,22 +9,15 @@ import numpy as np
 import pandas as pd
 from attrs import astuple, frozen
 
-from cfplug import (
-    Chart,
-    DataError,
-    Groups,
-    Interval,
-    Section,
-    Table,
-    did_you_mean,
-    groups_by_count,
-    groups_of,
-    rounded,
-)
+from cfplug import Chart, DataError, Section, Table
+from cfplug.data.groups import Groups, groups_by_count, groups_of
+from cfplug.errors import did_you_mean
+from cfplug.report.elements import Interval, rounded
 from cfplug_insight.resampling import Resampling, percentiles, ratio
 
 if TYPE_CHECKING:
-    from cfplug import Batch, Context, Evidence, FittedModel
+    from cfplug import Batch, Context, FittedModel
+    from cfplug.prediction.evidence import Evidence
     from cfplug_insight import Slices
 
 COUNTED = {"popularity": "item", "activity": "user"}

@@ -12,7 +12,8 @@ import numpy as np
 from cfplug import DataError
 
 if TYPE_CHECKING:
-    from cfplug import NoParams, Predictions
+    from cfplug import Predictions
+    from cfplug.params import NoParams
     from cfplug_metrics import Calibration
 
 LEAST = float(np.finfo(np.float32).tiny)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from cfplug import NoParams, Predictions
+    from cfplug import Predictions
+    from cfplug.params import NoParams
 
 
 def mse(params: NoParams, truth: np.ndarray, prediction: Predictions) -> float:

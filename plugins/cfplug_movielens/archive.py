@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from attrs import frozen
 
-from cfplug import DataError, did_you_mean
+from cfplug import DataError
+from cfplug.errors import did_you_mean
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError)
 """What zipfile raises on a damaged archive."""

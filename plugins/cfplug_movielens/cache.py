@@ -13,7 +13,7 @@ from typing import IO
 
 import platformdirs
 
-from cfplug import DownloadError
+from cfplug.errors import DownloadError
 
 
 def cache_folder() -> Path:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from cfplug import Context, DownloadError
+from cfplug import Context
+from cfplug.errors import DownloadError
 from cfplug_movielens import cache, transfer, wheel
 from cfplug_movielens.releases import Release
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from cfplug import DataError, Dataset, Place, Split
+from cfplug import DataError, Dataset, Split
+from cfplug.errors import Place
 from cfplug_movielens.archive import Archive
 from cfplug_movielens.columns import read_table
 from cfplug_movielens.rows import Format, Row, row_by_row, rows

@@ -11,7 +11,8 @@ import attrs
 import pandas as pd
 from attrs import frozen
 
-from cfplug import DataError, Place, did_you_mean
+from cfplug import DataError
+from cfplug.errors import Place, did_you_mean
 from cfplug_movielens.archive import Member
 
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)

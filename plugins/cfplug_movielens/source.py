@@ -10,7 +10,8 @@ from pathlib import Path
 import attrs
 from attrs import frozen
 
-from cfplug import Context, DataError, Dataset, did_you_mean
+from cfplug import Context, DataError, Dataset
+from cfplug.errors import did_you_mean
 from cfplug_movielens import (
     MovieLens1M,
     MovieLens10M,

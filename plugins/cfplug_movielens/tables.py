@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from cfplug import DataError, Dataset, Place, Scale, Split
+from cfplug import DataError, Dataset, Scale, Split
+from cfplug.errors import Place
 from cfplug_movielens.archive import Member
 from cfplug_movielens.columns import read_table
 from cfplug_movielens.rows import Format, without_time

@@ -12,7 +12,8 @@ from pathlib import Path
 import pooch
 import requests
 
-from cfplug import Context, DownloadError
+from cfplug import Context
+from cfplug.errors import DownloadError
 from cfplug_movielens.releases import Release
 
 CONNECT_SECONDS = 5

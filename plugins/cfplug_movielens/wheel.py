@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cfplug import Context, DownloadError
+from cfplug import Context
+from cfplug.errors import DownloadError
 from cfplug_movielens.cache import keep
 from cfplug_movielens.releases import Wheel
 

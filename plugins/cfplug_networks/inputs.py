@@ -10,7 +10,8 @@ from fastai.tabular.model import emb_sz_rule
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from cfplug import Batch, Feature
+    from cfplug import Batch
+    from cfplug.data.features import Feature
 
 
 class Inputs(nn.Module):

@@ -9,11 +9,12 @@ import torch
 from fastai.tabular.model import TabularModel, emb_sz_rule
 from torch import Tensor, nn
 
-from cfplug import TrainingError
+from cfplug.errors import TrainingError
 from cfplug_networks.inputs import Inputs
 
 if TYPE_CHECKING:
-    from cfplug import Batch, Feature, Spec
+    from cfplug import Batch, Spec
+    from cfplug.data.features import Feature
     from cfplug_networks import Layers
 
 SIDES = ("user", "item")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from cfplug import DataError, did_you_mean
+from cfplug import DataError
+from cfplug.errors import did_you_mean
 from cfplug_splits import PredefinedParams
 
 if TYPE_CHECKING:

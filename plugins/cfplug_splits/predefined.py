@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from cfplug import Context, DataError, Dataset, Split, did_you_mean
+from cfplug import Context, DataError, Dataset, Split
+from cfplug.errors import did_you_mean
 from cfplug_splits import PredefinedParams
 from cfplug_splits.pair_files import PairFile, read_pairs
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from cfplug import DataError, Dataset, did_you_mean
+from cfplug import DataError, Dataset
+from cfplug.errors import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np

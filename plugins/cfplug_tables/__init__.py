@@ -8,6 +8,8 @@ from pathlib import Path
 from attrs import frozen
 
 import cfplug
+from cfplug.data.dataset import REPEATS, ROLES
+from cfplug.errors import did_you_mean
 
 TABLES = ("ratings", "users", "items")
 
@@ -51,7 +53,7 @@ class TableParams:
     )
     repeats: str = cfplug.param(
         "error",
-        choices=cfplug.REPEATS,
+        choices=REPEATS,
         help="what to do with repeated pairs; mean keeps the last row with the mean rating",
     )
 
@@ -75,10 +77,8 @@ def _check_role(key: str, role: str) -> None:
     table, _, column = key.partition(".")
     if table not in TABLES or not column:
         raise ValueError(f"roles: expected a table and a column such as users.age, got {key!r}")
-    if role not in cfplug.ROLES:
-        raise ValueError(
-            f"roles: {key}: no role called {role!r}{cfplug.did_you_mean(role, cfplug.ROLES)}"
-        )
+    if role not in ROLES:
+        raise ValueError(f"roles: {key}: no role called {role!r}{did_you_mean(role, ROLES)}")
 
 
 @frozen

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cfplug import Context, DataError, Dataset, Scale, merge_repeats
+from cfplug import Context, DataError, Dataset, Scale
+from cfplug.data.dataset import merge_repeats
 from cfplug_tables import TableParams, cells, metadata
 from cfplug_tables.column_names import canonical
 from cfplug_tables.table_file import TableFile

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from cfplug import DataError, did_you_mean
+from cfplug import DataError
+from cfplug.errors import did_you_mean
 from cfplug_tables import TableParams
 from cfplug_tables.table_file import TableFile
 

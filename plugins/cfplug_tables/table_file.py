@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
-from cfplug import DataError, did_you_mean
+from cfplug import DataError
+from cfplug.errors import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd

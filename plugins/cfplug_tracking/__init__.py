@@ -16,10 +16,11 @@ variables set them.
 from __future__ import annotations
 
 import cfplug
+from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 
 
 @cfplug.hookimpl
-def cfplug_run_started(event: cfplug.RunStarted) -> None:
+def cfplug_run_started(event: RunStarted) -> None:
     """Open the recorders that the environment asks for."""
     from cfplug_tracking.observers import begin
 
@@ -27,7 +28,7 @@ def cfplug_run_started(event: cfplug.RunStarted) -> None:
 
 
 @cfplug.hookimpl
-def cfplug_step_finished(event: cfplug.StepFinished) -> None:
+def cfplug_step_finished(event: StepFinished) -> None:
     """Record the seconds of a step."""
     from cfplug_tracking.observers import record
 
@@ -35,7 +36,7 @@ def cfplug_step_finished(event: cfplug.StepFinished) -> None:
 
 
 @cfplug.hookimpl
-def cfplug_epoch_finished(event: cfplug.EpochFinished) -> None:
+def cfplug_epoch_finished(event: EpochFinished) -> None:
     """Record the losses of an epoch."""
     from cfplug_tracking.observers import record
 
@@ -43,7 +44,7 @@ def cfplug_epoch_finished(event: cfplug.EpochFinished) -> None:
 
 
 @cfplug.hookimpl
-def cfplug_run_finished(event: cfplug.RunFinished) -> None:
+def cfplug_run_finished(event: RunFinished) -> None:
     """Record the metrics and files of a finished run."""
     from cfplug_tracking.observers import end
 
@@ -51,7 +52,7 @@ def cfplug_run_finished(event: cfplug.RunFinished) -> None:
 
 
 @cfplug.hookimpl
-def cfplug_run_failed(event: cfplug.RunFailed) -> None:
+def cfplug_run_failed(event: RunFailed) -> None:
     """Record what stopped a run."""
     from cfplug_tracking.observers import end
 

@@ -21,6 +21,7 @@ import attrs
 from attrs import frozen
 
 import cfplug
+from cfplug.plugin.hookspecs import RunFinished, RunStarted
 
 VARIABLE = "CFPLUG_LOG"
 
@@ -53,7 +54,7 @@ class JsonLog:
             )
 
 
-def open_log(event: cfplug.RunStarted, environment: Mapping[str, str]) -> JsonLog | None:
+def open_log(event: RunStarted, environment: Mapping[str, str]) -> JsonLog | None:
     """Return the log that CFPLUG_LOG names, relative to the current folder; None if not set."""
     name = environment.get(VARIABLE, "")
     return JsonLog(Path(os.path.abspath(name))) if name else None
@@ -64,7 +65,7 @@ def to_json(event: Any, now: datetime) -> str:
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
     head = {"event": name, "time": now.isoformat(timespec="milliseconds"), "run": event.run}
     fields = {each.name: getattr(event, each.name) for each in attrs.fields(type(event))}
-    if isinstance(event, cfplug.RunFinished):
+    if isinstance(event, RunFinished):
         fields["metrics"] = [dict(zip(METRICS, row, strict=True)) for row in event.metrics]
     return json.dumps(_plain({**head, **fields}), allow_nan=False)
 

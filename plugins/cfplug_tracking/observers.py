@@ -11,15 +11,10 @@ from typing import Protocol
 from attrs import define
 
 import cfplug
+from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug_tracking import json_log, runs
 
-Event = (
-    cfplug.RunStarted
-    | cfplug.StepFinished
-    | cfplug.EpochFinished
-    | cfplug.RunFinished
-    | cfplug.RunFailed
-)
+Event = RunStarted | StepFinished | EpochFinished | RunFinished | RunFailed
 
 
 class Recorder(Protocol):
@@ -36,7 +31,7 @@ class Observer:
     failed: bool = False
 
 
-Opener = Callable[[cfplug.RunStarted, Mapping[str, str]], Recorder | None]
+Opener = Callable[[RunStarted, Mapping[str, str]], Recorder | None]
 """Opens a recorder for a run, or returns None where the environment does not ask for it."""
 
 OPENERS: tuple[Opener, ...] = (json_log.open_log, runs.open_run)
@@ -45,7 +40,7 @@ _observers: dict[Path, list[Observer]] = {}
 """The observers of each current run. Hooks are functions, so their state is in this module."""
 
 
-def begin(event: cfplug.RunStarted, environment: Mapping[str, str] = os.environ) -> None:
+def begin(event: RunStarted, environment: Mapping[str, str] = os.environ) -> None:
     """Open the recorders that `environment` asks for, and record the start of the run.
 
     Raises:
@@ -61,7 +56,7 @@ def begin(event: cfplug.RunStarted, environment: Mapping[str, str] = os.environ)
     _raise(errors, "is not recorded there")
 
 
-def record(event: cfplug.StepFinished | cfplug.EpochFinished) -> None:
+def record(event: StepFinished | EpochFinished) -> None:
     """Record an event with every recorder that has not failed.
 
     Raises:
@@ -77,7 +72,7 @@ def record(event: cfplug.StepFinished | cfplug.EpochFinished) -> None:
     _raise(errors, "is not recorded there until it ends")
 
 
-def end(event: cfplug.RunFinished | cfplug.RunFailed) -> None:
+def end(event: RunFinished | RunFailed) -> None:
     """Record the end with all recorders, also those that failed: a server may be back.
 
     Raises:

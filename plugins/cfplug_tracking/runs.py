@@ -24,6 +24,7 @@ from typing import Any
 from attrs import Factory, define, frozen
 
 import cfplug
+from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug_tracking import settings as asked
 from cfplug_tracking.mlflow_names import name, params, params_of_model, plain
 from cfplug_tracking.settings import Settings
@@ -65,13 +66,13 @@ class MlflowRuns:
     """One cfplug run in MLflow."""
 
     settings: Settings
-    event: cfplug.RunStarted
+    event: RunStarted
     store: Store
     whole: Entry
     models: dict[Place, Entry] = Factory(dict)
 
     @classmethod
-    def begun(cls, settings: Settings, event: cfplug.RunStarted) -> MlflowRuns:
+    def begun(cls, settings: Settings, event: RunStarted) -> MlflowRuns:
         """Begin the run in MLflow, or continue it if it is resumed and known there."""
         with _naming_store(settings):
             store = Store.at(settings)
@@ -83,22 +84,22 @@ class MlflowRuns:
         """Record an event; raise PluginError, naming the store, if MLflow fails."""
         with _naming_store(self.settings):
             match event:
-                case cfplug.StepFinished():
+                case StepFinished():
                     self._step(event)
-                case cfplug.EpochFinished():
+                case EpochFinished():
                     self._epoch(event)
-                case cfplug.RunFinished():
+                case RunFinished():
                     self._finished(event)
-                case cfplug.RunFailed():
+                case RunFailed():
                     self._failed(event)
 
-    def _step(self, event: cfplug.StepFinished) -> None:
+    def _step(self, event: StepFinished) -> None:
         entry = self._model((event.model, event.seed, event.fold)) if event.model else self.whole
         entry.seconds[event.step] = entry.seconds.get(event.step, 0.0) + event.seconds
         self.store.metrics(entry.id, {name("seconds", event.step): entry.seconds[event.step]})
         entry.last = now()
 
-    def _epoch(self, event: cfplug.EpochFinished) -> None:
+    def _epoch(self, event: EpochFinished) -> None:
         entry = self._model((event.model, event.seed, event.fold))
         if event.epoch not in entry.epochs:
             losses = {"train_loss": event.train_loss, "valid_loss": event.valid_loss}
@@ -131,7 +132,7 @@ class MlflowRuns:
             entry = list(self.models.values())[-1]
             self.store.end(entry.id, status, entry.last)
 
-    def _finished(self, event: cfplug.RunFinished) -> None:
+    def _finished(self, event: RunFinished) -> None:
         rows: dict[Place, dict[str, float]] = {}
         means: dict[str, list[float]] = {}
         for model, seed, fold, part, metric, value in event.metrics:
@@ -175,7 +176,7 @@ class MlflowRuns:
             if path.exists():
                 self.store.keep(self.whole.id, path)
 
-    def _failed(self, event: cfplug.RunFailed) -> None:
+    def _failed(self, event: RunFailed) -> None:
         status = "KILLED" if event.interrupted else "FAILED"
         kept = {"cfplug.resume": str(event.folder)} if event.kept else {}
         where = {"cfplug.where": "; ".join(event.where)} if event.where else {}
@@ -184,13 +185,13 @@ class MlflowRuns:
         self.store.end(self.whole.id, status, now())
 
 
-def open_run(event: cfplug.RunStarted, environment: Mapping[str, str]) -> MlflowRuns | None:
+def open_run(event: RunStarted, environment: Mapping[str, str]) -> MlflowRuns | None:
     """Begin the run in MLflow; return None where the environment does not ask for it."""
     settings = asked.read(environment)
     return MlflowRuns.begun(settings, event) if settings else None
 
 
-def _new(store: Store, event: cfplug.RunStarted, settings: Settings, key: str) -> Entry:
+def _new(store: Store, event: RunStarted, settings: Settings, key: str) -> Entry:
     tags = {
         "cfplug.kind": "run",
         "cfplug.seeds": ", ".join(map(str, event.resolved["seeds"])),
@@ -204,7 +205,7 @@ def _new(store: Store, event: cfplug.RunStarted, settings: Settings, key: str) -
     return entry
 
 
-def _tags(event: cfplug.RunStarted) -> dict[str, str]:
+def _tags(event: RunStarted) -> dict[str, str]:
     """Return the tags of every run."""
     return {
         "cfplug.title": event.title,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 import cfplug
+from cfplug.errors import did_you_mean
 
 VARIABLE = "CFPLUG_MLFLOW"
 EXPERIMENT = "CFPLUG_MLFLOW_EXPERIMENT"
@@ -59,7 +60,7 @@ def read(environment: Mapping[str, str]) -> Settings | None:
         uri, environment.get(EXPERIMENT) or "cfplug", environment.get(ARTIFACTS) or "report"
     )
     if settings.artifacts not in CHOICES:
-        guess = cfplug.did_you_mean(settings.artifacts, CHOICES)
+        guess = did_you_mean(settings.artifacts, CHOICES)
         raise cfplug.PluginError(
             f"{ARTIFACTS}={settings.artifacts}: expected report, all or none{guess}"
         )
@@ -75,7 +76,7 @@ def _check_address(settings: Settings) -> None:
             f"did you mean {PREFIX}{settings.uri.removeprefix('sqlite:').removeprefix('file:')}?"
         )
     known = scheme.partition("+")[0] in SCHEMES
-    if not known and (guess := cfplug.did_you_mean(scheme, SCHEMES)):
+    if not known and (guess := did_you_mean(scheme, SCHEMES)):
         raise cfplug.PluginError(f"{settings.shown}: there is no store called {scheme}{guess}")
     if scheme == "sqlite":
         if settings.database in (None, Path(), Path(":memory:")):

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from cfplug_factors.baselines import Offsets
 
-from cfplug import Context, DataError, Dataset, Evidence, FittedModel, Split
+from cfplug import Context, DataError, Dataset, FittedModel, Split
 from cfplug.data.catalogue import Catalogue, Support
+from cfplug.prediction.evidence import Evidence
 
 GENRES = ("Action", "Drama", "<script>alert(1)</script>", "Anime")
 

@@ -14,7 +14,8 @@ from cfplug_audit.lots import lots
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Batch, Context, Dataset, FittedModel, Interval, Split
+from cfplug import Batch, Context, Dataset, FittedModel, Split
+from cfplug.report.elements import Interval
 
 
 def value(cell: Interval | float) -> float:

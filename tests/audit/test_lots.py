@@ -8,8 +8,8 @@ from cfplug_audit.lots import LOTS, cell, lots, ratio, without_each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Interval
 from cfplug.evaluation.resampling import interval
+from cfplug.report.elements import Interval
 
 
 def test_it_is_the_interval_that_the_metrics_of_a_run_have() -> None:

@@ -13,7 +13,8 @@ from cfplug_audit.recommended import Lists, at_random, from_profiles, most_popul
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Context, FittedModel, Interval, Section
+from cfplug import Context, FittedModel, Section
+from cfplug.report.elements import Interval
 from cfplug.report.serialize import check_section
 
 Make = Callable[..., FittedModel]

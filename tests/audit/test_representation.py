@@ -12,7 +12,8 @@ from cfplug_audit import Representation
 from cfplug_audit.recommended import rated
 from cfplug_audit.representation import representation
 
-from cfplug import Context, Dataset, FittedModel, Interval, Section, Split, Table
+from cfplug import Context, Dataset, FittedModel, Section, Split, Table
+from cfplug.report.elements import Interval
 from cfplug.report.serialize import check_section
 
 Make = Callable[..., FittedModel]

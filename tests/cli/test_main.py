@@ -439,7 +439,7 @@ def test_what_is_no_run_is_told(here: Path) -> None:
 def test_compare_shows_the_models_of_a_run_beside_the_first_or_the_one_named(run: Path) -> None:
     shown = call("compare", run)
     assert (shown.exit_code, shown.stderr) == (0, "")
-    assert shown.stdout == f"{cfplug.open_run(run).comparison()}\n"
+    assert shown.stdout == f"{cfplug.open_run(run).comparison_table()}\n"
     other = call("compare", run, "--reference", "plain", "--metric", "mae").stdout.splitlines()
     assert other[0] == "mae on valid, beside plain"
     assert other[3].split()[2] == "reference"

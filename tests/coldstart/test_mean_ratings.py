@@ -14,8 +14,9 @@ from cfplug_coldstart.mean_ratings import MeanRatings, global_mean, item_mean
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Batch, Context, Dataset, FittedModel, NoParams
+from cfplug import Batch, Context, Dataset, FittedModel
 from cfplug.data.catalogue import Catalogue, Support
+from cfplug.params import NoParams
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
 

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cfplug
-from cfplug import Context, DataError, NoParams
+from cfplug import Context, DataError
+from cfplug.params import NoParams
 
 either = pytest.mark.parametrize("new", [("user",), ("item",), ("user", "item")], ids="-".join)
 quick = settings(max_examples=15, deadline=None)

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cfplug import Context, DataError, NoParams
+from cfplug import Context, DataError
+from cfplug.params import NoParams
 
 quick = settings(max_examples=15, deadline=None)
 either = pytest.mark.parametrize("new", [("user",), ("item",), ("user", "item")], ids="-".join)

@@ -13,8 +13,9 @@ from cfplug_coldstart.raters import tilts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import CapabilityError, FittedModel
+from cfplug import FittedModel
 from cfplug.data.features import Feature, Features
+from cfplug.errors import CapabilityError
 from cfplug.prediction.memo import Memo
 
 quick = settings(max_examples=12, deadline=None)

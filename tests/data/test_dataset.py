@@ -14,7 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import cfplug
-from cfplug import Column, DataError, Dataset, Scale, Split, infer_role, merge_repeats
+from cfplug import Column, DataError, Dataset, Scale, Split
+from cfplug.data.dataset import REPEATS, infer_role, merge_repeats
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
 HERE = REAL.parent.is_dir()
@@ -437,7 +438,7 @@ def test_merging_by_mean_keeps_the_last_row_with_the_mean_rating(rows: list[Any]
 
 def test_a_table_without_repeats_is_left_as_it_is() -> None:
     table = ratings()
-    for policy in cfplug.REPEATS:
+    for policy in REPEATS:
         merged, gone = merge_repeats(table, policy)
         assert merged is table
         assert gone == 0

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cfplug import Batch, DataError, Dataset, Feature
+from cfplug import Batch, DataError, Dataset
 from cfplug.data.catalogue import Catalogue
 from cfplug.data.columns import DAY, YEAR, time_part
-from cfplug.data.features import CONTEXT, Features, read
+from cfplug.data.features import CONTEXT, Feature, Features, read
 from cfplug.data.metadata import Metadata
 from cfplug.data.vocabulary import UNKNOWN
 from cfplug.recipe.settings import TIME_PARTS, FeatureChoice

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Groups, groups_by_count, groups_of
-from cfplug.data.groups import EMPTY, MISSING
+from cfplug.data.groups import EMPTY, MISSING, Groups, groups_by_count, groups_of
 
 # Columns
 

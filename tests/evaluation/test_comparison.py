@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import CapabilityError, DataError
+from cfplug import DataError
+from cfplug.errors import CapabilityError
 from cfplug.evaluation import comparison, resampling
 from cfplug.evaluation.comparison import (
     METRICS,

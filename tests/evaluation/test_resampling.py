@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cfplug import Interval, Metric
+from cfplug import Metric
 from cfplug.evaluation import resampling
 from cfplug.evaluation.resampling import (
     GROUPS,
@@ -24,6 +24,7 @@ from cfplug.evaluation.resampling import (
     user_sums,
     without_each,
 )
+from cfplug.report.elements import Interval
 
 
 def mean_of(total: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ from cfplug_factors.baselines import Offsets, fit_bias, fit_mean, restore_bias, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Batch, Context, Interactions, NoParams
+from cfplug import Batch, Context, Interactions
+from cfplug.params import NoParams
 
 quick = settings(max_examples=20, deadline=None)
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from cfplug import Batch, CapabilityError, Interactions, Scale, Spec
+from cfplug import Batch, Interactions, Scale, Spec
+from cfplug.errors import CapabilityError
 from cfplug.prediction.network import NetworkPredictor
 from cfplug.recipe.settings import TrainSettings
 from cfplug.training.checkpoint import Watch

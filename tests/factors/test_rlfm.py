@@ -16,7 +16,8 @@ from cfplug_factors.variational import Belief, Normals, Prior, Ratings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Batch, Context, Feature, Interactions
+from cfplug import Batch, Context, Interactions
+from cfplug.data.features import Feature
 from cfplug.prediction.network import by_differences
 
 quick = settings(max_examples=12, deadline=None)

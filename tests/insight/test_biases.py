@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cfplug import CapabilityError, Context, Dataset, FittedModel, Interval, Section
+from cfplug import Context, Dataset, FittedModel, Section
 from cfplug.data.catalogue import Catalogue, Support
+from cfplug.errors import CapabilityError
+from cfplug.report.elements import Interval
 from cfplug.report.serialize import check_section
 
 QUIET = Context(

@@ -23,8 +23,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cfplug import Context, Dataset, Evidence, FittedModel, Interval, Section, Split
+from cfplug import Context, Dataset, FittedModel, Section, Split
 from cfplug.data.catalogue import Catalogue, Support
+from cfplug.prediction.evidence import Evidence
+from cfplug.report.elements import Interval
 from cfplug.report.serialize import check_section
 
 LEVELS = (0.5, 2.0, 3.5, 5.0)

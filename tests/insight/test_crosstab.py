@@ -12,10 +12,11 @@ from cfplug_insight.crosstab import COLUMNS, crosstab, filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Chart, Dataset, Evidence, Feature, FittedModel, Scale, Split
+from cfplug import Chart, Dataset, FittedModel, Scale, Split
 from cfplug.data.batch import Batch
 from cfplug.data.catalogue import Catalogue, Support
-from cfplug.data.features import Features
+from cfplug.data.features import Feature, Features
+from cfplug.prediction.evidence import Evidence
 from cfplug.prediction.policy import Policy
 
 HOSTILE = "<script>alert('1')</script>"

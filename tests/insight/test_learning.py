@@ -14,8 +14,10 @@ from cfplug_insight.learning import ABOUT, MOST_STEPS, learning_curve, thinned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Context, Dataset, Evidence, FittedModel, NoParams, Section, Split
+from cfplug import Context, Dataset, FittedModel, Section, Split
 from cfplug.data.catalogue import Catalogue, Support
+from cfplug.params import NoParams
+from cfplug.prediction.evidence import Evidence
 from cfplug.report.serialize import check_section
 
 QUIET = Context(

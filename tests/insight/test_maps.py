@@ -15,18 +15,10 @@ from cfplug_insight.maps import embedding_map, principal, spread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import (
-    CapabilityError,
-    Chart,
-    Context,
-    DataError,
-    Dataset,
-    Evidence,
-    FittedModel,
-    Section,
-    Split,
-)
+from cfplug import Chart, Context, DataError, Dataset, FittedModel, Section, Split
 from cfplug.data.catalogue import Catalogue, Support
+from cfplug.errors import CapabilityError
+from cfplug.prediction.evidence import Evidence
 
 QUIET = Context(
     0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None

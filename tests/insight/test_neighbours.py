@@ -12,9 +12,10 @@ from attrs import evolve, frozen
 from cfplug_insight import NearestItems, cfplug_analyzers
 from cfplug_insight.neighbours import RATED, WHAT, nearest
 
-from cfplug import CapabilityError, Context, DataError, Dataset, FittedModel, Section
+from cfplug import Context, DataError, Dataset, FittedModel, Section
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.features import Features
+from cfplug.errors import CapabilityError
 
 QUIET = Context(
     0, np.random.default_rng(0), "cpu", Path(), lambda done, message: None, lambda line: None

@@ -23,8 +23,9 @@ from cfplug_insight.timeline import MOST_PERIODS, by_period, timeline
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Context, Dataset, Evidence, FittedModel, Scale, Section, Split
+from cfplug import Context, Dataset, FittedModel, Scale, Section, Split
 from cfplug.data.catalogue import Catalogue, Support
+from cfplug.prediction.evidence import Evidence
 from cfplug.report.serialize import check_section
 
 QUIET = Context(

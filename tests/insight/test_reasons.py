@@ -15,20 +15,12 @@ from cfplug_insight.reasons import ASKED, EXACT, FACTORS, explain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import (
-    Batch,
-    Context,
-    DataError,
-    Dataset,
-    Evidence,
-    FittedModel,
-    Interval,
-    Section,
-    Split,
-)
+from cfplug import Batch, Context, DataError, Dataset, FittedModel, Section, Split
 from cfplug.data.catalogue import Catalogue, Support
+from cfplug.prediction.evidence import Evidence
 from cfplug.prediction.policy import Policy
 from cfplug.recipe.settings import FeatureChoice
+from cfplug.report.elements import Interval
 from cfplug.training.features import learn
 
 QUIET = Context(

@@ -24,19 +24,10 @@ from cfplug_insight.residuals import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import (
-    Chart,
-    Context,
-    Dataset,
-    Evidence,
-    FittedModel,
-    Interval,
-    Scale,
-    Section,
-    Split,
-    Table,
-)
+from cfplug import Chart, Context, Dataset, FittedModel, Scale, Section, Split, Table
 from cfplug.data.catalogue import Catalogue, Support
+from cfplug.prediction.evidence import Evidence
+from cfplug.report.elements import Interval
 from cfplug.report.serialize import check_section
 
 QUIET = Context(

@@ -18,20 +18,11 @@ from cfplug_insight.slices import ERROR, MSE, slices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import (
-    Context,
-    DataError,
-    Dataset,
-    Evidence,
-    FittedModel,
-    Interval,
-    Section,
-    Split,
-    Table,
-    groups_by_count,
-)
+from cfplug import Context, DataError, Dataset, FittedModel, Section, Split, Table
 from cfplug.data.catalogue import Catalogue, Support
-from cfplug.data.groups import EMPTY, MISSING
+from cfplug.data.groups import EMPTY, MISSING, groups_by_count
+from cfplug.prediction.evidence import Evidence
+from cfplug.report.elements import Interval
 from cfplug.report.serialize import check_section
 
 GENRES = ("Drama", "<script>alert(1)</script>", "Anime", "{{ 7 * 7 }}")

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
-from cfplug import DataError, NoParams, Predictions
+from cfplug import DataError, Predictions
+from cfplug.params import NoParams
 
 quick = settings(max_examples=40, deadline=None)
 NONE = NoParams()

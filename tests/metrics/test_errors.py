@@ -10,7 +10,8 @@ from cfplug_metrics.errors import mae, mse, rmse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import NoParams, Predictions
+from cfplug import Predictions
+from cfplug.params import NoParams
 
 quick = settings(max_examples=50, deadline=None)
 

@@ -17,7 +17,7 @@ from cfplug_movielens.releases import ML_SMALL_2016, Release, Wheel
 from cfplug_movielens.wheel import fetch
 
 import cfplug
-from cfplug import DownloadError
+from cfplug.errors import DownloadError
 
 WAITING = "another process is filling the cache; waiting for it"
 

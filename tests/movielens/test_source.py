@@ -13,7 +13,8 @@ from cfplug_movielens.releases import ML_100K, Release
 from cfplug_movielens.source import LAYOUTS_100K, read_100k, read_release
 
 import cfplug
-from cfplug import DataError, DownloadError
+from cfplug import DataError
+from cfplug.errors import DownloadError
 
 Files = dict[str, bytes]
 Zipped = Callable[..., Path]

@@ -20,7 +20,7 @@ from cfplug_movielens import transfer
 from cfplug_movielens.releases import Release
 
 import cfplug
-from cfplug import DownloadError
+from cfplug.errors import DownloadError
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from cfplug import Batch, Dataset, Feature, Scale, Spec
+from cfplug import Batch, Dataset, Scale, Spec
 from cfplug.data.catalogue import Catalogue
-from cfplug.data.features import Features
+from cfplug.data.features import Feature, Features
 from cfplug.prediction.network import NetworkPredictor
 from cfplug.recipe.settings import FeatureChoice
 from cfplug.training.features import learn

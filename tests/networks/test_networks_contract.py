@@ -7,7 +7,8 @@ import torch
 from cfplug_networks import Layers
 from cfplug_networks.tabular import embedding_nn
 
-from cfplug import Batch, Spec, TrainingError
+from cfplug import Batch, Spec
+from cfplug.errors import TrainingError
 from cfplug.testing import plugin_checks
 
 test_contract = plugin_checks("networks", examples=3)

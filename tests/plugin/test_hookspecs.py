@@ -18,16 +18,17 @@ import cfplug
 from cfplug.plugin import hookspecs
 from cfplug.plugin.components import KINDS, Component
 from cfplug.plugin.discovery import Candidate
+from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug.plugin.registry import HOOK_OF, assemble
 
 ZOO = Path(__file__).parents[1] / "zoo"
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("cfplug_")}
 OBSERVERS = {
-    "cfplug_run_started": cfplug.RunStarted,
-    "cfplug_step_finished": cfplug.StepFinished,
-    "cfplug_epoch_finished": cfplug.EpochFinished,
-    "cfplug_run_finished": cfplug.RunFinished,
-    "cfplug_run_failed": cfplug.RunFailed,
+    "cfplug_run_started": RunStarted,
+    "cfplug_step_finished": StepFinished,
+    "cfplug_epoch_finished": EpochFinished,
+    "cfplug_run_finished": RunFinished,
+    "cfplug_run_failed": RunFailed,
 }
 
 DECLARED: dict[str, Component] = {
@@ -114,7 +115,7 @@ def test_an_observer_takes_one_frozen_event_with_a_public_name(hook: str) -> Non
 
 def test_the_resolved_recipe_of_an_event_cannot_be_changed_at_any_depth() -> None:
     mine: dict[str, Any] = {"models": [{"name": "pmf", "train": {"epochs": 5}}], "seeds": [1, 2]}
-    event = cfplug.RunStarted("t", "t.yaml", Path("runs/t.partial"), resolved=mine)
+    event = RunStarted("t", "t.yaml", Path("runs/t.partial"), resolved=mine)
     mine["models"][0]["train"]["epochs"] = 6
     assert event.resolved["models"][0]["train"]["epochs"] == 5
     for table in (
@@ -125,7 +126,7 @@ def test_the_resolved_recipe_of_an_event_cannot_be_changed_at_any_depth() -> Non
         with pytest.raises(TypeError, match="does not support item assignment"):
             cast(Any, table)["name"] = "mine"
     assert event.resolved["seeds"] == (1, 2)
-    assert hash(event) == hash(cfplug.RunStarted("t", "t.yaml", Path("runs/t.partial")))
+    assert hash(event) == hash(RunStarted("t", "t.yaml", Path("runs/t.partial")))
 
 
 # One test for each hook of a kind
@@ -243,10 +244,10 @@ def test_cfplug_run_started_is_told_once_before_anything_is_read(
     (event,) = told_of(watched, "cfplug_run_started")
     run = watched[0]
     assert watched[2][0] == ("cfplug_run_started", event)
-    assert event == cfplug.RunStarted(
+    assert event == RunStarted(
         "Watched", str(run.path.parents[1] / "watched.yaml"), partial_of(run.path), run=run.path
     )
-    assert isinstance(event, cfplug.RunStarted)
+    assert isinstance(event, RunStarted)
     assert [dict(entry)["name"] for entry in event.resolved["models"]] == ["pmf", "plain"]
     assert thawed(event.resolved) == run.recipe.tree()
 
@@ -256,13 +257,12 @@ def test_cfplug_step_finished_is_told_after_each_step_in_the_order_of_the_run(
 ) -> None:
     events = told_of(watched, "cfplug_step_finished")
     assert all(
-        type(event) is cfplug.StepFinished and event.seed == 7 and event.seconds >= 0
-        for event in events
+        type(event) is StepFinished and event.seed == 7 and event.seconds >= 0 for event in events
     )
     assert [
         (event.step, event.model, event.component)
         for event in events
-        if isinstance(event, cfplug.StepFinished)
+        if isinstance(event, StepFinished)
     ] == [
         ("read", "", "tables/synthetic"),
         ("split", "", "splits/random"),
@@ -303,9 +303,7 @@ def test_cfplug_run_finished_is_told_once_last_with_the_metrics_and_the_claims(
     run = watched[0]
     assert watched[2][-1] == ("cfplug_run_finished", event)
     rows = json.loads((run.path / "metrics.json").read_text())
-    assert event == cfplug.RunFinished(
-        run.path, tuple(tuple(row.values())[:6] for row in rows), False
-    )
+    assert event == RunFinished(run.path, tuple(tuple(row.values())[:6] for row in rows), False)
     assert run.path.is_dir()
 
 
@@ -315,7 +313,7 @@ def test_cfplug_run_failed_is_told_in_the_place_of_finished_with_the_error_and_w
     with pytest.raises(OSError, match="the server does not answer"):
         carry_out(tmp_path, "listener", "zoo_sources", text=UNREADABLE)
     started, failed = (event for _, event in sys.modules["listener"].told)
-    assert failed == cfplug.RunFailed(
+    assert failed == RunFailed(
         started.folder,
         "OSError: the server does not answer",
         (
@@ -337,9 +335,7 @@ def test_cfplug_run_failed_tells_that_a_person_stopped_the_run_and_a_resumed_one
     told = sys.modules["listener"].told
     (_, started), *_, (hook, failed) = told
     assert hook == "cfplug_run_failed"
-    assert failed == cfplug.RunFailed(
-        started.folder, "KeyboardInterrupt", (), True, True, started.run
-    )
+    assert failed == RunFailed(started.folder, "KeyboardInterrupt", (), True, True, started.run)
     assert not started.resumed
     told.clear()
     resumed = cfplug.resume(failed.folder, plugins_dir=[tmp_path / "plugins"], reporter=Listening())

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import cfplug
 from cfplug.plugin.components import KINDS
 from cfplug.plugin.discovery import Candidate, in_folders, installed
+from cfplug.plugin.hookspecs import RunStarted
 from cfplug.plugin.registry import Plugin, Registry, assemble, load
 from cfplug.recipe.parser import parse_recipe
 
@@ -619,7 +620,7 @@ def observer(name: str, told: list[object], error: BaseException | None = None) 
     module = ModuleType(name)
 
     @cfplug.hookimpl
-    def cfplug_run_started(event: cfplug.RunStarted) -> None:
+    def cfplug_run_started(event: RunStarted) -> None:
         told.append((name, event))
         if error is not None:
             raise error
@@ -628,7 +629,7 @@ def observer(name: str, told: list[object], error: BaseException | None = None) 
     return Candidate(name, "cfplug-zoo", "1.2", lambda: module)
 
 
-STARTED = cfplug.RunStarted("Tiny", "tiny.yaml", Path("runs/tiny.partial"))
+STARTED = RunStarted("Tiny", "tiny.yaml", Path("runs/tiny.partial"))
 
 
 @pytest.mark.parametrize("error", [LookupError("no table"), SystemExit("enough"), GeneratorExit()])

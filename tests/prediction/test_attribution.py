@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Batch, Feature
+from cfplug import Batch
 from cfplug.data.catalogue import Catalogue
-from cfplug.data.features import Features
+from cfplug.data.features import Feature, Features
 from cfplug.data.vocabulary import Vocabulary
 from cfplug.prediction.attribution import by_terms, in_words, inputs, shared, swapped
 

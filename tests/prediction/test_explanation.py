@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Interval
 from cfplug.prediction.explanation import Explanation, Part, Reasons, titled
+from cfplug.report.elements import Interval
 
 numbers = st.floats(-3, 3)
 

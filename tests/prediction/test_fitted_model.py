@@ -23,17 +23,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 import cfplug
-from cfplug import (
-    Batch,
-    CapabilityError,
-    DataError,
-    Dataset,
-    FittedModel,
-    PluginError,
-    UnknownIdError,
-)
+from cfplug import Batch, DataError, Dataset, FittedModel, PluginError
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.features import Features, Spec
+from cfplug.errors import CapabilityError, UnknownIdError
+from cfplug.params import NoParams
 from cfplug.prediction import explain, network, recommend
 from cfplug.prediction.evidence import Evidence
 from cfplug.prediction.network import NetworkPredictor
@@ -53,7 +47,7 @@ POLICIES = {
     "global-mean": Policy(
         "global-mean",
         "mean",
-        lambda fitted, new: global_mean(cfplug.NoParams(), fitted, new, CONTEXT),
+        lambda fitted, new: global_mean(NoParams(), fitted, new, CONTEXT),
     ),
     "item-mean": Policy(
         "item-mean", "mean", lambda fitted, new: item_mean(ItemMean(2.0), fitted, new, CONTEXT)

@@ -19,11 +19,13 @@ from cfplug_networks.tabular import tabular
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import ByVectors, Dataset, FittedModel, Newcomers, UnknownIdError
+from cfplug import Dataset, FittedModel, Newcomers
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.dataset import Scale
 from cfplug.data.features import Spec
+from cfplug.errors import UnknownIdError
 from cfplug.prediction.network import NetworkPredictor
+from cfplug.prediction.vectors import ByVectors
 from cfplug.recipe.settings import FeatureChoice
 from cfplug.training.features import learn
 from cfplug.training.module import Scored

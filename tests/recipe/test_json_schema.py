@@ -28,6 +28,7 @@ from jsonschema.exceptions import best_match
 import cfplug
 from cfplug.errors import Problem, RecipeError, is_one_line
 from cfplug.params import parameters, rule_of, structure_value, types_of
+from cfplug.plugin.components import KINDS
 from cfplug.plugin.registry import Registry, load
 from cfplug.recipe.conditions import Names
 from cfplug.recipe.json_schema import FOLDER, LINE, LISTS, ONE, recipe_schema
@@ -264,7 +265,7 @@ few = settings(
 
 CLASSES_OF_KEYS = (Heading, TrainSettings, FeatureChoice, Claim, Looks)
 
-COMPONENTS = [entry.component for kind in cfplug.KINDS for entry in registry().entries(kind)]
+COMPONENTS = [entry.component for kind in KINDS for entry in registry().entries(kind)]
 
 ANY_KEY = sorted(
     {*KEYS, "use", "name", "zz"}
@@ -636,7 +637,7 @@ def test_every_reference_leads_to_a_definition_and_every_definition_is_used() ->
     assert used == set(schema["$defs"])
 
 
-@pytest.mark.parametrize("kind", cfplug.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_editor_is_told_of_every_parameter_of_every_component(kind: str) -> None:
     definitions = recipe_schema(registry())["$defs"]
     for entry in registry().entries(kind):

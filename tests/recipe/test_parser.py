@@ -25,8 +25,9 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 import cfplug
-from cfplug.errors import Place, RecipeError, is_one_line
+from cfplug.errors import Place, Problem, RecipeError, is_one_line
 from cfplug.params import parameters
+from cfplug.plugin.components import KINDS
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.registry import Registry, assemble, load
 from cfplug.recipe import builtin, yaml
@@ -48,7 +49,7 @@ def read(text: str, *sets: str) -> Recipe:
     return parse_recipe(text, SOURCE, set=sets, registry=registry())
 
 
-def told(text: str, *sets: str) -> list[cfplug.Problem]:
+def told(text: str, *sets: str) -> list[Problem]:
     """The problems of a recipe; none if it has none."""
     try:
         read(text, *sets)
@@ -534,7 +535,7 @@ def test_the_resolved_recipe_leaves_nothing_to_defaults(tree: Table, style: int)
     uses = [root["data"], root["split"], *root["models"], *root["metrics"], *root["analyzers"]]
     uses += [model["loss"] for model in root["models"] if "loss" in model]
     uses += [] if root["unknown"] == "error" else [root["unknown"]]
-    found = {entry.full_name: entry for kind in cfplug.KINDS for entry in registry().entries(kind)}
+    found = {entry.full_name: entry for kind in KINDS for entry in registry().entries(kind)}
     for use in uses:
         given_names = set(use) - (
             {"use", "name", "loss", "train"} if use in root["models"] else {"use", "name"}
@@ -609,7 +610,7 @@ ALL_KEYS = {
     *(each.name for cls in (Heading, Claim, TrainSettings) for each in parameters(cls)),
     *(
         each.name
-        for kind in cfplug.KINDS
+        for kind in KINDS
         for entry in registry().entries(kind)
         for each in parameters(entry.component.params)
     ),
@@ -1262,7 +1263,7 @@ def test_any_text_is_a_recipe_or_an_error(text: str) -> None:
     check_places(text, told(f"{LINES}{text}"))
 
 
-def check_places(text: str, problems: Sequence[cfplug.Problem]) -> None:
+def check_places(text: str, problems: Sequence[Problem]) -> None:
     places = [
         (problem.place.line or 0, problem.place.column or 0)
         for problem in problems

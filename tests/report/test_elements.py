@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import cfplug
-from cfplug import Chart, Interval, Section, Table, rounded
+from cfplug import Chart, Section, Table
+from cfplug.report.elements import Interval, rounded
 
 POINTS = ("name", "bias", "mean rating", "kind")
 COLUMNS = ", ".join(POINTS)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfplug import Chart, Interval, PluginError, Section, Table
+from cfplug import Chart, PluginError, Section, Table
+from cfplug.report.elements import Interval
 from cfplug.report.serialize import (
     check_section,
     csv_files,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfplug import Interval, Table
+from cfplug import Table
+from cfplug.report.elements import Interval
 from cfplug.report.tables import Column, columns
 
 

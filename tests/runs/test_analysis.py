@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 import cfplug
-from cfplug import Analyzer, CapabilityError, FittedModel, Section, Table
+from cfplug import Analyzer, FittedModel, Section, Table
+from cfplug.errors import CapabilityError
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.hookspecs import hookimpl
 from cfplug.plugin.registry import Registry, assemble

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfplug import ArtifactError
+from cfplug.errors import ArtifactError
 from cfplug.files import (
     arrays_to_bytes,
     json_text,

@@ -12,8 +12,8 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from cfplug import TrainingError
 from cfplug.cli.main import main
+from cfplug.errors import TrainingError
 from cfplug.plugin.registry import load
 from cfplug.progress import Quiet
 from cfplug.recipe.parser import parse_recipe

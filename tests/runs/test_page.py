@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cfplug import Chart, Interval, Section, Table
+from cfplug import Chart, Section, Table
 from cfplug.recipe.parser import parse_recipe
+from cfplug.report.elements import Interval
 from cfplug.runs.page import render
 from cfplug.runs.run import METRICS, Run
 

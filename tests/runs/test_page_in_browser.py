@@ -15,8 +15,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import cfplug
-from cfplug import Chart, Interval, Section, Table
+from cfplug import Chart, Section, Table
 from cfplug.progress import Quiet
+from cfplug.report.elements import Interval
 from tests.report.test_vega import CHARTS
 from tests.runs.test_page import page, run_of
 

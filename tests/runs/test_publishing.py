@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 import cfplug
-from cfplug import ArtifactError
+from cfplug.errors import ArtifactError
 from cfplug.files import sha256
 from cfplug.progress import Quiet
 from cfplug.recipe.parser import parse_recipe

@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 import cfplug
-from cfplug import CapabilityError, DataError
+from cfplug import DataError
+from cfplug.errors import CapabilityError
 from cfplug.evaluation.cold_start import SUMMARY
 from cfplug.progress import Quiet
 from cfplug.recipe.parser import parse_recipe
-from cfplug.runs.run import METRICS, Run, compared
+from cfplug.runs.run import METRICS, Run, compare_runs
 
 HEAD = """\
 data: synthetic
@@ -80,7 +81,7 @@ def test_claims_stand_beside_what_was_measured() -> None:
     assert rows[0][3:] == ("0.5000", "at most 0.5", "yes", "a paper")
     assert rows[1][3:] == ("0.2500", "", "", "")
     assert rows[3][3:] == ("1.1250", "at least 1.2", "no", "")
-    assert [(each.model, each.value, each.met) for each in run.claims()] == [
+    assert [(each.model, each.value, each.met) for each in run.claim_results()] == [
         ("pmf", 0.5, True),
         ("offsets", 1.125, False),
     ]
@@ -105,7 +106,7 @@ def test_a_claim_without_a_model_is_about_the_only_one() -> None:
     )
     metrics = measured([("bias", 42, "", "valid", "mse", 1.0)])
     run = Run(Path("x"), recipe, (), metrics)
-    assert [(each.model, each.met) for each in run.claims()] == [("bias", True)]
+    assert [(each.model, each.met) for each in run.claim_results()] == [("bias", True)]
     assert run.claims_met
 
 
@@ -177,7 +178,7 @@ def test_a_claim_is_about_one_fold_or_about_the_mean_of_all_folds_and_seeds() ->
         "{metric: mse, at_least: 0.7, model: pmf, fold: u1}]\n"
     )
     run = run_of(f"seeds: [7, 3]\n{claims}", FOLDS)
-    assert [(each.value, each.met) for each in run.claims()] == [
+    assert [(each.value, each.met) for each in run.claim_results()] == [
         (0.46875, False),
         (0.3125, True),
         (0.625, False),
@@ -225,17 +226,17 @@ def compared_run(name: str, errors: dict[str, float], seeds: tuple[int, ...] = (
 
 def test_a_run_compares_its_models_with_the_first_or_the_one_that_is_named() -> None:
     run = compared_run("ours", {"pmf": 1.0, "offsets": 0.5})
-    assert run.comparison().rows == (
+    assert run.comparison_table().rows == (
         ("pmf", "1.0000 ± 0.0000", "reference", "", "", "2.5", "4"),
         ("offsets", "0.2500 ± 0.0000", "-0.7500", "-0.7500 to -0.7500", "0.0312", "2.5", "4"),
     )
-    mean = run.comparison(reference="offsets", metric="mae")
+    mean = run.comparison_table(reference="offsets", metric="mae")
     assert mean.title == "mae on valid, beside offsets"
     assert [row[2] for row in mean.rows] == ["+0.5000", "reference"]
 
 
 def test_what_a_model_cost_is_the_mean_over_its_seeds() -> None:
-    rows = compared_run("ours", {"pmf": 1.0, "offsets": 0.5}).compared().rows
+    rows = compared_run("ours", {"pmf": 1.0, "offsets": 0.5}).comparison().rows
     assert [(row.seconds, row.parameters) for row in rows] == [(2.5, 3.5)] * 2
 
 
@@ -244,7 +245,7 @@ def test_models_of_several_runs_bear_the_names_of_their_runs_where_they_have_one
         compared_run(name, {"pmf": error, "offsets": 0.5})
         for name, error in (("ours", 1.0), ("theirs", 2))
     )
-    found = compared([one, other], reference="theirs/pmf")
+    found = compare_runs([one, other], reference="theirs/pmf")
     assert [(row.model, row.mean) for row in found.rows] == [
         ("ours/pmf", 1.0),
         ("ours/offsets", 0.25),
@@ -252,7 +253,7 @@ def test_models_of_several_runs_bear_the_names_of_their_runs_where_they_have_one
         ("theirs/offsets", 0.25),
     ]
     with pytest.raises(CapabilityError) as caught:
-        compared([one, one])
+        compare_runs([one, one])
     assert str(caught.value) == (
         "two runs have a model called ours/pmf; give each run once, in folders of other names"
     )
@@ -264,7 +265,7 @@ def test_runs_of_other_seeds_were_not_measured_on_the_same_ratings() -> None:
         compared_run("theirs", {"pmf": 1, "offsets": 2}, (7, 5)),
     ]
     with pytest.raises(DataError) as caught:
-        compared(runs)
+        compare_runs(runs)
     assert str(caught.value) == (
         "ours/pmf and theirs/pmf were not measured on the same ratings: 6 of 12 of ours/pmf are not among those of "
         "theirs/pmf, and 6 of 12 the other way round (the same are seed, fold, part, user, item and rating); the seeds "
@@ -278,7 +279,7 @@ def test_a_run_of_one_model_has_nothing_to_compare() -> None:
     metrics = measured([("bias", 42, "", "valid", "mse", 1.0)])
     run = Run(Path("x"), recipe, (model_of("bias", 42, ""),), metrics, predictions=lambda: kept)  # type: ignore[arg-type]
     with pytest.raises(CapabilityError) as caught:
-        run.comparison()
+        run.comparison_table()
     assert str(caught.value) == "to compare takes at least two models; there is only bias"
 
 
@@ -404,7 +405,7 @@ def test_a_claim_on_newcomers_is_about_the_rmse_of_its_strategy_and_number() -> 
         "- {metric: rmse, model: pmf, cold_start: item-mean, at_most: 1}\n"
     )
     run = run_of(TRIED + claims, cold_start_results=newcomers)
-    assert [(each.value, each.met) for each in run.claims()] == [(1.0, True), (1.25, False)]
+    assert [(each.value, each.met) for each in run.claim_results()] == [(1.0, True), (1.25, False)]
     assert not run.claims_met
     assert run.table().rows[-2:] == (
         ("pmf", "valid", "rmse, item-mean after 5", "1.0000", "at most 1", "yes", "a paper"),
@@ -437,7 +438,7 @@ def test_a_claim_on_newcomers_that_was_not_measured_is_not_met() -> None:
     run = run_of(
         TRIED + claim, cold_start_results=on_newcomers(("pmf", "item-mean", 5, 1.0, 0.9, 1.1))
     )
-    (measured_,) = run.claims()
+    (measured_,) = run.claim_results()
     assert np.isnan(measured_.value)
     assert not run.claims_met
 

@@ -20,7 +20,8 @@ import pandas as pd
 import pytest
 
 import cfplug
-from cfplug import ArtifactError, DataError, PluginError, RecipeError, TrainingError, UnknownIdError
+from cfplug import DataError, PluginError, RecipeError
+from cfplug.errors import ArtifactError, TrainingError, UnknownIdError
 from cfplug.files import sha256
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.hookspecs import EpochFinished, RunFinished, RunStarted, StepFinished
@@ -441,7 +442,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_keeps_what_was_finished(
     assert finished_before == [f"{place.partition('-')[0]}: was finished before" for place in kept]
     assert_same(resumed.path, whole.path)
     pd.testing.assert_frame_equal(resumed.metrics, whole.metrics, check_exact=True)
-    assert resumed.claims() == whole.claims()
+    assert resumed.claim_results() == whole.claim_results()
     assert not partial.exists()
 
 
@@ -1001,7 +1002,7 @@ def test_folds_are_compared_and_claimed_one_by_one_and_analyzed_once(
     made = run_with(folding, written(FOLDED), tmp_path)
     of_fold = made.values("bias", "mae", fold="u1")
     assert len(of_fold) == 2
-    assert [claim.value for claim in made.claims()] == [
+    assert [claim.value for claim in made.claim_results()] == [
         made.values("pmf", "mse").mean(),
         of_fold.mean(),
     ]
@@ -1028,10 +1029,10 @@ def test_an_opened_run_of_folds_is_the_run_that_was_left(
     made = run_with(folding, written(FOLDED), tmp_path)
     opened = cfplug.open_run(made.path)
     pd.testing.assert_frame_equal(opened.metrics, made.metrics, check_exact=True)
-    assert (str(opened), opened.claims(), opened.compared()) == (
+    assert (str(opened), opened.claim_results(), opened.comparison()) == (
         str(made),
-        made.claims(),
-        made.compared(),
+        made.claim_results(),
+        made.comparison(),
     )
     asked = pd.DataFrame({"user": [3, 1, 31], "item": [2, 17, 5]})
     for left, found in zip(made.models, opened.models, strict=True):

@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import cfplug
-from cfplug import ArtifactError, RecipeError
+from cfplug import RecipeError
 from cfplug.data.vocabulary import SIDES
+from cfplug.errors import ArtifactError
 from cfplug.evaluation.cold_start import OUTCOMES, summarize
 from cfplug.files import sha256, write_bytes
 from cfplug.plugin.discovery import Candidate, installed
@@ -148,13 +149,13 @@ def test_an_opened_run_is_the_run_that_was_left(run: Run) -> None:
     assert found.recipe.text == RECIPE
     pd.testing.assert_frame_equal(found.metrics, run.metrics, check_exact=True)
     assert found.sections == run.sections
-    assert (str(found), found.claims()) == (str(run), run.claims())
+    assert (str(found), found.claim_results()) == (str(run), run.claim_results())
     assert [(model.fold, model.seconds) for model in found.models] == [
         ("", model.seconds) for model in run.models
     ]
     assert all(model.seconds > 0 for model in run.models)
     pd.testing.assert_frame_equal(found.predictions(), run.predictions(), check_exact=True)
-    assert found.compared() == run.compared()
+    assert found.comparison() == run.comparison()
     asked = pd.DataFrame({"user": [3, 1, 31, 99], "item": [2, 17, 5, 5]})
     for left, opened in zip(run.models, found.models, strict=True):
         pd.testing.assert_frame_equal(opened.predict(asked), left.predict(asked), check_exact=True)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 import cfplug
+from cfplug.errors import ArtifactError
 from cfplug.plugin.registry import load
 from cfplug.scaffold import new
 from cfplug.scaffold.new import CHOICES, make_file, make_plugin, parse_name
@@ -338,7 +339,7 @@ def test_an_interrupted_write_leaves_nothing_behind(
         return write_text(path, text, **options)
 
     monkeypatch.setattr(Path, "write_text", write_two)
-    expected = cfplug.ArtifactError if isinstance(error, OSError) else type(error)
+    expected = ArtifactError if isinstance(error, OSError) else type(error)
     with pytest.raises(expected):
         make_plugin("scores", ["loss"], tmp_path / "out")
     assert len(written) == 2

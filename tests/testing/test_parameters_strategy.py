@@ -14,10 +14,9 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-import cfplug
-from cfplug import KINDS, param
-from cfplug.params import parameters, plain, structure
-from cfplug.plugin.components import Component
+from cfplug import param
+from cfplug.params import NoParams, parameters, plain, structure
+from cfplug.plugin.components import KINDS, Component
 from cfplug.plugin.registry import load
 from cfplug.recipe.settings import FeatureChoice, TrainSettings
 from cfplug.testing.strategies.faults import faulty
@@ -80,7 +79,7 @@ EVERY: list[Component | type] = [
     FeatureChoice,
     Plain,
     Ruled,
-    cfplug.NoParams,
+    NoParams,
 ]
 
 

@@ -59,7 +59,7 @@ def test_every_check_catches_some_broken_source() -> None:
         ("two-rows-for-one-id/one-row-for-each-id", "users has 2 rows for the user 3; keep one"),
         (
             "rated-twice/no-pair-twice",
-            "user 2 rated item 4 2 times; 1 pairs in all; see cfplug.merge_repeats",
+            "user 2 rated item 4 2 times; 1 pairs in all; see cfplug.data.dataset.merge_repeats",
         ),
         (
             "asks-each-time/offline-once-cached",

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument, Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
-from cfplug import ROLES, DataError, Dataset, Scale, Split
+from cfplug import DataError, Dataset, Scale, Split
 from cfplug.data.catalogue import Catalogue
+from cfplug.data.dataset import ROLES
 from cfplug.data.vocabulary import UNKNOWN, vocabulary
 from cfplug.testing.strategies.datasets import (
     datasets,

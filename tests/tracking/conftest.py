@@ -10,6 +10,7 @@ import pytest
 from attrs import frozen
 
 import cfplug
+from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 
 RECIPE = """\
 title: Two models, <b>two</b> seeds
@@ -40,25 +41,21 @@ class Events:
     def partial(self) -> Path:
         return self.run.with_name(f"{self.run.name}.partial")
 
-    def started(self, *, resumed: bool = False) -> cfplug.RunStarted:
+    def started(self, *, resumed: bool = False) -> RunStarted:
         tree = cfplug.read_recipe(self.recipe).tree()
-        return cfplug.RunStarted(
-            tree["title"], str(self.recipe), self.partial, resumed, self.run, tree
-        )
+        return RunStarted(tree["title"], str(self.recipe), self.partial, resumed, self.run, tree)
 
-    def step(
-        self, step: str, model: str = "", seed: int = 0, seconds: float = 0.5
-    ) -> cfplug.StepFinished:
-        return cfplug.StepFinished(step, model, seed, seconds, run=self.run)
+    def step(self, step: str, model: str = "", seed: int = 0, seconds: float = 0.5) -> StepFinished:
+        return StepFinished(step, model, seed, seconds, run=self.run)
 
     def epoch(
         self, epoch: int, model: str = "pmf", seed: int = 0, loss: float = 1.5
-    ) -> cfplug.EpochFinished:
-        return cfplug.EpochFinished(
+    ) -> EpochFinished:
+        return EpochFinished(
             model, seed, epoch, 2, loss / epoch, 2 * loss / epoch, 0.25, run=self.run
         )
 
-    def finished(self) -> cfplug.RunFinished:
+    def finished(self) -> RunFinished:
         """The folder is whole; the value of a metric tells model, seed and metric apart."""
         if self.partial.exists():
             self.partial.rename(self.run)
@@ -67,13 +64,11 @@ class Events:
             for order, (model, seed) in enumerate(PLACES)
             for metric, shift in (("mae", 0.0), ("mse", 0.25))
         )
-        return cfplug.RunFinished(self.run, rows, False)
+        return RunFinished(self.run, rows, False)
 
-    def failed(self, *, interrupted: bool = False) -> cfplug.RunFailed:
+    def failed(self, *, interrupted: bool = False) -> RunFailed:
         where = ("in step train: factors/pmf", "in fold u1")
-        return cfplug.RunFailed(
-            self.partial, "ValueError: no", where, interrupted, interrupted, self.run
-        )
+        return RunFailed(self.partial, "ValueError: no", where, interrupted, interrupted, self.run)
 
 
 @pytest.fixture(autouse=True)

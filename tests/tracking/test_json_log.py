@@ -15,11 +15,12 @@ import pytest
 from cfplug_tracking.json_log import JsonLog, open_log, to_json
 
 import cfplug
+from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, UTC)
 RUN = Path("runs/pmf-1")
 EVENTS = (
-    cfplug.RunStarted(
+    RunStarted(
         "a \u2028 title\n",
         "a.yaml",
         Path("runs/pmf-1.partial"),
@@ -27,12 +28,10 @@ EVENTS = (
         RUN,
         {"models": [{"factors": 3}], "seeds": [7]},
     ),
-    cfplug.StepFinished("train", "Müller", 7, 0.5, "u1", RUN, "factors/pmf"),
-    cfplug.EpochFinished("pmf", 7, 1, 5, float("nan"), float("inf"), 0.25, "", RUN),
-    cfplug.RunFinished(RUN, (("pmf", np.int64(7), "", "valid", "mse", np.float64(0.5)),), True),  # type: ignore[arg-type]
-    cfplug.RunFailed(
-        Path("runs/pmf-1.partial"), "ValueError: no", ("in step train",), False, True, RUN
-    ),
+    StepFinished("train", "Müller", 7, 0.5, "u1", RUN, "factors/pmf"),
+    EpochFinished("pmf", 7, 1, 5, float("nan"), float("inf"), 0.25, "", RUN),
+    RunFinished(RUN, (("pmf", np.int64(7), "", "valid", "mse", np.float64(0.5)),), True),  # type: ignore[arg-type]
+    RunFailed(Path("runs/pmf-1.partial"), "ValueError: no", ("in step train",), False, True, RUN),
 )
 
 
@@ -85,7 +84,7 @@ log, run = JsonLog(Path(sys.argv[1])), Path(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 for epoch in range(300):
-    log.record(cfplug.EpochFinished("m" * 3000, 7, epoch, 300, 1.0, 2.0, 0.1, "", run))
+    log.record(EpochFinished("m" * 3000, 7, epoch, 300, 1.0, 2.0, 0.1, "", run))
 """
 
 

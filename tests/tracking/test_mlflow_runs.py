@@ -342,13 +342,14 @@ for name in [name for name in os.environ if name.startswith(PREFIXES)]:
 asked = []
 socket.getaddrinfo = lambda *where, **more: asked.append(where[:2]) or []
 import cfplug, cfplug_tracking
+from cfplug.plugin import hookspecs as events
 os.environ["CFPLUG_MLFLOW"] = f"sqlite:///{sys.argv[1]}"
 models = [{"name": "m", "use": "a/m"}]
 run, tree = Path("t"), {"models": models, "data": {"use": "a/d"}, "seeds": [7], "claims": []}
 folder = Path("t.partial")
-cfplug_tracking.cfplug_run_started(cfplug.RunStarted("t", "t", folder, run=run, resolved=tree))
-cfplug_tracking.cfplug_epoch_finished(cfplug.EpochFinished("m", 7, 1, 1, 1.0, 1.0, 1.0, "", run))
-cfplug_tracking.cfplug_run_failed(cfplug.RunFailed(folder, "E", (), False, False, run))
+cfplug_tracking.cfplug_run_started(events.RunStarted("t", "t", folder, run=run, resolved=tree))
+cfplug_tracking.cfplug_epoch_finished(events.EpochFinished("m", 7, 1, 1, 1.0, 1.0, 1.0, "", run))
+cfplug_tracking.cfplug_run_failed(events.RunFailed(folder, "E", (), False, False, run))
 from mlflow.telemetry import get_telemetry_client
 print(asked, get_telemetry_client())
 """
@@ -376,7 +377,7 @@ os.environ["CFPLUG_MLFLOW"] = "http://127.0.0.1:9"
 import cfplug, cfplug_tracking
 from pathlib import Path
 try:
-    started = cfplug.RunStarted("t", "t", Path("t.partial"), run=Path("t"))
+    started = RunStarted("t", "t", Path("t.partial"), run=Path("t"))
     cfplug_tracking.cfplug_run_started(started)
 except cfplug.PluginError as error:
     print(error)
@@ -396,11 +397,12 @@ def test_without_mlflow_its_absence_is_reported_with_what_to_install() -> None:
 SILENT = """
 import sys, cfplug, cfplug_tracking
 from pathlib import Path
+from cfplug.plugin import hookspecs as events
 run = Path("t")
-cfplug_tracking.cfplug_run_started(cfplug.RunStarted("t", "t", Path("t.partial"), run=run))
-cfplug_tracking.cfplug_epoch_finished(cfplug.EpochFinished("m", 1, 1, 1, 1.0, 1.0, 1.0, "", run))
-cfplug_tracking.cfplug_step_finished(cfplug.StepFinished("read", "", 1, 1.0, "", run))
-cfplug_tracking.cfplug_run_finished(cfplug.RunFinished(run, (), True))
+cfplug_tracking.cfplug_run_started(events.RunStarted("t", "t", Path("t.partial"), run=run))
+cfplug_tracking.cfplug_epoch_finished(events.EpochFinished("m", 1, 1, 1, 1.0, 1.0, 1.0, "", run))
+cfplug_tracking.cfplug_step_finished(events.StepFinished("read", "", 1, 1.0, "", run))
+cfplug_tracking.cfplug_run_finished(events.RunFinished(run, (), True))
 print([name for name in ("mlflow", "sqlalchemy", "pandas", "torch") if name in sys.modules])
 """
 

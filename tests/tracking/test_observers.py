@@ -11,11 +11,12 @@ from cfplug_tracking import observers
 from cfplug_tracking.observers import begin, end, record
 
 import cfplug
+from cfplug.plugin.hookspecs import RunFailed, RunFinished, RunStarted, StepFinished
 
-STARTED = cfplug.RunStarted("t", "t.yaml", Path("runs/t-1.partial"), run=Path("runs/t-1"))
-STEP = cfplug.StepFinished("read", "", 7, 0.1, run=Path("runs/t-1"))
-FINISHED = cfplug.RunFinished(Path("runs/t-1"), (), True)
-FAILED = cfplug.RunFailed(Path("runs/t-1.partial"), "E", (), True, True, Path("runs/t-1"))
+STARTED = RunStarted("t", "t.yaml", Path("runs/t-1.partial"), run=Path("runs/t-1"))
+STEP = StepFinished("read", "", 7, 0.1, run=Path("runs/t-1"))
+FINISHED = RunFinished(Path("runs/t-1"), (), True)
+FAILED = RunFailed(Path("runs/t-1.partial"), "E", (), True, True, Path("runs/t-1"))
 
 
 @define
@@ -114,17 +115,17 @@ def test_ctrl_c_in_a_writer_goes_through(
 def test_runs_at_the_same_time_do_not_hear_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     made: dict[Path, FakeRecorder] = {}
 
-    def opener(event: cfplug.RunStarted, asked: object) -> FakeRecorder:
+    def opener(event: RunStarted, asked: object) -> FakeRecorder:
         return made.setdefault(event.run, FakeRecorder(event.run.name))
 
     monkeypatch.setattr(observers, "OPENERS", (opener,))
-    other = cfplug.RunStarted("u", "u.yaml", Path("runs/u-1.partial"), run=Path("runs/u-1"))
+    other = RunStarted("u", "u.yaml", Path("runs/u-1.partial"), run=Path("runs/u-1"))
     begin(STARTED)
     begin(other)
     record(STEP)
     end(FINISHED)
     assert [len(made[run].events) for run in (STARTED.run, other.run)] == [3, 1]
-    end(cfplug.RunFinished(other.run, (), True))
+    end(RunFinished(other.run, (), True))
 
 
 def test_a_run_whose_start_was_not_heard_is_none_of_our_business() -> None:

@@ -13,21 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cfplug import (
-    ArtifactError,
-    Batch,
-    CapabilityError,
-    Context,
-    Dataset,
-    Loss,
-    Model,
-    NoParams,
-    Place,
-    PluginError,
-    Scale,
-)
+from cfplug import Batch, Context, Dataset, Loss, Model, PluginError, Scale
 from cfplug.data.catalogue import Catalogue
+from cfplug.errors import ArtifactError, CapabilityError, Place
 from cfplug.files import arrays_to_bytes, read_arrays
+from cfplug.params import NoParams
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.recipe.parser import ModelUse, Use, parse_recipe
 from cfplug.recipe.settings import TrainSettings

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from cfplug import ArtifactError, Batch, Interactions, PluginError, TrainingError
+from cfplug import Batch, Interactions, PluginError
+from cfplug.errors import ArtifactError, TrainingError
 from cfplug.random import seed_for
 from cfplug.recipe.settings import (
     DECAY_ROWS,

@@ -8,6 +8,7 @@ import pytest
 from attrs import frozen
 
 import cfplug
+from cfplug.errors import CapabilityError, TrainingError
 from cfplug.plugin.registry import Registry, load
 from cfplug.progress import Quiet
 from cfplug.recipe.parser import read_recipe
@@ -121,7 +122,7 @@ CAUGHT = [
     Caught(
         "models",
         "zoo-models/exploding",
-        cfplug.TrainingError,
+        TrainingError,
         "exploding: the training loss became nan in epoch 1, step 1 of 3, at learning rate 0.0002; "
         "a lower train.learning_rate may help",
         "train",
@@ -376,7 +377,7 @@ CAUGHT = [
     Caught(
         "analyzers",
         "zoo-analyzers/asking",
-        cfplug.CapabilityError,
+        CapabilityError,
         "mean (factors/mean) has no biases",
         "analyze",
     ),
@@ -531,7 +532,7 @@ def test_a_broken_analyzer_costs_its_section_and_is_named_in_its_place(
     (warning,) = [text for text in words.said if text.startswith("warning: ")]
     assert warning.startswith(f"warning: {line}\nTraceback (most recent call last):\n")
     assert (f'File "{PARTS}' in warning) == (
-        specimen.error in (LookupError, ValueError, cfplug.CapabilityError)
+        specimen.error in (LookupError, ValueError, CapabilityError)
     )
 
 

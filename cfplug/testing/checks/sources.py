@@ -75,7 +75,7 @@ def no_pair_twice(dataset: Dataset) -> None:
         user, item = twice[0]
         raise BrokenLawError(
             f"user {user!r} rated item {item!r} {counts[twice[0]]} times; {len(twice)} pairs in all; "
-            "see cfplug.merge_repeats"
+            "see cfplug.data.dataset.merge_repeats"
         )
 
 

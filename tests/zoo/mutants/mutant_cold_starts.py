@@ -6,6 +6,7 @@ import numpy as np
 from attrs import frozen
 
 import cfplug
+from cfplug.prediction.vectors import ByVectors
 
 
 @cfplug.hookimpl
@@ -167,7 +168,7 @@ def sound_vectors(params, fitted, newcomers, context):
     for side in ("user", "item"):
         mean = fitted.vectors(side)[fitted.support.count[side] > 0].mean(axis=0)
         vectors[side] = np.tile(mean, (len(newcomers.table(side)), 1))
-    return cfplug.ByVectors(fitted, newcomers, vectors)
+    return ByVectors(fitted, newcomers, vectors)
 
 
 class ByGroup(Means):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import frozen
 
-from cfplug import Chart, Section, Table, rounded
+from cfplug import Chart, Section, Table
+from cfplug.report.elements import rounded
 from cfplug_neighbors import Knn
 from cfplug_neighbors.model import Neighborhoods, fit
 from cfplug_neighbors.voting import shares
