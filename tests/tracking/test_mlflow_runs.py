@@ -377,7 +377,9 @@ os.environ["CFPLUG_MLFLOW"] = "http://127.0.0.1:9"
 import cfplug, cfplug_tracking
 from pathlib import Path
 try:
-    started = RunStarted("t", "t", Path("t.partial"), run=Path("t"))
+    started = cfplug.plugin.hookspecs.RunStarted(
+        "t", "t", Path("t.partial"), run=Path("t")
+    )
     cfplug_tracking.cfplug_run_started(started)
 except cfplug.PluginError as error:
     print(error)
