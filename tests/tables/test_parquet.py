@@ -151,8 +151,8 @@ def test_a_moment_is_no_id(tmp_path: Path, context: cfplug.Context) -> None:
 def test_a_repeated_pair_names_both_rows(tmp_path: Path, context: cfplug.Context) -> None:
     path = stored(tmp_path / "ratings.parquet", {**RATINGS, "item": ["a", "a", "a"]})
     assert error_of(context, path) == (
-        "ratings.parquet, row 2: user 1 rated item 'a' before, in row 0; "
-        "say what to do with repeats (repeats: last or mean)"
+        "ratings.parquet, row 2: user 1 already rated item 'a' in row 0. "
+        "Choose what to do with repeats (repeats: last or mean)."
     )
 
 

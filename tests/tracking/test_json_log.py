@@ -78,7 +78,7 @@ def test_lines_are_there_as_soon_as_they_are_recorded_and_go_after_what_was_ther
 WRITER = """
 import sys
 from pathlib import Path
-import cfplug
+from cfplug.plugin.hookspecs import EpochFinished
 from cfplug_tracking.json_log import JsonLog
 log, run = JsonLog(Path(sys.argv[1])), Path(sys.argv[2])
 print("ready", flush=True)

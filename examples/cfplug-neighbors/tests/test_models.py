@@ -326,7 +326,7 @@ def test_who_rates_all_alike_correlates_with_nobody() -> None:
 
 
 def test_more_neighbours_at_least_than_at_most_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"^min_neighbors: must be at most neighbors, 3; is 4$"):
+    with pytest.raises(ValueError, match=r"^min_neighbors: expected at most neighbors, 3, got 4$"):
         Knn(neighbors=3, min_neighbors=4)
 
 

@@ -5,9 +5,9 @@ predictions r^,
 
     r_ui = b_ui + sum_{v in N} s_uv (r^_vi - b_vi) / (sum_{v in N} s_uv + damping)
 
-So a neighbour who did not rate the item counts too, and any model will do. Without ratings there are
-no neighbours, and b_ui is the item's damped mean. New items use known items in the same manner; for a
-new user and a new item only the baseline is left.
+So a neighbour who did not rate the item counts too, and any model will do. Without ratings there
+are no neighbours, and b_ui is the item's damped mean. New items use known items in the same manner;
+for a new user and a new item only the baseline is left.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ Of two ids i and j with n_ij common raters
     s_ij = n_ij / (n_ij + shrinkage) * cosine_ij,    cosine_ij = <x_i, x_j> / (|x_i| |x_j|)
 
 where x_i are the residuals r_ui - b_ui, 0 without a rating: the adjusted cosine of Sarwar et al.
-(WWW 2001), shrunk as in Koren (KDD 2008, section 2.2), so that one common rater does not make two ids
-similar. `pearson` is the correlation over the common raters (Herlocker et al., SIGIR 1999).
+(WWW 2001), shrunk as in Koren (KDD 2008, section 2.2), so that one common rater does not make two
+ids similar. `pearson` is the correlation over the common raters (Herlocker et al., SIGIR 1999).
 """
 
 from __future__ import annotations
