@@ -43,19 +43,22 @@ Written by `make docs` from the code itself; [README.md](README.md) is where to 
 
 
 DATA = (
-    *(
-        "Context",
-        "Dataset",
-        "Scale",
-        "Split",
-        "Interactions",
-        "Batch",
-        "Spec",
-        "Feature",
-        "FittedModel",
-        "Evidence",
-    ),
-    *("Predictions", "Newcomers", "Section", "Table", "Chart", "Interval"),
+    "cfplug.Context",
+    "cfplug.Dataset",
+    "cfplug.Scale",
+    "cfplug.Split",
+    "cfplug.Interactions",
+    "cfplug.Batch",
+    "cfplug.Spec",
+    "cfplug.data.features.Feature",
+    "cfplug.FittedModel",
+    "cfplug.prediction.evidence.Evidence",
+    "cfplug.Predictions",
+    "cfplug.Newcomers",
+    "cfplug.Section",
+    "cfplug.Table",
+    "cfplug.Chart",
+    "cfplug.report.elements.Interval",
 )
 """The classes that functions of components get or return."""
 
@@ -100,7 +103,7 @@ def _event(hook: Any) -> Iterator[str]:
     name = inspect.signature(hook).parameters["event"].annotation
     event = getattr(hookspecs, str(name))
     fields = ", ".join(f"`{field.name}`" for field in attrs.fields(event))
-    yield f"`event` is a `cfplug.{event.__name__}` with {fields}. {_prose(event)}\n"
+    yield f"`event` is a `{event.__module__}.{event.__name__}` with {fields}. {_prose(event)}\n"
 
 
 def _prose(thing: object) -> str:
@@ -140,11 +143,12 @@ def _params() -> Iterator[str]:
 
 def _classes() -> Iterator[str]:
     yield "## Classes\n"
-    for name in DATA:
-        its_class = getattr(cfplug, name)
+    for full_name in DATA:
+        module, _, name = full_name.rpartition(".")
+        its_class = getattr(importlib.import_module(module), name)
         fields = [field.name for field in attrs.fields(its_class) if not field.name.startswith("_")]
         listed = ", ".join(f"`{field}`" for field in fields)
-        yield f"### `cfplug.{name}`\n\n{_prose(its_class)}\n\nFields: {listed}.\n"
+        yield f"### `{full_name}`\n\n{_prose(its_class)}\n\nFields: {listed}.\n"
         methods = dict(_methods(its_class))
         if methods:
             yield "| method or property | result |\n| --- | --- |"
@@ -172,7 +176,7 @@ def _methods(its_class: type) -> Iterator[tuple[str, str]]:
 
 def _laws() -> Iterator[str]:
     yield "## Checks\n"
-    yield "The id of a check, such as in known failures, is `kind/component/check` or `plugin/check`.\n"
+    yield "The id of a check is `kind/component/check` or `plugin/check`.\n"
     for room, module in ROOMS.items():
         owner = {"plugin": "A plugin as a whole", "component": "Every component"}.get(
             room, f"A {room}"
