@@ -1,4 +1,4 @@
-"""Write REFERENCE.md beside this file, and the code in the pages for authors: `python plugins/reference.py`."""
+"""Write REFERENCE.md, and update the code in the pages for authors of plugins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cfplug.testing.check import ROOMS
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "plugins" / "REFERENCE.md"
 WITH_CODE = (ROOT / "README.md", ROOT / "plugins" / "README.md")
-"""The pages whose code is cut from files that the tests run."""
+"""The pages whose code comes from files that the tests run."""
 
 HEAD = """\
 # Reference for authors of plugins
@@ -35,33 +35,36 @@ Written by `make docs` from the code itself; [README.md](README.md) is where to 
 - [Hooks](#hooks), each with its exact arguments
 - [Kinds of component](#kinds-of-component), each with the exact signature of its functions
 - [Parameters](#parameters)
-- [What functions get and give](#what-functions-get-and-give)
-- [Laws](#laws) that `plugin_checks` and `cfplug check-plugin` hold
+- [Classes](#classes) that functions get and return
+- [Checks](#checks) of `plugin_checks` and `cfplug check-plugin`
 - [Public names](#public-names)
 - [Components](#components) that come with cfplug
 """
 
 
 DATA = (
-    *(
-        "Context",
-        "Dataset",
-        "Scale",
-        "Split",
-        "Interactions",
-        "Batch",
-        "Spec",
-        "Feature",
-        "FittedModel",
-        "Evidence",
-    ),
-    *("Predictions", "Newcomers", "Section", "Table", "Chart", "Interval"),
+    "cfplug.Context",
+    "cfplug.Dataset",
+    "cfplug.Scale",
+    "cfplug.Split",
+    "cfplug.Interactions",
+    "cfplug.Batch",
+    "cfplug.Spec",
+    "cfplug.data.features.Feature",
+    "cfplug.FittedModel",
+    "cfplug.prediction.evidence.Evidence",
+    "cfplug.Predictions",
+    "cfplug.Newcomers",
+    "cfplug.Section",
+    "cfplug.Table",
+    "cfplug.Chart",
+    "cfplug.report.elements.Interval",
 )
-"""The classes that travel between the core and the functions of components."""
+"""The classes that functions of components get or return."""
 
 
 def with_code(text: str) -> str:
-    """`text` with the files of the checkout in the places that are marked for them: `<!-- code: FILE -->`."""
+    """Return `text` with each `<!-- code: FILE -->` block filled with that file."""
 
     def block(mark: re.Match[str]) -> str:
         file = ROOT / mark["file"]
@@ -75,13 +78,14 @@ def with_code(text: str) -> str:
 
 
 def page(registry: Registry) -> str:
-    """The whole reference, as Markdown."""
+    """Return the whole reference as Markdown."""
     parts = (_hooks(), _kinds(), _params(), _classes(), _laws(), _names(), _components(registry))
     return "\n".join([HEAD, *("\n".join(part) for part in parts)]) + "\n"
 
 
 def _hooks() -> Iterator[str]:
-    yield "## Hooks\n\nMark a function of your module with `@cfplug.hookimpl`; its name says which hook it is.\n"
+    yield "## Hooks\n"
+    yield "Mark a function of your module with `@cfplug.hookimpl`; its name is that of the hook.\n"
     for name, hook in vars(hookspecs).items():
         if not name.startswith("cfplug_"):
             continue
@@ -95,15 +99,15 @@ def _hooks() -> Iterator[str]:
 
 
 def _event(hook: Any) -> Iterator[str]:
-    """The one argument of an observer: its class and the fields of that."""
+    """Yield the class of an observer's argument and its fields."""
     name = inspect.signature(hook).parameters["event"].annotation
     event = getattr(hookspecs, str(name))
     fields = ", ".join(f"`{field.name}`" for field in attrs.fields(event))
-    yield f"`event` is a `cfplug.{event.__name__}` with {fields}. {_prose(event)}\n"
+    yield f"`event` is a `{event.__module__}.{event.__name__}` with {fields}. {_prose(event)}\n"
 
 
 def _prose(thing: object) -> str:
-    """The docstring, paragraph by paragraph."""
+    """Return the docstring."""
     return inspect.getdoc(thing) or ""
 
 
@@ -131,25 +135,29 @@ def _default(default: Any) -> str:
 
 def _params() -> Iterator[str]:
     arguments = inspect.signature(cfplug.param).parameters.values()
-    yield "## Parameters\n\nA component's parameters are a frozen attrs class; `cfplug.param` makes its fields.\n"
-    yield f"`cfplug.param({', '.join(argument.name for argument in arguments)})`\n\n{_prose(cfplug.param)}\n"
+    names = ", ".join(argument.name for argument in arguments)
+    yield "## Parameters\n"
+    yield "A component's parameters are a frozen attrs class; `cfplug.param` makes its fields.\n"
+    yield f"`cfplug.param({names})`\n\n{_prose(cfplug.param)}\n"
 
 
 def _classes() -> Iterator[str]:
-    yield "## What functions get and give\n"
-    for name in DATA:
-        its_class = getattr(cfplug, name)
+    yield "## Classes\n"
+    for full_name in DATA:
+        module, _, name = full_name.rpartition(".")
+        its_class = getattr(importlib.import_module(module), name)
         fields = [field.name for field in attrs.fields(its_class) if not field.name.startswith("_")]
-        yield f"### `cfplug.{name}`\n\n{_prose(its_class)}\n\nFields: {', '.join(f'`{each}`' for each in fields)}.\n"
+        listed = ", ".join(f"`{field}`" for field in fields)
+        yield f"### `{full_name}`\n\n{_prose(its_class)}\n\nFields: {listed}.\n"
         methods = dict(_methods(its_class))
         if methods:
-            yield "| method or property | what it gives |\n| --- | --- |"
+            yield "| method or property | result |\n| --- | --- |"
             yield from (f"| `{call}` | {told} |" for call, told in methods.items())
             yield ""
 
 
 def _methods(its_class: type) -> Iterator[tuple[str, str]]:
-    """The public methods and properties of a class, as they are called, each with the first line of its docstring."""
+    """Yield the public methods and properties of a class, with their docstrings' first lines."""
     for name, member in vars(its_class).items():
         function = getattr(member, "__func__", member)
         told = (inspect.getdoc(member) or "").partition("\n")[0]
@@ -167,12 +175,13 @@ def _methods(its_class: type) -> Iterator[tuple[str, str]]:
 
 
 def _laws() -> Iterator[str]:
-    yield "## Laws\n\nThe id of an item is `kind/component/law`, or `plugin/law`: known failures are named by it.\n"
+    yield "## Checks\n"
+    yield "The id of a check is `kind/component/check` or `plugin/check`.\n"
     for room, module in ROOMS.items():
         owner = {"plugin": "A plugin as a whole", "component": "Every component"}.get(
             room, f"A {room}"
         )
-        yield f"### {owner}\n\n| law | what it says |\n| --- | --- |"
+        yield f"### {owner}\n\n| check | what it requires |\n| --- | --- |"
         yield from (
             f"| `{check.name}` | {check.law} |" for check in importlib.import_module(module).CHECKS
         )

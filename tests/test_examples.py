@@ -1,4 +1,4 @@
-"""The plugins in the page for authors keep every law that cfplug asks of a plugin."""
+"""The plugins in plugins/README.md pass every contract check."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ test_within = plugin_checks("within", examples=3, plugins_dir=[EXAMPLES])
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.stem)
-def test_every_example_is_held_to_its_laws(file: Path) -> None:
+def test_every_example_is_checked(file: Path) -> None:
     assert f"test_{file.stem}" in globals()

@@ -5,11 +5,9 @@ import cfplug
 
 @frozen
 class Distance:
-    """rating = bias of user + bias of item - squared distance of their points; after Hsieh et al., WWW 2017."""
+    """User bias + item bias - squared distance of their points (after Hsieh et al., WWW 2017)."""
 
-    factors: int = cfplug.param(
-        16, at_least=1, help="dimensions of the space in which users and items lie"
-    )
+    factors: int = cfplug.param(16, at_least=1, help="dimensions of the space of users and items")
 
 
 def build(params, spec):
@@ -23,18 +21,18 @@ def build(params, spec):
             self.points = nn.ModuleDict(
                 {side: nn.Embedding(n, params.factors) for side, n in sizes.items()}
             )
-            self.heights = nn.ModuleDict(
+            self.biases = nn.ModuleDict(
                 {side: nn.Embedding(n, spec.n_outputs) for side, n in sizes.items()}
             )
             for table in self.points.values():
                 nn.init.normal_(table.weight, std=0.1)
-            for table in self.heights.values():
+            for table in self.biases.values():
                 nn.init.zeros_(table.weight)
 
         def forward(self, batch):
-            apart = self.points["user"](batch.user) - self.points["item"](batch.item)
-            heights = self.heights["user"](batch.user) + self.heights["item"](batch.item)
-            return heights - torch.square(apart).sum(dim=1, keepdim=True)
+            offset = self.points["user"](batch.user) - self.points["item"](batch.item)
+            biases = self.biases["user"](batch.user) + self.biases["item"](batch.item)
+            return biases - torch.square(offset).sum(dim=1, keepdim=True)
 
         def embeddings(self, side):
             return self.points[side].weight

@@ -7,10 +7,9 @@ def analyze(params, fitted, context):
         ratings.groupby("user")["rating"].agg(["mean", "size"]).sort_values("mean", ascending=False)
     )
     rows = [(user, round(mean, 2), size) for user, mean, size in means.head(10).itertuples()]
-    told = f"{len(means):,} users; the most generous ten of them."
-    return cfplug.Section(
-        "Who gives most", told, tables=[cfplug.Table("", ("user", "mean rating", "ratings"), rows)]
-    )
+    table = cfplug.Table("", ("user", "mean rating", "ratings"), rows)
+    text = f"The ten most generous of {len(means):,} users."
+    return cfplug.Section("Most generous users", text, tables=[table])
 
 
 @cfplug.hookimpl

@@ -7,12 +7,14 @@ def split(dataset, params, context):
     rows = context.rng.permutation(len(dataset.ratings))
     half = len(rows) // 2
     if not half:
-        raise cfplug.DataError("halves needs two ratings at least")
+        raise cfplug.DataError("halves: expected at least two ratings")
     return cfplug.Split(train=np.sort(rows[half:]), valid=np.sort(rows[:half]))
 
 
 @cfplug.hookimpl
 def cfplug_splits():
     return [
-        cfplug.SplitMethod("halves", split=split, help="Half of the ratings train, half validate.")
+        cfplug.SplitMethod(
+            "halves", split=split, help="Train on half of the ratings, validate on the rest."
+        )
     ]

@@ -6,33 +6,33 @@ import cfplug
 
 @frozen
 class Shrunk:
-    """The mean of an item's ratings, pulled towards the mean of all: sum of (r - m) / (n + damping)."""
+    """The mean rating of an item, shrunk to the overall mean m: m + sum(r - m) / (n + damping)."""
 
     damping: float = cfplug.param(
-        5.0, at_least=0, unit="ratings", help="how many ratings the mean of all is worth"
+        5.0, at_least=0, unit="ratings", help="weight of the overall mean, as a number of ratings"
     )
 
 
-class Levels:
-    def __init__(self, levels):
-        self.levels = levels
+class ItemMeans:
+    def __init__(self, means):
+        self.means = means
 
     def predict(self, batch):
-        return self.levels[batch.item]
+        return self.means[batch.item]
 
     def state(self):
-        return {"levels": self.levels}
+        return {"means": self.means}
 
 
 def fit(params, train, context):
     mean = train.rating.mean()
     total = np.bincount(train.batch.item, train.rating - mean, minlength=train.n_items)
     count = np.bincount(train.batch.item, minlength=train.n_items)
-    return Levels(mean + total / np.maximum(count + params.damping, 1))
+    return ItemMeans(mean + total / np.maximum(count + params.damping, 1))
 
 
 def restore(params, state):
-    return Levels(state["levels"])
+    return ItemMeans(state["means"])
 
 
 @cfplug.hookimpl

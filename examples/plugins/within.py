@@ -6,10 +6,10 @@ import cfplug
 
 @frozen
 class Within:
-    """Share of the ratings that are predicted to within a tolerance."""
+    """Share of the ratings that are predicted within a tolerance."""
 
     tolerance: float = cfplug.param(
-        0.5, above=0, unit="ratings", help="how far off still counts as right"
+        0.5, above=0, unit="ratings", help="largest error that counts as correct"
     )
 
 

@@ -1,4 +1,4 @@
-"""Ratings, users and items from anyone's CSV and Parquet files, or from a seeded generator."""
+"""Declare the sources that read CSV and Parquet files or draw synthetic ratings."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ TABLES = ("ratings", "users", "items")
 
 @frozen
 class TableParams:
-    """The files, what they call their columns, and what to do with what they hold.
+    """The files, the names of their columns, and how to read them.
 
     In the dataset the columns are called user, item, rating and time; any other keeps its name.
     """
 
-    ratings: Path = cfplug.param(help="the file of ratings, one a row")
+    ratings: Path = cfplug.param(help="the file of ratings, one for each row")
     users: Path | None = cfplug.param(None, help="the file about users, one row each")
     items: Path | None = cfplug.param(None, help="the file about items, one row each")
-    user: str = cfplug.param("user", help="what the files call the column of user ids")
-    item: str = cfplug.param("item", help="what the files call the column of item ids")
-    rating: str = cfplug.param("rating", help="what the file calls the column of ratings")
+    user: str = cfplug.param("user", help="the name of the column of user ids")
+    item: str = cfplug.param("item", help="the name of the column of item ids")
+    rating: str = cfplug.param("rating", help="the name of the column of ratings")
     time: str | None = cfplug.param(
         None,
-        help="what the file calls the column of times; null takes the column `time` if there is one",
+        help="the name of the column of times; null uses `time` if it exists",
     )
     users_id: str | None = cfplug.param(
         None, help="the id column of the users file, if it is not `user`"
@@ -40,21 +40,21 @@ class TableParams:
     time_unit: str = cfplug.param(
         "s",
         choices=("s", "ms", "iso"),
-        help="how ratings tell the time: seconds or milliseconds since 1970, or ISO 8601 text",
+        help="the unit of times: s or ms since 1970, or ISO 8601 text",
     )
     roles: dict[str, str] = cfplug.param(
         {}, help="roles by table and column, such as {users.age: category}; the others are inferred"
     )
     set_separator: str = cfplug.param(
-        "|", help="what stands between the members of a set, such as genres"
+        "|", help="the separator between the members of a set, such as genres"
     )
     scale: tuple[float, float] | None = cfplug.param(
-        None, help="the least and the greatest rating there may be; null takes what the data shows"
+        None, help="the lowest and the highest possible rating; null infers them"
     )
     repeats: str = cfplug.param(
         "error",
         choices=REPEATS,
-        help="a pair with several rows: an error, the last row, or the last row with the mean rating",
+        help="what to do with repeated pairs; mean keeps the last row with the mean rating",
     )
 
     def __attrs_post_init__(self) -> None:
@@ -62,7 +62,7 @@ class TableParams:
             _check_role(key, role)
         if self.scale is not None and self.scale[0] >= self.scale[1]:
             raise ValueError(
-                f"scale: goes from the least to the greatest rating; is {list(self.scale)}"
+                f"scale: expected the lowest and the highest rating, got {list(self.scale)}"
             )
         if not self.set_separator:
             raise ValueError("set_separator: must not be empty")
@@ -76,7 +76,7 @@ class TableParams:
 def _check_role(key: str, role: str) -> None:
     table, _, column = key.partition(".")
     if table not in TABLES or not column:
-        raise ValueError(f"roles: a key is a table and a column, such as users.age; is {key!r}")
+        raise ValueError(f"roles: expected a table and a column such as users.age, got {key!r}")
     if role not in ROLES:
         raise ValueError(f"roles: {key}: no role called {role!r}{did_you_mean(role, ROLES)}")
 
@@ -88,7 +88,7 @@ class CsvParams(TableParams):
     A file without a header is read by giving the names of its columns, in their order.
     """
 
-    separator: str = cfplug.param(",", help="what stands between two cells; `tab` is a tab")
+    separator: str = cfplug.param(",", help="the separator between two cells; `tab` is a tab")
     users_separator: str | None = cfplug.param(
         None, help="the same for the users file, if it differs"
     )
@@ -107,10 +107,10 @@ class CsvParams(TableParams):
     encoding: str = cfplug.param("utf-8", help="the encoding of the files, such as latin-1")
     quote: str | None = cfplug.param(
         '"',
-        help="what encloses a cell that holds the separator; null, and several-letter separators: nothing",
+        help="the quote around a cell with the separator; null for none",
     )
     missing: tuple[str, ...] = cfplug.param(
-        (), help="texts that, like an empty cell, stand for unknown metadata, such as NA"
+        (), help="texts that, like an empty cell, mean unknown metadata, such as NA"
     )
 
     def __attrs_post_init__(self) -> None:
@@ -123,25 +123,27 @@ class CsvParams(TableParams):
             ) from None
         for name in ("separator", "users_separator", "items_separator"):
             if getattr(self, name) in ("", "\n", "\r"):
-                raise ValueError(f"{name}: must be text within a line; is {getattr(self, name)!r}")
+                raise ValueError(
+                    f"{name}: expected text within a line, got {getattr(self, name)!r}"
+                )
         if self.quote is not None and len(self.quote) != 1:
-            raise ValueError(f"quote: must be one letter or null; is {self.quote!r}")
+            raise ValueError(f"quote: expected one character or null, got {self.quote!r}")
 
 
 @frozen
 class ParquetParams(TableParams):
-    """Ratings, users and items from Parquet files; lists become sets, other nested columns are left out."""
+    """Ratings, users and items from Parquet files; lists become sets."""
 
 
 @frozen
 class SyntheticParams:
-    """Ratings drawn from a known low-rank model in which metadata matters; the same for the same seed.
+    """Ratings drawn from a known low-rank model in which metadata matters.
 
     With z standard normal, m = `metadata`, k = `factors`, low and high the ends of `scale` and
     unit = (high - low) / 4:
 
         p_u = sqrt(m) group_vector[group of u]                 + sqrt(1 - m) z    (k,)
-        q_i = sqrt(m) sum of genre_vector[genres of i] / sqrt(number of them) + sqrt(1 - m) z    (k,)
+        q_i = sqrt(m) sum of genre_vector[genres of i] / sqrt(n_genres) + sqrt(1 - m) z    (k,)
         b_u = sqrt(m) standardized age of u                    + sqrt(1 - m) z
         c_i = sqrt(m) standardized year of i                   + sqrt(1 - m) z
         signal_ui = (low + high) / 2 + unit (0.4 + 0.35 b_u + 0.45 c_i + 0.6 p_u . q_i / sqrt(k))
@@ -168,7 +170,7 @@ class SyntheticParams:
     skew: float = cfplug.param(
         0.8, at_least=0, help="the exponent of popularity; 0 makes all items alike"
     )
-    scale: tuple[float, float] = cfplug.param((1.0, 5.0), help="the least and the greatest rating")
+    scale: tuple[float, float] = cfplug.param((1.0, 5.0), help="the lowest and the highest rating")
     step: float | None = cfplug.param(
         0.5,
         above=0,
@@ -178,7 +180,7 @@ class SyntheticParams:
     days: int = cfplug.param(
         730, at_least=1, at_most=100_000, unit="days", help="the time that ratings span"
     )
-    drift: float = cfplug.param(1.0, at_least=0, help="how newcomers grow with time; 0 is evenly")
+    drift: float = cfplug.param(1.0, at_least=0, help="growth of new users with time; 0 is uniform")
 
     def __attrs_post_init__(self) -> None:
         pairs = self.users * self.items
@@ -189,13 +191,16 @@ class SyntheticParams:
             )
         low, high = self.scale
         if low >= high:
-            raise ValueError(f"scale: goes from the least to the greatest rating; is {[low, high]}")
+            raise ValueError(
+                f"scale: expected the lowest and the highest rating, got {[low, high]}"
+            )
         if (
             self.step is not None
             and abs((high - low) / self.step - round((high - low) / self.step)) > 1e-9
         ):
             raise ValueError(
-                f"step: must divide the scale from {low:g} to {high:g} into equal steps; is {self.step:g}"
+                f"step: expected a step that divides the scale from {low:g} to {high:g} evenly, "
+                f"got {self.step:g}"
             )
 
 

@@ -1,4 +1,4 @@
-"""From tables as their files have them to a checked dataset, whatever the files were."""
+"""Build a checked dataset from the tables of any kind of file."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ Files = Mapping[str, TableFile]
 def assemble(
     files: Files, params: TableParams, context: Context, missing: Sequence[str] = ()
 ) -> Dataset:
-    """The dataset in `files`, which are tables by name; DataError says where in which file a fault is.
+    """Return the dataset of `files`, by table name, and report the role of each column.
 
-    `missing` are texts that, like an empty one, stand for unknown metadata. Says the role of every
-    column."""
+    `missing` are texts that, like an empty one, mean unknown metadata.
+
+    Raises:
+        DataError: A file is invalid; the message names file and line.
+    """
     named = {table: canonical(file, params) for table, file in files.items()}
     read = {
         table: file.having(_values(file, params, ("", *missing)))
@@ -39,7 +42,7 @@ def assemble(
 
 
 def _with_ids(files: Files) -> Files:
-    """The files with ids in place of texts; the ids of one kind are of one type in all files."""
+    """Return the files with typed ids; those of users, and of items, have one type in all files."""
     for key, owner in (("user", "users"), ("item", "items")):
         holders = {table: file for table, file in files.items() if table in ("ratings", owner)}
         for file in holders.values():
@@ -59,16 +62,16 @@ def _with_ids(files: Files) -> Files:
 
 
 def _check_catalogue(file: TableFile, key: str) -> None:
-    """DataError names both rows of an id that has two."""
+    """Check that no id has two rows."""
     ids = file.frame[[key]]
     if ids.duplicated().any():
         row, first = _first_repeat(ids)
         again = cells.cell(file.frame[key], row)
-        raise file.fault(f"the id {again!r} has a row before, in {file.where(first)}", row, key)
+        raise file.fault(f"the id {again!r} already has a row, in {file.where(first)}", row, key)
 
 
 def _values(file: TableFile, params: TableParams, missing: Sequence[str]) -> dict[str, Column]:
-    """Every column but the ids, as what its role says."""
+    """Return every column but the ids, converted to its role."""
     roles = _declared(file.table, params)
     values = {
         name: _metadata(file, name, roles.get(name), params.set_separator, missing)
@@ -132,7 +135,7 @@ def _placed(error: DataError, files: Files) -> DataError:
 
 
 def _once(file: TableFile, repeats: str) -> tuple[pd.DataFrame, int]:
-    """The ratings with one row for every pair, and how many rows that took away."""
+    """Return the ratings with one row for each pair, and the number of removed rows."""
     ratings = file.frame
     repeated = ratings.duplicated(["user", "item"]).to_numpy()
     if not repeated.any():
@@ -142,14 +145,14 @@ def _once(file: TableFile, repeats: str) -> tuple[pd.DataFrame, int]:
     row, first = _first_repeat(ratings[["user", "item"]])
     user, item = (cells.cell(ratings[key], row) for key in ("user", "item"))
     raise file.fault(
-        f"user {user!r} rated item {item!r} before, in {file.where(first)}; "
-        "say what to do with repeats (repeats: last or mean)",
+        f"user {user!r} already rated item {item!r} in {file.where(first)}. "
+        "Choose what to do with repeats (repeats: last or mean).",
         row,
     )
 
 
 def _first_repeat(keys: pd.DataFrame) -> tuple[int, int]:
-    """The first row that repeats another, and that one."""
+    """Return the first row that repeats another, and that other."""
     row = int(keys.duplicated().to_numpy().argmax())
     same = (keys == keys.iloc[row]).all(axis=1)
     return row, int(same.to_numpy().argmax())
@@ -158,7 +161,7 @@ def _first_repeat(keys: pd.DataFrame) -> tuple[int, int]:
 def _scale(
     ratings: Column, ends: tuple[float, float] | None, most_levels: int = 50
 ) -> Scale | None:
-    """The scale with the given ends and the levels that the data shows, where they are few."""
+    """Return the scale with the given ends, and the levels in the data if they are few."""
     if ends is None:
         return None
     levels = sorted(ratings.unique().tolist())

@@ -1,7 +1,7 @@
-"""What the cells of one column mean: ids, numbers, ratings, moments.
+"""Convert the cells of a column to ids, numbers, ratings or times.
 
-Each function takes a column and gives one of the same length; DataError says which row does not
-fit."""
+Each function takes a column and returns one of the same length; DataError names an invalid row.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _LAST_SECOND = 253_402_300_799
 
 
 def text_ids(columns: Sequence[Column]) -> list[Column]:
-    """Ids written as text, in the columns of several tables: whole numbers if all are, else all text.
+    """Return text ids of several tables as whole numbers if all of them are, else as text.
 
-    A whole number is one that would be written in the same way, so that 007 and 7 stay two ids.
+    A whole number is one that is written in the same way, so that 007 and 7 stay two ids.
     """
     import pandas as pd
 
@@ -41,18 +41,18 @@ def text_ids(columns: Sequence[Column]) -> list[Column]:
 
 
 def typed_ids(column: Column) -> Column:
-    """Ids as a typed file has them: whole numbers, also where they are kept as floats, or text."""
+    """Return the ids of a typed file: whole numbers, also if stored as floats, or text."""
     import pandas as pd
 
     if pd.api.types.is_float_dtype(column.dtype):
-        refuse(column, (column % 1 != 0).to_numpy(), "an id is a whole number or text")
+        refuse(column, (column % 1 != 0).to_numpy(), "expected a whole number or text")
     elif not (pd.api.types.is_integer_dtype(column.dtype) or is_text(column)):
-        raise DataError(f"an id is a whole number or text; is {cell(column, 0)!r}", row=0)
+        raise DataError(f"expected a whole number or text, got {cell(column, 0)!r}", row=0)
     return column.astype(object) if is_text(column) else column.astype("int64")
 
 
 def filled(column: Column) -> Column:
-    """The column, if no id in it is missing or blank."""
+    """Return the column, after a check that no id is missing or blank."""
     empty = column.isna()
     if is_text(column):
         empty |= column.str.strip() == ""
@@ -62,19 +62,19 @@ def filled(column: Column) -> Column:
 
 
 def cell(column: Column, row: int) -> object:
-    """One value as Python has it, which shows itself better than numpy's."""
+    """Return one value as a Python object, whose repr is plainer than numpy's."""
     return column.iloc[[row]].tolist()[0]
 
 
 def is_text(column: Column) -> bool:
-    """Whether the values are texts, or missing."""
+    """Return whether all values are texts or missing."""
     import pandas as pd
 
     return pd.api.types.infer_dtype(column, skipna=True) in ("string", "empty")
 
 
 def numbers(column: Column) -> np.ndarray:
-    """The numbers in `column`, of shape (n,) and type float64; NaN where there is none."""
+    """Return the numbers in `column`, float64 of shape (n,); NaN where there is none."""
     import pandas as pd
     import pyarrow as pa
 
@@ -95,7 +95,7 @@ def _one_by_one(column: Column) -> np.ndarray:
 
 
 def _number(value: object) -> float:
-    """The nearest float64, which the parser of pandas does not promise; NaN for what people do not write."""
+    """Return the nearest float64, which pandas does not guarantee; NaN for other text."""
     text = str(value)
     try:
         return float(text) if text.isascii() and "_" not in text else float("nan")
@@ -104,7 +104,7 @@ def _number(value: object) -> float:
 
 
 def ratings(column: Column, scale: tuple[float, float] | None) -> Column:
-    """Ratings as finite numbers on the scale."""
+    """Return ratings as finite numbers on the scale."""
     import numpy as np
     import pandas as pd
 
@@ -112,7 +112,7 @@ def ratings(column: Column, scale: tuple[float, float] | None) -> Column:
     refuse(
         column,
         ~np.isfinite(values) | pd.api.types.is_bool_dtype(column.dtype),
-        "a rating is a number",
+        "expected a number",
     )
     if scale is not None:
         off = (values < scale[0]) | (values > scale[1])
@@ -126,7 +126,7 @@ def ratings(column: Column, scale: tuple[float, float] | None) -> Column:
 
 
 def times(column: Column, unit: str) -> Column:
-    """Moments in UTC, to the millisecond, of a column in which none is missing."""
+    """Return times in UTC, in milliseconds, of a column without missing values."""
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
@@ -134,19 +134,19 @@ def times(column: Column, unit: str) -> Column:
     elif unit == "iso":
         found = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
     else:
-        return _moments(column, unit)
-    refuse(column, found.isna().to_numpy(), "a time is ISO 8601 text such as 2024-05-31T12:00:00")
+        return _epoch_times(column, unit)
+    refuse(column, found.isna().to_numpy(), "expected ISO 8601 text such as 2024-05-31T12:00:00")
     return naive(found)
 
 
 def naive(column: Column) -> Column:
-    """Moments in UTC, without a zone, to the millisecond."""
+    """Return times in UTC, in milliseconds, without a zone."""
     if column.dt.tz is not None:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
     return column.astype("datetime64[ms]")
 
 
-def _moments(column: Column, unit: str) -> Column:
+def _epoch_times(column: Column, unit: str) -> Column:
     import numpy as np
     import pandas as pd
 
@@ -155,20 +155,20 @@ def _moments(column: Column, unit: str) -> Column:
     refuse(
         column,
         ~np.isfinite(since),
-        f"a time in {words} since 1970 is a number",
-        "; for text, time_unit: iso",
+        f"expected a number of {words} since 1970",
+        "; for text, set time_unit: iso",
     )
     seconds = since if unit == "s" else since / 1000
     late = np.abs(seconds) > _LAST_SECOND
     if late.any():
         row = int(late.argmax())
-        hint = "; if it is milliseconds, time_unit: ms" if unit == "s" else ""
+        hint = "; for milliseconds, set time_unit: ms" if unit == "s" else ""
         raise DataError(f"the time {since[row]:.0f} {unit} is beyond the year 9999{hint}", row=row)
     return pd.Series(np.rint(seconds * 1000).astype("int64").astype("datetime64[ms]"))
 
 
 def refuse(column: Column, bad: np.ndarray, rule: str, advice: str = "") -> None:
-    """DataError for the first row where `bad`, of shape (n,), is true."""
+    """Raise DataError for the first row where `bad`, of shape (n,), is true."""
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(f"{rule}; is {cell(column, row)!r}{advice}", row=row)
+        raise DataError(f"{rule}, got {cell(column, row)!r}{advice}", row=row)

@@ -1,4 +1,4 @@
-"""Which column of a file is the user, the item, the rating and the time."""
+"""Find the columns of user, item, rating and time in a file, and rename them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ _LIKE_TIMES = ("timestamp", "date", "datetime", "rated_at", "created_at")
 
 
 def canonical(file: TableFile, params: TableParams) -> TableFile:
-    """The file with its columns called user, item, rating and time; DataError if one is not there."""
+    """Return the file with its columns called user, item, rating and time.
+
+    Raises:
+        DataError: One of them is missing.
+    """
     wanted = _wanted(file.table, params)
     columns = [str(name) for name in file.frame.columns]
     if "time" not in wanted and file.table == "ratings" and "time" in columns:
@@ -35,7 +39,7 @@ def canonical(file: TableFile, params: TableParams) -> TableFile:
 
 
 def _wanted(table: str, params: TableParams) -> dict[str, str]:
-    """What the file calls the columns that cfplug has names for."""
+    """Return the file's names of the columns that cfplug names itself."""
     if table == "users":
         return {"user": params.users_id or params.user}
     if table == "items":
@@ -47,13 +51,17 @@ def _wanted(table: str, params: TableParams) -> dict[str, str]:
 def _unused_time(file: TableFile, wanted: dict[str, str], columns: list[str]) -> Iterator[str]:
     like = next((name for name in columns if name.casefold() in _LIKE_TIMES), None)
     if file.table == "ratings" and "time" not in wanted and like:
-        yield f"{file.path.name}: {like} is not taken for the time of a rating; `time: {like}` does that"
+        yield (
+            f"{file.path.name}: {like} is not taken for the time of a rating; "
+            f"`time: {like}` does that"
+        )
 
 
 def _missing(file: TableFile, missing: dict[str, str], columns: list[str]) -> DataError:
     lacks = ", ".join(f"no column {name}{_guess(name, columns)}" for name in missing.values())
     keys = ", ".join(f"{_parameter(file.table, key)}: NAME" for key in missing)
-    message = f"there is {lacks}; the file has {', '.join(columns) or 'no named column'}; say what it calls them ({keys})"
+    named = ", ".join(columns) or "no named column"
+    message = f"there is {lacks}; the file has {named}; set their names ({keys})"
     return file.fault(message + _hint(file.table, columns))
 
 
@@ -67,7 +75,7 @@ def _parameter(table: str, key: str) -> str:
 
 
 def _hint(table: str, columns: list[str]) -> str:
-    """What is probably wrong if the names look like many in one, or like values."""
+    """Return a hint if the names look like several in one, or like values."""
     found = next((each for each in _SEPARATORS if each in "".join(columns)), None)
     if len(columns) == 1 and found:
         return f"; or is the separator {found!r}?"

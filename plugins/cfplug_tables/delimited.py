@@ -1,4 +1,4 @@
-"""CSV and its kin: text with one row a line, read fast, and faults told with file and line."""
+"""Read CSV and similar text files fast, with errors that name file and line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def read(params: CsvParams, context: Context) -> Dataset:
-    """The dataset in the files of `params`; DataError names file and line of what is wrong."""
+    """Return the dataset in the files of `params`.
+
+    Raises:
+        DataError: A file is invalid; the message names file and line.
+    """
     files = {}
     for table, path in params.files().items():
         context.progress(None, f"reading {path.name}")
@@ -29,17 +33,16 @@ def read(params: CsvParams, context: Context) -> Dataset:
 
 
 def _give_back_memory() -> None:
-    """Arrow keeps what the texts of the cells took; training can use it better."""
+    """Release the memory that Arrow keeps of the cells' texts."""
     import pyarrow as pa
 
     pa.default_memory_pool().release_unused()
 
 
 def dialect_of(params: CsvParams, table: str) -> Dialect:
-    """How the file of `table` is written."""
-    separator = {"users": params.users_separator, "items": params.items_separator}.get(
-        table
-    ) or params.separator
+    """Return how the file of `table` is written."""
+    separators = {"users": params.users_separator, "items": params.items_separator}
+    separator = separators.get(table) or params.separator
     columns = {
         "ratings": params.columns,
         "users": params.users_columns,
@@ -50,12 +53,12 @@ def dialect_of(params: CsvParams, table: str) -> Dialect:
 
 
 def read_file(table: str, path: Path, dialect: Dialect) -> TableFile:
-    """The table in `path`, every cell as text. An unnamed column, as of row numbers, is left out."""
+    """Return the table in `path`, every cell as text, without unnamed columns."""
     text = _text(path, dialect)
     names = _names(path, dialect)
     parsed = _parse(path, dialect, names, text)
     if parsed.num_rows == 0:
-        raise DataError(f"{path.name}: the file has a header and no row")
+        raise DataError(f"{path.name}: expected rows, got only a header")
     if _may_end_in_a_quote(text, parsed, dialect):
         check_end(path, dialect)
     named = [name for name in names if name]
@@ -76,8 +79,8 @@ def _text(path: Path, dialect: Dialect) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{path.name}:{line}: byte {error.start + 1} of the file, 0x{raw[error.start]:02x}, is not "
-            f"{dialect.encoding}; if it is another encoding, say so (encoding: {_likely(raw)})"
+            f"{path.name}:{line}: byte {error.start + 1} of the file, 0x{raw[error.start]:02x}, "
+            f"is not {dialect.encoding}; for another encoding, set encoding: {_likely(raw)}"
         ) from error
     if not text or text.isspace():
         raise DataError(f"{path.name}: the file is empty")
@@ -104,11 +107,10 @@ def _parse(path: Path, dialect: Dialect, names: tuple[str, ...], text: str) -> p
     import pyarrow as pa
     from pyarrow import csv
 
+    body = dialect.delimited(text + "\n").encode()  # a header alone needs the line's end
     try:
         return csv.read_csv(
-            pa.BufferReader(
-                dialect.delimited(text + "\n").encode()
-            ),  # a header alone needs the line's end
+            pa.BufferReader(body),
             csv.ReadOptions(column_names=dialect.columns, block_size=1 << 22),
             csv.ParseOptions(
                 delimiter=dialect.delimiter,
@@ -125,7 +127,7 @@ def _parse(path: Path, dialect: Dialect, names: tuple[str, ...], text: str) -> p
 
 
 def _may_end_in_a_quote(text: str, parsed: pa.Table, dialect: Dialect) -> bool:
-    """Whether the last cell may have swallowed lines: the fast parser does not mind a quote left open."""
+    """Return whether an open quote may have swallowed lines: the fast parser accepts it."""
     if dialect.enclosing is None:
         return False
     last = parsed.column(parsed.num_columns - 1)[-1].as_py()

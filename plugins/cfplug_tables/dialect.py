@@ -1,7 +1,7 @@
-"""Where in a delimited file a row is, and which row is not like the others.
+"""Describe how a delimited file is written, and find the line of a row.
 
-The fast parser knows neither. The one of the standard library does, and reads the file again when
-asked."""
+The fast parser does not know lines; the standard library reads the file again for them.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 UNIT_SEPARATOR = "\x1f"
-"""Stands in for a separator of several letters, which neither parser knows."""
+"""Replaces a separator of several characters, which neither parser supports."""
 
 
 @frozen
 class Dialect:
-    """How a file is written; `columns` are the names of the columns of a file without a header."""
+    """How a file is written; `columns` names the columns of a file without a header."""
 
     separator: str
     quote: str | None
@@ -43,16 +43,16 @@ class Dialect:
 
     @property
     def codec(self) -> str:
-        """The encoding, with the mark left out that some programs put before UTF-8."""
+        """Return the encoding, such that a byte order mark of UTF-8 is dropped."""
         name = codecs.lookup(self.encoding).name
         return "utf-8-sig" if name == "utf-8" else name
 
     def delimited(self, text: str) -> str:
-        """`text` with a separator of one letter."""
+        """Return `text` with a separator of one character."""
         return text.replace(self.separator, UNIT_SEPARATOR) if len(self.separator) > 1 else text
 
     def rows(self, lines: Iterable[str], *, strict: bool = False) -> Reader:
-        """The rows of `lines`, as lists of texts."""
+        """Return the rows of `lines`, as lists of texts."""
         return csv.reader(
             map(self.delimited, lines),
             delimiter=self.delimiter,
@@ -63,9 +63,10 @@ class Dialect:
 
 
 def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """Every row that is not blank, the header included, after the line on which it begins (from 1).
+    """Yield the first line (from 1) and the cells of each row that is not blank, header included.
 
-    DataError if a cell goes on and on, as it does behind a quote that nothing closes.
+    Raises:
+        DataError: A quote is never closed.
     """
     begins = 1
     with path.open(encoding=dialect.codec, newline="") as file:
@@ -77,20 +78,18 @@ def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
                 begins = rows.line_num + 1
         except csv.Error as error:
             raise never_closed(path, begins, dialect) from error
-        except (
-            UnicodeError
-        ) as error:  # the whole was decoded, but not from its start on: UTF-16 without its mark
+        except UnicodeError as error:  # UTF-16 without its byte order mark
             raise DataError(f"{path.name}: is not {dialect.encoding}: {error}") from error
 
 
 def line_of(path: Path, dialect: Dialect, row: int) -> int:
-    """The line on which row `row` of the table (0 is the first behind the header) begins."""
+    """Return the first line of row `row` of the table (0 is the first after the header)."""
     skipped = row if dialect.columns else row + 1
     return next(line for line, _ in islice(records(path, dialect), skipped, None))
 
 
 def check_shape(path: Path, dialect: Dialect, names: Iterable[str]) -> None:
-    """DataError names the line of the first row with more or fewer cells than there are columns."""
+    """Raise DataError for the first row with more or fewer cells than columns."""
     expected = len(tuple(names))
     rule = f"{expected} columns are named" if dialect.columns else f"the header has {expected}"
     for line, fields in records(path, dialect):
@@ -100,7 +99,7 @@ def check_shape(path: Path, dialect: Dialect, names: Iterable[str]) -> None:
 
 
 def check_end(path: Path, dialect: Dialect) -> None:
-    """DataError names the line of the last row if a quote opens in it that nothing closes."""
+    """Raise DataError if a quote in the last row is never closed."""
     begins = max(line for line, _ in records(path, dialect))
     text = path.read_text(encoding=dialect.codec)
     last = list(io.StringIO(text, newline=""))[begins - 1 :]
@@ -111,7 +110,9 @@ def check_end(path: Path, dialect: Dialect) -> None:
 
 
 def never_closed(path: Path, line: int, dialect: Dialect) -> DataError:
+    """Return the error about a quote that is never closed."""
     return DataError(
-        f"{path.name}:{line}: a quote ({dialect.enclosing}) opens in this row and is never closed; "
-        "if quotes are plain letters in this file, quote: null"
+        f"{path.name}:{line}: a quote ({dialect.enclosing}) is opened in this row and never "
+        "closed; "
+        "if quotes are plain characters in this file, set quote: null"
     )

@@ -1,7 +1,8 @@
-"""What a column of metadata means, by the role that is declared or by its values.
+"""Convert a column of metadata to its declared role, or to one inferred from its values.
 
 Each function takes a column of n values and `missing` of shape (n,), which is true where a value is
-unknown, and gives a column of the same length; DataError says which row does not fit."""
+unknown, and returns a column of the same length; DataError names an invalid row.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +20,13 @@ _LEADING_ZERO = r"^\s*-?0[0-9]"
 
 
 def declared(column: Column, role: str, separator: str, missing: np.ndarray) -> Column:
-    """The column as `role` wants it."""
+    """Return the column converted to `role`."""
     import numpy as np
     import pandas as pd
 
     if role == "number":
         values = numbers(column)
-        refuse(column, ~np.isfinite(values) & ~missing, "a number is expected")
+        refuse(column, ~np.isfinite(values) & ~missing, "expected a number")
         return _shortest(pd.Series(np.where(missing, np.nan, values)))
     if role == "set":
         return sets(column, separator, missing)
@@ -33,9 +34,9 @@ def declared(column: Column, role: str, separator: str, missing: np.ndarray) -> 
 
 
 def inferred(column: Column, separator: str, missing: np.ndarray) -> Column:
-    """The column of texts as numbers if all are, as sets if it looks so, else as text.
+    """Return a column of texts as numbers if all are, as sets if they look so, else as text.
 
-    Texts with leading zeros, such as zip codes, are no numbers.
+    Texts with leading zeros, such as zip codes, are not numbers.
     """
     import numpy as np
     import pandas as pd
@@ -50,21 +51,19 @@ def inferred(column: Column, separator: str, missing: np.ndarray) -> Column:
 
 
 def inferred_typed(column: Column, separator: str, missing: np.ndarray) -> Column:
-    """The column of a typed file as it is, but for texts that look like sets."""
+    """Return the column of a typed file, with texts that look like sets converted."""
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return naive(column)
     known = column[~missing]
-    return (
-        sets(column, separator, missing)
-        if is_text(known) and looks_like_sets(known, separator)
-        else column
-    )
+    if is_text(known) and looks_like_sets(known, separator):
+        return sets(column, separator, missing)
+    return column
 
 
 def looks_like_sets(texts: Column, separator: str, most_members: int = 100) -> bool:
-    """Whether some texts hold the separator, and what it separates are few words that come again."""
+    """Return whether texts contain the separator, and it separates few, repeated members."""
     distinct = texts.drop_duplicates()
     if not distinct.str.contains(separator, regex=False).any():
         return False
@@ -73,7 +72,7 @@ def looks_like_sets(texts: Column, separator: str, most_members: int = 100) -> b
 
 
 def sets(column: Column, separator: str, missing: np.ndarray) -> Column:
-    """Tuples of the members, in their order; a missing set is empty."""
+    """Return tuples of the members, in their order; a missing set is empty."""
     import pandas as pd
 
     if not is_text(column):
@@ -86,17 +85,17 @@ def sets(column: Column, separator: str, missing: np.ndarray) -> Column:
 
 
 def _shortest(values: Column) -> Column:
-    """Whole numbers as integers, where none is missing."""
+    """Return whole numbers as integers, if none is missing."""
     whole = values.notna().all() and (values % 1 == 0).all() and values.abs().max() < 2**53
     return values.astype("int64") if whole else values
 
 
 def dates(column: Column, missing: np.ndarray) -> Column:
-    """Moments in UTC of a column of ISO 8601 text, where some may be missing."""
+    """Return the times in UTC of a column of ISO 8601 text, where some may be missing."""
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return naive(column)
     found = pd.to_datetime(column.where(~missing), format="ISO8601", utc=True, errors="coerce")
-    refuse(column, found.isna().to_numpy() & ~missing, "a time is ISO 8601 text such as 2024-05-31")
+    refuse(column, found.isna().to_numpy() & ~missing, "expected ISO 8601 text such as 2024-05-31")
     return naive(found)

@@ -1,4 +1,4 @@
-"""Parquet files: columns that have types of their own."""
+"""Read Parquet files, whose columns have types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def read(params: ParquetParams, context: Context) -> Dataset:
-    """The dataset in the files of `params`; DataError names file and row (from 0) of what is wrong."""
+    """Return the dataset in the files of `params`.
+
+    Raises:
+        DataError: A file is invalid; the message names file and row (from 0).
+    """
     files = {}
     for table, path in params.files().items():
         context.progress(None, f"reading {path.name}")
@@ -25,19 +29,16 @@ def read(params: ParquetParams, context: Context) -> Dataset:
 
 
 def read_file(table: str, path: Path) -> TableFile:
-    """The table in the file `path`, or in all Parquet files of the folder `path`."""
+    """Return the table in the file `path`, or in all Parquet files of the folder `path`."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         found = parquet.read_table(path)
-    except (
-        pa.ArrowException,
-        OSError,
-    ) as error:  # arrow's own words change with its version; they follow
-        raise DataError(f"{path.name}: is no Parquet file, or one that was cut short") from error
+    except (pa.ArrowException, OSError) as error:  # Arrow's messages change with its version
+        raise DataError(f"{path.name}: not a complete Parquet file") from error
     if found.num_rows == 0:
-        raise DataError(f"{path.name}: the file has no row")
+        raise DataError(f"{path.name}: expected rows, got none")
     doubled = next(
         (name for name in found.column_names if found.column_names.count(name) > 1), None
     )
@@ -60,7 +61,7 @@ def _table_file(table: str, path: Path, found: pa.Table) -> TableFile:
 
 
 def _values(column: pa.ChunkedArray) -> pd.Series[Any] | None:
-    """The values as pandas has them, dictionaries decoded and lists as tuples; None for other nested ones."""
+    """Return the values in pandas, lists as tuples; None for other nested columns."""
     import pandas as pd
     from pyarrow import types
 

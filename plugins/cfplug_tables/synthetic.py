@@ -1,4 +1,4 @@
-"""Ratings drawn from a known low-rank model, for work with no data; SyntheticParams has the equation."""
+"""Draw ratings from a known low-rank model; SyntheticParams has the equation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ GROUPS = ("students", "workers", "parents", "retired")
 GENRES = ("action", "animation", "comedy", "crime", "drama", "horror", "romance", "science")
 
 _BLOCK = 1 << 22
-"""How many pairs are weighed at a time: it bounds the memory, whatever the number of users and items."""
+"""Pairs weighted at a time: it bounds the memory for any number of users and items."""
 
 
 @frozen(eq=False)
 class Planted:
-    """What the ratings come from.
+    """The model that the ratings are drawn from.
 
     `user_factors` (n_users, factors), `item_factors` (n_items, factors), `user_bias` (n_users,) and
     `item_bias` (n_items,), and the tables whose metadata they partly follow.
@@ -36,7 +36,7 @@ class Planted:
     item_bias: np.ndarray
 
     def signal(self, user: np.ndarray, item: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-        """The noiseless ratings of shape (n,) at positions `user` and `item`, each of shape (n,)."""
+        """Return noiseless ratings, shape (n,), at positions `user` and `item`, each (n,)."""
         low, high = scale
         factors = self.user_factors.shape[1]
         taste: np.ndarray = (self.user_factors[user] * self.item_factors[item]).sum(
@@ -49,7 +49,7 @@ class Planted:
 
 
 def read(params: SyntheticParams, context: Context) -> Dataset:
-    """The dataset that `params` describe, drawn with the generator of `context` alone."""
+    """Return the dataset of `params`, drawn with the generator of `context` alone."""
     rng = context.rng
     planted = plant(params, rng)
     user, item = draw_pairs(params, rng)
@@ -68,7 +68,7 @@ def read(params: SyntheticParams, context: Context) -> Dataset:
 
 
 def plant(params: SyntheticParams, rng: np.random.Generator) -> Planted:
-    """Users, items, and factors and biases that follow the metadata as far as `params.metadata` says."""
+    """Draw users and items, with factors and biases explained by metadata in part."""
     users, items = _users(params.users, rng), _items(params.items, rng)
     by_group = rng.standard_normal((len(GROUPS), params.factors))
     by_genre = rng.standard_normal((len(GENRES), params.factors))
@@ -124,7 +124,7 @@ def _items(count: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _membership(genres: pd.Series[Any]) -> np.ndarray:
-    """Which item has which genre, as zeros and ones of shape (n_items, n_genres)."""
+    """Return which item has which genre: 0 and 1, shape (n_items, n_genres)."""
     import numpy as np
 
     return np.array([[genre in names for genre in GENRES] for names in genres], dtype=np.float64)
@@ -138,15 +138,15 @@ def _standardized(values: pd.Series[Any]) -> np.ndarray:
     return centred / max(float(numbers.std()), 1.0)
 
 
-# Who rates what, when and how
+# Pairs, ratings and times
 
 
 def draw_pairs(params: SyntheticParams, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the users and items of `params.ratings` distinct pairs, each of shape (n,).
+    """Return positions of users and items of `params.ratings` distinct pairs, each (n,).
 
     Drawing without replacement with weights w is taking the pairs with the least E / w, for E
-    exponential (Efraimidis and Spirakis, 2006); so no pair is drawn twice and none is drawn in
-    vain."""
+    exponential (Efraimidis and Spirakis, 2006), so no draw is rejected.
+    """
     import numpy as np
 
     popularity = _popularity(params.items, params.skew, rng)
@@ -166,7 +166,7 @@ def draw_pairs(params: SyntheticParams, rng: np.random.Generator) -> tuple[np.nd
 
 
 def _popularity(count: int, exponent: float, rng: np.random.Generator) -> np.ndarray:
-    """Weights rank^-exponent of shape (count,), ranks dealt at random, that sum to 1."""
+    """Return weights rank^-exponent, shape (count,), with random ranks and the sum 1."""
     import numpy as np
 
     weights = (rng.permutation(count) + 1.0) ** -exponent
@@ -179,7 +179,7 @@ def _ratings(
     pairs: tuple[np.ndarray, np.ndarray],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """The ratings of the pairs in order of time."""
+    """Return the ratings of the pairs in order of time."""
     import pandas as pd
 
     user, item = pairs
@@ -196,7 +196,7 @@ def _ratings(
 
 
 def _observed(values: np.ndarray, params: SyntheticParams) -> np.ndarray:
-    """`values` of shape (n,) as people give them: at a level, on the scale."""
+    """Round `values`, shape (n,), to a level and cut them to the scale."""
     import numpy as np
 
     low, high = params.scale
@@ -216,7 +216,7 @@ def _levels(params: SyntheticParams) -> tuple[float, ...]:
 
 
 def _times(params: SyntheticParams, user: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Moments of shape (n,), to the second: a user joins, then rates less and less often until the end."""
+    """Return times in seconds, shape (n,): a user joins, then rates less and less often."""
     import numpy as np
 
     span = params.days * 86_400

@@ -1,4 +1,4 @@
-"""A table as its file gave it, and the way from its rows back to the file."""
+"""Hold a table as read from a file, and map its rows back to lines of the file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class TableFile:
     """The table `table`, as read from the file `path`.
 
-    `typed` is false where every cell is the text in the file, empty text included. `position`
-    gives, for a row of `frame`, the line of the file on which it begins, or the row itself where
-    there are no lines. `originals` are the names that renamed columns have in the file, `words`
-    what a person should be told."""
+    `typed` is false where every cell is the text in the file, empty text included. `position` maps
+    a row of `frame` to the first line of it in the file, or to itself if there are no lines.
+    `originals` are the names of renamed columns in the file, `words` messages for the user.
+    """
 
     table: str
     path: Path
@@ -34,11 +34,11 @@ class TableFile:
     originals: Mapping[str, str] = field(factory=dict)
 
     def where(self, row: int) -> str:
-        """The row in words, such as `line 17`."""
+        """Return the row as text, such as `line 17`."""
         return f"{self.unit} {self.position(row)}"
 
     def fault(self, message: str, row: int | None = None, column: str | None = None) -> DataError:
-        """An error that says `ratings.csv:17: column age: message`; `row` is a row of `frame`."""
+        """Return the error `ratings.csv:17: column age: message`; `row` is a row of `frame`."""
         place = self.path.name
         if row is not None:
             place += f":{self.position(row)}" if self.unit == "line" else f", {self.where(row)}"
@@ -50,24 +50,24 @@ class TableFile:
     def convert(
         self, column: str, meaning: Callable[[pd.Series[Any]], pd.Series[Any]]
     ) -> pd.Series[Any]:
-        """`meaning` of the column; its DataError says where in the file the row is."""
+        """Return `meaning` of the column; its DataError gets the place in the file."""
         try:
             return meaning(self.frame[column])
         except DataError as error:
             raise self.fault(error.message, error.row, column) from error
 
     def having(self, columns: Mapping[str, pd.Series[Any]]) -> TableFile:
-        """The same with other values in some columns."""
+        """Return the same with other values in some columns."""
         return evolve(self, frame=self.frame.assign(**columns))
 
 
 def existing(path: Path, *, folder: bool = False) -> Path:
-    """`path`, if there is such a file (or, where `folder` allows it, folder); DataError names the nearest."""
+    """Return `path` if it is a file (or a folder, if `folder`); DataError names the nearest."""
     if path.is_dir() and not folder:
-        raise DataError(f"{path}: is a folder, not a file")
+        raise DataError(f"{path}: expected a file, got a folder")
     if path.exists():
         return path
     if not path.parent.is_dir():
         raise DataError(f"{path}: there is no folder {path.parent}")
-    beside = sorted(each.name for each in path.parent.iterdir())
-    raise DataError(f"{path}: there is no such file{did_you_mean(path.name, beside)}")
+    siblings = sorted(each.name for each in path.parent.iterdir())
+    raise DataError(f"{path}: there is no such file{did_you_mean(path.name, siblings)}")

@@ -1,9 +1,9 @@
-"""How does an event become a line of the log?
+"""Write the events of a run as JSON lines.
 
-    {"event": "epoch_finished", "time": "2026-03-01T12:00:00.123+00:00", "run": "runs/pmf-20260301-115900", "model":
-    "pmf", "seed": 42, "epoch": 1, ...}
+    {"event": "epoch_finished", "time": "2026-03-01T12:00:00.123+00:00",
+     "run": "runs/pmf-20260301-115900", "model": "pmf", "seed": 42, "epoch": 1, ...}
 
-A line has the event's fields under their names. A number that JSON has not (NaN, infinity) is null.
+A line has the event's fields under their names. NaN and infinity, which JSON lacks, are null.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from cfplug.plugin.hookspecs import RunFinished, RunStarted
 VARIABLE = "CFPLUG_LOG"
 
 METRICS = ("model", "seed", "fold", "part", "metric", "value")
-"""What a row of `RunFinished.metrics` says."""
+"""The columns of `RunFinished.metrics`."""
 
 
 @frozen
-class Lines:
-    """The log file. Every event is appended by one write, so runs that share a file never mix within a line."""
+class JsonLog:
+    """The log file: one write for each event, so runs that share it never mix within a line."""
 
     path: Path
 
-    def tell(self, event: Any) -> None:
-        """PluginError if the file cannot be written."""
-        data = (line(event, datetime.now(UTC)) + "\n").encode()
+    def record(self, event: Any) -> None:
+        """Append an event; raise PluginError if the file cannot be written."""
+        data = (to_json(event, datetime.now(UTC)) + "\n").encode()
         try:
             file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
             try:
@@ -49,17 +49,19 @@ class Lines:
                 f"{VARIABLE}={self.path}: cannot be written: {error.strerror}"
             ) from error
         if written < len(data):
-            raise cfplug.PluginError(f"{VARIABLE}={self.path}: the disk took only a part of a line")
+            raise cfplug.PluginError(
+                f"{VARIABLE}={self.path}: the disk is full, and a line is incomplete"
+            )
 
 
-def opened(event: RunStarted, environment: Mapping[str, str]) -> Lines | None:
-    """The log that CFPLUG_LOG names, seen from where the run was started; None if it names none."""
+def open_log(event: RunStarted, environment: Mapping[str, str]) -> JsonLog | None:
+    """Return the log that CFPLUG_LOG names, relative to the current folder; None if not set."""
     name = environment.get(VARIABLE, "")
-    return Lines(Path(os.path.abspath(name))) if name else None
+    return JsonLog(Path(os.path.abspath(name))) if name else None
 
 
-def line(event: Any, now: datetime) -> str:
-    """The event as JSON, without a line break."""
+def to_json(event: Any, now: datetime) -> str:
+    """Return the event as JSON, without a line break."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
     head = {"event": name, "time": now.isoformat(timespec="milliseconds"), "run": event.run}
     fields = {each.name: getattr(event, each.name) for each in attrs.fields(type(event))}
@@ -69,16 +71,14 @@ def line(event: Any, now: datetime) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """`value` as JSON can say it."""
+    """Return `value` as JSON can represent it."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else _other(value)
-
-
-def _other(value: Any) -> Any:
-    """A number of numpy as Python's; anything else as text."""
-    return _plain(value.item()) if hasattr(value, "item") else str(value)
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    is_numpy = hasattr(value, "item")
+    return _plain(value.item()) if is_numpy else str(value)

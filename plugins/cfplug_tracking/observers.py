@@ -1,4 +1,4 @@
-"""Who writes down what a run tells? Each writer that the environment asks for, until it fails."""
+"""Pass the events of a run to each recorder that the environment asks for."""
 
 from __future__ import annotations
 
@@ -12,79 +12,91 @@ from attrs import define
 
 import cfplug
 from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
-from cfplug_tracking import lines, runs
+from cfplug_tracking import json_log, runs
 
 Event = RunStarted | StepFinished | EpochFinished | RunFinished | RunFailed
 
 
-class Writer(Protocol):
-    """Whoever writes events down; what it raises is a fault."""
+class Recorder(Protocol):
+    """Something that records events; what it raises becomes a warning."""
 
-    def tell(self, event: Event) -> None: ...
+    def record(self, event: Event) -> None: ...
 
 
 @define(eq=False)
-class Watch:
-    """A writer at work. One that is `lost` has failed, and is asked again only when the run ends."""
+class Observer:
+    """An open recorder; if it has `failed`, it is called again only when the run ends."""
 
-    writer: Writer
-    lost: bool = False
+    recorder: Recorder
+    failed: bool = False
 
 
-Opener = Callable[[RunStarted, Mapping[str, str]], Writer | None]
-"""Gives a writer for a run, or None where the environment does not ask for it."""
+Opener = Callable[[RunStarted, Mapping[str, str]], Recorder | None]
+"""Opens a recorder for a run, or returns None where the environment does not ask for it."""
 
-OPENERS: tuple[Opener, ...] = (lines.opened, runs.opened)
+OPENERS: tuple[Opener, ...] = (json_log.open_log, runs.open_run)
 
-_watches: dict[Path, list[Watch]] = {}
-"""The writers of each run that is on its way. Hooks are functions, so what they keep lies in their module."""
+_observers: dict[Path, list[Observer]] = {}
+"""The observers of each current run. Hooks are functions, so their state is in this module."""
 
 
 def begin(event: RunStarted, environment: Mapping[str, str] = os.environ) -> None:
-    """Open every writer that `environment` asks for and tell it of the start; PluginError with every fault."""
-    watches = _watches[event.run] = []
-    faults: list[str] = []
+    """Open the recorders that `environment` asks for, and record the start of the run.
+
+    Raises:
+        PluginError: Some failed; the message has all errors.
+    """
+    observers = _observers[event.run] = []
+    errors: list[str] = []
     for opener in OPENERS:
-        with _noting(faults):
-            if writer := opener(event, environment):
-                writer.tell(event)
-                watches.append(Watch(writer))
-    _raise(faults, "is not written there")
+        with _collecting(errors):
+            if recorder := opener(event, environment):
+                recorder.record(event)
+                observers.append(Observer(recorder))
+    _raise(errors, "is not recorded there")
 
 
-def tell(event: StepFinished | EpochFinished) -> None:
-    """Tell the writers that work; PluginError, once for each, if they fail."""
-    faults: list[str] = []
-    for watch in _watches.get(event.run, ()):
-        if not watch.lost:
-            watch.lost = True
-            with _noting(faults):
-                watch.writer.tell(event)
-                watch.lost = False
-    _raise(faults, "is not written there until it ends")
+def record(event: StepFinished | EpochFinished) -> None:
+    """Record an event with every recorder that has not failed.
+
+    Raises:
+        PluginError: Some failed; each is reported once.
+    """
+    errors: list[str] = []
+    for observer in _observers.get(event.run, ()):
+        if not observer.failed:
+            observer.failed = True
+            with _collecting(errors):
+                observer.recorder.record(event)
+                observer.failed = False
+    _raise(errors, "is not recorded there until it ends")
 
 
 def end(event: RunFinished | RunFailed) -> None:
-    """Tell all writers, those that failed too: what could not be reached may be there again."""
-    faults: list[str] = []
-    for watch in _watches.pop(event.run, ()):
-        with _noting(faults):
-            watch.writer.tell(event)
-    _raise(faults, "is not written there to its end")
+    """Record the end with all recorders, also those that failed: a server may be back.
+
+    Raises:
+        PluginError: Some failed; the message has all errors.
+    """
+    errors: list[str] = []
+    for observer in _observers.pop(event.run, ()):
+        with _collecting(errors):
+            observer.recorder.record(event)
+    _raise(errors, "is not recorded there to its end")
 
 
 @contextmanager
-def _noting(faults: list[str]) -> Iterator[None]:
-    """Adds what is raised to `faults`, in a line."""
+def _collecting(errors: list[str]) -> Iterator[None]:
+    """Add the message of an exception to `errors`, in one line."""
     try:
         yield
     except Exception as error:
         text = " ".join(str(error).split())
-        faults.append(
-            text if isinstance(error, cfplug.PluginError) else f"{type(error).__name__}: {text}"
-        )
+        if not isinstance(error, cfplug.PluginError):
+            text = f"{type(error).__name__}: {text}"
+        errors.append(text)
 
 
-def _raise(faults: list[str], so: str) -> None:
-    if faults:
-        raise cfplug.PluginError(f"{'; and '.join(faults)} (the run {so})")
+def _raise(errors: list[str], effect: str) -> None:
+    if errors:
+        raise cfplug.PluginError(f"{'; and '.join(errors)} (the run {effect})")

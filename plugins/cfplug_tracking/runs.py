@@ -1,13 +1,13 @@
-"""What does MLflow see of a run? One run for the recipe, and in it one for each model, seed and fold.
+"""Record a run in MLflow: one run for the recipe, with a child for each model, seed and fold.
 
-| where | what |
+| run | content |
 | --- | --- |
-| the recipe's run | every parameter of the resolved recipe; `MODEL/PART/METRIC`, the mean over seeds and folds; files |
-| a model's run | what made it, `train_loss` and `valid_loss` by epoch, `PART/METRIC`; a table of these compares them |
-| both | `seconds/STEP`; tags: title, recipe, folder, version, what stopped it; the data with its hash |
+| recipe | the parameters of the resolved recipe; mean `MODEL/PART/METRIC`; files |
+| model | its parameters; `train_loss` and `valid_loss` by epoch; `PART/METRIC` |
+| both | `seconds/STEP`; tags: title, recipe, folder, version, error; the data with its hash |
 
-A run that was stopped and resumed goes on in the same runs; seconds are those of all its parts
-together."""
+A resumed run continues the same MLflow runs; its seconds are those of all parts together.
+"""
 
 from __future__ import annotations
 
@@ -26,36 +26,34 @@ from attrs import Factory, define, frozen
 import cfplug
 from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug_tracking import settings as asked
-from cfplug_tracking.naming import name, params, params_of_model, plain
+from cfplug_tracking.mlflow_names import name, params, params_of_model, plain
 from cfplug_tracking.settings import Settings
-from cfplug_tracking.store import KEY, Store, manners, now
+from cfplug_tracking.store import KEY, Store, defaults, now
 
 WRITTEN = ("recipe.yaml", "resolved.yaml")
-"""What an unfinished run folder has from its start."""
+"""The files of a run folder from its start."""
 
 REPORT = (
-    *(
-        "report.html",
-        "metrics.json",
-        "claims.json",
-        "history.csv",
-        "comparison.csv",
-        "newcomers.csv",
-    ),
+    "report.html",
+    "metrics.json",
+    "claims.json",
+    "history.csv",
+    "comparison.csv",
+    "newcomers.csv",
     "environment.json",
 )
-"""What a finished one has beside that, as far as people read it."""
+"""The further files of a finished one that people read."""
 
 SOURCE = 65535
-"""How many characters MLflow keeps of what a source of data is."""
+"""The maximum characters that MLflow keeps of a source of data."""
 
 Place = tuple[str, int, str]
-"""Which model: its name, seed and fold."""
+"""The name, seed and fold of a model."""
 
 
 @define(eq=False)
 class Entry:
-    """A run in MLflow: its id, the seconds of each step so far, the epochs that it knows, when it was last told."""
+    """A run in MLflow: id, seconds of each step, recorded epochs, time of the last record."""
 
     id: str
     seconds: dict[str, float] = Factory(dict)
@@ -65,7 +63,7 @@ class Entry:
 
 @frozen(eq=False)
 class MlflowRuns:
-    """One cfplug run as MLflow sees it."""
+    """One cfplug run in MLflow."""
 
     settings: Settings
     event: RunStarted
@@ -75,16 +73,16 @@ class MlflowRuns:
 
     @classmethod
     def begun(cls, settings: Settings, event: RunStarted) -> MlflowRuns:
-        """Begin the run in MLflow, or go on with it if it is resumed and there."""
-        with _blaming(settings):
+        """Begin the run in MLflow, or continue it if it is resumed and known there."""
+        with _naming_store(settings):
             store = Store.at(settings)
             key = _key(event.run)
-            entry = _gone_on(store, key) if event.resumed else None
+            entry = _continued(store, key) if event.resumed else None
             return cls(settings, event, store, entry or _new(store, event, settings, key))
 
-    def tell(self, event: object) -> None:
-        """PluginError, naming the store, if MLflow cannot take it."""
-        with _blaming(self.settings):
+    def record(self, event: object) -> None:
+        """Record an event; raise PluginError, naming the store, if MLflow fails."""
+        with _naming_store(self.settings):
             match event:
                 case StepFinished():
                     self._step(event)
@@ -110,11 +108,11 @@ class MlflowRuns:
         entry.last = now()
 
     def _model(self, place: Place) -> Entry:
-        """The run of a model. The one before is finished: models are trained one after another."""
+        """Return the run of a model, and finish the one before: models are trained in sequence."""
         if place not in self.models:
             self._close("FINISHED")
             key = _key(self.event.run, *place)
-            entry = _gone_on(self.store, key) if self.event.resumed else None
+            entry = _continued(self.store, key) if self.event.resumed else None
             self.models[place] = entry or self._new_model(place, key)
         return self.models[place]
 
@@ -129,7 +127,7 @@ class MlflowRuns:
         return entry
 
     def _close(self, status: str) -> None:
-        """End the run of the model that was last at work."""
+        """End the run of the most recent model."""
         if self.models:
             entry = list(self.models.values())[-1]
             self.store.end(entry.id, status, entry.last)
@@ -169,8 +167,11 @@ class MlflowRuns:
             self.store.learned_from(entry.id, data)
 
     def _keep(self, folder: Path) -> None:
-        every, some = self.settings.artifacts == "all", self.settings.artifacts == "report"
-        files = [folder] if every else [folder / each for each in REPORT] if some else []
+        files = []
+        if self.settings.artifacts == "all":
+            files = [folder]
+        elif self.settings.artifacts == "report":
+            files = [folder / name for name in REPORT]
         for path in files:
             if path.exists():
                 self.store.keep(self.whole.id, path)
@@ -184,8 +185,8 @@ class MlflowRuns:
         self.store.end(self.whole.id, status, now())
 
 
-def opened(event: RunStarted, environment: Mapping[str, str]) -> MlflowRuns | None:
-    """The run in MLflow, begun; None where the environment does not ask for it."""
+def open_run(event: RunStarted, environment: Mapping[str, str]) -> MlflowRuns | None:
+    """Begin the run in MLflow; return None where the environment does not ask for it."""
     settings = asked.read(environment)
     return MlflowRuns.begun(settings, event) if settings else None
 
@@ -205,10 +206,10 @@ def _new(store: Store, event: RunStarted, settings: Settings, key: str) -> Entry
 
 
 def _tags(event: RunStarted) -> dict[str, str]:
-    """What every run says of where it comes from."""
+    """Return the tags of every run."""
     return {
         "cfplug.title": event.title,
-        "cfplug.recipe.parser": event.recipe,
+        "cfplug.recipe": event.recipe,
         "cfplug.folder": str(event.run.absolute()),
         "cfplug.version": cfplug.__version__,
         "mlflow.source.name": event.recipe,
@@ -224,32 +225,30 @@ def _user() -> dict[str, str]:
         return {}
 
 
-def _gone_on(store: Store, key: str) -> Entry | None:
-    """The run that was begun under this key, running again; None if there is none."""
+def _continued(store: Store, key: str) -> Entry | None:
+    """Reopen the run with this key; return None if there is none."""
     run = store.found(key)
     if run is None:
         return None
     store.reopen(run.info.run_id)
-    head = "seconds/"
-    seconds = {
-        each.removeprefix(head): value
-        for each, value in run.data.metrics.items()
-        if each.startswith(head)
-    }
+    seconds = {}
+    for metric, value in run.data.metrics.items():
+        if metric.startswith("seconds/"):
+            seconds[metric.removeprefix("seconds/")] = value
     return Entry(run.info.run_id, seconds, store.steps(run.info.run_id, "train_loss"))
 
 
 def _key(run: Path, *place: Any) -> str:
-    """A name for a run, or for a model of it, that holds nothing which a query could stumble over."""
-    words = json.dumps([os.path.realpath(run), *place])
-    return hashlib.sha256(words.encode()).hexdigest()[:32]
+    """Return a key for a run or a model of it, safe in a query."""
+    text = json.dumps([os.path.realpath(run), *place])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @contextmanager
-def _blaming(settings: Settings) -> Iterator[None]:
-    """Uses MLflow with manners; whatever it raises becomes a PluginError that names the store, and no password."""
+def _naming_store(settings: Settings) -> Iterator[None]:
+    """Turn what MLflow raises into a PluginError that names the store, without a password."""
     try:
-        with manners():
+        with defaults():
             yield
     except cfplug.PluginError:
         raise
@@ -258,9 +257,9 @@ def _blaming(settings: Settings) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """What lies at the bottom of an error, in a line: MLflow's own text says it last, after much else."""
+    """Return the root cause of an error in one line; MLflow's own text has it at the end."""
     root = error
-    while below := root.__cause__ or root.__context__:
-        root = below
+    while cause := root.__cause__ or root.__context__:
+        root = cause
     text = " ".join(str(root).split())[:300]
     return text if root is error and text else f"{type(root).__name__}: {text}".removesuffix(": ")

@@ -1,4 +1,4 @@
-"""What does the environment ask of MLflow?"""
+"""Read the environment variables for MLflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PREFIX = "sqlite:///"
 
 @frozen
 class Settings:
-    """Where MLflow writes, under which experiment, and which files of a run go along."""
+    """Where MLflow writes, in which experiment, and which files of a run it keeps."""
 
     uri: str
     experiment: str = "cfplug"
@@ -31,26 +31,28 @@ class Settings:
 
     @property
     def shown(self) -> str:
-        """The variable and its value, without a password."""
+        """Return the variable and its value, without a password."""
         return self.masked(f"{VARIABLE}={self.uri}")
 
     def masked(self, text: str) -> str:
-        """`text` without the name and password that the address may hold."""
+        """Return `text` without the name and password in the address."""
         login, found, _ = urlsplit(self.uri).netloc.rpartition("@")
         return text.replace(f"{login}@", "...@") if found else text
 
     @property
     def database(self) -> Path | None:
-        """The file of a sqlite database; None if it is another store."""
-        return (
-            Path(self.uri.removeprefix(PREFIX).partition("?")[0])
-            if self.uri.startswith(PREFIX)
-            else None
-        )
+        """Return the file of a sqlite database; None for another store."""
+        if not self.uri.startswith(PREFIX):
+            return None
+        return Path(self.uri.removeprefix(PREFIX).partition("?")[0])
 
 
 def read(environment: Mapping[str, str]) -> Settings | None:
-    """What the variables ask for; None where CFPLUG_MLFLOW is not set, PluginError where one makes no sense."""
+    """Return the settings; None where CFPLUG_MLFLOW is not set.
+
+    Raises:
+        PluginError: A variable is invalid.
+    """
     uri = environment.get(VARIABLE, "")
     if not uri:
         return None
@@ -58,10 +60,10 @@ def read(environment: Mapping[str, str]) -> Settings | None:
         uri, environment.get(EXPERIMENT) or "cfplug", environment.get(ARTIFACTS) or "report"
     )
     if settings.artifacts not in CHOICES:
-        choices = (
-            f"{', '.join(CHOICES[:-1])} or {CHOICES[-1]}{did_you_mean(settings.artifacts, CHOICES)}"
+        guess = did_you_mean(settings.artifacts, CHOICES)
+        raise cfplug.PluginError(
+            f"{ARTIFACTS}={settings.artifacts}: expected report, all or none{guess}"
         )
-        raise cfplug.PluginError(f"{ARTIFACTS}={settings.artifacts}: must be {choices}")
     _check_address(settings)
     return settings
 
@@ -70,7 +72,7 @@ def _check_address(settings: Settings) -> None:
     scheme, found, _ = settings.uri.partition("://")
     if not found:
         raise cfplug.PluginError(
-            f"{settings.shown}: must be {PREFIX}FILE or the http address of a server; "
+            f"{settings.shown}: expected {PREFIX}FILE or the http address of a server; "
             f"did you mean {PREFIX}{settings.uri.removeprefix('sqlite:').removeprefix('file:')}?"
         )
     known = scheme.partition("+")[0] in SCHEMES
@@ -85,7 +87,7 @@ def _check_address(settings: Settings) -> None:
 
 
 def _check_database(settings: Settings) -> None:
-    """That the file is a database, or can be made one: MLflow would try again for minutes, with as many warnings."""
+    """Check that the file is or can be a database: MLflow would retry for minutes."""
     database = settings.database
     assert database is not None
     try:

@@ -218,7 +218,8 @@ def test_the_role_of_metadata_is_inferred_from_its_values(
     )
     dataset = read(CsvParams(ratings, None, items), context)
     assert said[1] == (
-        "items: item (id), name (label), year (number), zip (text), price (number), tags (set), kind (category)"
+        "items: item (id), name (label), year (number), zip (text), price (number), "
+        "tags (set), kind (category)"
     )
     assert dataset.items["year"].dtype == "int64"
     assert dataset.items["price"].tolist()[::2] == [1.5, 2.0]
@@ -376,5 +377,5 @@ def test_an_error_names_the_line_on_which_the_row_begins(
     path.write_text(text)
     with pytest.raises(cfplug.DataError) as raised:
         read(CsvParams(path), context)
-    assert str(raised.value) == f"ratings.csv:{line}: column rating: a rating is a number; is 'bad'"
+    assert str(raised.value) == f"ratings.csv:{line}: column rating: expected a number, got 'bad'"
     assert (raised.value.table, raised.value.row, raised.value.column) == ("ratings", bad, "rating")

@@ -55,7 +55,7 @@ def gini(counts: np.ndarray) -> float:
 
 
 def explained(values: np.ndarray, columns: np.ndarray) -> float:
-    """The part of the variance of `values` (n, k) that a linear function of `columns` (n, m) explains."""
+    """Return the share of the variance of `values` (n, k) that `columns` (n, m) explain."""
     design = np.column_stack([columns, np.ones(len(columns))])
     rest = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
     return float(1 - rest.var(axis=0).sum() / values.var(axis=0).sum())

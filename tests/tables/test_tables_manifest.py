@@ -13,7 +13,8 @@ from cfplug_tables import CsvParams, SyntheticParams
 
 import cfplug
 
-CODE = "import sys, {module}; print(*(name for name in ('numpy', 'pandas', 'pyarrow', 'torch') if name in sys.modules))"
+HEAVY = ("numpy", "pandas", "pyarrow", "torch")
+CODE = f"import sys, {{module}}; print(*(name for name in {HEAVY} if name in sys.modules))"
 
 
 def test_the_manifest_loads_nothing_heavy() -> None:
@@ -43,13 +44,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"roles": {"age": "category"}},
-        "roles: a key is a table and a column, such as users.age; is 'age'",
+        "roles: expected a table and a column such as users.age, got 'age'",
     ),
-    ({"scale": (5.0, 1.0)}, "scale: goes from the least to the greatest rating; is [5.0, 1.0]"),
+    ({"scale": (5.0, 1.0)}, "scale: expected the lowest and the highest rating, got [5.0, 1.0]"),
     ({"set_separator": ""}, "set_separator: must not be empty"),
-    ({"separator": ""}, "separator: must be text within a line; is ''"),
+    ({"separator": ""}, "separator: expected text within a line, got ''"),
     ({"encoding": "utf-88"}, "encoding: Python knows no encoding called 'utf-88'"),
-    ({"quote": "''"}, "quote: must be one letter or null; is \"''\""),
+    ({"quote": "''"}, "quote: expected one character or null, got \"''\""),
     ({"repeats": "lst"}, "repeats: must be one of error, last, mean; is 'lst'; did you mean last?"),
     ({"time_unit": "h"}, "time_unit: must be one of s, ms, iso; is 'h'"),
 ]
@@ -69,8 +70,8 @@ UNDRAWABLE: list[tuple[dict[str, Any], str]] = [
         {"ratings": 60_001},
         "ratings: 60,001 are more than the 60,000 pairs of 300 users and 200 items",
     ),
-    ({"step": 0.7}, "step: must divide the scale from 1 to 5 into equal steps; is 0.7"),
-    ({"scale": (5.0, 5.0)}, "scale: goes from the least to the greatest rating; is [5.0, 5.0]"),
+    ({"step": 0.7}, "step: expected a step that divides the scale from 1 to 5 evenly, got 0.7"),
+    ({"scale": (5.0, 5.0)}, "scale: expected the lowest and the highest rating, got [5.0, 5.0]"),
     ({"metadata": 1.5}, "metadata: must be at least 0 and at most 1; is 1.5"),
 ]
 

@@ -1,4 +1,4 @@
-"""A run told by hand, event by event, and an MLflow that is made once and copied for each test."""
+"""The events of a run, and an MLflow that is created once and copied for each test."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ PLACES = (("pmf", 0), (PLAIN, 0), ("pmf", 7), (PLAIN, 7))
 
 
 @frozen
-class Told:
-    """The events of a run of RECIPE whose folder is `run`, as the runner would tell them."""
+class Events:
+    """The events of a run of RECIPE whose folder is `run`, as the runner would record them."""
 
     run: Path
     recipe: Path
@@ -73,7 +73,7 @@ class Told:
 
 @pytest.fixture(autouse=True)
 def _nothing_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test is told to write by the environment of whoever runs it, and MLflow sends nothing out."""
+    """Ignore the variables of the user's environment, and keep MLflow from sending telemetry."""
     for name in (
         "CFPLUG_MLFLOW",
         "CFPLUG_MLFLOW_EXPERIMENT",
@@ -85,15 +85,15 @@ def _nothing_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Told:
-    return told_in(tmp_path)
+def events(tmp_path: Path) -> Events:
+    return events_in(tmp_path)
 
 
-def told_in(folder: Path) -> Told:
+def events_in(folder: Path) -> Events:
     """A run whose folder has what the runner writes and the plugin reads."""
     recipe = folder / "two.yaml"
     recipe.write_text(RECIPE)
-    made = Told(folder / "runs" / "two-1", recipe)
+    made = Events(folder / "runs" / "two-1", recipe)
     made.partial.mkdir(parents=True)
     for name in (
         "recipe.yaml",
@@ -111,9 +111,9 @@ def told_in(folder: Path) -> Told:
 
 
 @pytest.fixture(scope="session")
-def told_once(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def events_once(tmp_path_factory: pytest.TempPathFactory) -> Events:
     """The same for a run that several tests look at."""
-    return told_in(tmp_path_factory.mktemp("once"))
+    return events_in(tmp_path_factory.mktemp("once"))
 
 
 @pytest.fixture(scope="session")

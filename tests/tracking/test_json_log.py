@@ -1,4 +1,4 @@
-"""The log: one object a line, whole, with all that the event says, whoever else writes into the file."""
+"""The log: one complete JSON object for each event, also if several runs share the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
-from cfplug_tracking.lines import Lines, line, opened
+from cfplug_tracking.json_log import JsonLog, open_log, to_json
 
 import cfplug
 from cfplug.plugin.hookspecs import EpochFinished, RunFailed, RunFinished, RunStarted, StepFinished
@@ -37,7 +37,7 @@ EVENTS = (
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_line_has_the_name_the_time_the_run_and_every_field_of_its_event(event: Any) -> None:
-    text = line(event, NOON)
+    text = to_json(event, NOON)
     assert len(text.splitlines()) == 1
     data = json.loads(text, parse_constant=pytest.fail)
     assert list(data)[:3] == ["event", "time", "run"]
@@ -47,12 +47,12 @@ def test_a_line_has_the_name_the_time_the_run_and_every_field_of_its_event(event
 
 
 def test_the_name_of_an_event_is_that_of_its_hook() -> None:
-    names = [json.loads(line(event, NOON))["event"] for event in EVENTS]
+    names = [json.loads(to_json(event, NOON))["event"] for event in EVENTS]
     assert names == ["run_started", "step_finished", "epoch_finished", "run_finished", "run_failed"]
 
 
 def test_values_stay_what_they_are_and_what_json_has_not_is_null() -> None:
-    started, step, epoch, finished, failed = (json.loads(line(event, NOON)) for event in EVENTS)
+    started, step, epoch, finished, failed = (json.loads(to_json(event, NOON)) for event in EVENTS)
     assert (started["title"], started["resumed"]) == ("a \u2028 title\n", True)
     assert started["resolved"] == {"models": [{"factors": 3}], "seeds": [7]}
     assert (step["model"], step["seed"], step["seconds"]) == ("Müller", 7, 0.5)
@@ -63,28 +63,28 @@ def test_values_stay_what_they_are_and_what_json_has_not_is_null() -> None:
     assert failed["where"] == ["in step train"]
 
 
-def test_lines_are_there_as_soon_as_they_are_told_and_go_after_what_was_there(
+def test_lines_are_there_as_soon_as_they_are_recorded_and_go_after_what_was_there(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "e.jsonl"
     file.write_text('{"event": "mine"}\n')
-    log = Lines(file)
-    for told, event in enumerate(EVENTS, start=2):
-        log.tell(event)
-        assert len(file.read_text().splitlines()) == told
+    log = JsonLog(file)
+    for events, event in enumerate(EVENTS, start=2):
+        log.record(event)
+        assert len(file.read_text().splitlines()) == events
     assert json.loads(file.read_text().splitlines()[0]) == {"event": "mine"}
 
 
 WRITER = """
 import sys
 from pathlib import Path
-import cfplug
-from cfplug_tracking.lines import Lines
-log, run = Lines(Path(sys.argv[1])), Path(sys.argv[2])
+from cfplug.plugin.hookspecs import EpochFinished
+from cfplug_tracking.json_log import JsonLog
+log, run = JsonLog(Path(sys.argv[1])), Path(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 for epoch in range(300):
-    log.tell(cfplug.plugin.hookspecs.EpochFinished("m" * 3000, 7, epoch, 300, 1.0, 2.0, 0.1, "", run))
+    log.record(EpochFinished("m" * 3000, 7, epoch, 300, 1.0, 2.0, 0.1, "", run))
 """
 
 
@@ -115,31 +115,31 @@ def test_the_log_is_seen_from_where_the_run_was_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    log = opened(EVENTS[0], {"CFPLUG_LOG": "e.jsonl"})  # type: ignore[arg-type]
+    log = open_log(EVENTS[0], {"CFPLUG_LOG": "e.jsonl"})  # type: ignore[arg-type]
     monkeypatch.chdir("/")
-    assert log == Lines(tmp_path / "e.jsonl")
+    assert log == JsonLog(tmp_path / "e.jsonl")
 
 
 @pytest.mark.parametrize("environment", [{}, {"CFPLUG_LOG": ""}])
 def test_no_log_is_opened_where_none_is_named(environment: dict[str, str]) -> None:
-    assert opened(EVENTS[0], environment) is None  # type: ignore[arg-type]
+    assert open_log(EVENTS[0], environment) is None  # type: ignore[arg-type]
 
 
-def test_a_log_that_cannot_be_written_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_is_reported_with_its_place(tmp_path: Path) -> None:
     for place, why in (
         (tmp_path, "Is a directory"),
         (tmp_path / "no" / "e.jsonl", "No such file or directory"),
     ):
         with pytest.raises(cfplug.PluginError) as caught:
-            Lines(place).tell(EVENTS[1])
+            JsonLog(place).record(EVENTS[1])
         assert str(caught.value) == f"CFPLUG_LOG={place}: cannot be written: {why}"
 
 
 @pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="this system has no disk that is always full"
 )
-def test_a_full_disk_is_told() -> None:
+def test_a_full_disk_is_reported() -> None:
     with pytest.raises(
         cfplug.PluginError, match="CFPLUG_LOG=/dev/full: cannot be written: No space left on device"
     ):
-        Lines(Path("/dev/full")).tell(EVENTS[1])
+        JsonLog(Path("/dev/full")).record(EVENTS[1])

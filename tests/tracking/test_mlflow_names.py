@@ -1,4 +1,4 @@
-"""Whatever a recipe calls its parts, MLflow takes the names, tells them apart, and takes the values."""
+"""MLflow accepts any names and values of a recipe, and distinct names stay distinct."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from types import MappingProxyType
 from typing import Any
 
-from cfplug_tracking.naming import cut, name, params, params_of_model
+from cfplug_tracking.mlflow_names import cut, name, params, params_of_model
 from hypothesis import example, given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name, _validate_param

@@ -1,4 +1,4 @@
-"""What MLflow's own client says of a run: parent and children, parameters, curves, metrics, files, status."""
+"""What MLflow's client returns of a run: parent, children, parameters, metrics, files."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ def asked(database: Path, **more: str) -> dict[str, str]:
     }
 
 
-def opened(told: Any, environment: Mapping[str, str], *, resumed: bool = False) -> MlflowRuns:
-    writer = runs.opened(told.started(resumed=resumed), environment)
+def opened(events: Any, environment: Mapping[str, str], *, resumed: bool = False) -> MlflowRuns:
+    writer = runs.open_run(events.started(resumed=resumed), environment)
     assert writer is not None
     return writer
 
 
-def tell_half(writer: MlflowRuns, told: Any) -> None:
+def record_half(writer: MlflowRuns, events: Any) -> None:
     """The data, and the first epoch of the first model."""
-    for event in (told.step("read"), told.step("split"), told.epoch(1)):
-        writer.tell(event)
+    for event in (events.step("read"), events.step("split"), events.epoch(1)):
+        writer.record(event)
 
 
-def tell_rest(writer: MlflowRuns, told: Any) -> None:
+def record_rest(writer: MlflowRuns, events: Any) -> None:
     """All models to their end; the first begins with its second epoch."""
-    writer.tell(told.epoch(2))
+    writer.record(events.epoch(2))
     for model, seed in (("pmf", 0), (PLAIN, 0), ("pmf", 7), (PLAIN, 7)):
         if (model, seed) == ("pmf", 7):
-            writer.tell(told.epoch(1, model, seed))
-        writer.tell(told.step("train", model, seed))
-        writer.tell(told.step("score", model, seed, 0.125))
-        writer.tell(told.step("score", model, seed, 0.25))
-    writer.tell(told.step("write"))
-    writer.tell(told.finished())
+            writer.record(events.epoch(1, model, seed))
+        writer.record(events.step("train", model, seed))
+        writer.record(events.step("score", model, seed, 0.125))
+        writer.record(events.step("score", model, seed, 0.25))
+    writer.record(events.step("write"))
+    writer.record(events.finished())
 
 
 def seen(database: Path, experiment: str = "Kino '24") -> tuple[MlflowClient, Run, list[Run]]:
-    """MLflow's client, the one run of a recipe, and those in it, in the order in which they were begun."""
+    """Return MLflow's client, the run of a recipe and its children in order of start."""
     client = MlflowClient(f"sqlite:///{database}")
     found = client.get_experiment_by_name(experiment)
     assert found is not None
@@ -75,11 +75,11 @@ def files(client: MlflowClient, run: Run) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def whole(told_once: Any, database_once: Path) -> tuple[MlflowClient, Run, list[Run]]:
+def whole(events_once: Any, database_once: Path) -> tuple[MlflowClient, Run, list[Run]]:
     """A run that went from its start to its end."""
-    writer = opened(told_once, asked(database_once))
-    tell_half(writer, told_once)
-    tell_rest(writer, told_once)
+    writer = opened(events_once, asked(database_once))
+    record_half(writer, events_once)
+    record_rest(writer, events_once)
     return seen(database_once)
 
 
@@ -146,13 +146,13 @@ def test_seconds_are_summed_by_step(whole: tuple[MlflowClient, Run, list[Run]]) 
 
 
 def test_tags_say_where_a_run_comes_from(
-    whole: tuple[MlflowClient, Run, list[Run]], told_once: Any
+    whole: tuple[MlflowClient, Run, list[Run]], events_once: Any
 ) -> None:
     _, parent, (pmf, *_) = whole
     shared = {
         "cfplug.title": "Two models, <b>two</b> seeds",
-        "cfplug.recipe.parser": str(told_once.recipe),
-        "cfplug.folder": str(told_once.run),
+        "cfplug.recipe": str(events_once.recipe),
+        "cfplug.folder": str(events_once.run),
         "cfplug.version": cfplug.__version__,
         "cfplug.data_sha256": "ab" * 32,
     }
@@ -193,63 +193,63 @@ def test_files_for_people_go_along_and_lie_beside_the_database(
 
 @pytest.mark.parametrize(("artifacts", "count"), [("none", 0), ("all", 8)])
 def test_artifacts_can_be_the_whole_folder_or_nothing(
-    told: Any, database: Path, artifacts: str, count: int
+    events: Any, database: Path, artifacts: str, count: int
 ) -> None:
-    writer = opened(told, asked(database, CFPLUG_MLFLOW_ARTIFACTS=artifacts))
-    tell_half(writer, told)
-    tell_rest(writer, told)
+    writer = opened(events, asked(database, CFPLUG_MLFLOW_ARTIFACTS=artifacts))
+    record_half(writer, events)
+    record_rest(writer, events)
     client, parent, _ = seen(database)
     assert len(files(client, parent)) == count
     weights = client.list_artifacts(parent.info.run_id, "models/pmf")
     assert [each.path for each in weights] == (["models/pmf/weights.safetensors"] if count else [])
 
 
-def test_a_run_on_its_way_is_running_with_all_that_is_known(told: Any, database: Path) -> None:
-    tell_half(opened(told, asked(database)), told)
+def test_a_run_on_its_way_is_running_with_all_that_is_known(events: Any, database: Path) -> None:
+    record_half(opened(events, asked(database)), events)
     client, parent, (pmf,) = seen(database)
     assert (parent.info.status, pmf.info.status) == ("RUNNING", "RUNNING")
     assert curve(client, pmf, "train_loss") == [(1, 1.5)]
     assert files(client, parent) == ["recipe.yaml", "resolved.yaml"]
 
 
-def test_a_model_is_finished_when_the_next_begins(told: Any, database: Path) -> None:
-    writer = opened(told, asked(database))
-    tell_half(writer, told)
-    writer.tell(told.step("train", PLAIN))
+def test_a_model_is_finished_when_the_next_begins(events: Any, database: Path) -> None:
+    writer = opened(events, asked(database))
+    record_half(writer, events)
+    writer.record(events.step("train", PLAIN))
     _, parent, children = seen(database)
     assert [run.info.status for run in (parent, *children)] == ["RUNNING", "FINISHED", "RUNNING"]
 
 
 @pytest.mark.parametrize(("interrupted", "status"), [(False, "FAILED"), (True, "KILLED")])
 def test_a_run_that_was_stopped_says_why_and_where(
-    told: Any, database: Path, interrupted: bool, status: str
+    events: Any, database: Path, interrupted: bool, status: str
 ) -> None:
-    writer = opened(told, asked(database))
-    tell_half(writer, told)
-    writer.tell(told.failed(interrupted=interrupted))
+    writer = opened(events, asked(database))
+    record_half(writer, events)
+    writer.record(events.failed(interrupted=interrupted))
     _, parent, (pmf,) = seen(database)
     assert (parent.info.status, pmf.info.status) == (status, status)
     assert parent.data.tags["cfplug.error"] == "ValueError: no"
     assert parent.data.tags["cfplug.where"] == "in step train: factors/pmf; in fold u1"
-    assert parent.data.tags.get("cfplug.resume") == (str(told.partial) if interrupted else None)
+    assert parent.data.tags.get("cfplug.resume") == (str(events.partial) if interrupted else None)
 
 
 @pytest.mark.parametrize("word", [True, False])
-def test_a_resumed_run_goes_on_in_the_same_runs(told: Any, database: Path, word: bool) -> None:
+def test_a_resumed_run_goes_on_in_the_same_runs(events: Any, database: Path, word: bool) -> None:
     """Whether it could still say that it was stopped, or was killed without a word."""
-    writer = opened(told, asked(database))
-    tell_half(writer, told)
+    writer = opened(events, asked(database))
+    record_half(writer, events)
     if word:
-        writer.tell(told.failed(interrupted=True))
+        writer.record(events.failed(interrupted=True))
     _, before, (pmf_before,) = seen(database)
-    again = opened(told, asked(database), resumed=True)
+    again = opened(events, asked(database), resumed=True)
     assert seen(database)[1].info.status == "RUNNING"
     for event in (
-        told.step("read"),
-        told.epoch(1),
+        events.step("read"),
+        events.epoch(1),
     ):  # an epoch whose checkpoint was not yet written
-        again.tell(event)
-    tell_rest(again, told)
+        again.record(event)
+    record_rest(again, events)
     client, parent, children = seen(database)
     assert parent.info.run_id == before.info.run_id
     assert children[0].info.run_id == pmf_before.info.run_id
@@ -259,54 +259,57 @@ def test_a_resumed_run_goes_on_in_the_same_runs(told: Any, database: Path, word:
     assert parent.data.metrics["seconds/read"] == 1.0
 
 
-def test_a_resumed_run_that_mlflow_never_heard_of_begins_there(told: Any, database: Path) -> None:
-    writer = opened(told, asked(database), resumed=True)
-    tell_rest(writer, told)
+def test_a_resumed_run_that_mlflow_never_heard_of_begins_there(events: Any, database: Path) -> None:
+    writer = opened(events, asked(database), resumed=True)
+    record_rest(writer, events)
     _, parent, children = seen(database)
     assert (parent.info.status, len(children)) == ("FINISHED", 4)
 
 
 def test_a_run_that_is_not_resumed_is_a_new_one_even_in_the_same_place(
-    told: Any, database: Path
+    events: Any, database: Path
 ) -> None:
     for _ in range(2):
-        tell_half(opened(told, asked(database)), told)
+        record_half(opened(events, asked(database)), events)
     client = MlflowClient(f"sqlite:///{database}")
     found = client.get_experiment_by_name("Kino '24")
     assert found is not None
     assert len(client.search_runs([found.experiment_id], "tags.`cfplug.kind` = 'run'")) == 2
 
 
-def test_what_was_lost_on_the_way_is_made_up_for_at_the_end(told: Any, database: Path) -> None:
-    writer = opened(told, asked(database))
-    writer.tell(told.finished())
+def test_what_was_lost_on_the_way_is_made_up_for_at_the_end(events: Any, database: Path) -> None:
+    writer = opened(events, asked(database))
+    writer.record(events.finished())
     _, parent, children = seen(database)
     assert [run.data.metrics["valid/mae"] for run in children] == [1.0, 3.0, 5.0, 7.0]
     assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
 
 
-def test_a_deleted_experiment_is_told_with_what_to_do(told: Any, database: Path) -> None:
+def test_a_deleted_experiment_is_reported_with_what_to_do(events: Any, database: Path) -> None:
     client = MlflowClient(f"sqlite:///{database}")
     client.delete_experiment(client.create_experiment("Kino '24"))
     with pytest.raises(cfplug.PluginError) as caught:
-        opened(told, asked(database))
+        opened(events, asked(database))
     assert str(caught.value) == (
-        "the experiment Kino '24 is deleted in MLflow; restore it, or name another with CFPLUG_MLFLOW_EXPERIMENT"
+        "the experiment Kino '24 is deleted in MLflow; restore it, or name "
+        "another with CFPLUG_MLFLOW_EXPERIMENT"
     )
 
 
-def test_what_mlflow_cannot_take_names_the_store_and_the_reason(told: Any, database: Path) -> None:
-    writer = opened(told, asked(database))
+def test_what_mlflow_cannot_take_names_the_store_and_the_reason(
+    events: Any, database: Path
+) -> None:
+    writer = opened(events, asked(database))
     writer.store.client.delete_run(writer.whole.id)
     with pytest.raises(cfplug.PluginError) as caught:
-        writer.tell(told.step("read"))
+        writer.record(events.step("read"))
     assert str(caught.value).startswith(
         f"CFPLUG_MLFLOW=sqlite:///{database}: The run {writer.whole.id} must be in"
     )
 
 
 def test_the_environment_is_as_it_was_after_every_event(
-    told: Any, database: Path, monkeypatch: pytest.MonkeyPatch
+    events: Any, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "33")
@@ -324,8 +327,8 @@ def test_the_environment_is_as_it_was_after_every_event(
         return real(self, *arguments, **named)
 
     monkeypatch.setattr(MlflowClient, "log_batch", listening)
-    writer = opened(told, asked(database))
-    tell_half(writer, told)
+    writer = opened(events, asked(database))
+    record_half(writer, events)
     assert dict(os.environ) == before
     assert set(during) == {"true", "33", "2"}
 
@@ -333,17 +336,20 @@ def test_the_environment_is_as_it_was_after_every_event(
 ABROAD = """
 import os, socket, sys
 from pathlib import Path
-for name in [name for name in os.environ if name.startswith(("MLFLOW_", "PYTEST_", "CI", "GITHUB_"))]:
+PREFIXES = ("MLFLOW_", "PYTEST_", "CI", "GITHUB_")
+for name in [name for name in os.environ if name.startswith(PREFIXES)]:
     del os.environ[name]
 asked = []
 socket.getaddrinfo = lambda *where, **more: asked.append(where[:2]) or []
 import cfplug, cfplug_tracking
+from cfplug.plugin import hookspecs as events
 os.environ["CFPLUG_MLFLOW"] = f"sqlite:///{sys.argv[1]}"
-run, tree = Path("t"), {"models": [{"name": "m", "use": "a/m"}], "data": {"use": "a/d"}, "seeds": [7], "claims": []}
+models = [{"name": "m", "use": "a/m"}]
+run, tree = Path("t"), {"models": models, "data": {"use": "a/d"}, "seeds": [7], "claims": []}
 folder = Path("t.partial")
-cfplug_tracking.cfplug_run_started(cfplug.plugin.hookspecs.RunStarted("t", "t", folder, run=run, resolved=tree))
-cfplug_tracking.cfplug_epoch_finished(cfplug.plugin.hookspecs.EpochFinished("m", 7, 1, 1, 1.0, 1.0, 1.0, "", run))
-cfplug_tracking.cfplug_run_failed(cfplug.plugin.hookspecs.RunFailed(folder, "E", (), False, False, run))
+cfplug_tracking.cfplug_run_started(events.RunStarted("t", "t", folder, run=run, resolved=tree))
+cfplug_tracking.cfplug_epoch_finished(events.EpochFinished("m", 7, 1, 1, 1.0, 1.0, 1.0, "", run))
+cfplug_tracking.cfplug_run_failed(events.RunFailed(folder, "E", (), False, False, run))
 from mlflow.telemetry import get_telemetry_client
 print(asked, get_telemetry_client())
 """
@@ -371,30 +377,34 @@ os.environ["CFPLUG_MLFLOW"] = "http://127.0.0.1:9"
 import cfplug, cfplug_tracking
 from pathlib import Path
 try:
-    cfplug_tracking.cfplug_run_started(cfplug.plugin.hookspecs.RunStarted("t", "t", Path("t.partial"), run=Path("t")))
+    started = cfplug.plugin.hookspecs.RunStarted(
+        "t", "t", Path("t.partial"), run=Path("t")
+    )
+    cfplug_tracking.cfplug_run_started(started)
 except cfplug.PluginError as error:
     print(error)
 """
 
 
-def test_without_mlflow_its_absence_is_told_with_what_to_install() -> None:
+def test_without_mlflow_its_absence_is_reported_with_what_to_install() -> None:
     said = subprocess.run(
         [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True
     ).stdout
     assert said == (
         "CFPLUG_MLFLOW needs MLflow (import of mlflow halted; None in sys.modules); "
-        "install it with: pip install 'cfplug[tracking]' (the run is not written there)\n"
+        "install it with: pip install 'cfplug[tracking]' (the run is not recorded there)\n"
     )
 
 
 SILENT = """
 import sys, cfplug, cfplug_tracking
 from pathlib import Path
+from cfplug.plugin import hookspecs as events
 run = Path("t")
-cfplug_tracking.cfplug_run_started(cfplug.plugin.hookspecs.RunStarted("t", "t", Path("t.partial"), run=run))
-cfplug_tracking.cfplug_epoch_finished(cfplug.plugin.hookspecs.EpochFinished("m", 1, 1, 1, 1.0, 1.0, 1.0, "", run))
-cfplug_tracking.cfplug_step_finished(cfplug.plugin.hookspecs.StepFinished("read", "", 1, 1.0, "", run))
-cfplug_tracking.cfplug_run_finished(cfplug.plugin.hookspecs.RunFinished(run, (), True))
+cfplug_tracking.cfplug_run_started(events.RunStarted("t", "t", Path("t.partial"), run=run))
+cfplug_tracking.cfplug_epoch_finished(events.EpochFinished("m", 1, 1, 1, 1.0, 1.0, 1.0, "", run))
+cfplug_tracking.cfplug_step_finished(events.StepFinished("read", "", 1, 1.0, "", run))
+cfplug_tracking.cfplug_run_finished(events.RunFinished(run, (), True))
 print([name for name in ("mlflow", "sqlalchemy", "pandas", "torch") if name in sys.modules])
 """
 

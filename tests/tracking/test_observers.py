@@ -1,4 +1,4 @@
-"""Writers are told what they are owed: one that fails is told of once, and hurts no other."""
+"""Every recorder gets all events; one that fails is reported once and affects no other."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from attrs import Factory, define
-from cfplug_tracking import watching
-from cfplug_tracking.watching import begin, end, tell
+from cfplug_tracking import observers
+from cfplug_tracking.observers import begin, end, record
 
 import cfplug
 from cfplug.plugin.hookspecs import RunFailed, RunFinished, RunStarted, StepFinished
@@ -20,25 +20,25 @@ FAILED = RunFailed(Path("runs/t-1.partial"), "E", (), True, True, Path("runs/t-1
 
 
 @define
-class Keeping:
-    """A writer that keeps what it is told, and raises while it is `broken`."""
+class FakeRecorder:
+    """A recorder that keeps its events, and raises while it is `broken`."""
 
     name: str
     broken: bool = False
-    told: list[Any] = Factory(list)
+    events: list[Any] = Factory(list)
 
-    def tell(self, event: object) -> None:
-        self.told.append(event)
+    def record(self, event: object) -> None:
+        self.events.append(event)
         if self.broken:
             raise OSError(f"{self.name} is\n full")
 
 
 @pytest.fixture
-def writers(monkeypatch: pytest.MonkeyPatch) -> tuple[Keeping, Keeping]:
-    """The two writers that every run has."""
-    ant, bee = Keeping("ant"), Keeping("bee")
+def writers(monkeypatch: pytest.MonkeyPatch) -> tuple[FakeRecorder, FakeRecorder]:
+    """Set two recorders for every run."""
+    ant, bee = FakeRecorder("ant"), FakeRecorder("bee")
     monkeypatch.setattr(
-        watching, "OPENERS", (lambda event, asked: ant, lambda event, asked: None, lambda *_: bee)
+        observers, "OPENERS", (lambda event, asked: ant, lambda event, asked: None, lambda *_: bee)
     )
     return ant, bee
 
@@ -50,80 +50,84 @@ def fault(call: Any, event: object) -> str:
 
 
 @pytest.mark.parametrize("last", [FINISHED, FAILED])
-def test_every_writer_is_told_everything_in_order_and_nothing_after_the_end(
-    writers: tuple[Keeping, Keeping], last: Any
+def test_every_writer_gets_everything_in_order_and_nothing_after_the_end(
+    writers: tuple[FakeRecorder, FakeRecorder], last: Any
 ) -> None:
     begin(STARTED)
-    tell(STEP)
+    record(STEP)
     end(last)
-    tell(STEP)
+    record(STEP)
     end(last)
-    assert writers[0].told == writers[1].told == [STARTED, STEP, last]
+    assert writers[0].events == writers[1].events == [STARTED, STEP, last]
 
 
-def test_a_writer_that_fails_on_its_way_is_told_of_once_and_asked_again_at_the_end(
-    writers: tuple[Keeping, Keeping],
+def test_a_writer_that_fails_on_its_way_is_reported_once_and_called_again_at_the_end(
+    writers: tuple[FakeRecorder, FakeRecorder],
 ) -> None:
     ant, bee = writers
     begin(STARTED)
     ant.broken = True
-    assert fault(tell, STEP) == "OSError: ant is full (the run is not written there until it ends)"
-    tell(STEP)
-    tell(STEP)
-    assert fault(end, FINISHED) == "OSError: ant is full (the run is not written there to its end)"
-    assert ant.told == [STARTED, STEP, FINISHED]
-    assert bee.told == [STARTED, STEP, STEP, STEP, FINISHED]
+    assert (
+        fault(record, STEP) == "OSError: ant is full (the run is not recorded there until it ends)"
+    )
+    record(STEP)
+    record(STEP)
+    assert fault(end, FINISHED) == "OSError: ant is full (the run is not recorded there to its end)"
+    assert ant.events == [STARTED, STEP, FINISHED]
+    assert bee.events == [STARTED, STEP, STEP, STEP, FINISHED]
 
 
-def test_a_writer_that_fails_at_the_start_is_told_of_once_and_never_asked_again(
-    writers: tuple[Keeping, Keeping],
+def test_a_writer_that_fails_at_the_start_is_reported_once_and_never_called_again(
+    writers: tuple[FakeRecorder, FakeRecorder],
 ) -> None:
     ant, bee = writers
     ant.broken = True
-    assert fault(begin, STARTED) == "OSError: ant is full (the run is not written there)"
-    tell(STEP)
+    assert fault(begin, STARTED) == "OSError: ant is full (the run is not recorded there)"
+    record(STEP)
     end(FINISHED)
-    assert (ant.told, bee.told) == ([STARTED], [STARTED, STEP, FINISHED])
+    assert (ant.events, bee.events) == ([STARTED], [STARTED, STEP, FINISHED])
 
 
-def test_the_faults_of_all_writers_are_told_together(writers: tuple[Keeping, Keeping]) -> None:
+def test_the_faults_of_all_writers_are_reported_together(
+    writers: tuple[FakeRecorder, FakeRecorder],
+) -> None:
     for writer in writers:
         writer.broken = True
     assert (
         fault(begin, STARTED)
-        == "OSError: ant is full; and OSError: bee is full (the run is not written there)"
+        == "OSError: ant is full; and OSError: bee is full (the run is not recorded there)"
     )
 
 
 def test_ctrl_c_in_a_writer_goes_through(
-    writers: tuple[Keeping, Keeping], monkeypatch: pytest.MonkeyPatch
+    writers: tuple[FakeRecorder, FakeRecorder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(STARTED)
 
-    def interrupted(self: Keeping, event: object) -> None:
+    def interrupted(self: FakeRecorder, event: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Keeping, "tell", interrupted)
+    monkeypatch.setattr(FakeRecorder, "record", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        tell(STEP)
+        record(STEP)
 
 
 def test_runs_at_the_same_time_do_not_hear_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: dict[Path, Keeping] = {}
+    made: dict[Path, FakeRecorder] = {}
 
-    def opener(event: RunStarted, asked: object) -> Keeping:
-        return made.setdefault(event.run, Keeping(event.run.name))
+    def opener(event: RunStarted, asked: object) -> FakeRecorder:
+        return made.setdefault(event.run, FakeRecorder(event.run.name))
 
-    monkeypatch.setattr(watching, "OPENERS", (opener,))
+    monkeypatch.setattr(observers, "OPENERS", (opener,))
     other = RunStarted("u", "u.yaml", Path("runs/u-1.partial"), run=Path("runs/u-1"))
     begin(STARTED)
     begin(other)
-    tell(STEP)
+    record(STEP)
     end(FINISHED)
-    assert [len(made[run].told) for run in (STARTED.run, other.run)] == [3, 1]
+    assert [len(made[run].events) for run in (STARTED.run, other.run)] == [3, 1]
     end(RunFinished(other.run, (), True))
 
 
 def test_a_run_whose_start_was_not_heard_is_none_of_our_business() -> None:
-    tell(STEP)
+    record(STEP)
     end(FINISHED)

@@ -91,7 +91,7 @@ def assert_same(made: cfplug.Run, untracked: cfplug.Run) -> None:
 
 
 def tracked(database: Path) -> tuple[MlflowClient, Run, list[Run]]:
-    """MLflow's client, the run of the recipe and those of its models, in the order in which they were begun."""
+    """Return MLflow's client, the run of the recipe and those of its models in order of start."""
     client = MlflowClient(f"sqlite:///{database}")
     found = client.get_experiment_by_name("cfplug")
     assert found is not None
@@ -205,7 +205,8 @@ def test_a_server_that_never_answers_costs_one_warning_and_one_wait(
         "warning: the observer cfplug_run_started of plugin tracking (cfplug "
     )
     assert warning.endswith(
-        f" raised PluginError: CFPLUG_MLFLOW={address}: TimeoutError: timed out (the run is not written there)"
+        f" raised PluginError: CFPLUG_MLFLOW={address}: TimeoutError: timed out "
+        "(the run is not recorded there)"
     )
     assert_same(made, untracked)
 
@@ -224,7 +225,7 @@ def test_a_closed_port_and_a_log_without_a_folder_cost_one_warning_together(
         in warning
     )
     assert (
-        "ConnectionRefusedError: [Errno 111] Connection refused (the run is not written there)"
+        "ConnectionRefusedError: [Errno 111] Connection refused (the run is not recorded there)"
         in warning
     )
     assert "secret" not in warning

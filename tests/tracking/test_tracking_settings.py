@@ -1,4 +1,4 @@
-"""The environment is read strictly: each fault is told with what was meant."""
+"""The environment is read strictly: each error names what was meant."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_variable_is_taken_as_it_stands(tmp_path: Path) -> None:
     [
         (
             "mlflow.db",
-            "CFPLUG_MLFLOW=mlflow.db: must be sqlite:///FILE or the http address of a server; "
+            "CFPLUG_MLFLOW=mlflow.db: expected sqlite:///FILE or the http address of a server; "
             "did you mean sqlite:///mlflow.db?",
         ),
         (
@@ -69,19 +69,19 @@ def test_every_variable_is_taken_as_it_stands(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_address_that_makes_no_sense_is_told_with_what_was_meant(
+def test_an_address_that_makes_no_sense_is_reported_with_what_was_meant(
     address: str, said: str
 ) -> None:
     assert refusal(CFPLUG_MLFLOW=address) == said
 
 
-def test_unknown_artifacts_are_told_with_the_nearest_choice() -> None:
+def test_unknown_artifacts_are_reported_with_the_nearest_choice() -> None:
     assert refusal(CFPLUG_MLFLOW="http://127.0.0.1", CFPLUG_MLFLOW_ARTIFACTS="reprot") == (
-        "CFPLUG_MLFLOW_ARTIFACTS=reprot: must be report, all or none; did you mean report?"
+        "CFPLUG_MLFLOW_ARTIFACTS=reprot: expected report, all or none; did you mean report?"
     )
 
 
-def test_a_file_that_is_no_database_is_told_at_once_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported_at_once_and_left_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("nothing of the kind, and longer than a header of sqlite\n" * 30)
     before = file.read_bytes()
@@ -92,7 +92,7 @@ def test_a_file_that_is_no_database_is_told_at_once_and_left_as_it_is(tmp_path: 
     assert file.read_bytes() == before
 
 
-def test_a_folder_in_the_place_of_the_database_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_the_database_is_reported(tmp_path: Path) -> None:
     assert refusal(CFPLUG_MLFLOW=f"sqlite:///{tmp_path}") == (
         f"CFPLUG_MLFLOW=sqlite:///{tmp_path}: unable to open database file"
     )

@@ -16,7 +16,7 @@ HOSTILE = "<script>alert('1')</script>"
 
 
 def _tables(folder: Path) -> None:
-    """Ratings of planted low rank, whose users are words and items numbers, and titles; two films have one title."""
+    """Return low-rank ratings with text users, integer items and titles; two share a title."""
     rng = np.random.default_rng(0)
     taste = rng.normal(size=(USERS, 2)) @ rng.normal(size=(2, ITEMS)) + rng.normal(0, 0.6, ITEMS)
     cells = rng.choice(USERS * ITEMS, USERS * ITEMS // 2, replace=False)

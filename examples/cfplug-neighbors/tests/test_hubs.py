@@ -74,8 +74,11 @@ def test_a_model_without_neighbours_is_told_which_it_could_ask(ran: Runs) -> Non
     assert section(run, "user-knn").tables[1].columns[0] == "user"
 
 
-def test_where_all_are_new_only_the_lists_are_told(ran: Runs) -> None:
-    cold = "split: {use: cold-users, folds: 2}\nmodels: [item-knn]\nunknown: item-mean\nanalyzers: [neighborhoods]\n"
+def test_where_all_are_new_only_the_lists_are_shown(ran: Runs) -> None:
+    cold = (
+        "split: {use: cold-users, folds: 2}\nmodels: [item-knn]\nunknown: item-mean\n"
+        "analyzers: [neighborhoods]\n"
+    )
     found = section(ran(cold), "item-knn")
     assert found.text[1].endswith("held-out ratings none has a user and an item that training saw.")
     assert [table.title for table in found.tables] == ["Neighbours of the most others"]

@@ -54,7 +54,7 @@ class Ratings:
 
 @st.composite
 def ratings(draw: st.DrawFn, levels: bool = False) -> Ratings:
-    """Never as many users as items; ratings of a few levels, of which many are alike, or of none."""
+    """Draw ratings of few levels with ties, or continuous; never as many users as items."""
     n_users, n_items = draw(
         st.tuples(st.integers(1, 9), st.integers(1, 7)).filter(lambda sizes: sizes[0] != sizes[1])
     )
@@ -118,7 +118,7 @@ def naive_similarity(x: np.ndarray, y: np.ndarray, params: Knn) -> float:
 
 
 def naive_moved(rests: np.ndarray, params: Knn, u: int, i: int) -> float:
-    """What the columns most like i bring, among those where row u has a rest; equally similar ones share a place."""
+    """Return the sums over the nearest columns of i that row u has; ties share places."""
     there = [j for j in range(rests.shape[1]) if j != i and not np.isnan(rests[u, j])]
     alike = {j: naive_similarity(rests[:, i], rests[:, j], params) for j in there}
     near = sorted((j for j in alike if alike[j] > 1e-9), key=lambda j: -alike[j])
@@ -259,7 +259,7 @@ FILMS = Ratings(
         ]
     )
 )
-"""The first two films are liked by the same people, the third by the others; nobody rated the fourth."""
+"""The same users like the first two films, others the third; the fourth is unrated."""
 
 
 def test_who_liked_the_twin_will_like_the_film() -> None:
@@ -326,7 +326,7 @@ def test_who_rates_all_alike_correlates_with_nobody() -> None:
 
 
 def test_more_neighbours_at_least_than_at_most_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"^min_neighbors: must be at most neighbors, 3; is 4$"):
+    with pytest.raises(ValueError, match=r"^min_neighbors: expected at most neighbors, 3, got 4$"):
         Knn(neighbors=3, min_neighbors=4)
 
 

@@ -94,9 +94,10 @@ def test_a_new_film_goes_by_the_films_that_were_rated_like_it(ran: Runs) -> None
 
 
 @pytest.mark.parametrize("split", ["cold-users", "cold-items"])
-def test_newcomers_are_told_better_the_more_they_reveal(ran: Runs, split: str) -> None:
+def test_new_ids_are_predicted_better_the_more_they_reveal(ran: Runs, split: str) -> None:
     tried = ran(
-        f"split: {{use: {split}, support: 10}}\nmodels: [item-knn]\nmetrics: [rmse]\nunknown: item-mean\n"
+        f"split: {{use: {split}, support: 10}}\nmodels: [item-knn]\n"
+        "metrics: [rmse]\nunknown: item-mean\n"
         "cold_starts: [item-mean, nearest-raters]\nreveal: [0, 10]\n"
     ).cold_start_results
     rmse = tried.set_index(["cold_start", "revealed"])["rmse"]

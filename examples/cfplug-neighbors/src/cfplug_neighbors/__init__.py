@@ -1,4 +1,4 @@
-"""Nearest neighbours: two models, a strategy for newcomers, and a section on who is whose neighbour."""
+"""Declare two nearest-neighbour models, a cold-start strategy and an analyzer of neighbours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _similarity() -> Any:
     return cfplug.param(
         "cosine",
         choices=SIMILARITIES,
-        help="of all that lies beyond the baseline, or Pearson's over common raters",
+        help="cosine of residuals from the baseline, or Pearson's over common raters",
     )
 
 
@@ -29,7 +29,7 @@ def _shrinkage() -> Any:
         20.0,
         at_least=0,
         unit="ratings",
-        help="pull towards 0 of a similarity that rests on few common raters",
+        help="pull towards 0 of a similarity from few common raters",
     )
 
 
@@ -37,7 +37,7 @@ def _damping(default: float) -> Any:
     return cfplug.param(
         default,
         at_least=0,
-        help="weight of no neighbour: pull of a prediction towards the baseline",
+        help="pull of a prediction towards the baseline",
     )
 
 
@@ -49,11 +49,11 @@ def _offset_damping(side: str, default: float) -> Any:
 
 @attrs.frozen
 class Knn:
-    """Nearest neighbours about a baseline: what they got beyond what was to be expected of them."""
+    """Nearest neighbours: a baseline plus the weighted residuals of similar ids."""
 
-    neighbors: int = _neighbors("how many neighbours a prediction has at most")
+    neighbors: int = _neighbors("maximum neighbours of a prediction")
     min_neighbors: int = cfplug.param(
-        1, at_least=1, help="with fewer a prediction is the baseline alone"
+        1, at_least=1, help="with fewer, a prediction is the baseline"
     )
     similarity: str = _similarity()
     shrinkage: float = _shrinkage()
@@ -61,27 +61,28 @@ class Knn:
         1.5,
         above=0,
         at_most=10,
-        help="power of a similarity: above 1 the most similar ones count for more",
+        help="power of a similarity: above 1 favours the most similar ids",
     )
     damping: float = _damping(0.05)
     user_damping: float = _offset_damping("user", 5.0)
     item_damping: float = _offset_damping("item", 2.0)
     kept: int = cfplug.param(
-        1000, at_least=1, help="similarities that are kept of each id: it bounds the memory"
+        1000, at_least=1, help="similarities kept for each id, which bounds the memory"
     )
 
     def __attrs_post_init__(self) -> None:
         if self.min_neighbors > self.neighbors:
             raise ValueError(
-                f"min_neighbors: must be at most neighbors, {self.neighbors}; is {self.min_neighbors}"
+                f"min_neighbors: expected at most neighbors, {self.neighbors}, "
+                f"got {self.min_neighbors}"
             )
 
 
 @attrs.frozen
 class NearestRaters:
-    """What the model says of the known users who rated most like a new one, and so for new items."""
+    """Predictions of the model for the known users most similar to a new one; also for items."""
 
-    neighbors: int = _neighbors("how many known ids answer for a newcomer")
+    neighbors: int = _neighbors("known ids that represent a new one")
     similarity: str = _similarity()
     shrinkage: float = _shrinkage()
     damping: float = _damping(0.05)
@@ -91,38 +92,34 @@ class NearestRaters:
 
 @attrs.frozen
 class NeighborhoodsOf:
-    """How many neighbours each prediction had, what they brought, and who is a neighbour of the most others."""
+    """The number of neighbours of predictions, their benefit, and the most frequent neighbours."""
 
     side: str = cfplug.param(
-        "item", choices=("item", "user"), help="whose neighbours; a neighbour model has its own"
+        "item", choices=("item", "user"), help="side to look at; a neighbour model has its own"
     )
-    neighbors: int = _neighbors(
-        "how many neighbours are looked at; a neighbour model has its own number"
-    )
-    show: int = cfplug.param(
-        10, at_least=1, help="how many of those who are neighbours of the most others"
-    )
+    neighbors: int = _neighbors("number of neighbours; a neighbour model has its own")
+    show: int = cfplug.param(10, at_least=1, help="number of the most frequent neighbours")
 
 
 @cfplug.hookimpl
 def cfplug_models() -> Sequence[cfplug.Model]:
-    module, gives = "cfplug_neighbors.model", ["biases", "terms"]
+    module, provides = "cfplug_neighbors.model", ["biases", "terms"]
     return [
         cfplug.Model(
             "item-knn",
             Knn,
             fit=f"{module}:fit_items",
             restore=f"{module}:restore_items",
-            provides=gives,
-            help="What a user gave to the items most like the one asked about, beyond a baseline.",
+            provides=provides,
+            help="Ratings of the user for the most similar items, relative to a baseline.",
         ),
         cfplug.Model(
             "user-knn",
             Knn,
             fit=f"{module}:fit_users",
             restore=f"{module}:restore_users",
-            provides=gives,
-            help="What the users most like the one asked about gave to the item, beyond a baseline.",
+            provides=provides,
+            help="Ratings of the most similar users for the item, relative to a baseline.",
         ),
     ]
 

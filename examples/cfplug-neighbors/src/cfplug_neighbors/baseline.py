@@ -1,4 +1,4 @@
-"""What is to be expected of a rating before any neighbour is asked, and what lies beyond it."""
+"""Fit the baseline that neighbours correct, and its residuals."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from cfplug import Interactions
 
 ROUNDS = 10
-"""Alternations between items and users; on real data the offsets stand still after three or four."""
+"""Alternations between items and users; on real data the offsets converge in three or four."""
 
 NOTHING = 1e-9
-"""A rest so small, beside the largest one, is rounding: with it two ids would be alike by chance."""
+"""Residuals below this part of the largest rating are rounding errors, and become 0."""
 
 
 @frozen(eq=False)
 class Baseline:
-    """b_ui = mean + b_u + b_i, Koren's baseline estimate (KDD 2008); offsets of shape (n_users,) and (n_items,)."""
+    """b_ui = mean + b_u + b_i (Koren, KDD 2008), with offsets (n_users,) and (n_items,)."""
 
     mean: float
     user: np.ndarray
@@ -30,7 +30,7 @@ class Baseline:
 
     @classmethod
     def of(cls, train: Interactions, user_damping: float, item_damping: float) -> Baseline:
-        """Offsets by turns, each with the closed form b_i = sum_u (r_ui - mean - b_u) / (n_i + damping)."""
+        """Alternate closed forms such as b_i = sum_u (r_ui - mean - b_u) / (n_i + damping)."""
         mean, codes = float(train.rating.mean()), train.batch
         user, item = np.zeros(train.n_users), np.zeros(train.n_items)
         for _ in range(ROUNDS):
@@ -43,16 +43,16 @@ class Baseline:
         return cls(mean, user, item)
 
     def side(self, side: str) -> np.ndarray:
-        """The offsets of one side."""
+        """Return the offsets of one side."""
         return self.user if side == "user" else self.item
 
     def expected(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """b_ui for pairs of codes, shape (n,)."""
+        """Return b_ui for pairs of codes, shape (n,)."""
         rating: np.ndarray = self.mean + self.user[user] + self.item[item]
         return rating
 
     def rests(self, train: Interactions) -> csr_array:
-        """r_ui - b_ui of every training rating, shape (n_users, n_items)."""
+        """Return r_ui - b_ui of every training rating, shape (n_users, n_items)."""
         from scipy.sparse import csr_array
 
         codes = train.batch
@@ -69,7 +69,7 @@ class Baseline:
 
 
 def damped_means(codes: np.ndarray, values: np.ndarray, size: int, damping: float) -> np.ndarray:
-    """sum of the values of each code / (their number + damping), shape (size,); 0 where there is neither."""
+    """Return sum of values / (number + damping) of each code, shape (size,); 0 for 0 / 0."""
     weight = np.bincount(codes, minlength=size) + damping
     means: np.ndarray = np.divide(
         np.bincount(codes, values, size), weight, out=np.zeros(size), where=weight > 0

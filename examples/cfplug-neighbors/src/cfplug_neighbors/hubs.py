@@ -1,4 +1,4 @@
-"""How many neighbours predictions had, what these brought, and who is everybody's neighbour."""
+"""Report how many neighbours predictions had, their benefit, and frequent neighbours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cfplug_neighbors import NeighborhoodsOf
 
 STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-"""Where groups of predictions with about so many neighbours begin."""
+"""The lower ends of the groups of predictions by number of neighbours."""
 
 MSE = "MSE, squared rating points"
 
@@ -46,30 +46,30 @@ class Lists:
 
 
 def neighborhoods(params: NeighborhoodsOf, fitted: FittedModel, context: Context) -> Section:
-    """Groups of held-out ratings by how many neighbours there were, and those who are in the most lists."""
+    """Report held-out errors by number of neighbours, and the most frequent neighbours."""
     model = _model(params, fitted, context)
     k, held_out = model.params.neighbors, fitted.evidence.held_out
     warm = held_out[held_out["origin"] == "warm"]
     groups = _groups(model, fitted, warm)
     lists = Lists.of(model)
-    what = (
-        f"A neighbour is one of the {k} {model.side}s most like the one asked about, by what each got beyond a "
-        f"baseline, among those that {'the user rated' if model.side == 'item' else 'rated the item'}."
-    )
-    own = (
-        ()
-        if model is fitted.predictor
-        else (f"{fitted.name} asks no neighbours; these are those that it could ask.",)
-    )
-    tables = [*([_table(fitted, groups)] if groups else []), _most(params, fitted, lists)]
-    text = [what, *own, _coverage(held_out, warm, groups, k), _spread(fitted, lists)]
-    return Section(
-        f"Neighbourhoods of {fitted.name}", text, tables, [_chart(fitted, groups)] if groups else []
-    )
+    rated = "the user rated" if model.side == "item" else "rated the item"
+    text = [
+        f"A neighbour is one of the {k} {model.side}s most like the one asked about, by what each "
+        f"got beyond a baseline, among those that {rated}."
+    ]
+    if model is not fitted.predictor:
+        text.append(f"{fitted.name} asks no neighbours; these are those that it could ask.")
+    text += [_coverage(held_out, warm, groups, k), _spread(fitted, lists)]
+    tables = [_most(params, fitted, lists)]
+    charts = []
+    if groups:
+        tables.insert(0, _table(fitted, groups))
+        charts.append(_chart(fitted, groups))
+    return Section(f"Neighbourhoods of {fitted.name}", text, tables, charts)
 
 
 def _model(params: NeighborhoodsOf, fitted: FittedModel, context: Context) -> Neighborhoods:
-    """The model itself where it has neighbours, else neighbourhoods of the ratings from which it learned."""
+    """Return the model if it has neighbours, else neighbourhoods of its training ratings."""
     if isinstance(fitted.predictor, Neighborhoods):
         return fitted.predictor
     return fit(params.side, Knn(neighbors=params.neighbors), fitted.train, context)
@@ -77,7 +77,7 @@ def _model(params: NeighborhoodsOf, fitted: FittedModel, context: Context) -> Ne
 
 @frozen
 class Group:
-    """Held-out ratings whose predictions had from `low` to `high` neighbours, and how wrong two answers were."""
+    """Held-out ratings with `low` to `high` neighbours, and the MSE of model and baseline."""
 
     low: int
     high: int
@@ -92,12 +92,11 @@ class Group:
 
 
 def _groups(model: Neighborhoods, fitted: FittedModel, warm: pd.DataFrame) -> list[Group]:
-    """The groups that have ratings; the last is that of as many neighbours as there may be."""
+    """Return the groups that have ratings, by number of neighbours."""
     codes, truth = fitted.catalogue.encode(warm), warm["rating"].to_numpy()
     count, k = model.count(codes), model.params.neighbors
-    errors = [
-        (answer - truth) ** 2 for answer in (warm["prediction"].to_numpy(), model.expected(codes))
-    ]
+    error = (warm["prediction"].to_numpy() - truth) ** 2
+    baseline = (model.expected(codes) - truth) ** 2
     lows = [step for step in STEPS if step < k] + [k]
     place = np.searchsorted(lows, count, side="right") - 1
     found = []
@@ -105,13 +104,13 @@ def _groups(model: Neighborhoods, fitted: FittedModel, warm: pd.DataFrame) -> li
         rows = place == number
         if rows.any():
             high = k if low == k else lows[number + 1] - 1
-            wrong = (float(error[rows].mean()) for error in errors)
-            found.append(Group(low, high, int(rows.sum()), float(rows.mean()), *wrong))
+            mse = float(error[rows].mean()), float(baseline[rows].mean())
+            found.append(Group(low, high, int(rows.sum()), float(rows.mean()), *mse))
     return found
 
 
 def _coverage(held_out: pd.DataFrame, warm: pd.DataFrame, groups: list[Group], k: int) -> str:
-    """How many of the held-out ratings had neighbours at all."""
+    """Return the text on how many held-out ratings had neighbours."""
     if not groups:
         return (
             f"Of {len(held_out):,} held-out ratings none has a user and an item that training saw."
@@ -120,20 +119,20 @@ def _coverage(held_out: pd.DataFrame, warm: pd.DataFrame, groups: list[Group], k
     new = len(held_out) - len(warm)
     others = f"; {new:,} more have a user or an item that training never saw" if new else ""
     return (
-        f"Of {len(warm):,} held-out ratings {100 * share.get(k, 0):.3g} % had all {k} neighbours and "
-        f"{100 * share.get(0, 0):.3g} % none{others}."
+        f"Of {len(warm):,} held-out ratings {100 * share.get(k, 0):.3g} % had all {k} neighbours "
+        f"and {100 * share.get(0, 0):.3g} % none{others}."
     )
 
 
 def _spread(fitted: FittedModel, lists: Lists) -> str:
-    """How uneven the lists are: a third moment of 0 would be an even spread."""
+    """Return the text on the skewness of how often ids are neighbours."""
     known = lists.total[fitted.support.count[lists.side] > 0]
     apart, deviation = known - known.mean(), known.std()
     skewness = f"{(apart**3).mean() / deviation**3:.2f}" if deviation > 0 else "0"
     return (
-        f"Of {len(known):,} {lists.side}s {int((known == 0).sum()):,} are in no list of nearest neighbours; the "
-        f"skewness of how often {lists.side}s are in one is {skewness}. Who is in very many, a hub, is a little "
-        "like everybody and has a say nearly everywhere."
+        f"Of {len(known):,} {lists.side}s {int((known == 0).sum()):,} are in no list of nearest "
+        f"neighbours; the skewness of how often {lists.side}s are in one is {skewness}. Those in "
+        "very many, the hubs, are slightly similar to all others and influence most predictions."
     )
 
 

@@ -67,7 +67,7 @@ class Neighborhoods:
         return np.divide(total, weight + self.params.damping, out=total, where=weight > 0)
 
     def count(self, batch: Batch) -> np.ndarray:
-        """How many neighbours each pair has, shape (n,), at most `params.neighbors`."""
+        """Return the number of neighbours of each pair, shape (n,), at most `params.neighbors`."""
         count = np.zeros(len(batch), dtype=np.int64)
         for questions, question, *_ in self._candidates(batch):
             count[questions] = np.bincount(question, minlength=questions.stop - questions.start)
@@ -76,8 +76,9 @@ class Neighborhoods:
     def _candidates(
         self, batch: Batch
     ) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
-        """All that the other side rated and that is similar to the own: questions, and for each candidate its
-        question, similarity and place in `rests.data`.
+        """Yield the similar ids that the other side rated, in blocks of queries.
+
+        For each candidate: its query, its similarity and its place in `rests.data`.
         """
         own, other = (batch.item, batch.user) if self.side == "item" else (batch.user, batch.item)
         start = self.rests.indptr[other].astype(np.int64)
@@ -87,7 +88,7 @@ class Neighborhoods:
             yield questions, question[near], alike[near].astype(np.float64), place[near]
 
     def biases(self, side: str) -> np.ndarray:
-        """The offsets of the baseline, shape (n_ids,)."""
+        """Return the offsets of the baseline, shape (n_ids,)."""
         return self.baseline.side(side)
 
     def terms(self, batch: Batch) -> dict[str, np.ndarray]:

@@ -1,13 +1,13 @@
-"""Newcomers by the known ids that were rated most like them: what the model says of these, about the baseline.
+"""Predict for new users and items from the model's predictions for similar known ones.
 
-For a new user u with some ratings, N the known users most similar to u by these, and r^ what the
-model says,
+For a new user u with some ratings, the set N of the most similar known users, and the model's
+predictions r^,
 
     r_ui = b_ui + sum_{v in N} s_uv (r^_vi - b_vi) / (sum_{v in N} s_uv + damping)
 
-So a neighbour who did not rate the item has a say too, as the model expects it, and any model will
-do. Without ratings nobody is similar, and what is left of b_ui is the item's damped mean. New items
-go by known items in the same way; of a new user's rating of a new item the baseline alone is known.
+So a neighbour who did not rate the item counts too, and any model will do. Without ratings there
+are no neighbours, and b_ui is the item's damped mean. New items use known items in the same manner;
+for a new user and a new item only the baseline is left.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
 SIDES = ("user", "item")
 KEPT = 1000
-"""Candidates of each newcomer, from whom the neighbours are chosen."""
+"""Candidates for the neighbours of each new id."""
 
 
 @frozen(eq=False)
 class Known:
-    """What training tells of everybody: the baseline, and by side what lies beyond it, a row an id."""
+    """The baseline of training, and the residuals of both sides, a row for each id."""
 
     baseline: Baseline
     profiles: Mapping[str, Profiles]
 
     @classmethod
     def of(cls, fitted: FittedModel, params: NearestRaters) -> Known:
-        """Worked out once for each model."""
+        """Compute it once for each model."""
         damping = params.user_damping, params.item_damping
         found: Known = fitted.once(
             ("cfplug-neighbors known", *damping), lambda: cls._learned(fitted, *damping)
@@ -60,7 +60,7 @@ class Known:
 
 @frozen(eq=False)
 class Introduced:
-    """The n newcomers of one side: the offset of each, shape (n,), and the say of each known id, shape (n, n_known)."""
+    """The n new ids of one side: offsets (n,), and weights of known ids (n, n_known)."""
 
     offset: np.ndarray
     say: csr_array
@@ -68,7 +68,7 @@ class Introduced:
 
 @frozen(eq=False)
 class ByNeighbors:
-    """Ratings for pairs with a newcomer."""
+    """A predictor for pairs with a new id."""
 
     fitted: FittedModel
     newcomers: Newcomers
@@ -77,7 +77,7 @@ class ByNeighbors:
     damping: float
 
     def predict(self, pairs: pd.DataFrame) -> np.ndarray:
-        """Ratings of shape (n,)."""
+        """Return ratings of shape (n,)."""
         codes = self.fitted.encoded(pairs)
         rating: np.ndarray = (
             self.baseline.mean
@@ -90,14 +90,14 @@ class ByNeighbors:
         return rating
 
     def origins(self, pairs: pd.DataFrame) -> np.ndarray:
-        """`neighbors` where the newcomer has some, else `mean`; shape (n,)."""
+        """Return `neighbors` where the new id has some, else `mean`; shape (n,)."""
         origin, codes = np.full(len(pairs), "mean", dtype=object), self.fitted.encoded(pairs)
         for side in SIDES:
             origin[self._answered(side, pairs, codes)[0]] = "neighbors"
         return origin
 
     def _offsets(self, side: str, pairs: pd.DataFrame, codes: Batch) -> np.ndarray:
-        """b_u or b_i of each pair, shape (n,)."""
+        """Return b_u or b_i of each pair, shape (n,)."""
         places = self.newcomers.places(side, pairs[side])
         new = np.append(self.introduced[side].offset, 0.0)[places]
         offset: np.ndarray = np.where(
@@ -108,7 +108,7 @@ class ByNeighbors:
     def _answered(
         self, side: str, pairs: pd.DataFrame, codes: Batch
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The pairs of a newcomer of `side` who has neighbours with somebody known; and the newcomer's place."""
+        """Return the pairs of a new id with neighbours and a known id, and its position."""
         places = self.newcomers.places(side, pairs[side])
         has = np.append(np.diff(self.introduced[side].say.indptr) > 0, False)
         warm = self.fitted.support.trained(other(side), getattr(codes, other(side)))
@@ -116,7 +116,7 @@ class ByNeighbors:
         return rows, places[rows]
 
     def _moved(self, side: str, codes: Batch, places: np.ndarray) -> np.ndarray:
-        """What the neighbours of newcomers at `places` add to the baseline of each pair, shape (n,)."""
+        """Return what the neighbours at `places` add to the baseline of each pair, shape (n,)."""
         say, moved = self.introduced[side].say, np.zeros(len(codes))
         start = say.indptr[places].astype(np.int64)
         for few, pair, place in spans(start, say.indptr[places + 1] - start):
@@ -130,7 +130,7 @@ class ByNeighbors:
 
 
 def _in_place(side: str, codes: Batch, others: np.ndarray) -> Batch:
-    """The same questions about `others` of `side`."""
+    """Return the same pairs with `others` in place of `side`."""
     sides = {"user": codes.user, "item": codes.item, side: others}
     return cfplug.Batch(sides["user"], sides["item"], codes.context)
 
@@ -138,7 +138,7 @@ def _in_place(side: str, codes: Batch, others: np.ndarray) -> Batch:
 def nearest_raters(
     params: NearestRaters, fitted: FittedModel, newcomers: Newcomers, context: Context
 ) -> ByNeighbors:
-    """Every newcomer with an offset, and the known ids that are most like it by its ratings."""
+    """Return a predictor with the offset and the most similar known ids of each new id."""
     known = Known.of(fitted, params)
     damping = {"user": params.user_damping, "item": params.item_damping}
     introduced = {}
@@ -154,17 +154,17 @@ def nearest_raters(
 def _own(
     fitted: FittedModel, newcomers: Newcomers, side: str, baseline: Baseline, damping: float
 ) -> tuple[np.ndarray, csr_array]:
-    """The offset of each newcomer of `side`, (n,), and what lies beyond that in its ratings of known ids, (n, m)."""
+    """Return the offsets of the n new ids, and their residuals for m known ids (n, m)."""
     from scipy.sparse import csr_array
 
     n, m = len(newcomers.table(side)), len(baseline.side(other(side)))
     given = newcomers.ratings[newcomers.ratings["rating"].notna()]
     places = newcomers.places(side, given[side])
     codes = fitted.catalogue.side(other(side)).encode(given[other(side)])
-    told = (places >= 0) & fitted.support.trained(other(side), codes)
-    places, codes = places[told], codes[told]
+    known = (places >= 0) & fitted.support.trained(other(side), codes)
+    places, codes = places[known], codes[known]
     rest = (
-        given["rating"].to_numpy(dtype=np.float64)[told]
+        given["rating"].to_numpy(dtype=np.float64)[known]
         - baseline.mean
         - baseline.side(other(side))[codes]
     )
@@ -173,7 +173,7 @@ def _own(
 
 
 def _says(alike: csr_array, params: NearestRaters) -> csr_array:
-    """The similarities of those who are among the `params.neighbors` nearest of their newcomer, (n, n_known)."""
+    """Return the similarities of the nearest `params.neighbors`, shape (n, n_known)."""
     from scipy.sparse import csr_array
 
     newcomer = np.repeat(np.arange(alike.shape[0]), np.diff(alike.indptr))
@@ -183,5 +183,5 @@ def _says(alike: csr_array, params: NearestRaters) -> csr_array:
 
 
 def other(side: str) -> str:
-    """The side that `side` rates, or is rated by."""
+    """Return the opposite side."""
     return "item" if side == "user" else "user"

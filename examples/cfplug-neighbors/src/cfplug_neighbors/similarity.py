@@ -1,13 +1,13 @@
-"""Who is like whom, by what each got beyond the baseline.
+"""Measure the similarity of ids by their residuals from the baseline.
 
 Of two ids i and j with n_ij common raters
 
     s_ij = n_ij / (n_ij + shrinkage) * cosine_ij,    cosine_ij = <x_i, x_j> / (|x_i| |x_j|)
 
-where x_i are the rests r_ui - b_ui, 0 where nobody rated: the adjusted cosine of Sarwar et al. (WWW
-2001), shrunk as Koren does (KDD 2008, section 2.2), so that two ids with one common rater are not
-taken for twins. `pearson` puts the correlation over the common raters alone in the cosine's place
-(Herlocker et al., SIGIR 1999)."""
+where x_i are the residuals r_ui - b_ui, 0 without a rating: the adjusted cosine of Sarwar et al.
+(WWW 2001), shrunk as in Koren (KDD 2008, section 2.2), so that one common rater does not make two
+ids similar. `pearson` is the correlation over the common raters (Herlocker et al., SIGIR 1999).
+"""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from attrs import frozen
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Told = Callable[[float], None]
+Report = Callable[[float], None]
 
 CELLS = 1 << 20
-"""Similarities that are worked out at once: it bounds the memory, whatever the number of ids."""
+"""Similarities computed at once, which bounds the memory for any number of ids."""
 
 ROUNDING = 1e-9
-"""A variance below this part of the mean square is rounding: who rates all alike correlates with nobody."""
+"""A variance below this part of the mean square is a rounding error, and becomes 0."""
 
 
 @frozen
 class Rule:
-    """How similarities are measured and shrunk, and how many of each id are kept."""
+    """How similarities are measured and shrunk, and how many are kept for each id."""
 
     measure: str
     shrinkage: float
@@ -41,13 +41,13 @@ class Rule:
 
 @frozen(eq=False)
 class Profiles:
-    """The rests of n ids, a row each, shape (n, m)."""
+    """The residuals of n ids, shape (n, m)."""
 
     rests: csr_array
 
     @functools.cached_property
     def rated(self) -> csr_array:
-        """1 where there is a rating, also where its rest is 0."""
+        """Return 1 where there is a rating, also if its residual is 0."""
         from scipy.sparse import csr_array
 
         return csr_array(
@@ -59,8 +59,8 @@ class Profiles:
         return self.rests.multiply(self.rests).tocsr()
 
     @functools.cached_property
-    def turned(self) -> tuple[csr_array, csr_array, csr_array]:
-        """`rests`, `rated` and `squares`, shape (m, n) each: laid out once for all products."""
+    def transposed(self) -> tuple[csr_array, csr_array, csr_array]:
+        """Return the transposes of `rests`, `rated` and `squares`, shape (m, n) each."""
         rests, rated, squares = (
             matrix.T.tocsr() for matrix in (self.rests, self.rated, self.squares)
         )
@@ -68,7 +68,7 @@ class Profiles:
 
     @functools.cached_property
     def length(self) -> np.ndarray:
-        """|x_i|, shape (n,)."""
+        """Return |x_i|, shape (n,)."""
         length: np.ndarray = np.sqrt(self.rests.multiply(self.rests).sum(axis=1))
         return length
 
@@ -80,20 +80,22 @@ class Profiles:
 
 
 def between(asked: Profiles, others: Profiles, rule: Rule) -> np.ndarray:
-    """s of each of k ids with each of n, shape (k, n); both were rated by the same m."""
-    common = (asked.rated @ others.turned[1]).toarray()
+    """Return s of each of k ids with each of n, shape (k, n)."""
+    common = (asked.rated @ others.transposed[1]).toarray()
     alike = _cosine(asked, others) if rule.measure == "cosine" else _pearson(asked, others, common)
     shrunk: np.ndarray = alike * _ratio(common, common + rule.shrinkage)
     return shrunk
 
 
 def _cosine(asked: Profiles, others: Profiles) -> np.ndarray:
-    return _ratio((asked.rests @ others.turned[0]).toarray(), np.outer(asked.length, others.length))
+    return _ratio(
+        (asked.rests @ others.transposed[0]).toarray(), np.outer(asked.length, others.length)
+    )
 
 
 def _pearson(asked: Profiles, others: Profiles, common: np.ndarray) -> np.ndarray:
-    """cov / sqrt(var var) over the `common` raters, who are another lot for every pair."""
-    rests, rated, squares = others.turned
+    """Return cov / sqrt(var var) over the `common` raters of each pair."""
+    rests, rated, squares = others.transposed
     mine, theirs = (
         (left @ right).toarray() for left, right in ((asked.rests, rated), (asked.rated, rests))
     )
@@ -106,19 +108,20 @@ def _pearson(asked: Profiles, others: Profiles, common: np.ndarray) -> np.ndarra
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """above / below, and 0 where there is nothing below."""
+    """Return above / below, or 0 where below is 0."""
     ratio: np.ndarray = np.divide(above, below, out=np.zeros(above.shape), where=below > 0)
     return ratio
 
 
 def similarities(
-    asked: Profiles, others: Profiles, rule: Rule, told: Told = lambda done: None
+    asked: Profiles, others: Profiles, rule: Rule, report: Report = lambda done: None
 ) -> csr_array:
-    """Every s_ij above 0 of each of k ids with each of n others, shape (k, n), by `rule`.
+    """Return every s_ij above 0 of k ids with n others, shape (k, n), by `rule`.
 
     No id is like itself: where `asked` are the `others`, the diagonal is empty. All are in single
-    precision, in which two that differ by the order of a sum alone are equal. `told` hears which
-    part is done."""
+    precision, in which two that differ by the order of a sum alone are equal. `report` gets the
+    share that is done.
+    """
     from scipy.sparse import csr_array, vstack
 
     k, n = len(asked), len(others)
@@ -128,14 +131,14 @@ def similarities(
         if asked is others:
             np.fill_diagonal(alike[:, start:], 0.0)
         blocks.append(csr_array(_highest(alike, rule.kept)))
-        told(min(start + per_block, k) / k)
+        report(min(start + per_block, k) / k)
     return vstack(blocks, format="csr")
 
 
 def _highest(alike: np.ndarray, kept: int) -> np.ndarray:
-    """`alike` (k, n) without what is not above 0, nor above the highest of each row that finds no place among `kept`.
+    """Return `alike` (k, n) with only the highest `kept` of each row, and above 0.
 
-    So equal ones stay or go together, and no order of ids decides between them.
+    Equal ones are kept or dropped together, so the order of ids does not matter.
     """
     least = np.zeros((len(alike), 1), dtype=alike.dtype)
     if kept < alike.shape[1]:

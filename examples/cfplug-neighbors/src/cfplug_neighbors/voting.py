@@ -1,4 +1,4 @@
-"""Which neighbours have a say in each of many questions, and how much of one."""
+"""Choose the neighbours of many queries at once, with equal shares for ties."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 
 ENTRIES = 1 << 20
-"""Candidates that are looked at at once: it bounds the memory, whatever the number of questions."""
+"""Candidates examined at once, which bounds the memory for any number of queries."""
 
 
 def shares(question: np.ndarray, alike: np.ndarray, neighbors: int) -> np.ndarray:
-    """How far each of n candidates is among the `neighbors` most similar of its question, from 0 to 1; shape (n,).
+    """Return the share, 0 to 1, of n candidates among the nearest `neighbors` of their query.
 
-    `question`, in rising order, says which one a candidate is for; `alike` are similarities above 0
-    and at most 1, both of shape (n,). Those that are equally similar and do not all find a place
-    share what places are left: which of them came first says nothing of them."""
+    `question`, in rising order, is the query of each candidate; `alike` are similarities above 0
+    and at most 1, both of shape (n,). Ties for the last places share them,
+    so the order of candidates does not matter.
+    """
     share = np.ones(len(alike))
     crowded = np.flatnonzero(np.bincount(question)[question] > neighbors)
     order = crowded[np.argsort(2.0 * question[crowded] - alike[crowded], kind="stable")]
@@ -30,12 +31,13 @@ def shares(question: np.ndarray, alike: np.ndarray, neighbors: int) -> np.ndarra
 
 
 def spans(start: np.ndarray, size: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """The places start, start + 1, ... of n questions, `size` of each, both of shape (n,), a bounded number at a time.
+    """Yield the positions start, start + 1, ... of n queries, `size` each, in bounded blocks.
 
-    Gives a slice of questions, which of them each place is for (counted from the slice's first),
-    and the places."""
-    lots = np.flatnonzero(np.diff(np.cumsum(size) // ENTRIES, prepend=-1))
-    for low, high in itertools.pairwise([*lots.tolist(), len(size)]):
+    Each block is a slice of queries, the query of each position (from the slice's first), and the
+    positions. `start` and `size` have the shape (n,).
+    """
+    blocks = np.flatnonzero(np.diff(np.cumsum(size) // ENTRIES, prepend=-1))
+    for low, high in itertools.pairwise([*blocks.tolist(), len(size)]):
         few, before = size[low:high], np.cumsum(size[low:high]) - size[low:high]
         question = np.repeat(np.arange(high - low), few)
         yield (
