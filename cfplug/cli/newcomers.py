@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import rich_click as click
@@ -96,7 +96,7 @@ class Introduction:
         return model.newcomers(users=users, ratings=ratings)
 
 
-def strategy(name: str, sets: Sequence[str], folders: Sequence[Path]) -> Use:
+def strategy(name: str, sets: Sequence[str], folders: Sequence[Path]) -> Use[ColdStart]:
     """The cold-start strategy of this name."""
     from cfplug.plugin.registry import load
     from cfplug.recipe.parser import read_use
@@ -104,12 +104,12 @@ def strategy(name: str, sets: Sequence[str], folders: Sequence[Path]) -> Use:
     return read_use("cold-start", name, set=sets, registry=load(folders))
 
 
-def with_strategy(model: FittedModel, use: Use) -> FittedModel:
+def with_strategy(model: FittedModel, use: Use[ColdStart]) -> FittedModel:
     """The model with another policy for ids that training never saw; CapabilityError if the two do not fit."""
     from cfplug.prediction.policy import policy, quiet_context
 
     missing = [
-        need for need in cast(ColdStart, use.component).requires if need not in model.provides
+        need for need in use.component.requires if need not in model.provides
     ]
     if missing:
         raise CapabilityError(
@@ -163,10 +163,10 @@ def read_text_table(path: Path) -> pd.DataFrame:
 # Interviews
 
 
-def _interview(model: FittedModel, use: Use) -> Interview:
+def _interview(model: FittedModel, use: Use[ColdStart]) -> Interview:
     from cfplug.prediction.policy import quiet_context
 
-    component = cast(ColdStart, use.component)
+    component = use.component
     if component.ask is None:
         raise CapabilityError(f"{use.name} asks nothing; interview does (cfplug list cold-starts)")
     context: Context = quiet_context(model.seed)

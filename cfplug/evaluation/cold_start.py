@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import attrs
 import numpy as np
@@ -156,10 +156,10 @@ def conversation(
 
 
 def tried(
-    bench: Bench, use: Use, policy: Policy, reveal: Sequence[int], context: Context
+    bench: Bench, use: Use[ColdStart], policy: Policy, reveal: Sequence[int], context: Context
 ) -> pd.DataFrame:
     """The outcomes of one strategy, for every number of revealed ratings or, if it asks, of questions."""
-    component = cast(ColdStart, use.component)
+    component = use.component
     model = attrs.evolve(bench.model, policy=policy)
     asked = None
     if component.ask is not None and bench.side == "user":

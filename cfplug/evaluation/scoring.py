@@ -13,6 +13,7 @@ import pandas as pd
 from cfplug.data.batch import Batch
 from cfplug.errors import PluginError
 from cfplug.evaluation.resampling import interval
+from cfplug.plugin.components import Metric
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.predictions import Predictions
 from cfplug.recipe.recipe import Use
@@ -43,7 +44,7 @@ def _finite(value: Any) -> float:
 
 
 def measure(
-    use: Use, truth: np.ndarray, answers: Predictions
+    use: Use[Metric], truth: np.ndarray, answers: Predictions
 ) -> tuple[float, float | None, float | None]:
     """A metric's value and the ends of its interval, None where that is not known; PluginError if it is no number."""
     score = use.component.function("score")

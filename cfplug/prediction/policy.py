@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from cfplug.plugin.components import Context
+from cfplug.plugin.components import ColdStart, Context
 from cfplug.prediction.fitted_model import FittedModel, Policy
 from cfplug.prediction.newcomers import Newcomers
 from cfplug.prediction.predictions import PairPredictor
@@ -21,10 +21,10 @@ def policy_of(recipe: Recipe, context: Context) -> Policy | None:
     return None if recipe.unknown is None else policy(recipe.unknown, context)
 
 
-def policy(use: Use, context: Context) -> Policy:
+def policy(use: Use[ColdStart], context: Context) -> Policy:
     """A cold-start strategy, ready to adapt a model."""
     adapt = use.component.function("adapt")
-    origin = use.component.origin  # type: ignore[attr-defined]
+    origin = use.component.origin
 
     def adapted(fitted: FittedModel, newcomers: Newcomers) -> PairPredictor:
         """With a generator that starts anew each time, so that an answer does not depend on those before it."""

@@ -184,7 +184,8 @@ class _Builder:
 
     def node(self, composed: Any, path: tuple[str | int, ...]) -> Node:
         place = self._place(composed)
-        first = self.text[composed.start_mark.index : composed.start_mark.index + 1]
+        written = self.text[composed.start_mark.index : composed.end_mark.index]
+        first = written[:1]
         if len(path) > DEEPEST:
             return self._refused(composed, path, _TOO_DEEP)
         if first == "!":
@@ -231,7 +232,9 @@ class _Builder:
         return None
 
     def report(self, marked: Any, path: tuple[str | int, ...], message: str) -> None:
-        self.problems.append(Problem(self._place(marked), path_text(path), message))
+        problem = Problem(self._place(marked), path_text(path), message)
+        if problem not in self.problems:  # a table and its first key begin at one place
+            self.problems.append(problem)
 
     def _refused(self, composed: Any, path: tuple[str | int, ...], message: str) -> Node:
         self.report(composed, path, message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import attrs
 import pandas as pd
@@ -45,30 +44,30 @@ def with_evidence(
     return attrs.evolve(fitted.model, evidence=evidence)
 
 
-def not_for(use: Use, model: FittedModel) -> str:
+def not_for(use: Use[Analyzer], model: FittedModel) -> str:
     """Why an analyzer has nothing to say of `model`, in one line; empty if it has."""
     missing = [
-        need for need in cast(Analyzer, use.component).requires if need not in model.provides
+        need for need in use.component.requires if need not in model.provides
     ]
     return f"{model.name} has no {missing[0]}, which this needs." if missing else ""
 
 
-def analyze(use: Use, model: FittedModel, context: Context) -> Section:
+def analyze(use: Use[Analyzer], model: FittedModel, context: Context) -> Section:
     """The section that an analyzer makes of `model`; PluginError for what is no section."""
     section = check_section(use.component.function("analyze")(use.params, model, context))
     return _signed(section, use, model)
 
 
-def in_place_of(use: Use, model: FittedModel, why: str) -> Section:
+def in_place_of(use: Use[Analyzer], model: FittedModel, why: str) -> Section:
     """The section that stands where an analyzer has none."""
     return _signed(Section(f"{use.name} of {model.name}", why), use, model)
 
 
-def failure(use: Use, error: Exception) -> str:
+def failure(use: Use[Analyzer], error: Exception) -> str:
     """What an analyzer raised, in one line that names the analyzer, its plugin and its place in the recipe."""
     told = " ".join(f"{type(error).__name__}: {error}".split())
     return f"{use.full_name} of plugin {use.title}, {use.place}, failed: {told}"
 
 
-def _signed(section: Section, use: Use, model: FittedModel) -> Section:
+def _signed(section: Section, use: Use[Analyzer], model: FittedModel) -> Section:
     return attrs.evolve(section, analyzer=use.name, model=model.name)

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import numpy as np
@@ -24,7 +24,7 @@ from cfplug.evaluation.cold_start import Bench, tried
 from cfplug.evaluation.folds import in_fold, measured, named, unmeasured
 from cfplug.evaluation.scoring import measure, prediction_rows, with_lists
 from cfplug.files import json_text, read_json
-from cfplug.plugin.components import ColdStart, Context, Loss, Metric
+from cfplug.plugin.components import Context, Metric, Source
 from cfplug.plugin.hookspecs import EpochFinished, StepFinished
 from cfplug.plugin.registry import Registry, load
 from cfplug.prediction.fitted_model import FittedModel, Policy, unknown_ids
@@ -85,7 +85,7 @@ def resume(
     return work.name() if storage.lacks_only_its_name(folder) else _carry_out(work, keep=True)
 
 
-def read_data(use: Use, *, reporter: Reporter | None = None) -> Dataset:
+def read_data(use: Use[Source], *, reporter: Reporter | None = None) -> Dataset:
     """The dataset of a source on its own, without a run."""
     reporter = reporter or Lines()
     with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
@@ -201,7 +201,7 @@ class _Work:
                 f"values from {dataset.scale.low:g} to {dataset.scale.high:g} (a loss such as mse needs none)",
             )
             for loss in losses
-            if cast(Loss, loss.component).needs_levels and not dataset.scale.levels
+            if loss.component.needs_levels and not dataset.scale.levels
         ]
         if problems:
             raise RecipeError(problems)
@@ -392,7 +392,7 @@ class _Work:
 
     def _score(
         self,
-        entry: Use,
+        entry: Use[Metric],
         model: FittedModel,
         dataset: Dataset,
         occasion: _Occasion,
@@ -426,12 +426,12 @@ class _Work:
             named = (model.name, model.seed, model.fold, part, use.name, *value)
             yield dict(zip(METRICS, named, strict=True))
 
-    def _measurable(self, model: FittedModel, results: Results) -> list[Use]:
+    def _measurable(self, model: FittedModel, results: Results) -> list[Use[Metric]]:
         """The metrics that `model` can be measured by; of the others, which some other model can, is said once."""
         able = []
         for use in self.recipe.metrics:
             missing = [
-                need for need in cast(Metric, use.component).requires if need not in model.provides
+                need for need in use.component.requires if need not in model.provides
             ]
             if not missing:
                 able.append(use)
@@ -468,7 +468,7 @@ class _Work:
         for use in self.recipe.cold_starts:
             missing = [
                 need
-                for need in cast(ColdStart, use.component).requires
+                for need in use.component.requires
                 if need not in model.provides
             ]
             if missing:

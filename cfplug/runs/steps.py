@@ -12,7 +12,7 @@ import numpy as np
 from attrs import frozen
 
 from cfplug.errors import PluginError
-from cfplug.plugin.components import Context
+from cfplug.plugin.components import Component, Context
 from cfplug.plugin.discovery import words_of
 from cfplug.plugin.hookspecs import RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug.plugin.registry import Registry
@@ -42,7 +42,7 @@ class Steps:
 
     @contextmanager
     def step(
-        self, step: str, use: Use, seed: int, model: str = "", fold: str = ""
+        self, step: str, use: Use[Component], seed: int, model: str = "", fold: str = ""
     ) -> Iterator[Context]:
         """Run one step of one component: an exception leaves with notes, observers are told."""
         started = time.perf_counter()
@@ -82,7 +82,7 @@ class Steps:
 
 
 @contextmanager
-def noting(step: str, use: Use) -> Iterator[None]:
+def noting(step: str, use: Use[Component]) -> Iterator[None]:
     """Adds to whatever a component raises the step, the component, its plugin and its place in the recipe."""
     note = f"in step {step}: {use.full_name} of plugin {use.title}, {use.place}"
     try:

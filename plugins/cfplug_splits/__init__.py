@@ -233,7 +233,7 @@ def _check_support(support: float) -> None:
 @cfplug.hookimpl
 def cfplug_splits() -> list[cfplug.SplitMethod]:
     return [
-        cfplug.SplitMethod("random", RandomParams, split="cfplug_splits.chance:split"),
+        cfplug.SplitMethod("random", RandomParams, split="cfplug_splits.random_rows:split"),
         cfplug.SplitMethod("by-time", ByTimeParams, split="cfplug_splits.by_time:split"),
         cfplug.SplitMethod("leave-last", LeaveLastParams, split="cfplug_splits.leave_last:split"),
         cfplug.SplitMethod("k-fold", KFoldParams, split="cfplug_splits.k_fold:split"),

@@ -30,7 +30,8 @@ from cfplug.params import parameters
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.registry import Registry, assemble, load
 from cfplug.recipe import builtin, yaml
-from cfplug.recipe.parser import KEYS, Claim, Heading, Recipe, parse_recipe, read_recipe, read_use
+from cfplug.recipe.parser import parse_recipe, read_recipe, read_use
+from cfplug.recipe.recipe import KEYS, Claim, Heading, Recipe
 from cfplug.recipe.settings import FeatureChoice, TrainSettings
 from cfplug.recipe.yaml import path_text
 
@@ -853,7 +854,10 @@ MESSAGES: list[tuple[str, list[str]]] = [
         f"{LINES}seeds: [4, 7, 4]\n",
         ["3:8: seeds: must be different numbers, at least one; is [4, 7, 4]"],
     ),
-    (f"{LINES}seed: 5\nseeds: [1]\n", ["4:8: seeds: cannot stand beside seed; give one of them"]),
+    (
+        f"{LINES}seed: 5\nseeds: [1]\n",
+        ["4:8: seeds: cannot be given together with seed; give one of them"],
+    ),
     # one component
     (
         f"{LINES}split:\n",
@@ -1049,7 +1053,9 @@ MESSAGES: list[tuple[str, list[str]]] = [
     ),
     (
         f"{LINES}claims: [{{metric: mse, at_most: 1, at_least: 0}}]\n",
-        ["3:46: claims[0].at_least: cannot stand beside at_most; make it a claim of its own"],
+        [
+            "3:46: claims[0].at_least: cannot be given together with at_most; make it a claim of its own"
+        ],
     ),
     (
         f"{LINES}claims: [{{at_most: 1}}]\n",
@@ -1352,7 +1358,10 @@ OVERRIDES: list[tuple[list[str], str]] = [
         ["metrics.1=rmes"],
         '--set argument 1: metrics[1]: no metric called "rmes"; did you mean rmse? (cfplug list metrics)',
     ),
-    (["seeds=[1]"], "--set argument 1: seeds: cannot stand beside seed; give one of them"),
+    (
+        ["seeds=[1]"],
+        "--set argument 1: seeds: cannot be given together with seed; give one of them",
+    ),
 ]
 
 
@@ -1676,7 +1685,7 @@ def test_an_override_may_name_features(sets: list[str], choice: FeatureChoice) -
     assert read(TABULAR, *sets).models[0].features == choice
 
 
-OF_IDS = "a model that fits itself looks at features of users and items alone"
+OF_IDS = "a model that fits itself uses features of users and items alone"
 PARTS_OF_TIME = "all, year, month, day-of-week, hour, elapsed, item-age"
 
 
@@ -1714,15 +1723,15 @@ def test_faults_of_features_are_told_at_their_place(features: str, message: str)
     [
         (
             "models: [pmf]\nfeatures: all\n",
-            ["r.yaml:3:1: features: no model of this recipe looks at features"],
+            ["r.yaml:3:1: features: no model of this recipe uses features"],
         ),
         (
             "models: [bias, mean]\nfeatures: {user: [age]}\n",
-            ["r.yaml:3:1: features: no model of this recipe looks at features"],
+            ["r.yaml:3:1: features: no model of this recipe uses features"],
         ),
         (
             "models: [{use: pmf, features: all}]\n",
-            ["r.yaml:2:21: models[0].features: pmf looks at no features"],
+            ["r.yaml:2:21: models[0].features: pmf uses no features"],
         ),
         (
             "models: [{use: bias, features: all}]\n",

@@ -31,7 +31,7 @@ def test_a_claim_is_met_on_its_side_of_the_bound_and_at_it(bound: float, measure
         ({}, "a claim needs at_most or at_least"),
         (
             {"at_most": 1.0, "at_least": 0.0},
-            "at_least: cannot stand beside at_most; make it a claim of its own",
+            "at_least: cannot be given together with at_most; make it a claim of its own",
         ),
     ],
 )

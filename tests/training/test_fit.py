@@ -29,7 +29,8 @@ from cfplug import (
 from cfplug.data.catalogue import Catalogue
 from cfplug.files import arrays_to_bytes, read_arrays
 from cfplug.prediction.fitted_model import FittedModel
-from cfplug.recipe.parser import ModelUse, Use, parse_recipe
+from cfplug.recipe.parser import parse_recipe
+from cfplug.recipe.recipe import ModelUse, Use
 from cfplug.recipe.settings import TrainSettings
 from cfplug.training.checkpoint import Watch
 from cfplug.training.features import learn
