@@ -119,7 +119,7 @@ WRONG: list[tuple[str, Any, tuple[str | int, ...], str]] = [
         "file",
         "~nobody_at_all/a",
         (),
-        "must be a path; nobody here has the home folder of '~nobody_at_all/a'",
+        "must be a path; found no home folder for '~nobody_at_all/a'",
     ),
     ("pair", 5, (), "must be a list of 2 numbers; is 5"),
     ("pair", [0, 1, 2], (), "must be a list of 2 numbers; is [0, 1, 2]"),

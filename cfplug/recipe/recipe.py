@@ -143,7 +143,7 @@ def _check_one_line(name: str, text: str) -> None:
 
 @frozen
 class Claim:
-    """A bound that the recipe promises for one metric's mean over seeds and folds, with its source."""
+    """A bound that the recipe promises for a metric's mean over seeds and folds."""
 
     metric: str = param(help="the name of one of the recipe's metrics")
     at_most: float | None = param(None, help="the measured value may not be above this")
@@ -167,9 +167,8 @@ class Claim:
         if self.at_most is None and self.at_least is None:
             raise ValueError("a claim needs at_most or at_least")
         if self.at_most is not None and self.at_least is not None:
-            raise ValueError(
-                "at_least: cannot be given together with at_most; make it a claim of its own"
-            )
+            advice = "make it a claim of its own"
+            raise ValueError(f"at_least: cannot be given together with at_most; {advice}")
         if self.cold_start and (self.fold or self.part != "valid"):
             where = "the valid part of all folds together"
             raise ValueError(f"cold_start: is measured on {where}; leave out fold and part")

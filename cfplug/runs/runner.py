@@ -24,7 +24,7 @@ from cfplug.evaluation.cold_start import Bench, tried
 from cfplug.evaluation.folds import in_fold, measured, named, unmeasured
 from cfplug.evaluation.scoring import measure, prediction_rows, with_lists
 from cfplug.files import json_text, read_json
-from cfplug.plugin.components import Context, Metric, Source
+from cfplug.plugin.components import Context, Metric, Model, Source
 from cfplug.plugin.hookspecs import EpochFinished, StepFinished
 from cfplug.plugin.registry import Registry, load
 from cfplug.prediction.fitted_model import FittedModel, Policy, unknown_ids
@@ -392,7 +392,7 @@ class _Work:
 
     def _score(
         self,
-        entry: Use[Metric],
+        entry: Use[Model],
         model: FittedModel,
         dataset: Dataset,
         occasion: _Occasion,

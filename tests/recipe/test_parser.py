@@ -1703,7 +1703,7 @@ PARTS_OF_TIME = "all, year, month, day-of-week, hour, elapsed, item-age"
             "{time: [month, hours]}",
             f"r.yaml:3:26: features.time[1]: must be one of {PARTS_OF_TIME}; is 'hours'; did you mean hour?",
         ),
-        ("{user: [all, age]}", "r.yaml:3:18: features.user: all stands alone; is ['all', 'age']"),
+        ("{user: [all, age]}", "r.yaml:3:18: features.user: all must be the only entry; is ['all', 'age']"),
         (
             "{item: [year, year]}",
             "r.yaml:3:18: features.item: names a column twice; is ['year', 'year']",
