@@ -1,11 +1,11 @@
-"""Vectors of users and items as normal distributions: their posteriors, their priors, the noise of ratings.
+"""Vectors of users and items as normal distributions: posteriors, priors, and noise of ratings.
 
-r_ui = <p_u, q_i> + b_u + b_i + e,   (p_u, b_u) ~ N(A' x_u, S),   (q_i, b_i) ~ N(B' x_i, T),   e ~
-N(0, s2_i)
+r_ui = <p_u, q_i> + b_u + b_i + e
+(p_u, b_u) ~ N(A' x_u, S),   (q_i, b_i) ~ N(B' x_i, T),   e ~ N(0, s2_i)
 
 where r is the rating less the mean of all, in deviations, so that nothing depends on the scale.
-With a 1 beside each vector the rating is one product, <(p_u, b_u, 1), (q_i, 1, b_i)>, and users and
-items follow from each other by the same rule. The posterior is taken to factorize into one of users
+With a 1 next to each vector the rating is one product, <(p_u, b_u, 1), (q_i, 1, b_i)>, and users
+and items follow from each other by the same rule. The posterior is taken to factorize into one of users
 and one of items, as in Lim and Teh, "Variational Bayesian approach to movie rating prediction" (KDD
 Cup 2007). Sums over ratings are products of one sparse matrix, (n_users, n_items), with second
 moments."""
@@ -54,13 +54,14 @@ class Prior:
     cov: np.ndarray
 
     def mean(self, features: np.ndarray) -> np.ndarray:
-        """Of the ids with `features`, shape (n, n_features): (n, d)."""
+        """Return of the ids with `features`, shape (n, n_features): (n, d)."""
         mean: np.ndarray = features @ self.weights
         return mean
 
 
 def prior_of(vectors: Normals, features: np.ndarray, ridge: float) -> Prior:
-    """The prior from which `vectors` most likely come, with weights pulled to 0 as if by `ridge` further ids.
+    """Return the prior from which `vectors` most likely come, with weights pulled to 0 as if by
+    `ridge` further ids.
 
     Column 0 of `features` is 1; its weight is free.
     """
@@ -74,7 +75,8 @@ def prior_of(vectors: Normals, features: np.ndarray, ridge: float) -> Prior:
 
 @frozen(eq=False)
 class Ratings:
-    """Ratings less their `mean` over their `deviation`, in two sparse matrices: where there is one, and which.
+    """Ratings less their `mean` over their `deviation`, in two sparse matrices: where there is one,
+    and which.
 
     Both have the shape (n_users, n_items). `squares`, shape (n_items,), is the sum of the squares
     for each item."""
@@ -87,7 +89,7 @@ class Ratings:
 
     @classmethod
     def of(cls, train: Interactions) -> Ratings:
-        """Ratings that are all equal count as having the deviation 1."""
+        """Return ratings that are all equal count as having the deviation 1."""
         from scipy import sparse
 
         shape, codes = (train.n_users, train.n_items), (train.batch.user, train.batch.item)
@@ -100,12 +102,14 @@ class Ratings:
         return cls(seen, values, np.bincount(codes[1], rest**2, train.n_items), mean, deviation)
 
     def count(self, side: str) -> np.ndarray:
-        """How many ratings each id of `side` has."""
+        """Return how many ratings each id of `side` has."""
         count: np.ndarray = self.seen.sum(axis=1 if side == "user" else 0)
         return count
 
     def weighted(self, side: str, weight: np.ndarray) -> tuple[Any, Any]:
-        """Both matrices with each item's ratings multiplied by its `weight`, the ids of `side` in rows."""
+        """Return both matrices with each item's ratings multiplied by its `weight`, the ids of
+        `side` in rows.
+        """
         from scipy import sparse
 
         both = [
@@ -116,7 +120,7 @@ class Ratings:
 
 
 def _sums(seen: Any, moments: np.ndarray) -> np.ndarray:
-    """Of the (n_others, d, d) moments over the ratings of each row: (n, d, d)."""
+    """Return of the (n_others, d, d) moments over the ratings of each row: (n, d, d)."""
     d = moments.shape[1]
     sums: np.ndarray = (seen @ moments.reshape(-1, d * d)).reshape(-1, d, d)
     return sums
@@ -125,7 +129,8 @@ def _sums(seen: Any, moments: np.ndarray) -> np.ndarray:
 def posterior(
     weighted: tuple[Any, Any], others: Normals, one: int, mean: np.ndarray, cov: np.ndarray
 ) -> Normals:
-    """Of n vectors with priors N(mean, cov), given ratings of `others`, which have their 1 already.
+    """Return of n vectors with priors N(mean, cov), given ratings of `others`, which have their 1
+    already.
 
     `weighted` holds 1 / s2 and r / s2 of each rating, (n, n_others); `one` is the place of the
     rows' own 1. Precision: cov^-1 + sum E[z z'] / s2, over the others z that the row has rated,
@@ -140,7 +145,9 @@ def posterior(
 
 
 def squared_errors(ratings: Ratings, users: Normals, items: Normals) -> np.ndarray:
-    """Expected sum of (r - <y_u, z_i>)^2 over the ratings of each item, (n_items,); both have their 1."""
+    """Return expected sum of (r - <y_u, z_i>)^2 over the ratings of each item, (n_items,); both
+    have their 1.
+    """
     crossed = ((ratings.values.T @ users.mean) * items.mean).sum(axis=1)
     fitted = (_sums(ratings.seen.T.tocsr(), users.second()) * items.second()).sum(axis=(1, 2))
     errors: np.ndarray = ratings.squares - 2 * crossed + fitted
@@ -149,7 +156,9 @@ def squared_errors(ratings: Ratings, users: Normals, items: Normals) -> np.ndarr
 
 @frozen(eq=False)
 class Belief:
-    """All that the rounds move: vectors and priors of both sides, and the variance s2 of each item's noise."""
+    """All that the rounds move: vectors and priors of both sides, and the variance s2 of each
+    item's noise.
+    """
 
     vectors: Mapping[str, Normals]
     priors: Mapping[str, Prior]
@@ -157,7 +166,7 @@ class Belief:
 
     @property
     def ones(self) -> Mapping[str, int]:
-        """Where (p, b_u, 1) and (q, 1, b_i) have their 1."""
+        """Return where (p, b_u, 1) and (q, 1, b_i) have their 1."""
         width = self.vectors["item"].mean.shape[1]
         return {"user": width, "item": width - 1}
 
@@ -202,7 +211,9 @@ def with_prior(
 
 
 def with_noise(belief: Belief, ratings: Ratings, pooling: float) -> Belief:
-    """With each item's noise as its mean expected squared error, among `pooling` further ratings with that of all."""
+    """With each item's noise as its mean expected squared error, among `pooling` further ratings
+    with that of all.
+    """
     errors, count = (
         squared_errors(ratings, belief.with_one("user"), belief.with_one("item")),
         ratings.count("item"),

@@ -79,11 +79,13 @@ def test_a_model_that_fits_itself_resolves_without_loss_and_train() -> None:
     [
         (
             {"cold_start": "fold-in", "fold": "2"},
-            "cold_start: is measured on the valid part of all folds together; leave out fold and part",
+            "cold_start: is measured on the valid part of all folds together; leave out fold and "
+            "part",
         ),
         (
             {"cold_start": "fold-in", "part": "test"},
-            "cold_start: is measured on the valid part of all folds together; leave out fold and part",
+            "cold_start: is measured on the valid part of all folds together; leave out fold and "
+            "part",
         ),
         ({"revealed": 3}, "revealed: needs cold_start, the name of the strategy"),
     ],
@@ -103,8 +105,8 @@ def test_strategies_on_newcomers_are_resolved_with_names_and_every_default() -> 
     )
     text = recipe.resolved()
     assert (
-        "cold_starts:\n- name: global-mean\n  use: coldstart/global-mean\n- name: b\n  use: coldstart/item-mean\n"
-        in text
+        "cold_starts:\n- name: global-mean\n  use: coldstart/global-mean\n- name: b\n  use: "
+        "coldstart/item-mean\n" in text
     )
     assert "damping: " in text
     assert parse_recipe(text, "small.yaml").reveal == (2,)

@@ -255,7 +255,8 @@ FORBIDDEN: list[tuple[str, list[str]]] = [
     (
         "a:\n\tb: 1\n",
         [
-            "x.yaml:2:1: not YAML: found character '\\t' that cannot start any token; write spaces, not tabs"
+            "x.yaml:2:1: not YAML: found character '\\t' that cannot start any token; write "
+            "spaces, not tabs"
         ],
     ),
     ("a: 'b\n", ["x.yaml:2:1: not YAML: found unexpected end of stream"]),

@@ -132,13 +132,15 @@ REFUSED: list[tuple[Any, str]] = [
     (1, "folds: must be at least 2; is 1"),
     (
         (),
-        "folds: must be at least 2; names none (for one fold alone, split: {use: predefined, fold: u1})",
+        "folds: must be at least 2; names none (for one fold alone, split: "
+        "{use: predefined, fold: u1})",
     ),
     (
         ("u1",),
-        "folds: must be at least 2; names u1 (for one fold alone, split: {use: predefined, fold: u1})",
+        "folds: must be at least 2; names u1 (for one fold alone, split: "
+        "{use: predefined, fold: u1})",
     ),
-    (("u1", "u2", "u1"), "folds: must differ; u1 stands there 2 times"),
+    (("u1", "u2", "u1"), "folds: must differ; u1 is given 2 times"),
 ]
 
 
