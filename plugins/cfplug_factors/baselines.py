@@ -59,7 +59,7 @@ class Offsets:
 
 
 def fit_mean(params: NoParams, train: Interactions, context: Context) -> Offsets:
-    """Return the mean alone: all offsets are zero."""
+    """Fit the mean alone: all offsets are zero."""
     return Offsets(float(train.rating.mean()), np.zeros(train.n_users), np.zeros(train.n_items))
 
 

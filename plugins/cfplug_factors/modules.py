@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def dot_product(params: DotProduct, spec: Spec) -> Factorization:
-    """Return factors alone."""
+    """Build a model of factors alone."""
     return Factorization(spec, params, with_biases=False)
 
 
 def pmf(params: Pmf, spec: Spec) -> Factorization:
-    """Return factors and biases."""
+    """Build a model of factors and biases."""
     return Factorization(spec, params, with_biases=True)
 
 

@@ -5,10 +5,11 @@ r_ui = <p_u, q_i> + b_u + b_i + e
 
 where r is the rating less the mean of all, in deviations, so that nothing depends on the scale.
 With a 1 next to each vector the rating is one product, <(p_u, b_u, 1), (q_i, 1, b_i)>, and users
-and items follow from each other by the same rule. The posterior is taken to factorize into one of users
-and one of items, as in Lim and Teh, "Variational Bayesian approach to movie rating prediction" (KDD
-Cup 2007). Sums over ratings are products of one sparse matrix, (n_users, n_items), with second
-moments."""
+and items follow from each other by the same rule. The posterior is taken to factorize into one of
+users and one of items, as in Lim and Teh, "Variational Bayesian approach to movie rating
+prediction" (KDD Cup 2007). Sums over ratings are products of one sparse matrix, (n_users, n_items),
+with second moments.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ class Normals:
         return second
 
     def with_one(self, place: int) -> Normals:
-        """With a 1 that is certain at `place` of each vector, so that d is one more."""
+        """Return the vectors with a 1 that is certain at `place` of each vector, so that d is one
+        more.
+        """
         mean = np.insert(self.mean, place, 1.0, axis=1)
         return Normals(mean, np.insert(np.insert(self.cov, place, 0.0, axis=1), place, 0.0, axis=2))
 
@@ -54,7 +57,7 @@ class Prior:
     cov: np.ndarray
 
     def mean(self, features: np.ndarray) -> np.ndarray:
-        """Return of the ids with `features`, shape (n, n_features): (n, d)."""
+        """Return the means, (n, d), of the ids with `features`, shape (n, n_features)."""
         mean: np.ndarray = features @ self.weights
         return mean
 
@@ -89,7 +92,7 @@ class Ratings:
 
     @classmethod
     def of(cls, train: Interactions) -> Ratings:
-        """Return ratings that are all equal count as having the deviation 1."""
+        """Make the matrices; ratings that are all equal count as having the deviation 1."""
         from scipy import sparse
 
         shape, codes = (train.n_users, train.n_items), (train.batch.user, train.batch.item)
@@ -120,7 +123,7 @@ class Ratings:
 
 
 def _sums(seen: Any, moments: np.ndarray) -> np.ndarray:
-    """Return of the (n_others, d, d) moments over the ratings of each row: (n, d, d)."""
+    """Return the sums, (n, d, d), of the (n_others, d, d) moments over the ratings of each row."""
     d = moments.shape[1]
     sums: np.ndarray = (seen @ moments.reshape(-1, d * d)).reshape(-1, d, d)
     return sums
@@ -129,7 +132,8 @@ def _sums(seen: Any, moments: np.ndarray) -> np.ndarray:
 def posterior(
     weighted: tuple[Any, Any], others: Normals, one: int, mean: np.ndarray, cov: np.ndarray
 ) -> Normals:
-    """Return of n vectors with priors N(mean, cov), given ratings of `others`, which have their 1
+    """Return the posterior of n vectors with priors N(mean, cov), given ratings of `others`, which
+    have their 1
     already.
 
     `weighted` holds 1 / s2 and r / s2 of each rating, (n, n_others); `one` is the place of the
@@ -145,7 +149,7 @@ def posterior(
 
 
 def squared_errors(ratings: Ratings, users: Normals, items: Normals) -> np.ndarray:
-    """Return expected sum of (r - <y_u, z_i>)^2 over the ratings of each item, (n_items,); both
+    """Return the expected sum of (r - <y_u, z_i>)^2 over the ratings of each item, (n_items,); both
     have their 1.
     """
     crossed = ((ratings.values.T @ users.mean) * items.mean).sum(axis=1)
@@ -192,7 +196,7 @@ def started(
 
 
 def updated(belief: Belief, side: str, ratings: Ratings, features: np.ndarray) -> Belief:
-    """With the posterior of the vectors of `side`, given all the rest."""
+    """Return the state with the posterior of the vectors of `side`, given all the rest."""
     prior, other = belief.priors[side], "item" if side == "user" else "user"
     weighted = ratings.weighted(side, 1 / belief.noise)
     vectors = posterior(
@@ -204,14 +208,15 @@ def updated(belief: Belief, side: str, ratings: Ratings, features: np.ndarray) -
 def with_prior(
     belief: Belief, side: str, ratings: Ratings, features: np.ndarray, ridge: float
 ) -> Belief:
-    """With the prior of `side` learned from the ids that have ratings."""
+    """Return the state with the prior of `side` learned from the ids that have ratings."""
     known, vectors = ratings.count(side) > 0, belief.vectors[side]
     prior = prior_of(Normals(vectors.mean[known], vectors.cov[known]), features[known], ridge)
     return evolve(belief, priors={**belief.priors, side: prior})
 
 
 def with_noise(belief: Belief, ratings: Ratings, pooling: float) -> Belief:
-    """With each item's noise as its mean expected squared error, among `pooling` further ratings
+    """Return the state with each item's noise as its mean expected squared error, among `pooling`
+    further ratings
     with that of all.
     """
     errors, count = (
