@@ -1,4 +1,4 @@
-"""`param()`: one parameter of a component, and the strict way from plain values to a parameter object."""
+"""Declare parameters of components, and turn plain values into parameter objects, strictly."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Fault:
 
 @frozen
 class Rule:
-    """What a parameter's value must satisfy beside its type, and what a person is told about it."""
+    """What a parameter's value must satisfy in addition to its type, and its help."""
 
     help: str
     at_least: float | None = None
@@ -45,28 +45,33 @@ class Rule:
     unit: str | None = None
 
     def words(self) -> str:
-        """The rule in words, such as `at least 1`; empty if anything goes."""
+        """Return the rule in words, such as `at least 1`; empty if anything goes."""
         bounds = {
             "at least": self.at_least,
             "above": self.above,
             "at most": self.at_most,
             "below": self.below,
         }
-        words = [
-            f"{word} {number_words(bound)}" for word, bound in bounds.items() if bound is not None
-        ]
+        words = []
+        for word, bound in bounds.items():
+            if bound is not None:
+                words.append(f"{word} {number_words(bound)}")
         if self.choices is not None:
             words.append("one of " + ", ".join(map(str, self.choices)))
         return " and ".join(words)
 
     def broken_by(self, value: Any) -> str | None:
-        """Why `value` (of the right type) breaks the rule, or None; every item of a list or table must keep it."""
+        """Return why `value`, or an item of it, breaks the rule; None if it keeps it.
+
+        `value` has the right type already.
+        """
         return next((fault.message for fault in self.faults(value)), None)
 
     def faults(self, value: Any, path: tuple[str | int, ...] = ()) -> Iterator[Fault]:
-        """Everything in `value` that breaks the rule."""
+        """Yield everything in `value` that breaks the rule."""
         if isinstance(value, tuple | Mapping):
-            for step, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            items = value.items() if isinstance(value, Mapping) else enumerate(value)
+            for step, item in items:
                 yield from self.faults(item, (*path, step))
         elif why := self._why(value):
             yield Fault(path, why)
@@ -75,7 +80,8 @@ class Rule:
         if value is None:
             return None
         if self.choices is not None and value not in self.choices:
-            return f"must be {self.words()}; is {shown(value)}{did_you_mean(str(value), map(str, self.choices))}"
+            guess = did_you_mean(str(value), map(str, self.choices))
+            return f"must be {self.words()}; is {shown(value)}{guess}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         if not math.isfinite(value):
@@ -92,7 +98,7 @@ class Rule:
 
 
 def number_words(number: float) -> str:
-    """A number as a person writes it: `1`, `0.005`, `4294967295`."""
+    """Return a number as a person writes it: `1`, `0.005`, `4294967295`."""
     return str(number) if isinstance(number, int) else f"{number:.12g}"
 
 
@@ -107,15 +113,24 @@ def param(
     choices: Iterable[Any] | None = None,
     unit: str | None = None,
 ) -> Any:
-    """One parameter of a component, as a field of a frozen attrs class.
+    """Declare one parameter of a component, as a field of a frozen attrs class.
 
     The field's annotation is its type: `int`, `float`, `str`, `bool`, `Path`, a tuple of one of
     these, a `dict[str, ...]`, or any of them `| None`. Rules hold for every item of a tuple or
-    table. A parameter without a default must be given. A value that breaks a rule raises
-    `ValueError`, in Python as in a recipe."""
-    rule = Rule(
-        help, at_least, at_most, above, below, tuple(choices) if choices is not None else None, unit
-    )
+    table. A value that breaks a rule raises `ValueError`, in Python as in a recipe.
+
+    Args:
+        default: the value where none is given; a parameter without a default is required.
+        help: one line for the user.
+        at_least: the lowest value.
+        at_most: the highest value.
+        above: a bound that is too low itself.
+        below: a bound that is too high itself.
+        choices: the only values that are allowed.
+        unit: what the number counts, such as `days`.
+    """
+    all_choices = None if choices is None else tuple(choices)
+    rule = Rule(help, at_least, at_most, above, below, all_choices, unit)
 
     def check(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
         why = rule.broken_by(value)
@@ -145,29 +160,30 @@ class Parameter:
 
 
 def parameters(cls: type) -> tuple[Parameter, ...]:
-    """The parameters that `cls`, a frozen attrs class of `param()` fields, declares."""
-    return tuple(
-        Parameter(
-            field.name, type_words(types_of(cls)[field.name]), _default_of(field), rule_of(field)
-        )
-        for field in attrs.fields(cls)
-    )
+    """Return the parameters that `cls`, a frozen attrs class of `param()` fields, declares."""
+    kinds = types_of(cls)
+    found = []
+    for field in attrs.fields(cls):
+        words = type_words(kinds[field.name])
+        found.append(Parameter(field.name, words, _default_of(field), rule_of(field)))
+    return tuple(found)
 
 
 def check_parameters(cls: type) -> None:
-    """ValueError if a parameter has a type that no recipe can give, or a default that breaks its own rule."""
+    """Check that a recipe can give every parameter, and that defaults keep their own rules.
+
+    Raises:
+        ValueError: a parameter has another type, or its default breaks its rule.
+    """
     for field in attrs.fields(cls):
         kind, default = types_of(cls)[field.name], _default_of(field)
         if not _fits_recipes(kind):
-            raise ValueError(
-                f"{field.name}: must be int, float, str, bool, Path, a tuple of one of these, a dict[str, ...] "
-                f"or any of them | None; is {kind.__name__ if isinstance(kind, type) and not get_args(kind) else kind}"
-            )
-        faults = (
-            () if default is attrs.NOTHING else _structure_field(field, plain(default), kind).faults
-        )
-        for fault in faults:
-            raise ValueError(f"{field.name}: its default {fault.message}")
+            kinds = "int, float, str, bool, Path, a tuple of one of these, a dict[str, ...]"
+            found = kind.__name__ if isinstance(kind, type) and not get_args(kind) else kind
+            raise ValueError(f"{field.name}: must be {kinds} or any of them | None; is {found}")
+        if default is not attrs.NOTHING:
+            for fault in _structure_field(field, plain(default), kind).faults:
+                raise ValueError(f"{field.name}: its default {fault.message}")
 
 
 def _fits_recipes(kind: Any) -> bool:
@@ -191,14 +207,14 @@ def _default_of(field: attrs.Attribute[Any]) -> Any:
 
 
 def rule_of(field: attrs.Attribute[Any]) -> Rule:
-    """The rule that `param()` gave `field`; a plain attrs field has an empty one."""
+    """Return the rule that `param()` gave `field`; a plain attrs field has an empty one."""
     rule = field.metadata.get(_KEY)
     return rule if isinstance(rule, Rule) else Rule(help="")
 
 
 @functools.cache
 def types_of(cls: type) -> dict[str, Any]:
-    """The annotations of `cls`, resolved from text to types."""
+    """Return the annotations of `cls`, resolved from text to types."""
     return typing.get_type_hints(cls)
 
 
@@ -213,7 +229,7 @@ _WORDS = {
 
 
 def type_words(kind: Any, *, many: bool = False) -> str:
-    """A type in the words of an error message: `a list of whole numbers`."""
+    """Return a type in the words of an error message: `a list of whole numbers`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return " or ".join(
@@ -233,7 +249,7 @@ def type_words(kind: Any, *, many: bool = False) -> str:
 
 @frozen
 class Structured:
-    """What came of plain values: the object, or None and every fault."""
+    """The object made of plain values, or None and every fault."""
 
     value: Any
     faults: tuple[Fault, ...] = ()
@@ -253,10 +269,15 @@ def structure(
 ) -> Structured:
     """Make a `cls` of plain values, strictly, and find every fault in one pass.
 
-    `true` is not a number, `3` is accepted for a float, a string is never converted. A relative
-    path is taken from the folder `base(key)`, `~` is the home folder. `owner` is the name that
-    messages use, `beside` holds the other keys that may stand beside the parameters: one of them
-    may be meant by a misspelt key."""
+    `true` is not a number, `3` is accepted for a float, a string is never converted.
+
+    Args:
+        cls: a frozen attrs class of `param()` fields.
+        values: the plain values by parameter.
+        owner: the name that messages use.
+        base: gives the folder from which a relative path of a parameter starts.
+        beside: further keys of the same table, of which a misspelt key may be meant to be one.
+    """
     fields = {field.name: field for field in attrs.fields(cls)}
     unknown = [key for key in values if key not in fields]
     known = (*fields, *beside)
@@ -272,13 +293,11 @@ def structure(
             faults += [Fault((name, *fault.path), fault.message) for fault in outcome.faults]
             found[name] = _rebased(outcome.value, base(name))
         elif (default := _default_of(field)) is not attrs.NOTHING:
-            found[name] = structure_value(
-                plain(default), types_of(cls)[name]
-            ).value  # 5 for a float is 5.0 here too
+            # a default of 5 for a float is 5.0 too
+            found[name] = structure_value(plain(default), types_of(cls)[name]).value
         elif name not in meant:
-            faults.append(
-                Fault((), f"{owner} needs {name}: {rule_of(field).help}".removesuffix(": "))
-            )
+            message = f"{owner} needs {name}: {rule_of(field).help}"
+            faults.append(Fault((), message.removesuffix(": ")))
     return Structured(None, tuple(faults)) if faults else _made(cls, found, owner, values)
 
 
@@ -289,7 +308,7 @@ def _structure_field(field: attrs.Attribute[Any], value: Any, kind: Any) -> Stru
 
 
 def _rebased(value: Any, folder: Path) -> Any:
-    """`value` with every path in it taken from `folder`."""
+    """Return `value` with every relative path in it taken from `folder`."""
     if isinstance(value, tuple):
         return tuple(_rebased(item, folder) for item in value)
     if isinstance(value, Mapping):
@@ -302,16 +321,13 @@ def _made(cls: type, found: Mapping[str, Any], owner: str, values: Mapping[str, 
         return Structured(cls(**found))
     except ValueError as error:  # a rule between parameters, in __attrs_post_init__
         return Structured(None, (_located(str(error), values),))
-    except (
-        Exception
-    ) as error:  # a slip in such a rule: the plugin's fault, and still no crash of the reader
-        return Structured(
-            None, (Fault((), f"checking {owner} raised {type(error).__name__}: {error}"),)
-        )
+    except Exception as error:  # an error in such a rule, which must not stop the reader
+        message = f"checking {owner} raised {type(error).__name__}: {error}"
+        return Structured(None, (Fault((), message),))
 
 
 def _located(message: str, values: Any) -> Fault:
-    """The fault that `message` tells; where it begins with a key, as `range: must ...` does, it is about that key."""
+    """Return the fault at the key that a rule names first, as plugins do: `range: must ...`."""
     path: list[str | int] = []
     while isinstance(values, Mapping) and message.partition(": ")[0] in values:
         key, _, message = message.partition(": ")
@@ -320,7 +336,7 @@ def _located(message: str, values: Any) -> Fault:
 
 
 def structure_value(value: Any, kind: Any) -> Structured:
-    """`value` as a `kind`, or the faults that say why it is none."""
+    """Return `value` as a `kind`, or the faults that say why it is not one."""
     try:
         return Structured(_converter().structure(value, kind))
     except Exception as error:  # cattrs wraps whatever a hook raises; _leaves takes it apart
@@ -328,7 +344,7 @@ def structure_value(value: Any, kind: Any) -> Structured:
 
 
 def plain(value: Any) -> Any:
-    """`value` as YAML and JSON can hold it: tables, lists, numbers and text."""
+    """Return `value` as YAML and JSON can hold it: tables, lists, numbers and text."""
     if attrs.has(type(value)):
         return {
             field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))
@@ -368,9 +384,7 @@ def _as_path(value: Any, kind: Any) -> Path:
     try:
         Path(value).expanduser()
     except RuntimeError:
-        raise TypeError(
-            f"must be a path; nobody here has the home folder of {shown(value)}"
-        ) from None
+        raise TypeError(f"must be a path; found no home folder for {shown(value)}") from None
     return Path(value)
 
 
@@ -420,6 +434,6 @@ def _as_union(value: Any, kind: Any) -> Any:
     for option in options:
         try:
             return _converter().structure(value, option)
-        except Exception:  # not this one: the next may fit, and none fitting is told below
+        except Exception:  # the next type may fit; if none does, that is reported below
             continue
     raise _refused(value, kind)

@@ -19,7 +19,8 @@ from cfplug.plugin import hookspecs
 from cfplug.plugin.registry import load
 from cfplug.progress import Quiet
 from cfplug.recipe import builtin
-from cfplug.recipe.parser import KEYS, parse_recipe, read_recipe
+from cfplug.recipe.parser import parse_recipe, read_recipe
+from cfplug.recipe.recipe import KEYS
 from cfplug.recipe.settings import TrainSettings
 
 ROOT = Path(__file__).parents[1]

@@ -1,4 +1,6 @@
-"""Parameters: the rule of each, what it is told in words, and the strict way from plain values to an object."""
+"""Parameters: the rule of each, what it is told in words, and the strict way from plain values to
+an object.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +121,7 @@ WRONG: list[tuple[str, Any, tuple[str | int, ...], str]] = [
         "file",
         "~nobody_at_all/a",
         (),
-        "must be a path; nobody here has the home folder of '~nobody_at_all/a'",
+        "must be a path; found no home folder for '~nobody_at_all/a'",
     ),
     ("pair", 5, (), "must be a list of 2 numbers; is 5"),
     ("pair", [0, 1, 2], (), "must be a list of 2 numbers; is [0, 1, 2]"),
@@ -354,7 +356,10 @@ def test_a_plain_attrs_field_is_a_parameter_too() -> None:
 
 
 def unsound() -> list[tuple[type, str]]:
-    kinds = "int, float, str, bool, Path, a tuple of one of these, a dict[str, ...] or any of them | None"
+    kinds = (
+        "int, float, str, bool, Path, a tuple of one of these, a dict[str, ...] "
+        "or any of them | None"
+    )
 
     @attrs.frozen
     class AList:

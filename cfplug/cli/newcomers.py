@@ -13,6 +13,7 @@ from cfplug.cli.options import Command, json_option, naming, of_run, overrides, 
 from cfplug.cli.output import print_frame, printing_aside, put
 
 if TYPE_CHECKING:
+    from cfplug.plugin.components import ColdStart
     from cfplug.prediction.fitted_model import FittedModel
     from cfplug.prediction.interview import Questionnaire
     from cfplug.prediction.newcomers import Newcomers
@@ -97,7 +98,7 @@ class NewUser:
         return model.newcomers_from_files(self.ratings, self.metadata, user)
 
 
-def _use(name: str, sets: Sequence[str], folders: Sequence[Path]) -> Use:
+def _use(name: str, sets: Sequence[str], folders: Sequence[Path]) -> Use[ColdStart]:
     """Return the cold-start strategy called `name`."""
     from cfplug.plugin.registry import load
     from cfplug.recipe.parser import read_use

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import numpy as np
@@ -160,7 +160,7 @@ class Trial:
 
 
 def try_strategy(
-    trial: Trial, use: Use, policy: Policy, reveal: Sequence[int], context: Context
+    trial: Trial, use: Use[ColdStart], policy: Policy, reveal: Sequence[int], context: Context
 ) -> pd.DataFrame:
     """Return the outcomes of one strategy, with the columns `OUTCOMES`.
 
@@ -174,7 +174,7 @@ def try_strategy(
     Raises:
         PluginError: The strategy gives no interview although it declares one.
     """
-    component = cast(ColdStart, use.component)
+    component = use.component
     model = attrs.evolve(trial.model, policy=policy)
     asked = None
     if component.ask is not None and trial.side == "user":

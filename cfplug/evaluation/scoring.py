@@ -49,7 +49,7 @@ def _finite(value: Any) -> float:
 
 
 def measure(
-    use: Use, truth: np.ndarray, answers: Predictions
+    use: Use[Metric], truth: np.ndarray, answers: Predictions
 ) -> tuple[float, float | None, float | None]:
     """Return a metric's value and the ends of its interval.
 
@@ -64,7 +64,7 @@ def measure(
     Raises:
         PluginError: The value is not a finite number.
     """
-    metric = cast(Metric, use.component)
+    metric = use.component
     score = metric.function("score")
     value = _finite(score(use.params, truth, answers))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 from attrs import frozen
@@ -71,14 +71,14 @@ class Questionnaire:
         )
 
 
-def questionnaire(model: FittedModel, use: Use) -> Questionnaire:
+def questionnaire(model: FittedModel, use: Use[ColdStart]) -> Questionnaire:
     """Return the questions that the strategy `use` asks, and the model that answers with it.
 
     Raises:
         CapabilityError: The strategy asks no questions, or does not fit the model.
     """
     adapted = with_strategy(model, use)
-    component = cast(ColdStart, use.component)
+    component = use.component
     if component.ask is None:
         raise CapabilityError(
             f"{use.name} asks no questions; use interview (cfplug list cold-starts)"

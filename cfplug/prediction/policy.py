@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -42,7 +42,7 @@ def policy_of(recipe: Recipe, context: Context) -> Policy | None:
     return None if recipe.unknown is None else policy(recipe.unknown, context)
 
 
-def policy(use: Use, context: Context) -> Policy:
+def policy(use: Use[ColdStart], context: Context) -> Policy:
     """Return the policy of a cold-start strategy.
 
     Its generator starts anew for each question, so that an answer does not depend on earlier ones.
@@ -52,7 +52,7 @@ def policy(use: Use, context: Context) -> Policy:
         context: Gives the seed, the device and the scratch folder.
     """
     adapt = use.component.function("adapt")
-    origin = cast(ColdStart, use.component).origin
+    origin = use.component.origin
 
     def adapted(fitted: FittedModel, newcomers: Newcomers) -> PairPredictor:
         rng = np.random.default_rng(seed_for(context.seed, f"unknown {use.name}"))
@@ -65,7 +65,7 @@ def policy(use: Use, context: Context) -> Policy:
 
 def strategy(
     name: str, params: Mapping[str, object] | None = None, registry: Registry | None = None
-) -> Use:
+) -> Use[ColdStart]:
     """Return the cold-start strategy called `name`, with parameters that JSON can write.
 
     Raises:
@@ -77,9 +77,9 @@ def strategy(
     return read_use("cold-start", name, set=assignments, registry=registry)
 
 
-def with_strategy(model: FittedModel, use: Use) -> FittedModel:
+def with_strategy(model: FittedModel, use: Use[ColdStart]) -> FittedModel:
     """Return `model` with another policy; CapabilityError if the two do not fit."""
-    for requirement in cast(ColdStart, use.component).requires:
+    for requirement in use.component.requires:
         if requirement not in model.provides:
             raise CapabilityError(
                 f"{use.name} needs {requirement}, and {model.name} ({model.component}) gives none"

@@ -1,27 +1,31 @@
-"""What may a recipe say, told to an editor: a JSON Schema of recipes with the components of every healthy plugin.
+"""Write a JSON Schema of recipes, with the components of every healthy plugin, for editors.
 
-It is made of the declarations that the reader goes by: parameters with their rules, the keys of a
-recipe, the defaults. What the reader accepts the schema accepts. It cannot say all that the reader
-refuses: two entries of one name, names that one part of a recipe takes from another, numbers that
-must rise, what sgdr makes of `epochs`, names of more than 80 bytes, numbers of more than 40 digits,
-and the rules of a plugin's own `__attrs_post_init__`."""
+It has the names, types, choices, bounds and defaults of every key and parameter, made of the same
+declarations that the reader goes by. Whatever the reader accepts the schema accepts. Rules between
+keys are the reader's alone.
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator, Mapping
-from typing import Any
+import json
+import math
+import types
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
 from urllib.parse import quote
 
-from cfplug.params import structure
+from cfplug.params import Parameter, Rule, parameters, plain, types_of
 from cfplug.plugin.components import KINDS, Analyzer, Component, Model
 from cfplug.plugin.registry import Entry, Registry
-from cfplug.recipe.conditions import Names, of_claim, of_recipe, of_train, without
-from cfplug.recipe.lineup import OF_RATINGS
 from cfplug.recipe.reader import DEFAULTS
-from cfplug.recipe.recipe import ERROR, KEYS, Claim, Heading, Looks
+from cfplug.recipe.recipe import ERROR, KEYS, AnalyzerOptions, Claim, Heading
 from cfplug.recipe.settings import ALL, FeatureChoice, TrainSettings
-from cfplug.recipe.shapes import Shape, any_of, has, properties, table, when
+
+Schema = dict[str, Any]
+"""A JSON Schema (draft 2020-12): a table of keywords."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -41,212 +45,245 @@ LISTS = {
 HELP = {
     "data": "the source of ratings",
     "split": "which rows train and which validate",
-    "features": "which metadata and time models may look at; none if left out",
+    "features": "which metadata and time models may use; none if left out",
     "loss": "head and objective of models that learn by gradient",
     "train": "how models that learn by gradient are trained",
     "models": "all are trained on the same split and compared in one table",
     "metrics": "numbers to measure",
-    "unknown": "who answers for ids that training never saw: a cold-start strategy, or error",
-    "cold_starts": "strategies that are tried on newcomers, after a split that has some",
+    "unknown": "how ids without training ratings are predicted: a cold-start strategy, or error",
+    "cold_starts": "strategies to compare on new ids, after a split that has some",
     "analyzers": "sections of the report",
     "claims": "what the recipe promises, checked after the run",
 }
-"""What each key says that is no plain value; the others tell it themselves."""
-
-_CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
-_SPACE = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_NO_FOLDER = r'\u0000-\u001f\u007f-\u009f\u2028\u2029/\\:*?"<>|'
-
-LINE = rf"^[{_SPACE}]*[^{_CONTROL}]*[{_SPACE}]*$"
-"""Text that is one line once the space around it is gone."""
-
-FOLDER = rf"^(?![. ])[^{_NO_FOLDER}]*[^{_NO_FOLDER}. ]$(?!\n)"
-"""Text that can name a folder, if it is short enough."""
+"""The description of each key that is not a plain value."""
 
 
-def recipe_schema(registry: Registry) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of recipes that use the components of `registry`."""
-    names = {kind: Names(tuple(registry.entries(kind))) for kind in KINDS}
+def recipe_schema(registry: Registry) -> Schema:
+    """Return the JSON Schema of recipes that use the components of `registry`."""
+    definitions: Schema = {
+        "unknown": _unknown(),
+        "train": table(TrainSettings),
+        "features": _features(),
+        "claim": table(Claim),
+    }
+    for kind in KINDS:
+        definitions |= _definitions(kind, registry.entries(kind))
     return {
         "$schema": DIALECT,
         "title": f"A recipe of cfplug {importlib.metadata.version('cfplug')}",
-        "$comment": _written_for(registry),
+        "$comment": _comment(registry),
         "type": "object",
         "properties": {key: _key(key) for key in KEYS},
-        "required": ["data", "models", *_without_default(names)],
+        "required": ["data", "models"],
         "additionalProperties": False,
-        "allOf": list(of_recipe(names)),
-        "$defs": {**_shared(), **dict(_of_kinds(names))},
+        "$defs": definitions,
     }
 
 
-def _written_for(registry: Registry) -> str:
+def _comment(registry: Registry) -> str:
     plugins = ", ".join(plugin.title for plugin in registry.plugins if plugin.state == "ok")
     return (
-        f"Written by `cfplug schema --out {FILE}` for {plugins}; write it anew when plugins come or go. "
-        f"An editor reads it where a recipe begins with the line `# yaml-language-server: $schema={FILE}`."
+        f"Written by `cfplug schema --out {FILE}` for {plugins}; "
+        "write it anew when plugins come or go. An editor reads it where a recipe begins with "
+        f"the line `# yaml-language-server: $schema={FILE}`."
     )
 
 
-def _key(key: str) -> Shape:
+# Keys
+
+
+def _key(key: str) -> Schema:
     if key not in HELP:
-        return _heading()[key]
-    default = {"default": DEFAULTS[key]} if key in DEFAULTS else {}
-    return {"description": HELP[key], **_value(key), **default}
-
-
-def _value(key: str) -> Shape:
+        return properties(Heading)[key]
     if key in LISTS:
-        least = {"minItems": 1} if DEFAULTS.get(key) != [] else {}
-        return {"type": "array", "items": _ref(LISTS[key]), "uniqueItems": True, **least}
-    if key == "claims":
-        return {"type": "array", "items": _ref("claim")}
-    return _ref(key if key == "unknown" else ONE.get(key, key))
+        value: Schema = {"type": "array", "items": _ref(LISTS[key])}
+    elif key == "claims":
+        value = {"type": "array", "items": _ref("claim")}
+    elif key in ("unknown", "train", "features"):
+        value = _ref(key)
+    else:
+        value = _ref(ONE[key])
+    default = {"default": DEFAULTS[key]} if key in DEFAULTS else {}
+    return {"description": HELP[key], **value, **default}
 
 
-def _heading() -> dict[str, Shape]:
-    different = {"uniqueItems": True, "minItems": 1}
-    further: dict[str, Shape] = {
-        "title": {"pattern": LINE},
-        "reveal": different,
-        "seeds": different,
-    }
-    return {key: {**each, **further.get(key, {})} for key, each in properties(Heading).items()}
+def _unknown() -> Schema:
+    error = {"const": ERROR, "description": "an id without training ratings is an error"}
+    return {"anyOf": [error, {"const": {"use": ERROR}}, _ref("cold-start")]}
 
 
-def _without_default(names: Mapping[str, Names]) -> list[str]:
-    """The keys that must be there because no healthy plugin has what stands for them."""
-    kinds = {**LISTS, **ONE}
-    keys = [key for key in DEFAULTS if key in kinds and key != "loss"]
-    return [key for key in keys if not _listed(DEFAULTS[key]) <= set(names[kinds[key]].where())]
+def _features() -> Schema:
+    every = {"const": ALL, "description": "every column that a model can use"}
+    choice = table(FeatureChoice)
+    for side, values in choice["properties"].items():
+        choice["properties"][side] = {"anyOf": [every, values]}
+    return {"anyOf": [every, choice]}
 
 
-def _listed(default: Any) -> set[str]:
-    return {default} if isinstance(default, str) else set(default)
-
-
-def _ref(name: str) -> Shape:
-    return {"$ref": "#/$defs/" + quote(name.replace("~", "~0").replace("/", "~1"), safe="~")}
+def _ref(name: str) -> Schema:
+    return {"$ref": "#/$defs/" + quote(name)}
 
 
 # Components
 
 
-def _of_kinds(names: Mapping[str, Names]) -> Iterator[tuple[str, Shape]]:
-    for kind, its in names.items():
-        yield kind, any_of([_alone(kind, its), _ref(f"{kind}-table")])
-        yield f"{kind}-name", any_of(_choice(its))
-        yield f"{kind}-table", _table_of(kind, its)
-    for its in names.values():
-        yield from ((_title(entry), _component(entry)) for entry in its.entries)
-
-
-def _alone(kind: str, names: Names) -> Shape:
-    """The name of a component that can do without parameters."""
-    needy = [
-        name
-        for entry in names.entries
-        if not _needs_nothing(entry.component)
-        for name in names.of(entry)
-    ]
-    return {"type": "string", **_ref(f"{kind}-name"), **({"not": {"enum": needy}} if needy else {})}
-
-
-def _needs_nothing(component: Component) -> bool:
-    return not structure(component.params, {}, owner=component.name).faults
-
-
-def _choice(names: Names) -> Iterator[Shape]:
-    """Each component by its best name, with its help; further names in one list."""
-    for entry in names.entries:
-        yield {
-            "const": names.of(entry)[0],
-            "title": entry.plugin.title,
-            "description": entry.component.summary,
-        }
-    if full := [name for entry in names.entries for name in names.of(entry)[1:]]:
-        yield {"enum": full, "description": "a full name, which no other plugin can take"}
-
-
-def _table_of(kind: str, names: Names) -> Shape:
-    """A table with a name under `use`, and beside it what the component of this name takes."""
-    takes = [
-        when(has("use", {"enum": names.of(entry)}), _ref(_title(entry))) for entry in names.entries
-    ]
+def _definitions(kind: str, entries: Sequence[Entry]) -> Schema:
+    """Return the definitions of a kind: an entry by name alone or as a table, each component."""
+    name_schemas: list[Schema] = []
+    choices: list[Schema] = []
+    definitions: Schema = {}
+    for entry in entries:
+        title = f"{kind}.{entry.plugin.name}.{entry.component.name}"
+        words = {"title": entry.plugin.title, "description": entry.component.summary}
+        names = _names(entry, entries)
+        name_schemas += [{"const": name, **words} for name in names]
+        named = {"properties": {"use": {"enum": names}}, "required": ["use"]}
+        choices.append({"if": named, "then": _ref(title)})
+        definitions[title] = _component(entry)
+    uses = {"type": "object", "properties": {"use": _ref(f"{kind}-name")}, "required": ["use"]}
     return {
-        "type": "object",
-        **has("use", _ref(f"{kind}-name")),
-        **({"allOf": takes} if takes else {}),
+        kind: {"anyOf": [_ref(f"{kind}-name"), _ref(f"{kind}-table")]},
+        f"{kind}-name": {"anyOf": name_schemas} if entries else False,
+        f"{kind}-table": {**uses, "allOf": choices} if entries else False,
+        **definitions,
     }
 
 
-def _title(entry: Entry) -> str:
-    return f"{entry.kind}.{entry.plugin.name}.{entry.component.name}"
+def _names(entry: Entry, entries: Iterable[Entry]) -> list[str]:
+    """Return the names of a component: the full one, and the short one if no other has it."""
+    short = entry.component.name
+    same = [each for each in entries if each.component.name == short]
+    return [short, entry.full_name] if len(same) == 1 else [entry.full_name]
 
 
-def _component(entry: Entry) -> Shape:
+def _component(entry: Entry) -> Schema:
+    keys: Schema = {"use": True}
+    if entry.kind in LISTS.values():
+        words = "what tables and folders call it; its component's name if left out"
+        keys["name"] = {"description": words, "type": "string"}
     takes = table(entry.component.params)
-    own = {"use": True, **({"name": _ref("name")} if entry.kind in LISTS.values() else {})}
     return {
         "title": entry.full_name,
         "description": entry.component.summary,
         **takes,
-        "properties": {**own, **takes["properties"], **_beside(entry.component)},
+        "properties": {**keys, **takes["properties"], **_other_keys(entry.component)},
     }
 
 
-def _beside(component: Component) -> dict[str, Shape]:
-    """What an entry may say beside its component's parameters."""
+def _other_keys(component: Component) -> dict[str, Schema]:
+    """Return what an entry may have in addition to its component's parameters."""
+    keys: dict[str, Schema] = {}
     if isinstance(component, Analyzer):
-        return properties(Looks)
-    if not isinstance(component, Model):
-        return {}
-    gradient = component.learns_by_gradient
-    features = (
-        {"features": _ref("features" if gradient else "features-of-ids")}
-        if component.uses_features
-        else {}
-    )
-    return {**({"loss": _ref("loss"), "train": _ref("train")} if gradient else {}), **features}
+        keys |= properties(AnalyzerOptions)
+    if isinstance(component, Model) and component.learns_by_gradient:
+        keys |= {"loss": _ref("loss"), "train": _ref("train")}
+    if isinstance(component, Model) and component.uses_features:
+        keys["features"] = _ref("features")
+    return keys
 
 
-# What is the same whatever plugins there are
+# Parameters
 
 
-def _shared() -> dict[str, Shape]:
+def table(cls: type) -> Schema:
+    """Return a table that holds the parameters of `cls`, and no other key."""
     return {
-        "unknown": any_of(_policy()),
-        "name": _name(),
-        "train": {**table(TrainSettings), "allOf": list(of_train())},
-        "features": _features(),
-        "features-of-ids": {**_ref("features"), **without(OF_RATINGS)},
-        "claim": _claim(),
+        "type": "object",
+        "properties": properties(cls),
+        "required": [parameter.name for parameter in parameters(cls) if parameter.required],
+        "additionalProperties": False,
     }
 
 
-def _policy() -> Iterator[Shape]:
-    yield {"const": ERROR, "description": "an id that training never saw is an error"}
-    yield {"const": {"use": ERROR}}
-    yield {**_ref("cold-start"), "properties": {"name": False}}
+def properties(cls: type) -> dict[str, Schema]:
+    """Return each parameter of `cls` with its help, the values it may have, and its default."""
+    kinds = types_of(cls)
+    return {each.name: _property(each, kinds[each.name]) for each in parameters(cls)}
 
 
-def _name() -> Shape:
-    words = "what tables and folders call it; its component's name if left out"
-    return {"description": words, "type": "string", "maxLength": 80, "pattern": FOLDER}
+def _property(parameter: Parameter, kind: Any) -> Schema:
+    rule = parameter.rule
+    words = f"{rule.help} (in {rule.unit})" if rule.unit else rule.help
+    schema = {"description": words} if words else {}
+    schema |= value_schema(kind, rule)
+    default = plain(parameter.default)
+    if not parameter.required and _is_json(default):
+        schema["default"] = default
+    return schema
 
 
-def _features() -> Shape:
-    every = {"const": ALL, "description": "every column that a model can look at"}
-    alone = {"uniqueItems": True, "anyOf": [{"maxItems": 1}, {"not": {"contains": {"const": ALL}}}]}
-    sides = table(FeatureChoice)
-    for side, each in sides["properties"].items():
-        words = each.pop("description")
-        sides["properties"][side] = {"description": words, "anyOf": [every, {**each, **alone}]}
-    return {"anyOf": [every, sides]}
+_SCALARS: dict[Any, Schema] = {
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    Path: {"type": "string"},
+}
 
 
-def _claim() -> Shape:
-    claim = {**table(Claim), "allOf": list(of_claim())}
-    claim["properties"]["metric"]["minLength"] = 1
-    claim["properties"]["source"]["pattern"] = LINE
-    return claim
+def value_schema(kind: Any, rule: Rule) -> Schema:
+    """Return the values of type `kind` that keep `rule`, as each item of a list or table must."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return _any_of(arguments, rule)
+    if origin is tuple:
+        items = {"type": "array", "items": value_schema(arguments[0], rule)}
+        if arguments[-1] is Ellipsis:
+            return items
+        return {**items, "minItems": len(arguments), "maxItems": len(arguments)}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": value_schema(arguments[1], rule)}
+    return {**_SCALARS.get(kind, {}), **_bounds(kind, rule), **_choices(kind, rule)}
+
+
+def _any_of(kinds: Sequence[Any], rule: Rule) -> Schema:
+    options = [value_schema(kind, rule) for kind in kinds if kind is not type(None)]
+    if type(None) not in kinds:
+        return {"anyOf": options}
+    if len(options) > 1 or "type" not in options[0]:
+        return {"anyOf": [*options, {"type": "null"}]}
+    schema = {**options[0], "type": [options[0]["type"], "null"]}
+    if "enum" in schema:
+        schema["enum"] = [*schema["enum"], None]
+    return schema
+
+
+def _bounds(kind: Any, rule: Rule) -> Schema:
+    """Return the bounds of a number; JSON has no infinity, and every number is finite anyway."""
+    bounds = {
+        "minimum": rule.at_least,
+        "maximum": rule.at_most,
+        "exclusiveMinimum": rule.above,
+        "exclusiveMaximum": rule.below,
+    }
+    schema = {}
+    for keyword, bound in bounds.items():
+        if kind in (int, float) and bound is not None and math.isfinite(bound):
+            schema[keyword] = _json_number(bound)
+    return schema
+
+
+def _choices(kind: Any, rule: Rule) -> Schema:
+    """Return the choices of a value; those of paths are the reader's: ./a and a are the same."""
+    if rule.choices is None or kind not in (int, float, str, bool):
+        return {}
+    if kind in (int, float):
+        return {"enum": [_json_number(each) for each in rule.choices if isinstance(each, Real)]}
+    return {"enum": [each for each in rule.choices if isinstance(each, kind)]}
+
+
+def _json_number(value: Any) -> int | float | bool:
+    """Return a number, such as one of numpy, as JSON writes it."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral) or float(value).is_integer():
+        return int(value)
+    return float(value)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,20 +1,24 @@
-"""What stands where in the text of a recipe: its entries, the components that they name, and every fault in them."""
+"""Read the parts of a recipe: entries, the components they name, parameters; collect problems."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import attrs
 from attrs import frozen
 
 from cfplug.errors import Place, PluginError, Problem, is_one_line, nearest, plural, shown
 from cfplug.params import structure
-from cfplug.plugin.components import KINDS
+from cfplug.plugin.components import KINDS, Component
 from cfplug.plugin.registry import Entry, Registry
 from cfplug.recipe.recipe import KEYS, Use
 from cfplug.recipe.yaml import REFUSED, Node, from_python, path_text
+
+T = TypeVar("T", bound=Component)
+
+At = tuple[str | int, ...]
 
 DEFAULTS: Mapping[str, Any] = {
     "split": "splits/random",
@@ -25,20 +29,30 @@ DEFAULTS: Mapping[str, Any] = {
     "analyzers": [],
     "claims": [],
 }
-"""What stands for a component that the recipe does not name; full names, which no other plugin can take."""
+"""The value of a key that the recipe leaves out; full names, which no other plugin can take."""
+
+KIND_NAMES = {cls: name for name, cls in KINDS.items()}
 
 
 @frozen
 class Reading:
-    """One pass over a document: gives what stands at a place and collects every problem."""
+    """One pass over a document, which reads values by their path and collects every problem."""
 
     root: Node
     source: str
     registry: Registry
     problems: list[Problem]
 
-    def at(self, path: tuple[str | int, ...]) -> Node:
-        """The value at `path`, a default where the recipe says nothing, an empty table where there is none."""
+    def problem(self, path: At, message: str, *, on_key: bool = False) -> None:
+        """Add a problem with the value (or the key) at `path`, unless it was reported before."""
+        if on_key or self.root.nearest(path).value is not REFUSED:
+            place = self.root.place_of(path, on_key=on_key)
+            self.problems.append(Problem(place, path_text(path), message))
+
+    # Values
+
+    def at(self, path: At) -> Node:
+        """Return the value at `path`, or the key's default, or an empty table."""
         node = self.root
         for step in path:
             inner = node.step(step)
@@ -50,195 +64,201 @@ class Reading:
         return node
 
     def nodes(self, key: str) -> tuple[Node, ...]:
+        """Return the entries of a list; none if it is not a list."""
         value = self.at((key,)).value
         return value if isinstance(value, tuple) else ()
 
     def entries(self, key: str) -> tuple[Node, ...]:
+        """Return the entries of a list, and report what is wrong with the list itself."""
         node = self.at((key,))
         if not isinstance(node.value, tuple):
-            such = (
-                f", such as [{node.value}]"
-                if isinstance(node.value, str) and is_one_line(node.value)
-                else ""
-            )
-            self.problem((key,), f"must be a list{such}; is {shown(node.plain())}")
+            is_name = isinstance(node.value, str) and is_one_line(node.value)
+            example = f", such as [{node.value}]" if is_name else ""
+            self.problem((key,), f"must be a list{example}; is {shown(node.plain())}")
         elif key in ("models", "metrics") and not node.value:
             self.problem((key,), "must have at least one entry")
         return self.nodes(key)
 
-    def entry(self, kind: str, node: Node) -> Entry | None:
-        """The component that an entry names, if there is one; `_use` tells where there is none."""
-        use = node.step("use") or node
-        try:
-            return self.registry.find(kind, use.value) if isinstance(use.value, str) else None
-        except PluginError:
-            return None
-
-    def names(self, kind: str, key: str) -> list[str | None]:
-        """What each entry of a list is called; None where that cannot be told."""
-        return [] if self.is_misspelt(key) else [self._name(kind, node) for node in self.nodes(key)]
-
-    def _name(self, kind: str, node: Node) -> str | None:
-        name, entry = node.step("name"), self.entry(kind, node)
-        if name is not None:
-            return name.value if can_name_a_folder(name.value) else None
-        return (
-            entry.component.name if entry and not self._misspelt(kind, node.value, "name") else None
-        )
-
     def is_misspelt(self, key: str) -> bool:
-        return key in {nearest(other, KEYS) for other in self.root.value if other not in KEYS}
+        """Return whether an unknown key of the recipe was probably meant to be `key`."""
+        unknown = [other for other in self.root.value if other not in KEYS]
+        return any(nearest(other, KEYS) == key for other in unknown)
 
     def lacks(self, key: str, what: str) -> bool:
-        """Whether the recipe has no `key`; told, unless a misspelt key that is told already was meant."""
+        """Return whether the recipe has no `key`; reported, unless a misspelt key was meant."""
         lacks = key not in self.root.value
         if lacks and not self.is_misspelt(key):
             self.problem((), f"a recipe needs {key}: {what}")
         return lacks
 
-    def distinct(self, kind: str, key: str) -> None:
+    # Names
+
+    def names(self, kind: type[Component], key: str) -> list[str | None]:
+        """Return the name of each entry of a list; None where it is unknown."""
+        if self.is_misspelt(key):
+            return []
+        return [self._name(kind, node) for node in self.nodes(key)]
+
+    def _name(self, kind: type[Component], node: Node) -> str | None:
+        name = node.step("name")
+        if name is not None:
+            return name.value if can_name_a_folder(name.value) else None
+        component = self.component(kind, node)
+        if component is None or self._misspelt(kind, node.value, "name"):
+            return None
+        return component.name
+
+    def distinct(self, kind: type[Component], key: str) -> None:
+        """Report each entry of a list that has the name of an earlier one.
+
+        Case is ignored: models have folders, and not every disk tells PMF from pmf.
+        """
         seen: dict[str, int] = {}
         for position, name in enumerate(self.names(kind, key)):
             if name is None:
                 continue
-            if (
-                name.casefold() in seen
-            ):  # not every disk tells PMF from pmf, and models have folders
-                first = seen[name.casefold()]
-                self.problem(
-                    (key, position),
-                    f"{shown(name)} is also {key}[{first}]; give one of them a `name`",
-                )
-            seen.setdefault(name.casefold(), position)
+            first = seen.setdefault(name.casefold(), position)
+            if first != position:
+                message = f"{shown(name)} is also {key}[{first}]; give one of them a `name`"
+                self.problem((key, position), message)
 
-    def use(self, kind: str, path: tuple[str | int, ...], *, named: bool = False) -> Use | None:
-        """The component that the recipe names at `path`; only the entries of a list have a `name`."""
+    # Components
+
+    def component(self, kind: type[T], node: Node) -> T | None:
+        """Return the component that an entry names; None, without a report, if there is none."""
+        use = node.step("use") or node
+        try:
+            if isinstance(use.value, str):
+                return cast(T, self.registry.find(KIND_NAMES[kind], use.value).component)
+        except PluginError:
+            pass
+        return None
+
+    def use(self, kind: type[T], path: At, *, named: bool = False) -> Use[T] | None:
+        """Return the component named at `path`; only an entry of a list is `named`."""
         node = self.at(path)
         table = node.value if isinstance(node.value, dict) else {"use": node}
-        entry = self._named_entry(kind, path, table)
+        entry = self._entry(kind, path, table)
         if entry is None:
             return None
-        title = self._label(path, table.get("name"), entry.component.name, named=named)
-        component = entry.component
-        made = self.structure(
-            component.params, path, component.name, table=table, beside=component.reserved
+        component = cast(T, entry.component)
+        name = self._label(path, table.get("name"), component.name, named=named)
+        params = self.structure(
+            component.params, path, component.name, table=table, others=component.reserved
         )
-        if made is None or title is None:
+        if params is None or name is None:
             return None
-        return Use(title, entry.full_name, entry.component, made, entry.plugin.title, node.place)
+        return Use(name, entry.full_name, component, params, entry.plugin.title, node.place)
 
-    def uses(self, kind: str, key: str) -> list[Use]:
-        uses = [
-            self.use(kind, (key, position), named=True)
-            for position in range(len(self.entries(key)))
-        ]
+    def uses(self, kind: type[T], key: str) -> list[Use[T]]:
+        """Return the components that a list names, without those that have a problem."""
+        uses = [self.use(kind, (key, at), named=True) for at in range(len(self.entries(key)))]
         self.distinct(kind, key)
         return [use for use in uses if use is not None]
 
-    def _named_entry(
-        self, kind: str, path: tuple[str | int, ...], table: Mapping[str, Node]
-    ) -> Entry | None:
+    def _entry(self, kind: type[T], path: At, table: Mapping[str, Node]) -> Entry | None:
+        kind_name = KIND_NAMES[kind]
         if "use" not in table:
-            self._no_use(kind, path, table)
+            self._report_no_use(kind, path, table)
             return None
-        in_table = isinstance(self.at(path).value, dict)
-        where, also = (
-            ((*path, "use"), "") if in_table else (path, ", or a table with it under `use`")
-        )
+        where, what = path, f"the name of {a_kind(kind_name)}, or a table with it under `use`"
+        if isinstance(self.at(path).value, dict):
+            where, what = (*path, "use"), f"the name of {a_kind(kind_name)}"
         name = table["use"].plain()
         if not isinstance(name, str) or not is_one_line(name):
-            self.problem(where, f"must be the name of {a_kind(kind)}{also}; is {shown(name)}")
+            self.problem(where, f"must be {what}; is {shown(name)}")
             return None
         try:
-            return self.registry.find(kind, name)
+            return self.registry.find(kind_name, name)
         except PluginError as error:
             self.problem(where, str(error))
             return None
 
-    def _no_use(self, kind: str, path: tuple[str | int, ...], table: Mapping[str, Node]) -> None:
+    def _report_no_use(self, kind: type[T], path: At, table: Mapping[str, Node]) -> None:
+        kind_name = KIND_NAMES[kind]
         odd = self._misspelt(kind, table, "use")
         if odd:
-            self.problem(
-                (*path, odd), f"unknown key of {a_kind(kind)}; did you mean use?", on_key=True
-            )
+            message = f"unknown key of {a_kind(kind_name)}; did you mean use?"
+            self.problem((*path, odd), message, on_key=True)
         else:
-            self.problem(path, f"{a_kind(kind)} needs use: its name (cfplug list {plural(kind)})")
+            command = f"cfplug list {plural(kind_name)}"
+            self.problem(path, f"{a_kind(kind_name)} needs use: its name ({command})")
 
-    def _misspelt(self, kind: str, table: object, meant: str) -> str | None:
-        """The key of an entry that may be a misspelt `meant`: one that no component of the kind has."""
-        entries = self.registry.entries(kind)
-        known = {field.name for entry in entries for field in attrs.fields(entry.component.params)}
-        known.update(KINDS[kind].reserved)
-        keys = table if isinstance(table, dict) else ()
-        return next((key for key in keys if key not in known and nearest(key, [meant])), None)
+    def _misspelt(self, kind: type[Component], table: object, meant: str) -> str | None:
+        """Return a key that was probably meant to be `meant`: one that no component has."""
+        known = set(kind.reserved)
+        for entry in self.registry.entries(KIND_NAMES[kind]):
+            known.update(attrs.fields_dict(entry.component.params))
+        for key in table if isinstance(table, dict) else ():
+            if key not in known and nearest(key, [meant]):
+                return str(key)
+        return None
 
-    def _label(
-        self, path: tuple[str | int, ...], node: Node | None, default: str, *, named: bool
-    ) -> str | None:
-        """The `name` of an entry in a list: what tables and folders call it."""
+    def _label(self, path: At, node: Node | None, default: str, *, named: bool) -> str | None:
+        """Return the `name` of an entry in a list, which tables and folders use."""
+        where = (*path, "name")
         if node is None:
             return default
         if not named:
-            self.problem(
-                (*path, "name"), "only an entry of a list has a name; leave it out", on_key=True
-            )
+            self.problem(where, "only an entry of a list has a name; leave it out", on_key=True)
             return None
         if not can_name_a_folder(node.value):
-            self.problem(
-                (*path, "name"), f"must be text that can name a folder; is {shown(node.plain())}"
-            )
+            self.problem(where, f"must be text that can name a folder; is {shown(node.plain())}")
             return None
         return str(node.value)
+
+    # Parameters
 
     def structure(
         self,
         cls: type,
-        path: tuple[str | int, ...],
+        path: At,
         owner: str,
         *,
         table: Mapping[str, Node] | None = None,
-        beside: Iterable[str] = (),
+        others: Iterable[str] = (),
     ) -> Any:
-        """A `cls` of the table at `path`, in which the keys `beside` belong to others."""
+        """Return a `cls` made of the table at `path`, without the keys `others`; None on problems.
+
+        Args:
+            cls: a frozen attrs class of `param()` fields.
+            path: where the table is.
+            owner: the name that messages use.
+            table: what to read in place of the whole table at `path`.
+            others: keys of the table that are not parameters.
+        """
         node = self.at(path)
         if table is None and not isinstance(node.value, dict):
             self.problem(path, f"must be a table of keys; is {shown(node.plain())}")
             return None
-        values = {
-            key: item
-            for key, item in (node.value if table is None else table).items()
-            if key not in beside
-        }
+        given = node.value if table is None else table
+        nodes = {key: item for key, item in given.items() if key not in others}
         outcome = structure(
             cls,
-            {key: item.plain() for key, item in values.items()},
+            {key: item.plain() for key, item in nodes.items()},
             owner=owner,
-            base=lambda key: self._folder(values[key].place),
-            beside=beside,
+            base=lambda key: self._folder(nodes[key].place),
+            beside=others,
         )
         for fault in outcome.faults:
             self.problem((*path, *fault.path), fault.message, on_key=fault.on_key)
         return outcome.value
 
     def _folder(self, place: Place) -> Path:
+        """Return the folder from which a relative path at `place` starts."""
         return Path(self.source).parent.absolute() if place.source == self.source else Path.cwd()
-
-    def problem(self, path: tuple[str | int, ...], message: str, *, on_key: bool = False) -> None:
-        if on_key or self.root.nearest(path).value is not REFUSED:
-            self.problems.append(
-                Problem(self.root.place_of(path, on_key=on_key), path_text(path), message)
-            )
 
 
 def a_kind(kind: str) -> str:
-    """`an analyzer`, `a model`."""
+    """Return a kind with its article: `an analyzer`, `a model`."""
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def can_name_a_folder(name: object) -> bool:
-    """Whether `name` is text that a folder may be called on every common system."""
-    if not isinstance(name, str):
+    """Return whether `name` is text that a folder may be called on every common system."""
+    if not isinstance(name, str) or not is_one_line(name):
         return False
-    ends = name[:1] + name[-1:]
-    sound = is_one_line(name) and not set(name) & set('/\\:*?"<>|')
-    return sound and ends.strip(". ") == ends and 0 < len(name.encode()) <= 80
+    if set(name) & set('/\\:*?"<>|') or not 0 < len(name.encode()) <= 80:
+        return False
+    ends = name[0] + name[-1]
+    return ends.strip(". ") == ends

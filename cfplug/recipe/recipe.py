@@ -1,11 +1,11 @@
-"""A recipe that can be run: what it names, with every parameter checked and every default filled in."""
+"""Define a recipe that can be run: every name found, parameter checked and default filled in."""
 
 from __future__ import annotations
 
 import io
 import math
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 from attrs import field, frozen
 from ruamel.yaml import YAML
@@ -13,20 +13,29 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from cfplug.errors import Place, is_one_line, shown
 from cfplug.params import NoParams, number_words, param, plain
-from cfplug.plugin.components import DISTRIBUTION, Analyzer, Component, Loss, Model, Source
+from cfplug.plugin.components import (
+    DISTRIBUTION,
+    Analyzer,
+    ColdStart,
+    Component,
+    Loss,
+    Metric,
+    Model,
+    Source,
+    SplitMethod,
+)
 from cfplug.recipe.settings import FeatureChoice, TrainSettings
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
-
 DEFAULT_SEED = 42
-
 
 PARTS = ("valid", "test")
 
-
 ERROR = "error"
 """The policy for unknown ids that raises; any other is the name of a cold-start strategy."""
+
+T = TypeVar("T", bound=Component, covariant=True)
 
 
 MEMORY = "memory"
@@ -34,23 +43,26 @@ MEMORY = "memory"
 
 
 @frozen
-class Use:
-    """A component that the recipe names: its full name, its declaration, its parameters, its place."""
+class Use(Generic[T]):
+    """A component that the recipe names, with its parameters.
+
+    `place` is where the recipe names it, `title` the plugin that declares it.
+    """
 
     name: str
     full_name: str
-    component: Component = field(eq=False)
+    component: T = field(eq=False)
     params: Any
     title: str = field(eq=False)
     place: Place = field(eq=False)
 
     def resolved(self, *, named: bool = False) -> dict[str, Any]:
-        """The entry with every default filled in."""
+        """Return the entry with every default filled in."""
         head = {"name": self.name} if named else {}
         return {**head, "use": self.full_name, **plain(self.params)}
 
 
-def memory_use(place: Place) -> Use:
+def memory_use(place: Place) -> Use[Source]:
     """Return what a recipe has as `data` when the data is given from Python."""
     source = Source(MEMORY, read="cfplug.runs.memory:dataset_of")
     return Use(MEMORY, MEMORY, source, NoParams(), "cfplug", place)
@@ -58,13 +70,13 @@ def memory_use(place: Place) -> Use:
 
 @frozen
 class ModelUse:
-    """One entry of `models`. A model that fits itself has no loss and no train settings.
+    """One entry of `models`. A model that fits itself has neither loss nor train settings.
 
-    `features` is None for a model that looks at none.
+    `features` is None for a model that uses none.
     """
 
-    use: Use
-    loss: Use | None
+    use: Use[Model]
+    loss: Use[Loss] | None
     train: TrainSettings | None
     features: FeatureChoice | None = None
 
@@ -74,20 +86,26 @@ class ModelUse:
 
     @property
     def model(self) -> Model:
-        return cast(Model, self.use.component)
+        return self.use.component
 
-    def lack(self, needs: Iterable[str]) -> str:
-        """What of `requires` neither the model nor its loss gives, in words; empty if they give all."""
-        gives = (
-            *self.model.provides,
-            *(cast(Loss, self.loss.component).provides if self.loss else ()),
-        )
-        missing = [need for need in needs if need not in gives]
-        owner = f"with the loss {self.loss.name}" if self.loss else "which fits itself"
-        named = [f"a {need}" if need == DISTRIBUTION else need for need in missing]
-        return f"{named[0]}, and the model {self.name}, {owner}, gives none" if named else ""
+    def lack(self, requires: Iterable[str]) -> str:
+        """Return the first of `requires` that neither the model nor its loss provides, in words.
+
+        The words are empty if both together provide everything.
+        """
+        provides = self.model.provides
+        owner = "which fits itself"
+        if self.loss is not None:
+            provides += self.loss.component.provides
+            owner = f"with the loss {self.loss.name}"
+        for need in requires:
+            if need not in provides:
+                words = f"a {need}" if need == DISTRIBUTION else need
+                return f"{words}, and the model {self.name}, {owner}, gives none"
+        return ""
 
     def resolved(self) -> dict[str, Any]:
+        """Return the entry with every default filled in."""
         entry = self.use.resolved(named=True)
         if self.loss is not None:
             entry |= {"loss": self.loss.resolved(), "train": plain(self.train)}
@@ -97,19 +115,19 @@ class ModelUse:
 
 
 @frozen
-class Looks:
-    """What an entry of `analyzers` may say beside its component's parameters."""
+class AnalyzerOptions:
+    """What an entry of `analyzers` may have in addition to its component's parameters."""
 
     models: tuple[str, ...] = param(
-        (), help="the names of the models that it looks at; all if none is named"
+        (), help="the names of the models that it analyzes; all if none is named"
     )
 
 
 @frozen
 class AnalyzerUse:
-    """One entry of `analyzers`, and the names of the models that it looks at."""
+    """One entry of `analyzers`, and the names of the models that it analyzes."""
 
-    use: Use
+    use: Use[Analyzer]
     models: tuple[str, ...]
     named: bool = field(eq=False, default=False)
 
@@ -118,12 +136,12 @@ class AnalyzerUse:
         return self.use.name
 
     def looks_at(self, model: str) -> bool:
-        """Whether it has something to say of the model of this name: of its first alone where once is enough."""
-        return model in (
-            self.models[:1] if cast(Analyzer, self.use.component).once else self.models
-        )
+        """Return whether it analyzes `model`; one that runs once analyzes the first model only."""
+        models = self.models[:1] if self.use.component.once else self.models
+        return model in models
 
     def resolved(self) -> dict[str, Any]:
+        """Return the entry with every default filled in."""
         entry = self.use.resolved(named=True)
         return {**entry, "models": list(self.models)} if self.named else entry
 
@@ -135,7 +153,7 @@ def _check_one_line(name: str, text: str) -> None:
 
 @frozen
 class Claim:
-    """What the recipe promises of one metric, as mean over its seeds and folds, and where the figure comes from."""
+    """A bound that the recipe promises for a metric's mean over seeds and folds."""
 
     metric: str = param(help="the name of one of the recipe's metrics")
     at_most: float | None = param(None, help="the measured value may not be above this")
@@ -146,10 +164,10 @@ class Claim:
         "", help="the fold on which it is measured; the mean over all folds if not given"
     )
     cold_start: str = param(
-        "", help="one of the recipe's cold_starts: its rmse on newcomers, over all folds and seeds"
+        "", help="one of the recipe's cold_starts: its rmse on new ids, over all folds and seeds"
     )
     revealed: int = param(
-        0, at_least=0, help="with cold_start: after so many revealed ratings, or questions"
+        0, at_least=0, help="with cold_start: the number of revealed ratings, or of questions"
     )
     source: str = param("", help="where the figure was published")
 
@@ -159,27 +177,26 @@ class Claim:
         if self.at_most is None and self.at_least is None:
             raise ValueError("a claim needs at_most or at_least")
         if self.at_most is not None and self.at_least is not None:
-            raise ValueError("at_least: cannot stand beside at_most; make it a claim of its own")
+            advice = "make it a claim of its own"
+            raise ValueError(f"at_least: cannot be given together with at_most; {advice}")
         if self.cold_start and (self.fold or self.part != "valid"):
-            raise ValueError(
-                "cold_start: is measured on the valid part of all folds together; leave out fold and part"
-            )
+            where = "the valid part of all folds together"
+            raise ValueError(f"cold_start: is measured on {where}; leave out fold and part")
         if self.revealed and not self.cold_start:
             raise ValueError("revealed: needs cold_start, the name of the strategy")
         _check_one_line("source", self.source)
 
     def met_by(self, measured: float) -> bool:
-        """Whether the measured value keeps the promise."""
+        """Return whether the measured value keeps the promise."""
         low = -math.inf if self.at_least is None else self.at_least
         high = math.inf if self.at_most is None else self.at_most
         return low <= measured <= high
 
     def bound(self) -> str:
-        """The promise in words: `at most 0.8217`."""
-        word, bound = (
-            ("at least", self.at_least) if self.at_most is None else ("at most", self.at_most)
-        )
-        return f"{word} {number_words(cast(float, bound))}"
+        """Return the promise in words: `at most 0.8217`."""
+        if self.at_most is not None:
+            return f"at most {number_words(self.at_most)}"
+        return f"at least {number_words(cast(float, self.at_least))}"
 
 
 @frozen
@@ -197,7 +214,7 @@ class Heading:
     reveal: tuple[int, ...] = param(
         (0, 1, 3, 5, 10),
         at_least=0,
-        help="after how many revealed ratings of each newcomer cold_starts are measured",
+        help="the numbers of revealed ratings of each new id after which cold_starts are measured",
     )
     seeds: tuple[int, ...] | None = param(
         None, at_least=0, at_most=2**32 - 1, help="repeat the whole run once for each"
@@ -205,15 +222,14 @@ class Heading:
 
     def __attrs_post_init__(self) -> None:
         if self.seed is not None and self.seeds is not None:
-            raise ValueError("seeds: cannot stand beside seed; give one of them")
+            raise ValueError("seeds: cannot be given together with seed; give one of them")
         if self.seeds is not None and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
             raise ValueError(
                 f"seeds: must be different numbers, at least one; is {shown(self.seeds)}"
             )
         if not self.reveal or list(self.reveal) != sorted(set(self.reveal)):
-            raise ValueError(
-                f"reveal: must be different numbers in rising order, at least one; is {shown(self.reveal)}"
-            )
+            what = "different numbers in rising order, at least one"
+            raise ValueError(f"reveal: must be {what}; is {shown(self.reveal)}")
         _check_one_line("title", self.title)
 
 
@@ -226,15 +242,18 @@ KEYS = (
 
 @frozen
 class Recipe:
-    """A recipe that can be run: every name found, every parameter checked, every default filled in."""
+    """A checked recipe, with every default filled in.
+
+    `source` is the file that it was read from, `text` what was read, without overrides.
+    """
 
     title: str
-    data: Use
-    split: Use
+    data: Use[Source]
+    split: Use[SplitMethod]
     models: tuple[ModelUse, ...]
-    metrics: tuple[Use, ...]
-    unknown: Use | None
-    cold_starts: tuple[Use, ...]
+    metrics: tuple[Use[Metric], ...]
+    unknown: Use[ColdStart] | None
+    cold_starts: tuple[Use[ColdStart], ...]
     reveal: tuple[int, ...]
     analyzers: tuple[AnalyzerUse, ...]
     claims: tuple[Claim, ...]
@@ -244,7 +263,7 @@ class Recipe:
     text: str = field(eq=False, repr=False)
 
     def tree(self) -> dict[str, Any]:
-        """The recipe with every default filled in and full names, as plain data."""
+        """Return the recipe with every default filled in and full names, as plain data."""
         return {
             "title": self.title,
             "data": self.data.resolved(),
@@ -261,12 +280,12 @@ class Recipe:
         }
 
     def resolved(self) -> str:
-        """`tree` as YAML: itself a recipe, for the same run."""
+        """Return `tree` as YAML, which is itself a recipe for the same run."""
         return yaml_text(self.tree())
 
 
 def yaml_text(tree: dict[str, Any]) -> str:
-    """Plain data as the YAML of a recipe, which reads back as the same data."""
+    """Return plain data as the YAML of a recipe, which reads back as the same data."""
     out = io.StringIO()
     yaml = YAML()
     yaml.default_flow_style = False
@@ -277,13 +296,14 @@ def yaml_text(tree: dict[str, Any]) -> str:
 
 
 def _escaped(value: Any) -> Any:
-    """`value` with every text that is not one line in double quotes: ruamel.yaml folds a line break of Unicode away."""
+    """Put every text that is not one line in double quotes.
+
+    ruamel.yaml would fold the line breaks of Unicode away.
+    """
     if isinstance(value, dict):
         return {_escaped(key): _escaped(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_escaped(item) for item in value]
-    return (
-        DoubleQuotedScalarString(value)
-        if isinstance(value, str) and not is_one_line(value)
-        else value
-    )
+    if isinstance(value, str) and not is_one_line(value):
+        return DoubleQuotedScalarString(value)
+    return value

@@ -1,4 +1,4 @@
-"""What the `train` table of a recipe may say: settings of models that learn by gradient."""
+"""Define the `train` and `features` tables of a recipe."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ NEEDS = {
     "average_decay": ("average", ("ema",)),
     "average_from": ("average", ("ema", "mean")),
 }
-"""Settings that mean something beside certain choices only: the setting, whose choice, and which."""
+"""Settings that have an effect with certain choices only: the setting, whose choice, and which."""
 
 NEED_PATIENCE = ("min_improvement", "monitor")
-"""Settings that mean something beside `patience` only."""
+"""Settings that have an effect with `patience` only."""
 
 
 @frozen
 class TrainSettings:
-    """How a model that learns by gradient is trained. `epochs` is a number once the settings are made."""
+    """How a model that learns by gradient is trained; `epochs` is a number once it is made."""
 
     epochs: int | None = param(
         None,
         at_least=1,
-        help=f"passes over the training ratings; {DEFAULT_EPOCHS}, or as many as the cycles of sgdr have",
+        help=f"passes over the training ratings; {DEFAULT_EPOCHS}, or those of the sgdr cycles",
     )
     learning_rate: float = param(5e-3, above=0, help="the highest rate of the schedule")
     weight_decay: float = param(
         0.1,
         at_least=0,
-        help="pull of weights towards zero; biases of layers, normalisation and the loss's head have none",
+        help="pull of weights towards zero; not of biases, normalisation and the loss's head",
     )
     batch_size: int = param(
         64,
         at_least=1,
         unit="ratings",
-        help="ratings a step; one left over joins the step before it",
+        help="ratings in a step; a single one left over joins the step before",
     )
-    schedule: str = param("one-cycle", choices=SCHEDULES, help="how the learning rate goes")
+    schedule: str = param("one-cycle", choices=SCHEDULES, help="how the learning rate changes")
     optimizer: str = param("adam", choices=OPTIMIZERS, help="the rule of a step")
     momentum: float = param(
         0.9,
         at_least=0,
         below=1,
-        help="of sgd, or adam's beta1; one-cycle has its own course for it: .95, .85, .95",
+        help="of sgd, or adam's beta1; one-cycle sets it to .95, .85, .95 in turn",
     )
     beta2: float = param(
         0.99, at_least=0, below=1, help="decay of adam's mean of squared gradients"
@@ -71,7 +71,7 @@ class TrainSettings:
     threads: int = param(
         1,
         at_least=1,
-        help="processor threads of a step; more than one helps wide networks, and slows small models",
+        help="processor threads of a step; more help wide networks and slow down small models",
     )
     peak_share: float = param(
         0.25, above=0, below=1, help="one-cycle: the share of the training before its peak"
@@ -118,7 +118,7 @@ class TrainSettings:
         None,
         at_least=1,
         unit="epochs",
-        help="stop after so many without improvement and keep the best epoch; null: never",
+        help="stop after this many without improvement and keep the best epoch; null: never",
     )
     min_improvement: float = param(
         0.0, at_least=0, help="by how much the best must be beaten to be improved upon"
@@ -143,19 +143,17 @@ class TrainSettings:
             if getattr(self, field.name) != field.default:
                 self._check_used(field.name)
         self._check_steps()
-        object.__setattr__(
-            self, "epochs", self._all_epochs()
-        )  # a default that hangs on other settings
+        # a default that depends on other settings
+        object.__setattr__(self, "epochs", self._all_epochs())
 
     @property
     def cycle_lengths(self) -> tuple[int, ...]:
-        """The epochs of each cycle of sgdr: length times multiplier**position."""
-        return tuple(
-            self.cycle_length * self.cycle_multiplier**position for position in range(self.cycles)
-        )
+        """Return the epochs of each cycle of sgdr: length times multiplier**position."""
+        factors = [self.cycle_multiplier**position for position in range(self.cycles)]
+        return tuple(self.cycle_length * factor for factor in factors)
 
     def _check_used(self, name: str) -> None:
-        """Nobody sets what has no effect on purpose."""
+        """Refuse a setting that has no effect: no one sets it on purpose."""
         owner, choices = NEEDS.get(name, ("", ()))
         if owner and getattr(self, owner) not in choices:
             needed, found = " or ".join(choices), getattr(self, owner)
@@ -170,9 +168,8 @@ class TrainSettings:
     def _check_steps(self) -> None:
         steps = self.step_epochs
         if self.schedule == "steps" and not steps:
-            raise ValueError(
-                "schedule: steps needs step_epochs, the epochs after which the rate drops, such as [3]"
-            )
+            needed = "step_epochs, the epochs after which the rate drops, such as [3]"
+            raise ValueError(f"schedule: steps needs {needed}")
         if any(later <= earlier for earlier, later in pairwise(steps)):
             raise ValueError(f"step_epochs: must rise; is {list(steps)}")
 
@@ -182,23 +179,24 @@ class TrainSettings:
         needed = sum(self.cycle_lengths)
         if self.epochs not in (None, needed):
             lengths = " + ".join(map(str, self.cycle_lengths))
-            raise ValueError(
-                f"epochs: must be {needed}, as the cycles of sgdr are {lengths}, or left out; is {self.epochs}"
-            )
+            must = f"must be {needed}, as the cycles of sgdr are {lengths}, or left out"
+            raise ValueError(f"epochs: {must}; is {self.epochs}")
         return needed
 
 
 ALL = "all"
-"""Stands for every column that a model can look at."""
+"""Means every column that a model can use."""
 
 TIME_PARTS = ("year", "month", "day-of-week", "hour", "elapsed", "item-age")
-"""What of a rating's time a model may look at: `elapsed` is the time since the first training rating, `item-age`
-the time since the item came out."""
+"""The parts of a rating's time that a model may use.
+
+`elapsed` is the time since the first training rating, `item-age` the time since the item's release.
+"""
 
 
 @frozen
 class FeatureChoice:
-    """Which metadata models may look at: columns by name, or `all`."""
+    """Which metadata models may use: columns by name, or `all`."""
 
     user: tuple[str, ...] = param((), help="columns of the users table")
     item: tuple[str, ...] = param((), help="columns of the items table")
@@ -214,4 +212,4 @@ class FeatureChoice:
             if len(set(names)) < len(names):
                 raise ValueError(f"{side}: names a column twice; is {shown(names)}")
             if ALL in names and len(names) > 1:
-                raise ValueError(f"{side}: all stands alone; is {shown(names)}")
+                raise ValueError(f"{side}: all must be the only entry; is {shown(names)}")

@@ -184,7 +184,8 @@ class _Builder:
 
     def node(self, composed: Any, path: tuple[str | int, ...]) -> Node:
         place = self._place(composed)
-        first = self.text[composed.start_mark.index : composed.start_mark.index + 1]
+        written = self.text[composed.start_mark.index : composed.end_mark.index]
+        first = written[:1]
         if len(path) > DEEPEST:
             return self._refused(composed, path, _TOO_DEEP)
         if first == "!":
@@ -198,8 +199,11 @@ class _Builder:
         if isinstance(composed, SequenceNode):
             items = [self.node(item, (*path, at)) for at, item in enumerate(composed.value)]
             return Node(tuple(items), place)
+        tag = composed.tag
+        if composed.style is None and _NO_LEADING_DIGIT.fullmatch(composed.value):
+            tag = _FLOAT
         try:
-            return Node(_READERS.get(composed.tag, _joined_surrogates)(composed.value), place)
+            return Node(_READERS.get(tag, _joined_surrogates)(composed.value), place)
         except ValueError as error:
             return self._refused(composed, path, str(error))
 
@@ -231,7 +235,9 @@ class _Builder:
         return None
 
     def report(self, marked: Any, path: tuple[str | int, ...], message: str) -> None:
-        self.problems.append(Problem(self._place(marked), path_text(path), message))
+        problem = Problem(self._place(marked), path_text(path), message)
+        if problem not in self.problems:  # a table and its first key begin at one place
+            self.problems.append(problem)
 
     def _refused(self, composed: Any, path: tuple[str | int, ...], message: str) -> Node:
         self.report(composed, path, message)
@@ -268,11 +274,16 @@ def _joined_surrogates(text: str) -> str:
         raise ValueError("half of a surrogate pair is not text") from None
 
 
+_FLOAT = "tag:yaml.org,2002:float"
+
+_NO_LEADING_DIGIT = re.compile(r"[-+]?\.[0-9]+[eE][0-9]+")
+"""A float of YAML 1.2, such as `.5e3`, that ruamel.yaml takes for text."""
+
 _READERS: Mapping[str, Callable[[str], Any]] = {
     "tag:yaml.org,2002:null": lambda text: None,
     "tag:yaml.org,2002:bool": lambda text: text.lower() == "true",
     "tag:yaml.org,2002:int": _whole_number,
-    "tag:yaml.org,2002:float": _real_number,
+    _FLOAT: _real_number,
 }
 """How a scalar of each tag is read; any other is text."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import attrs
 import pandas as pd
@@ -48,30 +47,28 @@ def with_evidence(
     return attrs.evolve(fitted.model, evidence=evidence)
 
 
-def missing_capability(use: Use, model: FittedModel) -> str:
+def missing_capability(use: Use[Analyzer], model: FittedModel) -> str:
     """Return which capability an analyzer lacks in `model`, in a sentence; empty if none."""
-    missing = [
-        need for need in cast(Analyzer, use.component).requires if need not in model.provides
-    ]
+    missing = [need for need in use.component.requires if need not in model.provides]
     return f"{model.name} has no {missing[0]}, which this needs." if missing else ""
 
 
-def analyze(use: Use, model: FittedModel, context: Context) -> Section:
+def analyze(use: Use[Analyzer], model: FittedModel, context: Context) -> Section:
     """Return the section of an analyzer on `model`; PluginError if it is not a Section."""
     section = check_section(use.component.function("analyze")(use.params, model, context))
     return _signed(section, use, model)
 
 
-def empty_section(use: Use, model: FittedModel, why: str) -> Section:
+def empty_section(use: Use[Analyzer], model: FittedModel, why: str) -> Section:
     """Return a section that says why an analyzer has none."""
     return _signed(Section(f"{use.name} of {model.name}", why), use, model)
 
 
-def failure(use: Use, error: Exception) -> str:
+def failure(use: Use[Analyzer], error: Exception) -> str:
     """Return what an analyzer raised, with its plugin and place, in one line."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return f"{use.full_name} of plugin {use.title}, {use.place}, failed: {text}"
 
 
-def _signed(section: Section, use: Use, model: FittedModel) -> Section:
+def _signed(section: Section, use: Use[Analyzer], model: FittedModel) -> Section:
     return attrs.evolve(section, analyzer=use.name, model=model.name)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import cast
 
 from cfplug.data.dataset import Dataset, Split
 from cfplug.errors import Place, PluginError, Problem, RecipeError
 from cfplug.evaluation.folds import unmeasured
-from cfplug.plugin.components import Loss
 from cfplug.recipe.recipe import Recipe
 from cfplug.runs.storage import model_folder
 
@@ -21,7 +19,7 @@ def check_levels(recipe: Recipe, dataset: Dataset) -> None:
     losses = dict.fromkeys(model.loss for model in recipe.models if model.loss is not None)
     problems = []
     for loss in losses:
-        if cast(Loss, loss.component).needs_levels:
+        if loss.component.needs_levels:
             why = (
                 f"{loss.name} needs ratings in levels, such as 1 to 5; those of {dataset.name} "
                 f"take too many different values from {dataset.scale.low:g} to "

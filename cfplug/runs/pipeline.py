@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar
 
 import attrs
 import numpy as np
@@ -23,7 +23,7 @@ from cfplug.evaluation.cold_start import Trial, try_strategy
 from cfplug.evaluation.folds import in_fold, measured, named
 from cfplug.evaluation.scoring import measure, prediction_rows, with_lists
 from cfplug.files import json_text, read_json
-from cfplug.plugin.components import ColdStart, Context, Metric
+from cfplug.plugin.components import ColdStart, Context, Metric, Model, Source
 from cfplug.plugin.hookspecs import EpochFinished, StepFinished
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.policy import Policy, policy, policy_of
@@ -40,8 +40,10 @@ from cfplug.training.checkpoint import Checkpoint, Epoch, Watch
 from cfplug.training.features import learn
 from cfplug.training.fit import Fitted, Task, fit
 
+T = TypeVar("T", Metric, ColdStart)
 
-def read_source(use: Use, context: Context) -> Dataset:
+
+def read_source(use: Use[Source], context: Context) -> Dataset:
     """Return the dataset that a source reads; PluginError if it gives something else."""
     given = use.component.function("read")(use.params, context)
     if not isinstance(given, Dataset):
@@ -312,7 +314,7 @@ class Pipeline:
     # Measures
 
     def _score(
-        self, entry: Use, model: FittedModel, dataset: Dataset, fold: Fold, results: Results
+        self, entry: Use[Model], model: FittedModel, dataset: Dataset, fold: Fold, results: Results
     ) -> dict[str, Predictions]:
         """Measure `model` on each part that it did not learn from; return its predictions."""
         given = {}
@@ -328,33 +330,37 @@ class Pipeline:
         return given
 
     def _metric_row(
-        self, use: Use, model: FittedModel, part: str, truth: np.ndarray, answers: Predictions
+        self,
+        use: Use[Metric],
+        model: FittedModel,
+        part: str,
+        truth: np.ndarray,
+        answers: Predictions,
     ) -> dict[str, Any]:
         with self.steps.step("score", use, model.seed, model.name, model.fold):
             value = measure(use, truth, answers)
         row = (model.name, model.seed, model.fold, part, use.name, *value)
         return dict(zip(METRICS, row, strict=True))
 
-    def _metrics_for(self, model: FittedModel, results: Results) -> list[Use]:
+    def _metrics_for(self, model: FittedModel, results: Results) -> list[Use[Metric]]:
         """Return the metrics that `model` can be measured by, and say once which it cannot."""
 
-        def why_not(use: Use, missing: str) -> str:
+        def why_not(use: Use[Metric], missing: str) -> str:
             return f"{use.name} is not measured for {model.name}, which gives no {missing}"
 
         return self._able(self.recipe.metrics, model, results, why_not)
 
     def _able(
         self,
-        uses: tuple[Use, ...],
+        uses: tuple[Use[T], ...],
         model: FittedModel,
         results: Results,
-        why_not: Callable[[Use, str], str],
-    ) -> list[Use]:
+        why_not: Callable[[Use[T], str], str],
+    ) -> list[Use[T]]:
         """Return those of `uses` for which the model provides all that they require."""
         able = []
         for use in uses:
-            requires = cast(Metric | ColdStart, use.component).requires
-            missing = [need for need in requires if need not in model.provides]
+            missing = [need for need in use.component.requires if need not in model.provides]
             if missing:
                 self._say_once(why_not(use, missing[0]), results)
             else:
@@ -372,7 +378,7 @@ class Pipeline:
         """Try every strategy that fits the model on the new users or items of a fold."""
         model = trial.model
 
-        def why_not(use: Use, missing: str) -> str:
+        def why_not(use: Use[ColdStart], missing: str) -> str:
             return f"{use.name} is not tried with {model.name}, which gives no {missing}"
 
         for use in self._able(self.recipe.cold_starts, model, results, why_not):

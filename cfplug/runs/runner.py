@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cfplug.data.dataset import Dataset
-from cfplug.plugin.components import Context
+from cfplug.plugin.components import Context, Source
 from cfplug.plugin.registry import Registry, load
 from cfplug.progress import Lines, Reporter
 from cfplug.random import seed_for
@@ -155,7 +155,7 @@ def _checked(
     return attrs.evolve(changed, source=recipe.source, text=recipe.text)
 
 
-def read_data(use: Use, *, reporter: Reporter | None = None) -> Dataset:
+def read_data(use: Use[Source], *, reporter: Reporter | None = None) -> Dataset:
     """Read the dataset of a source on its own, without a run."""
     reporter = reporter or Lines()
     with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:

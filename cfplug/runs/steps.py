@@ -12,7 +12,7 @@ import numpy as np
 from attrs import frozen
 
 from cfplug.errors import PluginError, error_text
-from cfplug.plugin.components import Context
+from cfplug.plugin.components import Component, Context
 from cfplug.plugin.hookspecs import RunFailed, RunFinished, RunStarted, StepFinished
 from cfplug.plugin.registry import Registry
 from cfplug.progress import Reporter
@@ -44,7 +44,7 @@ class Steps:
 
     @contextmanager
     def step(
-        self, step: str, use: Use, seed: int, model: str = "", fold: str = ""
+        self, step: str, use: Use[Component], seed: int, model: str = "", fold: str = ""
     ) -> Iterator[Context]:
         """Run one step of one component: an exception leaves with notes, observers are told."""
         started = time.perf_counter()
@@ -84,7 +84,7 @@ class Steps:
 
 
 @contextmanager
-def noting(step: str, use: Use) -> Iterator[None]:
+def noting(step: str, use: Use[Component]) -> Iterator[None]:
     """Add the step, component, plugin and place in the recipe to what a component raises."""
     note = f"in step {step}: {use.full_name} of plugin {use.title}, {use.place}"
     try:

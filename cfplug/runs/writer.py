@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import pandas as pd
@@ -14,7 +14,6 @@ from cfplug.data.catalogue import Catalogue
 from cfplug.data.dataset import Dataset
 from cfplug.evaluation.cold_start import OUTCOMES, summarize, summary_sections
 from cfplug.files import json_text
-from cfplug.plugin.components import ColdStart
 from cfplug.recipe.recipe import Recipe
 from cfplug.report.elements import Section
 from cfplug.report.serialize import csv_files, to_dicts
@@ -120,9 +119,7 @@ def _write_newcomers(folder: RunFolder, results: Results) -> pd.DataFrame:
 
 def _asking(recipe: Recipe) -> frozenset[str]:
     """The names of the strategies that interview newcomers."""
-    return frozenset(
-        use.name for use in recipe.cold_starts if cast(ColdStart, use.component).ask is not None
-    )
+    return frozenset(use.name for use in recipe.cold_starts if use.component.ask is not None)
 
 
 def _write_page(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import numpy as np
@@ -19,7 +19,7 @@ from cfplug.data.dataset import Scale
 from cfplug.data.features import Features, Spec, read
 from cfplug.data.vocabulary import SIDES
 from cfplug.errors import ArtifactError, PluginError
-from cfplug.plugin.components import Context, Loss
+from cfplug.plugin.components import Component, Context
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.network import NetworkPredictor
 from cfplug.prediction.policy import Policy
@@ -115,7 +115,7 @@ def _build(
 ) -> Scored:
     assert use.loss is not None
     torch.manual_seed(seed_for(seed, f"build {use.name}"))
-    loss = cast(Loss, use.loss.component)
+    loss = use.loss.component
     head = _module(
         use.loss, loss.function("build")(use.loss.params, scale), ("loss", "decode", *loss.provides)
     )
@@ -131,7 +131,7 @@ def _build(
     return Scored(module, head, use.loss.full_name, spec.n_users)
 
 
-def _module(use: Use, built: object, verbs: Iterable[str]) -> nn.Module:
+def _module(use: Use[Component], built: object, verbs: Iterable[str]) -> nn.Module:
     if not isinstance(built, nn.Module):
         raise PluginError(
             f"{use.full_name}: build gave {type(built).__name__}, not a torch.nn.Module"

@@ -64,7 +64,9 @@ class Bias:
 
 @attrs.frozen
 class Rlfm:
-    """Regression-based latent factors: factors and biases about what metadata says of each id, in closed form."""
+    """Regression-based latent factors: priors of factors and biases come from metadata, in closed
+    form.
+    """
 
     factors: int = cfplug.param(12, at_least=1, help="length of each embedding")
     rounds: int = cfplug.param(20, at_least=1, help="alternations between users and items")

@@ -16,20 +16,22 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Offsets:
-    """rating = mean + user offset + item offset; offsets have the shapes (n_users,) and (n_items,)."""
+    """rating = mean + user offset + item offset; offsets are (n_users,) and (n_items,)."""
 
     mean: float
     user: np.ndarray
     item: np.ndarray
 
     def predict(self, batch: Batch) -> np.ndarray:
-        """Ratings of shape (n,)."""
+        """Return ratings of shape (n,)."""
         user, item = (self._offset(side, batch) for side in ("user", "item"))
         rating: np.ndarray = self.mean + user + item
         return rating
 
     def _offset(self, side: str, batch: Batch) -> np.ndarray:
-        """The offsets of the ids of `side`, shape (n,): those that the batch brings, else those that were learned."""
+        """Return the offsets of the ids of `side`, shape (n,): those that the batch brings, else
+        those that were learned.
+        """
         vector = batch.vector(side)
         offset: np.ndarray = (
             self.biases(side)[getattr(batch, side)] if vector is None else vector[:, 0]
@@ -37,15 +39,15 @@ class Offsets:
         return offset
 
     def vectors(self, side: str) -> np.ndarray:
-        """The offset alone, shape (n_ids, 1)."""
+        """Return the offset alone, shape (n_ids, 1)."""
         return self.biases(side)[:, None]
 
     def biases(self, side: str) -> np.ndarray:
-        """Offsets of every id of `side`, shape (n_ids,)."""
+        """Return offsets of every id of `side`, shape (n_ids,)."""
         return self.user if side == "user" else self.item
 
     def terms(self, batch: Batch) -> dict[str, np.ndarray]:
-        """The three terms of each rating, each of shape (n,)."""
+        """Return the three terms of each rating, each of shape (n,)."""
         mean = np.full(len(batch), self.mean)
         return {
             "mean": mean,
@@ -58,7 +60,7 @@ class Offsets:
 
 
 def fit_mean(params: NoParams, train: Interactions, context: Context) -> Offsets:
-    """The mean alone: all offsets are zero."""
+    """Fit the mean alone: all offsets are zero."""
     return Offsets(float(train.rating.mean()), np.zeros(train.n_users), np.zeros(train.n_items))
 
 
@@ -67,7 +69,8 @@ def restore_mean(params: NoParams, state: Mapping[str, np.ndarray]) -> Offsets:
 
 
 def fit_bias(params: Bias, train: Interactions, context: Context) -> Offsets:
-    """Minimise sum (r - mean - b_u - b_i)^2 + d_u sum b_u^2 + d_i sum b_i^2 over one side at a time.
+    """Minimise sum (r - mean - b_u - b_i)^2 + d_u sum b_u^2 + d_i sum b_i^2 over one side at a
+    time.
 
     Each step has the closed form b_i = sum_u (r - mean - b_u) / (n_i + d_i), after Koren (KDD
     2008)."""

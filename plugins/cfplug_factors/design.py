@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from cfplug.data.features import Feature
 
 FARTHEST = 3.0
-"""Deviations from the mean beyond which a number counts as no farther, lest its square outweigh all else."""
+"""Deviations from the mean beyond which a number counts as no farther, lest its square outweigh all
+else.
+"""
 
 
 def design(features: Iterable[Feature], count: np.ndarray, *, with_count: bool) -> np.ndarray:
-    """A column of ones, then the features and, `with_count`, the logarithm of the count; shape (n_ids, columns).
+    """Return a column of ones, then the features and, `with_count`, the logarithm of the count;
+    shape (n_ids, columns).
 
     `count` is how many training ratings each id has, (n_ids,). Columns have the mean 0 over the ids
     that have any. An id without ratings has the mean count: it is not known how popular it will be.
@@ -34,14 +37,16 @@ def design(features: Iterable[Feature], count: np.ndarray, *, with_count: bool) 
 
 
 def _columns(feature: Feature, n: int) -> np.ndarray:
-    """A column for each category or member, (n, values), all 0 where it is missing; or the number and its square."""
+    """Return a column for each category or member, (n, values), all 0 where it is missing; or the
+    number and its square.
+    """
     assert feature.table is not None
     if feature.kind == "number":
         return np.concatenate([_with_square(feature.table[:, 0]), feature.table[:, 1:]], axis=1)
     codes = feature.table.reshape(n, -1)
     marked = np.zeros((n, feature.size))
     marked[np.arange(n)[:, None], codes] = 1.0
-    return marked[:, 1:]  # the first stands for missing
+    return marked[:, 1:]  # the first column means missing
 
 
 def _with_square(numbers: np.ndarray) -> np.ndarray:

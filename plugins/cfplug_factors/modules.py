@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def dot_product(params: DotProduct, spec: Spec) -> Factorization:
-    """Factors alone."""
+    """Build a model of factors alone."""
     return Factorization(spec, params, with_biases=False)
 
 
 def pmf(params: Pmf, spec: Spec) -> Factorization:
-    """Factors and biases."""
+    """Build a model of factors and biases."""
     return Factorization(spec, params, with_biases=True)
 
 
@@ -56,7 +56,9 @@ class Factorization(nn.Module):
         return outputs
 
     def _own(self, side: str, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Factors and bias of `side`, shapes (n, factors) and (n, n_outputs): the batch's own or what was learned."""
+        """Return factors and bias of `side`, shapes (n, factors) and (n, n_outputs): the batch's
+        own or what was learned.
+        """
         vector = batch.vector(side)
         if vector is not None:
             width = _weight(self.factors[side]).shape[1]
@@ -65,24 +67,30 @@ class Factorization(nn.Module):
         return self.factors[side](codes), self.bias[side](codes) if self.bias else None
 
     def vectors(self, side: str) -> Tensor:
-        """Factors and bias side by side, shape (n_ids, factors + n_outputs), or factors alone."""
+        """Return factors and bias side by side, shape (n_ids, factors + n_outputs), or factors
+        alone.
+        """
         parts = [self.factors, self.bias] if self.bias else [self.factors]
         return torch.cat([_weight(part[side]) for part in parts], dim=1)
 
     def embeddings(self, side: str) -> Tensor:
-        """Factors of every id of `side`, shape (n_ids, factors)."""
+        """Return factors of every id of `side`, shape (n_ids, factors)."""
         return _weight(self.factors[side])
 
     def biases(self, side: str) -> Tensor:
-        """Bias of every id of `side`, shape (n_ids,); a head with several outputs has no single one."""
+        """Return bias of every id of `side`, shape (n_ids,); a head with several outputs has no
+        single one.
+        """
         if self.mix is not None:
             raise CapabilityError("with a loss of several outputs a bias is not one number")
         return _weight(self.bias[side]).squeeze(1)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of which the one output of each pair is the sum, each of shape (n,)."""
+        """Return the terms of which the one output of each pair is the sum, each of shape (n,)."""
         if self.mix is not None:
-            raise CapabilityError("with a loss of several outputs there is no one sum of terms")
+            raise CapabilityError(
+                "with a loss of several outputs there is more than one sum of terms"
+            )
         products = self.factors["user"](batch.user) * self.factors["item"](batch.item)
         biases = {
             f"{side} bias": self.bias[side](codes).squeeze(1)

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
 SIDES = ("user", "item")
 FIXED_ROUNDS = 2
-"""Rounds before priors and what they learn of features move: the first vectors are still those of chance."""
+"""Rounds before priors and what they learn of features move: the first vectors are still those of
+chance.
+"""
 
 
 @frozen(eq=False)
 class Factors:
-    """rating = mean + b_u + b_i + <p_u, q_i>; `user` and `item` hold factors, then the bias: (n_ids, factors + 1).
+    """rating = mean + b_u + b_i + <p_u, q_i>; `user` and `item` hold factors, then the bias:
+    (n_ids, factors + 1).
 
     Factors have the mean 0 over the ids of either side that training saw, so that a bias is all
     that an id has with the average one; they are orthogonal, those that matter most first."""
@@ -37,7 +40,7 @@ class Factors:
     item: np.ndarray
 
     def predict(self, batch: Batch) -> np.ndarray:
-        """Ratings of shape (n,)."""
+        """Return ratings of shape (n,)."""
         user, item = (self._own(side, batch) for side in SIDES)
         rating: np.ndarray = (
             self.mean + user[:, -1] + item[:, -1] + (user[:, :-1] * item[:, :-1]).sum(axis=1)
@@ -45,7 +48,9 @@ class Factors:
         return rating
 
     def _own(self, side: str, batch: Batch) -> np.ndarray:
-        """The vectors of the ids of `side`, (n, factors + 1): those that the batch brings, else those learned."""
+        """Return the vectors of the ids of `side`, (n, factors + 1): those that the batch brings,
+        else those learned.
+        """
         vector = batch.vector(side)
         own: np.ndarray = (
             self.vectors(side)[getattr(batch, side)] if vector is None else np.asarray(vector)
@@ -53,24 +58,26 @@ class Factors:
         return own
 
     def slopes(self, side: str, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        """Ratings of shape (n,), and how they change with the vector of `side`: the other side's factors, and 1."""
+        """Return ratings of shape (n,), and how they change with the vector of `side`: the other
+        side's factors, and 1.
+        """
         other = self._own("item" if side == "user" else "user", batch)
         return self.predict(batch), np.column_stack([other[:, :-1], np.ones(len(other))])
 
     def vectors(self, side: str) -> np.ndarray:
-        """Factors and bias side by side, shape (n_ids, factors + 1)."""
+        """Return factors and bias side by side, shape (n_ids, factors + 1)."""
         return self.user if side == "user" else self.item
 
     def embeddings(self, side: str) -> np.ndarray:
-        """Factors of every id of `side`, shape (n_ids, factors)."""
+        """Return factors of every id of `side`, shape (n_ids, factors)."""
         return self.vectors(side)[:, :-1]
 
     def biases(self, side: str) -> np.ndarray:
-        """Bias of every id of `side`, shape (n_ids,)."""
+        """Return bias of every id of `side`, shape (n_ids,)."""
         return self.vectors(side)[:, -1]
 
     def terms(self, batch: Batch) -> dict[str, np.ndarray]:
-        """The terms of which each rating is the sum, each of shape (n,)."""
+        """Return the terms of which each rating is the sum, each of shape (n,)."""
         user, item = self.user[batch.user], self.item[batch.item]
         products = (user[:, :-1] * item[:, :-1]).T
         return {
@@ -85,7 +92,9 @@ class Factors:
 
 
 def fit(params: Rlfm, train: Interactions, context: Context) -> Factors:
-    """The posterior means after so many rounds; an id that training never saw gets what its features say."""
+    """Return the posterior means after all rounds; an id that training never saw gets what its
+    features say.
+    """
     ratings = variational.Ratings.of(train)
     features = _designs(params, train, ratings)
     belief = variational.started(ratings, features, params.factors, context.rng)
@@ -130,7 +139,8 @@ def _round(
 def readable(
     vectors: Mapping[str, np.ndarray], seen: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of users and items that give the same ratings: centred, orthogonal and of one scale.
+    """Return vectors of users and items that give the same ratings: centred, orthogonal and of one
+    scale.
 
     `vectors` has (n_ids, factors + 1), the bias last, `seen` (n_ids,) of each side. What the mean
     item adds to each user goes to the user's bias and the other way round; the users' mean bias
@@ -151,7 +161,9 @@ def readable(
 
 
 def _rotation(user: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """M and its inverse's transpose, (factors, factors), such that user @ M and item @ M^-T are as `readable` says."""
+    """M and its inverse's transpose, (factors, factors), such that user @ M and item @ M^-T are as
+    `readable` says.
+    """
     root, inverse = _root(user)
     left, values, _ = np.linalg.svd(root @ _root(item)[0])
     turn, back = inverse @ left * np.sqrt(values), root @ left / np.sqrt(values)
@@ -163,7 +175,9 @@ def _rotation(user: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _root(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The symmetric root of the mean of x x', and its inverse; a direction that nobody has keeps a little."""
+    """Return the symmetric root of the mean of x x', and its inverse; a direction that no vector
+    has keeps a little.
+    """
     second = vectors.T @ vectors / len(vectors)
     values, axes = np.linalg.eigh(second + (1e-9 * np.trace(second) + 1e-30) * np.eye(len(second)))
     return (axes * np.sqrt(values)) @ axes.T, (axes / np.sqrt(values)) @ axes.T

@@ -1,14 +1,15 @@
-"""Vectors of users and items as normal distributions: their posteriors, their priors, the noise of ratings.
+"""Vectors of users and items as normal distributions: posteriors, priors, and noise of ratings.
 
-r_ui = <p_u, q_i> + b_u + b_i + e,   (p_u, b_u) ~ N(A' x_u, S),   (q_i, b_i) ~ N(B' x_i, T),   e ~
-N(0, s2_i)
+r_ui = <p_u, q_i> + b_u + b_i + e
+(p_u, b_u) ~ N(A' x_u, S),   (q_i, b_i) ~ N(B' x_i, T),   e ~ N(0, s2_i)
 
 where r is the rating less the mean of all, in deviations, so that nothing depends on the scale.
-With a 1 beside each vector the rating is one product, <(p_u, b_u, 1), (q_i, 1, b_i)>, and users and
-items follow from each other by the same rule. The posterior is taken to factorize into one of users
-and one of items, as in Lim and Teh, "Variational Bayesian approach to movie rating prediction" (KDD
-Cup 2007). Sums over ratings are products of one sparse matrix, (n_users, n_items), with second
-moments."""
+With a 1 next to each vector the rating is one product, <(p_u, b_u, 1), (q_i, 1, b_i)>, and users
+and items follow from each other by the same rule. The posterior is taken to factorize into one of
+users and one of items, as in Lim and Teh, "Variational Bayesian approach to movie rating
+prediction" (KDD Cup 2007). Sums over ratings are products of one sparse matrix, (n_users, n_items),
+with second moments.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ class Normals:
         return second
 
     def with_one(self, place: int) -> Normals:
-        """With a 1 that is certain at `place` of each vector, so that d is one more."""
+        """Return the vectors with a 1 that is certain at `place` of each vector, so that d is one
+        more.
+        """
         mean = np.insert(self.mean, place, 1.0, axis=1)
         return Normals(mean, np.insert(np.insert(self.cov, place, 0.0, axis=1), place, 0.0, axis=2))
 
@@ -54,13 +57,14 @@ class Prior:
     cov: np.ndarray
 
     def mean(self, features: np.ndarray) -> np.ndarray:
-        """Of the ids with `features`, shape (n, n_features): (n, d)."""
+        """Return the means, (n, d), of the ids with `features`, shape (n, n_features)."""
         mean: np.ndarray = features @ self.weights
         return mean
 
 
 def prior_of(vectors: Normals, features: np.ndarray, ridge: float) -> Prior:
-    """The prior from which `vectors` most likely come, with weights pulled to 0 as if by `ridge` further ids.
+    """Return the prior from which `vectors` most likely come, with weights pulled to 0 as if by
+    `ridge` further ids.
 
     Column 0 of `features` is 1; its weight is free.
     """
@@ -74,7 +78,8 @@ def prior_of(vectors: Normals, features: np.ndarray, ridge: float) -> Prior:
 
 @frozen(eq=False)
 class Ratings:
-    """Ratings less their `mean` over their `deviation`, in two sparse matrices: where there is one, and which.
+    """Ratings less their `mean` over their `deviation`, in two sparse matrices: where there is one,
+    and which.
 
     Both have the shape (n_users, n_items). `squares`, shape (n_items,), is the sum of the squares
     for each item."""
@@ -87,7 +92,7 @@ class Ratings:
 
     @classmethod
     def of(cls, train: Interactions) -> Ratings:
-        """Ratings that are all equal count as having the deviation 1."""
+        """Make the matrices; ratings that are all equal count as having the deviation 1."""
         from scipy import sparse
 
         shape, codes = (train.n_users, train.n_items), (train.batch.user, train.batch.item)
@@ -100,12 +105,14 @@ class Ratings:
         return cls(seen, values, np.bincount(codes[1], rest**2, train.n_items), mean, deviation)
 
     def count(self, side: str) -> np.ndarray:
-        """How many ratings each id of `side` has."""
+        """Return how many ratings each id of `side` has."""
         count: np.ndarray = self.seen.sum(axis=1 if side == "user" else 0)
         return count
 
     def weighted(self, side: str, weight: np.ndarray) -> tuple[Any, Any]:
-        """Both matrices with each item's ratings multiplied by its `weight`, the ids of `side` in rows."""
+        """Return both matrices with each item's ratings multiplied by its `weight`, the ids of
+        `side` in rows.
+        """
         from scipy import sparse
 
         both = [
@@ -116,7 +123,7 @@ class Ratings:
 
 
 def _sums(seen: Any, moments: np.ndarray) -> np.ndarray:
-    """Of the (n_others, d, d) moments over the ratings of each row: (n, d, d)."""
+    """Return the sums, (n, d, d), of the (n_others, d, d) moments over the ratings of each row."""
     d = moments.shape[1]
     sums: np.ndarray = (seen @ moments.reshape(-1, d * d)).reshape(-1, d, d)
     return sums
@@ -125,7 +132,9 @@ def _sums(seen: Any, moments: np.ndarray) -> np.ndarray:
 def posterior(
     weighted: tuple[Any, Any], others: Normals, one: int, mean: np.ndarray, cov: np.ndarray
 ) -> Normals:
-    """Of n vectors with priors N(mean, cov), given ratings of `others`, which have their 1 already.
+    """Return the posterior of n vectors with priors N(mean, cov), given ratings of `others`, which
+    have their 1
+    already.
 
     `weighted` holds 1 / s2 and r / s2 of each rating, (n, n_others); `one` is the place of the
     rows' own 1. Precision: cov^-1 + sum E[z z'] / s2, over the others z that the row has rated,
@@ -140,7 +149,9 @@ def posterior(
 
 
 def squared_errors(ratings: Ratings, users: Normals, items: Normals) -> np.ndarray:
-    """Expected sum of (r - <y_u, z_i>)^2 over the ratings of each item, (n_items,); both have their 1."""
+    """Return the expected sum of (r - <y_u, z_i>)^2 over the ratings of each item, (n_items,); both
+    have their 1.
+    """
     crossed = ((ratings.values.T @ users.mean) * items.mean).sum(axis=1)
     fitted = (_sums(ratings.seen.T.tocsr(), users.second()) * items.second()).sum(axis=(1, 2))
     errors: np.ndarray = ratings.squares - 2 * crossed + fitted
@@ -149,7 +160,9 @@ def squared_errors(ratings: Ratings, users: Normals, items: Normals) -> np.ndarr
 
 @frozen(eq=False)
 class Belief:
-    """All that the rounds move: vectors and priors of both sides, and the variance s2 of each item's noise."""
+    """All that the rounds move: vectors and priors of both sides, and the variance s2 of each
+    item's noise.
+    """
 
     vectors: Mapping[str, Normals]
     priors: Mapping[str, Prior]
@@ -157,7 +170,7 @@ class Belief:
 
     @property
     def ones(self) -> Mapping[str, int]:
-        """Where (p, b_u, 1) and (q, 1, b_i) have their 1."""
+        """Return where (p, b_u, 1) and (q, 1, b_i) have their 1."""
         width = self.vectors["item"].mean.shape[1]
         return {"user": width, "item": width - 1}
 
@@ -183,7 +196,7 @@ def started(
 
 
 def updated(belief: Belief, side: str, ratings: Ratings, features: np.ndarray) -> Belief:
-    """With the posterior of the vectors of `side`, given all the rest."""
+    """Return the state with the posterior of the vectors of `side`, given all the rest."""
     prior, other = belief.priors[side], "item" if side == "user" else "user"
     weighted = ratings.weighted(side, 1 / belief.noise)
     vectors = posterior(
@@ -195,14 +208,17 @@ def updated(belief: Belief, side: str, ratings: Ratings, features: np.ndarray) -
 def with_prior(
     belief: Belief, side: str, ratings: Ratings, features: np.ndarray, ridge: float
 ) -> Belief:
-    """With the prior of `side` learned from the ids that have ratings."""
+    """Return the state with the prior of `side` learned from the ids that have ratings."""
     known, vectors = ratings.count(side) > 0, belief.vectors[side]
     prior = prior_of(Normals(vectors.mean[known], vectors.cov[known]), features[known], ridge)
     return evolve(belief, priors={**belief.priors, side: prior})
 
 
 def with_noise(belief: Belief, ratings: Ratings, pooling: float) -> Belief:
-    """With each item's noise as its mean expected squared error, among `pooling` further ratings with that of all."""
+    """Return the state with each item's noise as its mean expected squared error, among `pooling`
+    further ratings
+    with that of all.
+    """
     errors, count = (
         squared_errors(ratings, belief.with_one("user"), belief.with_one("item")),
         ratings.count("item"),

@@ -1,4 +1,4 @@
-"""Which ratings train and which validate: drawn at random, by time, by newcomers, or as others have split them."""
+"""Splits of ratings: at random, by time, by new users and items, or as they come with the data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class RandomParams:
         _check_left(self.valid, self.test)
 
 
-_COLUMN = "the column of the ratings to go by, whose role is time; null takes `time`, or the only one of that role"
+_COLUMN = (
+    "the column with the role time to split by; null takes `time`, or the only one of that role"
+)
 
 
 @frozen
@@ -77,13 +79,13 @@ class LeaveLastParams:
     column: str | None = cfplug.param(None, help=_COLUMN)
 
     def needed(self) -> int:
-        """How many ratings a user has at least who is split."""
+        """Return the least number of ratings of a user who is split."""
         return self.valid + self.test + self.keep
 
 
 @frozen
 class KFoldParams:
-    """Several splits, each carried out and reported by itself: drawn at random, or the data's own folds.
+    """Several splits, each run and reported on its own: drawn at random, or the data's own folds.
 
     A number k draws: for n ratings in the source's order and the recipe's seed s,
     `numpy.random.RandomState(s).permutation(n)` is cut into k runs, the first n mod k of them
@@ -108,13 +110,13 @@ class KFoldParams:
         for name in self.folds:
             if self.folds.count(name) > 1:
                 raise ValueError(
-                    f"folds: must differ; {name} stands there {self.folds.count(name)} times"
+                    f"folds: must differ; {name} is given {self.folds.count(name)} times"
                 )
 
 
 @frozen
 class ColdUsersParams:
-    """Each user is a newcomer in one of k folds: some of the user's ratings may be revealed, the rest validate.
+    """Each user is new in one of k folds: some of its ratings may be revealed, the rest validate.
 
     For the n users with ratings in the order of their table and the recipe's seed s, `rng` is
     `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives the cold users
@@ -137,7 +139,7 @@ class ColdUsersParams:
 
 @frozen
 class ColdItemsParams:
-    """Each item is a newcomer in one of k folds: the rule of cold-users with the two sides swapped.
+    """Each item is new in one of k folds: the rule of cold-users with the two sides swapped.
 
     For the n items with ratings in the order of their table and the recipe's seed s, `rng` is
     `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives the cold items
@@ -158,7 +160,7 @@ class ColdItemsParams:
 
 @frozen
 class ColdBothParams:
-    """Each user and each item is a newcomer in one of k folds; ratings between two newcomers validate.
+    """Each user and each item is new in one of k folds; ratings between two new ids validate.
 
     For the recipe's seed s, `rng` is `numpy.random.RandomState(s)`;
     `numpy.array_split(rng.permutation(n), k)` gives the cold users of fold 1, 2 to k, of the n with
@@ -189,7 +191,7 @@ class PredefinedParams:
     )
     valid: Path | None = cfplug.param(None, help="the file of validation pairs")
     test: Path | None = cfplug.param(None, help="the file of test pairs")
-    separator: str = cfplug.param("tab", help="what stands between two cells of the files")
+    separator: str = cfplug.param("tab", help="the separator of the cells of the files")
     encoding: str = cfplug.param("utf-8", help="the encoding of the files, such as latin-1")
     header: bool = cfplug.param(False, help="whether the first row of each file names its columns")
 
@@ -213,7 +215,7 @@ class PredefinedParams:
             ) from None
 
     def files(self) -> dict[str, Path]:
-        """The files that are given, by the part of the split that they name."""
+        """Return the files that are given, by the part of the split that they name."""
         given = {"train": self.train, "valid": self.valid, "test": self.test}
         return {part: path for part, path in given.items() if path is not None}
 
@@ -233,7 +235,7 @@ def _check_support(support: float) -> None:
 @cfplug.hookimpl
 def cfplug_splits() -> list[cfplug.SplitMethod]:
     return [
-        cfplug.SplitMethod("random", RandomParams, split="cfplug_splits.chance:split"),
+        cfplug.SplitMethod("random", RandomParams, split="cfplug_splits.random_rows:split"),
         cfplug.SplitMethod("by-time", ByTimeParams, split="cfplug_splits.by_time:split"),
         cfplug.SplitMethod("leave-last", LeaveLastParams, split="cfplug_splits.leave_last:split"),
         cfplug.SplitMethod("k-fold", KFoldParams, split="cfplug_splits.k_fold:split"),

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def split(dataset: Dataset, params: ByTimeParams, context: Context) -> Split:
-    """Each part in rising order of rows. DataError without times, or with fewer different times than parts."""
+    """Return each part in rising order of rows.
+
+    Raises:
+        DataError: there are no times, or fewer different times than parts.
+    """
     import numpy as np
 
     found = times_of(dataset, params.column, least=3 if params.test else 2)
@@ -22,16 +26,17 @@ def split(dataset: Dataset, params: ByTimeParams, context: Context) -> Split:
     for part, rank in until.items():
         parts[part] = np.flatnonzero((newest < found.ranks) & (found.ranks <= rank))
         newest = rank
-    told = [
-        f"{part} {len(rows):,} ratings until {found.times[until[part]]}"
-        for part, rows in parts.items()
-    ]
-    context.say(f"by-time: {'; '.join(told)}")
+    words = []
+    for part, rows in parts.items():
+        words.append(f"{part} {len(rows):,} ratings until {found.times[until[part]]}")
+    context.say(f"by-time: {'; '.join(words)}")
     return Split(parts["train"], parts["valid"], parts.get("test"))
 
 
 def _last_ranks(n_until: np.ndarray, params: ByTimeParams) -> dict[str, int]:
-    """The place of every part's newest time, where `n_until[i]` ratings are as old as the i-th time or older."""
+    """Return the place of every part's newest time, where `n_until[i]` ratings are as old as the
+    i-th time or older.
+    """
     n, last = int(n_until[-1]), len(n_until) - 1
     if not params.test:
         return {"train": _nearest(n_until[:last], n - round(params.valid * n)), "valid": last}
@@ -43,5 +48,5 @@ def _last_ranks(n_until: np.ndarray, params: ByTimeParams) -> dict[str, int]:
 
 
 def _nearest(counts: np.ndarray, wanted: int) -> int:
-    """The position of the count nearest to `wanted`, the first of two."""
+    """Return the position of the count nearest to `wanted`, the first of two."""
     return int(abs(counts - wanted).argmin())

@@ -1,4 +1,4 @@
-"""Folds over users, items or both, each of them cold once; ColdUsersParams and ColdBothParams have the rules."""
+"""Folds over users, items or both, each cold once; the parameter classes have the rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @frozen
 class _Side:
-    """The side of a pair that goes cold: its split, its table and the column of the ratings that names it."""
+    """The side of a pair that is cold: its split, its table, and its column in the ratings."""
 
     split: str
     table: str
@@ -27,7 +27,8 @@ _ITEMS = _Side("cold-items", "items", "item")
 
 
 def users(dataset: Dataset, params: ColdUsersParams, context: Context) -> dict[str, Split]:
-    """Folds "1" to "k"; train and valid in rising order of rows, support in the order in which ratings are revealed.
+    """Return folds "1" to "k"; train and valid in rising order of rows, support in the order in
+    which ratings are revealed.
 
     Says how many users have all their ratings in the support. DataError if there are more folds
     than users with ratings, or support leaves a fold nothing to measure."""
@@ -35,12 +36,13 @@ def users(dataset: Dataset, params: ColdUsersParams, context: Context) -> dict[s
 
 
 def items(dataset: Dataset, params: ColdItemsParams, context: Context) -> dict[str, Split]:
-    """As `users`, with the two sides swapped."""
+    """Return the folds as `users` does, with the two sides swapped."""
     return _one_side(_ITEMS, dataset, params, context)
 
 
 def both(dataset: Dataset, params: ColdBothParams, context: Context) -> dict[str, Split]:
-    """Folds "1" to "k", the rows in the same order as in `users`; says how many ratings validate.
+    """Return folds "1" to "k", the rows in the same order as in `users`; says how many ratings
+    validate.
 
     DataError if there are more folds than users or items with ratings, or a fold trains or
     validates on nothing."""
@@ -56,7 +58,8 @@ def both(dataset: Dataset, params: ColdBothParams, context: Context) -> dict[str
     }
     valid = sum(len(each.valid) for each in folds.values())
     context.say(
-        f"cold-both: {valid:,} of {len(order):,} ratings validate, those of a user and an item cold together"
+        f"cold-both: {valid:,} of {len(order):,} ratings validate, those of a user and an item "
+        "cold together"
     )
     return folds
 
@@ -83,7 +86,9 @@ def _one_side(
 
 
 def _codes(dataset: Dataset, side: _Side) -> np.ndarray:
-    """Each rating's id, counted from 0 over the ids with ratings in the order of their table, shape (n,)."""
+    """Return each rating's id, counted from 0 over the ids with ratings in the order of their
+    table, shape (n,).
+    """
     import numpy as np
     import pandas as pd
 
@@ -93,14 +98,15 @@ def _codes(dataset: Dataset, side: _Side) -> np.ndarray:
 
 
 def _folds_of(codes: np.ndarray, folds: int, side: _Side, rng: np.random.RandomState) -> np.ndarray:
-    """The fold, from 0, in which each rating's id is cold, shape (n,)."""
+    """Return the fold, from 0, in which each rating's id is cold, shape (n,)."""
     import numpy as np
 
     n = int(codes.max()) + 1
     if folds > n:
         advice = f"; ask for fewer (folds: {n})" if n > 1 else ""
         raise DataError(
-            f"{folds:,} folds need at least as many {side.table} with ratings; there are {n:,}{advice}"
+            f"{folds:,} folds need at least as many {side.table} with ratings; there are "
+            f"{n:,}{advice}"
         )
     fold_of = np.empty(n, dtype=np.int64)
     for fold, drawn in enumerate(np.array_split(rng.permutation(n), folds)):
@@ -110,7 +116,7 @@ def _folds_of(codes: np.ndarray, folds: int, side: _Side, rng: np.random.RandomS
 
 
 def _pools(counts: np.ndarray, support: float) -> np.ndarray:
-    """How many of the `counts` ratings of each id are its support pool, shape (n_ids,)."""
+    """Return how many of the `counts` ratings of each id are its support pool, shape (n_ids,)."""
     import numpy as np
 
     asked = np.rint(support * counts) if support < 1 else support
@@ -119,7 +125,7 @@ def _pools(counts: np.ndarray, support: float) -> np.ndarray:
 
 
 def _ranks(codes: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """How many ratings of the same id come earlier in `order`, shape (n,)."""
+    """Return how many ratings of the same id come earlier in `order`, shape (n,)."""
     import numpy as np
 
     by_id = order[np.argsort(codes[order], kind="stable")]
@@ -132,15 +138,19 @@ def _ranks(codes: np.ndarray, order: np.ndarray) -> np.ndarray:
 def _check_measured(
     side: _Side, counts: np.ndarray, folds: np.ndarray, revealed: np.ndarray, support: float
 ) -> None:
-    """DataError if all ratings of a fold are support; `counts`, shape (n,), is of ratings of each rating's id."""
+    """Raise DataError if all ratings of a fold are support; `counts`, shape (n,), is of ratings of
+    each rating's id.
+    """
     import numpy as np
 
     for fold in range(int(folds.max()) + 1):
         cold = folds == fold
         if revealed[cold].all():
             raise DataError(
-                f"{side.split}: support {support} leaves nothing to measure in fold {fold + 1}, where "
-                f"a cold {side.key} has {int(np.max(counts[cold])):,} ratings at most; lower support"
+                f"{side.split}: support {support} leaves nothing to measure in fold {fold + 1}, "
+                "where "
+                f"a cold {side.key} has {int(np.max(counts[cold])):,} ratings at most; lower "
+                "support"
             )
 
 
@@ -168,6 +178,8 @@ def _crossed(cold_user: np.ndarray, cold_item: np.ndarray, order: np.ndarray, fo
 
 
 def _support(chosen: np.ndarray, order: np.ndarray) -> np.ndarray | None:
-    """The rows that `chosen`, truth values of shape (n,), marks, as `order` has them; None if it marks none."""
+    """Return the rows that `chosen`, truth values of shape (n,), marks, as `order` has them; None
+    if it marks none.
+    """
     rows: np.ndarray = order[chosen[order]]
     return rows if len(rows) else None

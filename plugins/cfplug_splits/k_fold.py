@@ -10,7 +10,7 @@ from cfplug_splits.predefined import fold
 
 
 def split(dataset: Dataset, params: KFoldParams, context: Context) -> dict[str, Split]:
-    """The folds by name, in the order in which they are drawn or named.
+    """Return the folds by name, in the order in which they are drawn or named.
 
     DataError if there are more folds than ratings, or the dataset lacks one that is named.
     """
@@ -30,7 +30,8 @@ def _drawn(n: int, folds: int, seed: int) -> dict[str, Split]:
 
     if folds > n:
         raise DataError(
-            f"{folds:,} folds need at least as many ratings; there are {n:,}; ask for fewer (folds: {n})"
+            f"{folds:,} folds need at least as many ratings; there are {n:,}; ask for fewer "
+            f"(folds: {n})"
         )
     drawn = np.array_split(np.random.RandomState(seed).permutation(n), folds)
     rows = np.arange(n)
@@ -41,11 +42,12 @@ def _drawn(n: int, folds: int, seed: int) -> dict[str, Split]:
 
 
 def _tell(folds: Mapping[str, Split], n: int, context: Context) -> None:
-    """Say it if a rating validates more than once: such folds, as u1 and ua, are no k-fold together."""
+    """Report ratings that validate more than once, as with u1 and ua, which overlap."""
     import numpy as np
 
     times = np.bincount(np.concatenate([each.valid for each in folds.values()]), minlength=n)
     if (times > 1).any():
         context.say(
-            f"k-fold: {int((times > 1).sum()):,} ratings validate in more than one of {', '.join(folds)}"
+            f"k-fold: {int((times > 1).sum()):,} ratings validate in more than one of "
+            f"{', '.join(folds)}"
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def split(dataset: Dataset, params: LeaveLastParams, context: Context) -> Split:
-    """Each part in rising order of rows; says how many users train wholly.
+    """Return each part in rising order of rows; says how many users train wholly.
 
     DataError without times, or if no user has ratings enough to be split.
     """
@@ -36,7 +36,9 @@ def split(dataset: Dataset, params: LeaveLastParams, context: Context) -> Split:
 
 
 def _later(users: np.ndarray, ranks: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """How many ratings of the same user come after each one, shape (n,): 0 for a user's last."""
+    """Return how many ratings of the same user come after each one, shape (n,): 0 for a user's
+    last.
+    """
     import numpy as np
 
     order = np.lexsort(
@@ -53,8 +55,10 @@ def _tell(
     needed = params.needed()
     if not enough.any():
         raise DataError(
-            f"leave-last: no user has the {needed:,} ratings that it takes to be split (valid {params.valid} + "
-            f"test {params.test} + keep {params.keep}); the most that a user has is {counts.max():,}; ask for fewer"
+            f"leave-last: no user has the {needed:,} ratings that it takes to be split (valid "
+            f"{params.valid} + "
+            f"test {params.test} + keep {params.keep}); the most that a user has is "
+            f"{counts.max():,}; ask for fewer"
         )
     if not enough.all():
         few = int((~enough).sum())

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 _SEPARATORS = ("\t", ";", "::", "|", ",")
 _UNIT_SEPARATOR = "\x1f"
-"""Stands in for a separator of several letters, which the parser does not know."""
+"""Replaces a separator of several letters, which the parser does not know."""
 
 
 @frozen(eq=False)
 class PairFile:
-    """The pairs in a file: texts `users` and `items` and the `lines` where they stand, each of shape (n,)."""
+    """The pairs in a file: the texts `users` and `items`, and their `lines`, each of shape (n,)."""
 
     path: Path
     users: np.ndarray
@@ -34,16 +34,18 @@ class PairFile:
     lines: np.ndarray
 
     def place(self, position: int) -> str:
-        """Where the pair stands, as `u1.base:17`."""
+        """Return the place of a pair, as `u1.base:17`."""
         return f"{self.path.name}:{self.lines[position]}"
 
     def pair(self, position: int) -> str:
-        """Where the pair stands, and which it is."""
+        """Return the place of a pair with its user and item."""
         return f"{self.place(position)}: user {self.users[position]}, item {self.items[position]}"
 
 
 def read_pairs(path: Path, params: PredefinedParams) -> PairFile:
-    """The pairs in `path`; DataError if it cannot be read, or names the line that has no pair."""
+    """Return the pairs in `path`; DataError if it cannot be read, or names the line that has no
+    pair.
+    """
     import numpy as np
 
     try:
@@ -63,7 +65,7 @@ def read_pairs(path: Path, params: PredefinedParams) -> PairFile:
 
 
 def _rows(path: Path, params: PredefinedParams) -> Iterator[tuple[int, str, str]]:
-    """Line, user and item of every row that is not blank."""
+    """Return line, user and item of every row that is not blank."""
     codec = codecs.lookup(params.encoding).name
     begins, header = 1, params.header
     with path.open(encoding="utf-8-sig" if codec == "utf-8" else codec, newline="") as file:
@@ -100,5 +102,5 @@ def _unreadable(path: Path, error: OSError) -> DataError:
         return DataError(f"{path}: cannot be read: {error.strerror}")
     if not path.parent.is_dir():
         return DataError(f"{path}: there is no folder {path.parent}")
-    beside = sorted(each.name for each in path.parent.iterdir())
-    return DataError(f"{path}: there is no such file{did_you_mean(path.name, beside)}")
+    others = sorted(each.name for each in path.parent.iterdir())
+    return DataError(f"{path}: there is no such file{did_you_mean(path.name, others)}")

@@ -1,4 +1,4 @@
-"""A split that was made elsewhere: a fold of the data, or files that name the pairs of each part."""
+"""A split made elsewhere: a fold of the data, or files that name the pairs of each part."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Files = Mapping[str, PairFile]
 
 
 def split(dataset: Dataset, params: PredefinedParams, context: Context) -> Split:
-    """The parts as they are named.
+    """Return the parts as they are named.
 
     DataError for a fold that is not there, or a pair that is not in the data, in two files, or in
     none."""
@@ -40,7 +40,9 @@ def split(dataset: Dataset, params: PredefinedParams, context: Context) -> Split
 
 
 def fold(dataset: Dataset, name: str) -> Split:
-    """The split called `name` that came with the dataset; DataError names those that did, if it did not."""
+    """Return the split called `name` that came with the dataset; DataError names those that did, if
+    it did not.
+    """
     if name in dataset.folds:
         return dataset.folds[name]
     if not dataset.folds:
@@ -52,7 +54,8 @@ def fold(dataset: Dataset, name: str) -> Split:
 
 
 def _finder(ratings: pd.DataFrame) -> Callable[[PairFile], np.ndarray]:
-    """A function from a file of n pairs to their rows in `ratings`, shape (n,); -1 where there is none.
+    """Return a function from a file of n pairs to their rows in `ratings`, shape (n,); -1 where
+    there is none.
 
     Ids are compared as text; a pair becomes one number, so that a million of them are found at
     once."""
@@ -83,7 +86,7 @@ def _check_known(file: PairFile, unknown: np.ndarray) -> None:
 
 
 def _check_apart(files: Files, rows: Rows) -> None:
-    """DataError names the first pair that stands in two files; twice in one file does no harm."""
+    """Raise DataError for the first pair that is in two files; twice in one file does no harm."""
     import numpy as np
 
     for first, second in itertools.combinations(files, 2):
@@ -92,12 +95,15 @@ def _check_apart(files: Files, rows: Rows) -> None:
             here, row = int(shared.argmax()), rows[second][shared.argmax()]
             other = files[first].place(int((rows[first] == row).argmax()))
             raise DataError(
-                f"{files[second].pair(here)}: stands in {other} too; a rating belongs to one part of a split"
+                f"{files[second].pair(here)}: is in {other} too; a rating belongs to one part of "
+                "a split"
             )
 
 
 def _complete(ratings: pd.DataFrame, files: Files, rows: Rows) -> dict[str, np.ndarray]:
-    """The rows of every part in rising order; those in no file train, if no file says what trains."""
+    """Return the rows of every part in rising order; those in no file train, if no file says what
+    trains.
+    """
     import numpy as np
 
     named = np.zeros(len(ratings), dtype=bool)
@@ -116,5 +122,6 @@ def _left_over(ratings: pd.DataFrame, files: Files, left: np.ndarray) -> DataErr
     names = " or ".join(file.path.name for file in files.values())
     return DataError(
         f"{int(left.sum()):,} of {len(ratings):,} ratings are not named in {names}; the first is "
-        f"user {user}, item {item}; name them there, or leave out `train` to train on all that no other file names"
+        f"user {user}, item {item}; name them there, or leave out `train` to train on all that "
+        "no other file names"
     )

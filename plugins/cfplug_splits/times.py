@@ -19,14 +19,17 @@ _ELSE = "split in another way (split: random)"
 
 @frozen(eq=False)
 class Times:
-    """The m different `times` in rising order, and the place among them of each of n ratings: `ranks`, shape (n,)."""
+    """The m different `times` in rising order, and the place among them of each of n ratings:
+    `ranks`, shape (n,).
+    """
 
     ranks: np.ndarray
     times: pd.Index
 
 
 def times_of(dataset: Dataset, column: str | None, least: int = 2) -> Times:
-    """The times in `column` of the ratings (null: `time`, or the only column with that role).
+    """Return the times in `column` of the ratings (null: `time`, or the only column with that
+    role).
 
     DataError unless there is such a column, every rating has a time, and at least `least` times
     differ."""
@@ -36,11 +39,13 @@ def times_of(dataset: Dataset, column: str | None, least: int = 2) -> Times:
     ranks, times = pd.factorize(dataset.ratings[name], sort=True)
     if (ranks < 0).any():
         count, row = int((ranks < 0).sum()), int((ranks < 0).argmax())
-        why = f"{count:,} of {len(ranks):,} ratings have no time; give them one, leave them out, or {_ELSE}"
+        advice = f"give them one, leave them out, or {_ELSE}"
+        why = f"{count:,} of {len(ranks):,} ratings have no time; {advice}"
         raise DataError(why, table="ratings", row=row, column=name)
     if len(times) < least:
         there = " and ".join(map(str, times))
-        why = f"a split by time needs {least} different times; the {len(ranks):,} ratings have only {there}; {_ELSE}"
+        found = f"the {len(ranks):,} ratings have only {there}"
+        why = f"a split by time needs {least} different times; {found}; {_ELSE}"
         raise DataError(why, table="ratings", column=name)
     return Times(ranks, pd.Index(times))
 
@@ -56,7 +61,7 @@ def _column(dataset: Dataset, wanted: str | None) -> str:
 
 
 def _no_column(roles: Mapping[str, str], timed: Sequence[str], wanted: str | None) -> str:
-    """Why no column of the ratings can be taken for their time, and what to do."""
+    """Return why no column of the ratings can be taken for their time, and what to do."""
     there = ", ".join(f"{name} ({role})" for name, role in roles.items())
     if not timed:
         return (
@@ -64,7 +69,10 @@ def _no_column(roles: Mapping[str, str], timed: Sequence[str], wanted: str | Non
             f"if the data has times, name their column to its source (time: COLUMN), else {_ELSE}"
         )
     if wanted is None:
-        return f"{' and '.join(timed)} have the role time; say which of them the split goes by (column: {timed[0]})"
+        advice = f"say which of them the split goes by (column: {timed[0]})"
+        return f"{' and '.join(timed)} have the role time; {advice}"
     if wanted in roles:
-        return f"{wanted} has the role {roles[wanted]}; a split by time needs the role time, as of {', '.join(timed)}"
-    return f"no column called {wanted!r}{did_you_mean(wanted, timed)} (with the role time: {', '.join(timed)})"
+        rule = f"a split by time needs the role time, as of {', '.join(timed)}"
+        return f"{wanted} has the role {roles[wanted]}; {rule}"
+    guess = did_you_mean(wanted, timed)
+    return f"no column called {wanted!r}{guess} (with the role time: {', '.join(timed)})"

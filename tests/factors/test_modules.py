@@ -213,7 +213,9 @@ def test_a_range_to_start_in_goes_from_low_to_high(params: Any) -> None:
 
 
 class HandMade(nn.Module):
-    """The chapter's `DotProductBias` with `create_params`: tables that are plain parameters, not embeddings."""
+    """The chapter's `DotProductBias` with `create_params`: tables that are plain parameters, not
+    embeddings.
+    """
 
     def __init__(self, like: Factorization) -> None:
         super().__init__()
@@ -235,7 +237,7 @@ class HandMade(nn.Module):
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("biases", [False, True])
 def test_hand_made_parameters_learn_the_numbers_of_embeddings(biases: bool, optimizer: str) -> None:
-    """A5: the same start, batches and steps give the same weights and predictions, decayed alike."""
+    """A5: the same start, batches and steps give the same weights and predictions."""
     torch.manual_seed(4)
     spec = Spec(13, 19, 1)
     ours = pmf(Pmf(4, 0.1), spec) if biases else dot_product(DotProduct(4, 0.1), spec)
@@ -308,7 +310,8 @@ def test_the_terms_sum_to_the_output(case: tuple[Factorization, Batch]) -> None:
     module, batch = case
     if module.mix is not None:
         with pytest.raises(
-            CapabilityError, match=r"^with a loss of several outputs there is no one sum of terms$"
+            CapabilityError,
+            match=r"^with a loss of several outputs there is more than one sum of terms$",
         ):
             module.terms(batch)
         return

@@ -1,4 +1,6 @@
-"""`rlfm` against its equations written out, one id and one rating at a time, and on data that it should know."""
+"""`rlfm` against its equations written out, one id and one rating at a time, and on data that it
+should know.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,8 @@ def quiet(seed: int = 0) -> Context:
 def drawn(
     seed: int, n_users: int = 60, n_items: int = 45, n: int = 1500, genres: float = 0.0
 ) -> Interactions:
-    """Ratings of two factors and biases with noise of deviation 0.3; items of 3 genres, which move their biases.
+    """Ratings of two factors and biases with noise of deviation 0.3; items of 3 genres, which move
+    their biases.
 
     The last user and the last item have no rating, and the items before it few.
     """
@@ -112,7 +115,9 @@ seeds = st.integers(0, 10_000)
 @quick
 @given(seeds, st.sampled_from(SIDES))
 def test_the_posterior_is_that_of_a_naive_gaussian_solve(seed: int, side: str) -> None:
-    """rating - mean - b_other - noise = <(p, 1), (q, b)> for certain others; their doubt adds its second moment."""
+    """rating - mean - b_other - noise = <(p, 1), (q, b)> for certain others; their doubt adds its
+    second moment.
+    """
     belief, ratings, features = belief_of(seed)
     found = variational.updated(belief, side, ratings, features[side]).vectors[side]
     others, prior = belief.vectors["item" if side == "user" else "user"], belief.priors[side]

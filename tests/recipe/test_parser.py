@@ -31,7 +31,8 @@ from cfplug.plugin.components import KINDS
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.registry import Registry, assemble, load
 from cfplug.recipe import builtin, yaml
-from cfplug.recipe.parser import KEYS, Claim, Heading, Recipe, parse_recipe, read_recipe, read_use
+from cfplug.recipe.parser import parse_recipe, read_recipe, read_use
+from cfplug.recipe.recipe import KEYS, Claim, Heading, Recipe
 from cfplug.recipe.settings import FeatureChoice, TrainSettings
 from cfplug.recipe.yaml import path_text
 
@@ -79,7 +80,9 @@ class Items:
 
 @attrs.frozen
 class Table:
-    """Keys in their order, which may be there twice; `needed` may not be left out, `free` ones are anyone's."""
+    """Keys in their order, which may be there twice; `needed` may not be left out, `free` ones are
+    anyone's.
+    """
 
     entries: tuple[tuple[str, Any], ...]
     needed: tuple[str, ...] = ()
@@ -137,7 +140,9 @@ def as_tree(value: Any) -> Any:
 
 @attrs.define
 class Page:
-    """Writes a tree as YAML, in a style drawn by chance, and notes the line and column of everything."""
+    """Writes a tree as YAML, in a style drawn by chance, and notes the line and column of
+    everything.
+    """
 
     chance: random.Random
     text: str = ""
@@ -854,7 +859,10 @@ MESSAGES: list[tuple[str, list[str]]] = [
         f"{LINES}seeds: [4, 7, 4]\n",
         ["3:8: seeds: must be different numbers, at least one; is [4, 7, 4]"],
     ),
-    (f"{LINES}seed: 5\nseeds: [1]\n", ["4:8: seeds: cannot stand beside seed; give one of them"]),
+    (
+        f"{LINES}seed: 5\nseeds: [1]\n",
+        ["4:8: seeds: cannot be given together with seed; give one of them"],
+    ),
     # one component
     (
         f"{LINES}split:\n",
@@ -1001,7 +1009,8 @@ MESSAGES: list[tuple[str, list[str]]] = [
     (
         f"{LINES}metrics: [1, null, [mse]]\n",
         [
-            f"3:{column}: metrics[{at}]: must be the name of a metric, or a table with it under `use`; is {found}"
+            f"3:{column}: metrics[{at}]: must be the name of a metric, or a table with it under "
+            f"`use`; is {found}"
             for at, (column, found) in enumerate([(11, 1), (14, "null"), (20, "['mse']")])
         ],
     ),
@@ -1021,7 +1030,8 @@ MESSAGES: list[tuple[str, list[str]]] = [
     (
         f"{LINES}analyzers: [5]\n",
         [
-            "3:13: analyzers[0]: must be the name of an analyzer, or a table with it under `use`; is 5"
+            "3:13: analyzers[0]: must be the name of an analyzer, or a table with it under "
+            "`use`; is 5"
         ],
     ),
     (
@@ -1050,7 +1060,10 @@ MESSAGES: list[tuple[str, list[str]]] = [
     ),
     (
         f"{LINES}claims: [{{metric: mse, at_most: 1, at_least: 0}}]\n",
-        ["3:46: claims[0].at_least: cannot stand beside at_most; make it a claim of its own"],
+        [
+            "3:46: claims[0].at_least: cannot be given together with at_most; make it a claim of "
+            "its own"
+        ],
     ),
     (
         f"{LINES}claims: [{{at_most: 1}}]\n",
@@ -1071,7 +1084,8 @@ MESSAGES: list[tuple[str, list[str]]] = [
     (
         "data: synthetic\nmodels: [pmf, mean]\nclaims: [{metric: mse, at_most: 1}]\n",
         [
-            "3:10: claims[0]: a claim of a recipe with several models names one of them under `model`: pmf, mean"
+            "3:10: claims[0]: a claim of a recipe with several models names one of them under "
+            "`model`: pmf, mean"
         ],
     ),
 ]
@@ -1120,7 +1134,8 @@ seed: 42
         parse_recipe(text, "recipes/pmf.yaml", registry=registry())
     assert str(raised.value) == (
         "recipes/pmf.yaml:18:5: models[0].factor: unknown parameter of pmf; did you mean factors?\n"
-        'recipes/pmf.yaml:19:16: metrics[1]: no metric called "rsme"; did you mean rmse? (cfplug list metrics)\n'
+        'recipes/pmf.yaml:19:16: metrics[1]: no metric called "rsme"; did you mean rmse? (cfplug '
+        "list metrics)\n"
         "2 problems; nothing was run."
     )
 
@@ -1140,7 +1155,8 @@ def test_one_problem_is_not_two() -> None:
 def test_values_are_those_of_yaml_1_2() -> None:
     recipe = read(
         "title: no\n"
-        "data: {use: csv, ratings: '3', user: yes, time: 2001-01-01, scale: [1, 5], separator: \"\\t\"}\n"
+        "data: "
+        "{use: csv, ratings: '3', user: yes, time: 2001-01-01, scale: [1, 5], separator: \"\\t\"}\n"
         "models: [{use: bias, user_damping: 3, rounds: 0x10}]\n"
         "split: {use: random, valid: 2e-1}\n"
     )
@@ -1193,7 +1209,8 @@ def test_an_analyzer_that_a_named_model_cannot_serve_is_told_before_the_run() ->
     )
     assert told_by(plugins, f"{LINES}analyzers: [reliability]\n") == []
     assert told_by(plugins, f"{LINES}analyzers: [{{use: reliability, models: [pmf]}}]\n") == [
-        "r.yaml:3:13: analyzers[0]: reliability needs a distribution, and the model pmf, with the loss mse, gives none"
+        "r.yaml:3:13: analyzers[0]: reliability needs a distribution, and the model pmf, with "
+        "the loss mse, gives none"
     ]
 
 
@@ -1325,7 +1342,8 @@ def test_problems_of_overrides_come_after_those_of_the_file_in_the_order_of_the_
     sets[1] = "title='x"
     messages = [str(problem) for problem in told("data: synthetc\nmodels: [pmf]\n", *sets)]
     assert messages == [
-        'r.yaml:1:7: data: no source called "synthetc"; did you mean synthetic? (cfplug list sources)',
+        'r.yaml:1:7: data: no source called "synthetc"; did you mean synthetic? (cfplug list '
+        "sources)",
         "--set argument 2: title: not YAML: found unexpected end of stream",
         "--set argument 10: must look like key.path=value; is 'nonsense'",
         "--set argument 11: train.momentum: must be at least 0 and below 1; is 2.0",
@@ -1351,9 +1369,13 @@ OVERRIDES: list[tuple[list[str], str]] = [
     ),
     (
         ["metrics.1=rmes"],
-        '--set argument 1: metrics[1]: no metric called "rmes"; did you mean rmse? (cfplug list metrics)',
+        '--set argument 1: metrics[1]: no metric called "rmes"; did you mean rmse? (cfplug list '
+        "metrics)",
     ),
-    (["seeds=[1]"], "--set argument 1: seeds: cannot stand beside seed; give one of them"),
+    (
+        ["seeds=[1]"],
+        "--set argument 1: seeds: cannot be given together with seed; give one of them",
+    ),
 ]
 
 
@@ -1438,7 +1460,8 @@ def test_reading_a_recipe_loads_nothing_heavy() -> None:
         "import sys, cfplug.recipe.parser\n"
         f"recipe = cfplug.recipe.parser.parse_recipe({Page.of(FULL, 0).text!r}, 'r.yaml')\n"
         "assert recipe.resolved()\n"
-        "print(*sorted({'torch', 'fastai', 'pandas', 'numpy', 'pyarrow', 'scipy', 'sklearn'} & set(sys.modules)))"
+        "print(*sorted({'torch', 'fastai', 'pandas', 'numpy', 'pyarrow', 'scipy', 'sklearn'} & "
+        "set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
@@ -1471,8 +1494,10 @@ def test_a_metric_that_the_loss_cannot_serve_is_told() -> None:
     )
     text = "data: synthetic\nmodels: [pmf, mean]\nmetrics: [mse, log-loss]\n"
     assert told_by(plugins, text) == [
-        "r.yaml:3:16: metrics[1]: log-loss needs a distribution, and the model pmf, with the loss mse, gives none",
-        "r.yaml:3:16: metrics[1]: log-loss needs a distribution, and the model mean, which fits itself, gives none",
+        "r.yaml:3:16: metrics[1]: log-loss needs a distribution, and the model pmf, with the "
+        "loss mse, gives none",
+        "r.yaml:3:16: metrics[1]: log-loss needs a distribution, and the model mean, which fits "
+        "itself, gives none",
     ]
     assert told_by(plugins, text.replace(", mean", "") + "loss: levels\n") == []
 
@@ -1486,7 +1511,8 @@ def test_a_metric_that_one_model_can_serve_is_allowed_but_no_claim_about_another
     claim = "- {metric: log-loss, model: MODEL, at_most: 1}\n"
     assert told_by(plugins, text + claim.replace("MODEL", "pmf")) == []
     assert told_by(plugins, text + claim.replace("MODEL", "mean")) == [
-        "r.yaml:6:3: claims[0]: log-loss needs a distribution, and the model mean, which fits itself, gives none"
+        "r.yaml:6:3: claims[0]: log-loss needs a distribution, and the model mean, which fits "
+        "itself, gives none"
     ]
 
 
@@ -1499,7 +1525,8 @@ def test_a_policy_for_unknown_ids_must_serve_the_metrics_too() -> None:
     text = "data: synthetic\nloss: levels\nmodels: [pmf]\nmetrics: [log-loss]\nunknown: POLICY\n"
     assert told_by(plugins, text.replace("POLICY", "item-mean")) == []
     assert told_by(plugins, text.replace("POLICY", "guess")) == [
-        "r.yaml:4:11: metrics[0]: log-loss needs a distribution, and guess, which answers for unknown ids, gives none"
+        "r.yaml:4:11: metrics[0]: log-loss needs a distribution, and guess, which answers for "
+        "unknown ids, gives none"
     ]
 
 
@@ -1585,7 +1612,8 @@ def test_the_problems_of_a_component_alone_are_told_like_those_of_a_recipe() -> 
     with pytest.raises(RecipeError) as raised:
         read_use("source", "synthetc", registry=registry())
     assert str(raised.value) == (
-        'synthetc: use: no source called "synthetc"; did you mean synthetic? (cfplug list sources)\n'
+        'synthetc: use: no source called "synthetc"; did you mean synthetic? (cfplug list '
+        "sources)\n"
         "1 problem; nothing was run."
     )
 
@@ -1677,7 +1705,7 @@ def test_an_override_may_name_features(sets: list[str], choice: FeatureChoice) -
     assert read(TABULAR, *sets).models[0].features == choice
 
 
-OF_IDS = "a model that fits itself looks at features of users and items alone"
+OF_IDS = "a model that fits itself uses features of users and items alone"
 PARTS_OF_TIME = "all, year, month, day-of-week, hour, elapsed, item-age"
 
 
@@ -1693,9 +1721,13 @@ PARTS_OF_TIME = "all, year, month, day-of-week, hour, elapsed, item-age"
         ),
         (
             "{time: [month, hours]}",
-            f"r.yaml:3:26: features.time[1]: must be one of {PARTS_OF_TIME}; is 'hours'; did you mean hour?",
+            f"r.yaml:3:26: features.time[1]: must be one of {PARTS_OF_TIME}; is 'hours'; did you "
+            "mean hour?",
         ),
-        ("{user: [all, age]}", "r.yaml:3:18: features.user: all stands alone; is ['all', 'age']"),
+        (
+            "{user: [all, age]}",
+            "r.yaml:3:18: features.user: all must be the only entry; is ['all', 'age']",
+        ),
         (
             "{item: [year, year]}",
             "r.yaml:3:18: features.item: names a column twice; is ['year', 'year']",
@@ -1715,15 +1747,15 @@ def test_faults_of_features_are_told_at_their_place(features: str, message: str)
     [
         (
             "models: [pmf]\nfeatures: all\n",
-            ["r.yaml:3:1: features: no model of this recipe looks at features"],
+            ["r.yaml:3:1: features: no model of this recipe uses features"],
         ),
         (
             "models: [bias, mean]\nfeatures: {user: [age]}\n",
-            ["r.yaml:3:1: features: no model of this recipe looks at features"],
+            ["r.yaml:3:1: features: no model of this recipe uses features"],
         ),
         (
             "models: [{use: pmf, features: all}]\n",
-            ["r.yaml:2:21: models[0].features: pmf looks at no features"],
+            ["r.yaml:2:21: models[0].features: pmf uses no features"],
         ),
         (
             "models: [{use: bias, features: all}]\n",
@@ -1752,7 +1784,8 @@ def test_faults_of_features_are_told_at_their_place(features: str, message: str)
         (
             "models: [tabluar]\nfeatures: all\n",
             [
-                'r.yaml:2:10: models[0]: no model called "tabluar"; did you mean tabular? (cfplug list models)'
+                'r.yaml:2:10: models[0]: no model called "tabluar"; did you mean tabular? '
+                "(cfplug list models)"
             ],
         ),
         (
@@ -1773,7 +1806,8 @@ def test_features_that_no_model_looks_at_are_told(text: str, messages: list[str]
 def test_a_metric_that_needs_a_distribution_is_accepted_where_there_is_one(
     loss: str, unknown: str
 ) -> None:
-    text = f"data: synthetic\nmodels: [pmf]\nloss: {loss}\nmetrics: [nll, accuracy, ece, rps]\nunknown: {unknown}\n"
+    text = f"data: synthetic\nmodels: [pmf]\nloss: {loss}\nunknown: {unknown}\n"
+    text += "metrics: [nll, accuracy, ece, rps]\n"
     assert told(text) == []
 
 
@@ -1788,7 +1822,8 @@ reveal: [0, 3]
 
 def test_strategies_on_newcomers_are_read_with_what_is_revealed() -> None:
     recipe = read(
-        f"{ON_NEWCOMERS}claims: [{{metric: rmse, model: pmf, cold_start: shrunk, revealed: 3, at_most: 1}}]\n"
+        f"{ON_NEWCOMERS}claims: "
+        f"[{{metric: rmse, model: pmf, cold_start: shrunk, revealed: 3, at_most: 1}}]\n"
     )
     assert [use.name for use in recipe.cold_starts] == ["global-mean", "shrunk"]
     assert recipe.reveal == (0, 3)
@@ -1854,7 +1889,8 @@ def test_a_fault_in_what_is_tried_on_newcomers_is_told_at_its_place(
         (
             "{metric: rmse, model: pmf, cold_start: shrunken, at_most: 1}",
             [
-                "claims[0].cold_start: 'shrunken' is none of the recipe's cold_starts; did you mean shrunk?"
+                "claims[0].cold_start: 'shrunken' is none of the recipe's cold_starts; did you "
+                "mean shrunk?"
             ],
         ),
         (
@@ -1868,7 +1904,8 @@ def test_a_fault_in_what_is_tried_on_newcomers_is_told_at_its_place(
         (
             "{metric: rmse, model: pmf, cold_start: shrunk, part: test, at_most: 1}",
             [
-                "claims[0].cold_start: is measured on the valid part of all folds together; leave out fold and part",
+                "claims[0].cold_start: is measured on the valid part of all folds together; "
+                "leave out fold and part",
             ],
         ),
         (
@@ -1949,17 +1986,21 @@ def deep(levels: int) -> Any:
     [
         ({"modles": 1}, "recipe: modles: unknown key of a recipe; did you mean models?"),
         ({"seed": "3"}, "recipe: seed: must be a whole number; is '3'"),
-        ({"train": {"epoch": 3}}, "recipe: train.epoch: unknown parameter of train; did you mean epochs?"),
+        (
+            {"train": {"epoch": 3}},
+            "recipe: train.epoch: unknown parameter of train; did you mean epochs?",
+        ),
         ({"train": {3: 1}}, "recipe: train: a key is text; is 3"),
         (
             {"train": {"epochs": {1}}},
-            "recipe: train.epochs: must be text, a number, a boolean, None, a list or a mapping; is a set",
+            "recipe: train.epochs: must be text, a number, a boolean, None, a list or a mapping; "
+            "is a set",
         ),
         ({"title": "\ud800"}, "recipe: title: half of a surrogate pair is not text"),
         ({"seed": 10**40}, "recipe: seed: a number of more than 40 digits"),
         ({"models": deep(30)}, f"recipe: models{'[0]' * 20}: nested too deeply; at most 20 levels"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_in_a_mapping_names_the_dotted_key(changes: Any, message: str) -> None:
     with pytest.raises(RecipeError) as raised:
         read_recipe({**MAPPING, **changes}, registry=registry())

@@ -31,7 +31,7 @@ def test_a_claim_is_met_on_its_side_of_the_bound_and_at_it(bound: float, measure
         ({}, "a claim needs at_most or at_least"),
         (
             {"at_most": 1.0, "at_least": 0.0},
-            "at_least: cannot stand beside at_most; make it a claim of its own",
+            "at_least: cannot be given together with at_most; make it a claim of its own",
         ),
     ],
 )
@@ -79,11 +79,13 @@ def test_a_model_that_fits_itself_resolves_without_loss_and_train() -> None:
     [
         (
             {"cold_start": "fold-in", "fold": "2"},
-            "cold_start: is measured on the valid part of all folds together; leave out fold and part",
+            "cold_start: is measured on the valid part of all folds together; leave out fold and "
+            "part",
         ),
         (
             {"cold_start": "fold-in", "part": "test"},
-            "cold_start: is measured on the valid part of all folds together; leave out fold and part",
+            "cold_start: is measured on the valid part of all folds together; leave out fold and "
+            "part",
         ),
         ({"revealed": 3}, "revealed: needs cold_start, the name of the strategy"),
     ],
@@ -103,8 +105,8 @@ def test_strategies_on_newcomers_are_resolved_with_names_and_every_default() -> 
     )
     text = recipe.resolved()
     assert (
-        "cold_starts:\n- name: global-mean\n  use: coldstart/global-mean\n- name: b\n  use: coldstart/item-mean\n"
-        in text
+        "cold_starts:\n- name: global-mean\n  use: coldstart/global-mean\n- name: b\n  use: "
+        "coldstart/item-mean\n" in text
     )
     assert "damping: " in text
     assert parse_recipe(text, "small.yaml").reveal == (2,)

@@ -108,7 +108,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     (
         "schedule",
         "onecycle",
-        "must be one of one-cycle, constant, flat-cosine, sgdr, steps; is 'onecycle'; did you mean one-cycle?",
+        "must be one of one-cycle, constant, flat-cosine, sgdr, steps; is 'onecycle'; did you "
+        "mean one-cycle?",
     ),
     ("optimizer", "lbfgs", "must be one of adam, sgd; is 'lbfgs'"),
     ("momentum", 1, "must be at least 0 and below 1; is 1.0"),

@@ -62,6 +62,7 @@ SCALARS: list[tuple[str, Any]] = [
     ("5e-3", 5e-3),
     ("5E3", 5e3),
     (".5", 0.5),
+    (".5e3", 500.0),
     ("-1.", -1.0),
     ("3", 3),
     ("+3", 3),
@@ -255,7 +256,8 @@ FORBIDDEN: list[tuple[str, list[str]]] = [
     (
         "a:\n\tb: 1\n",
         [
-            "x.yaml:2:1: not YAML: found character '\\t' that cannot start any token; write spaces, not tabs"
+            "x.yaml:2:1: not YAML: found character '\\t' that cannot start any token; write "
+            "spaces, not tabs"
         ],
     ),
     ("a: 'b\n", ["x.yaml:2:1: not YAML: found unexpected end of stream"]),

@@ -28,7 +28,8 @@ from cfplug.files import sha256, write_bytes
 from cfplug.plugin.discovery import Candidate, installed
 from cfplug.plugin.registry import Registry, assemble
 from cfplug.progress import Quiet
-from cfplug.recipe.parser import Recipe, parse_recipe
+from cfplug.recipe.parser import parse_recipe
+from cfplug.recipe.recipe import Recipe
 from cfplug.report.serialize import csv_files
 from cfplug.runs import runner, storage
 from cfplug.runs.folder import RunFolder

@@ -93,7 +93,8 @@ def test_times_of_another_zone_are_times(timed: Timed, context: Contexts) -> Non
 def test_it_says_where_the_cuts_lie(timed: Timed, context: Contexts, said: list[str]) -> None:
     split(timed(list(range(10))), ByTimeParams(test=0.1), context())
     assert said == [
-        "by-time: train 7 ratings until 2000-01-01 00:06:00; valid 2 ratings until 2000-01-01 00:08:00; "
+        "by-time: train 7 ratings until 2000-01-01 00:06:00; valid 2 ratings until 2000-01-01 "
+        "00:08:00; "
         "test 1 ratings until 2000-01-01 00:09:00"
     ]
 
@@ -133,7 +134,9 @@ def test_no_other_cut_comes_nearer_to_what_was_asked(
 
 
 def nearest(minutes: list[int], wanted: int, leave: int) -> int:
-    """Of all cuts between two minutes the size nearest to `wanted`, the larger of two; as many minutes are left."""
+    """Of all cuts between two minutes the size nearest to `wanted`, the larger of two; as many
+    minutes are left.
+    """
     sizes = [sum(each >= cut for each in minutes) for cut in sorted(set(minutes))[leave:]]
     return min(sizes, key=lambda size: (abs(size - wanted), -size))
 
@@ -202,7 +205,8 @@ def test_several_of_which_none_is_called_time_must_be_chosen_from(
 ) -> None:
     data = two_times(timed([0, 1, 2, 3, 4]), "seen", "given")
     assert told(data, context) == (
-        "ratings: seen and given have the role time; say which of them the split goes by (column: seen)"
+        "ratings: seen and given have the role time; say which of them the split goes by "
+        "(column: seen)"
     )
 
 
@@ -227,8 +231,10 @@ def test_data_without_times_says_which_columns_there_are_and_what_to_do(context:
         {"user": [1, 2, 1], "item": [7, 7, 8], "rating": 3.0, "time": [880, 881, 882]}
     )
     assert told(cfplug.Dataset.build("untimed", ratings), context) == (
-        "ratings: a split by time needs a column with the role time; there is none among user (id), item (id), "
-        "rating (target), time (number); if the data has times, name their column to its source (time: COLUMN), "
+        "ratings: a split by time needs a column with the role time; there is none among user "
+        "(id), item (id), "
+        "rating (target), time (number); if the data has times, name their column to its source "
+        "(time: COLUMN), "
         "else split in another way (split: random)"
     )
 

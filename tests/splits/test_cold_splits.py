@@ -45,7 +45,9 @@ HOSTILE = (
 
 
 def rated(pairs: list[tuple[int, int]], *, idle: int = 0) -> cfplug.Dataset:
-    """Ratings of 8 users and 15 items by number; the tables have the ids in falling order, and `idle` more unrated."""
+    """Ratings of 8 users and 15 items by number; the tables have the ids in falling order, and
+    `idle` more unrated.
+    """
     user_ids, item_ids = [f"u{n}" for n in range(8)], list(HOSTILE)
     ratings = pd.DataFrame(
         {
@@ -73,7 +75,7 @@ pairs_ = st.lists(pair, min_size=12, max_size=60, unique=True)
 def naive(
     data: cfplug.Dataset, side: str, k: int, support: float, seed: int
 ) -> dict[str, tuple[list[int], ...]]:
-    """Train, valid and support rows of each fold, by the rule as the parameters state it, id by id."""
+    """Return train, valid and support rows of each fold, by the rule as it is stated, id by id."""
     rng = np.random.RandomState(seed)
     rows = {
         key: np.flatnonzero([value == key for value in data.ratings[side]])
@@ -284,7 +286,9 @@ def test_users_of_whom_support_takes_all_are_counted(context: Contexts, said: li
 
 
 def apart(seed: int) -> bool:
-    """Whether the two users of UNEVEN with the most ratings, last in the table's falling order, go cold apart."""
+    """Whether the two users of UNEVEN with the most ratings, last in the table's falling order, go
+    cold apart.
+    """
     first, _ = np.array_split(np.random.RandomState(seed).permutation(4), 2)
     return len({2, 3} & set(first.tolist())) == 1
 
@@ -320,9 +324,12 @@ def test_more_folds_than_ids_with_ratings_are_refused(context: Contexts) -> None
             draw(attrs.evolve(rated(UNEVEN, idle=3)))
         told[name] = str(raised.value)
     assert told == {
-        "users": "5 folds need at least as many users with ratings; there are 4; ask for fewer (folds: 4)",
-        "items": "6 folds need at least as many items with ratings; there are 5; ask for fewer (folds: 5)",
-        "both": "5 folds need at least as many users with ratings; there are 4; ask for fewer (folds: 4)",
+        "users": "5 folds need at least as many users with ratings; there are 4; ask for fewer "
+        "(folds: 4)",
+        "items": "6 folds need at least as many items with ratings; there are 5; ask for fewer "
+        "(folds: 5)",
+        "both": "5 folds need at least as many users with ratings; there are 4; ask for fewer "
+        "(folds: 4)",
     }
     with pytest.raises(cfplug.DataError) as raised:
         users(rated([(0, 0), (0, 1)]), ColdUsersParams(2, 0), context())
@@ -453,7 +460,9 @@ def test_the_folds_of_movielens_100k_are_those_of_the_protocol(
 
 
 def protocol(codes: np.ndarray, n_ids: int, seed: int, k: int = 5, support: int = 10) -> Any:
-    """Train rows, support rows by code in order, and query rows, as first written for the measurements."""
+    """Train rows, support rows by code in order, and query rows, as first written for the
+    measurements.
+    """
     rng = np.random.RandomState(seed)
     runs = np.array_split(rng.permutation(n_ids), k)
     place = rng.permutation(len(codes))

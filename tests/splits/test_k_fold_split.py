@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import pandas as pd
 import pytest
-from cfplug_splits import KFoldParams, RandomParams, chance
+from cfplug_splits import KFoldParams, RandomParams, random_rows
 from cfplug_splits.k_fold import split
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -79,7 +79,7 @@ def test_fold_1_of_k_is_the_random_split_of_one_kth(
     k: int, size: int, seed: int, rated: Rated, context: Contexts
 ) -> None:
     first = split(rated(k * size), KFoldParams(k), context(seed))["1"]
-    alone = chance.split(rated(k * size), RandomParams(1 / k), context(seed))
+    alone = random_rows.split(rated(k * size), RandomParams(1 / k), context(seed))
     np.testing.assert_array_equal(first.valid, alone.valid)
     np.testing.assert_array_equal(first.train, alone.train)
 
@@ -132,13 +132,15 @@ REFUSED: list[tuple[Any, str]] = [
     (1, "folds: must be at least 2; is 1"),
     (
         (),
-        "folds: must be at least 2; names none (for one fold alone, split: {use: predefined, fold: u1})",
+        "folds: must be at least 2; names none (for one fold alone, split: "
+        "{use: predefined, fold: u1})",
     ),
     (
         ("u1",),
-        "folds: must be at least 2; names u1 (for one fold alone, split: {use: predefined, fold: u1})",
+        "folds: must be at least 2; names u1 (for one fold alone, split: "
+        "{use: predefined, fold: u1})",
     ),
-    (("u1", "u2", "u1"), "folds: must differ; u1 stands there 2 times"),
+    (("u1", "u2", "u1"), "folds: must differ; u1 is given 2 times"),
 ]
 
 

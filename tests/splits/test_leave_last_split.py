@@ -142,7 +142,8 @@ def test_data_where_no_user_has_ratings_enough_says_how_many_are_needed(
     timed: Timed, context: Contexts
 ) -> None:
     assert told(timed(MINUTES, USERS), context, valid=3, test=1, keep=2) == (
-        "leave-last: no user has the 6 ratings that it takes to be split (valid 3 + test 1 + keep 2); "
+        "leave-last: no user has the 6 ratings that it takes to be split (valid 3 + test 1 + "
+        "keep 2); "
         "the most that a user has is 4; ask for fewer"
     )
 
@@ -150,7 +151,8 @@ def test_data_where_no_user_has_ratings_enough_says_how_many_are_needed(
 def test_data_without_times_is_refused_as_it_is_by_the_split_by_time(context: Contexts) -> None:
     ratings = pd.DataFrame({"user": [1, 2, 1], "item": [7, 7, 8], "rating": 3.0})
     assert told(cfplug.Dataset.build("untimed", ratings), context) == (
-        "ratings: a split by time needs a column with the role time; there is none among user (id), item (id), "
+        "ratings: a split by time needs a column with the role time; there is none among user "
+        "(id), item (id), "
         "rating (target); if the data has times, name their column to its source (time: COLUMN), "
         "else split in another way (split: random)"
     )

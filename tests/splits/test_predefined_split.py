@@ -168,7 +168,7 @@ def test_a_pair_in_two_files_names_both_lines(write: Write, context: Contexts) -
     train = write("a.base", "1\t10\n1\t20\n")
     valid = write("a.test", "2\t10\n1\t20\n")
     assert told(SMALL, context, train=train, valid=valid) == (
-        "a.test:2: user 1, item 20: stands in a.base:2 too; a rating belongs to one part of a split"
+        "a.test:2: user 1, item 20: is in a.base:2 too; a rating belongs to one part of a split"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from cfplug_splits import RandomParams
-from cfplug_splits.chance import split
+from cfplug_splits.random_rows import split
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 

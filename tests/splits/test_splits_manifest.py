@@ -12,7 +12,10 @@ import cfplug
 from cfplug.params import parameters
 from cfplug.recipe.parser import parse_recipe
 
-CODE = "import sys, cfplug_splits; print(*(each for each in ('numpy', 'pandas', 'torch') if each in sys.modules))"
+CODE = (
+    "import sys, cfplug_splits; "
+    "print(*(each for each in ('numpy', 'pandas', 'torch') if each in sys.modules))"
+)
 
 
 def test_the_manifest_loads_nothing_heavy() -> None:
@@ -80,7 +83,7 @@ def test_a_recipe_says_it_in_one_line_and_once_resolved_says_it_again(
             "{use: k-fold, folds: [1, 2]}",
             "29: split.folds: must be a whole number or a list of texts; is [1, 2]",
         ),
-        ("{use: k-fold, folds: [u1, u1]}", "29: split.folds: must differ; u1 stands there 2 times"),
+        ("{use: k-fold, folds: [u1, u1]}", "29: split.folds: must differ; u1 is given 2 times"),
         (
             "{use: cold-users, support: many}",
             "35: split.support: must be a whole number or a number; is 'many'",

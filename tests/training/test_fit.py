@@ -19,7 +19,8 @@ from cfplug.errors import ArtifactError, CapabilityError, Place
 from cfplug.files import arrays_to_bytes, read_arrays
 from cfplug.params import NoParams
 from cfplug.prediction.fitted_model import FittedModel
-from cfplug.recipe.parser import ModelUse, Use, parse_recipe
+from cfplug.recipe.parser import parse_recipe
+from cfplug.recipe.recipe import ModelUse, Use
 from cfplug.recipe.settings import TrainSettings
 from cfplug.training.checkpoint import Watch
 from cfplug.training.features import learn

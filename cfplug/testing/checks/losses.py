@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cfplug.data.dataset import Split
 from cfplug.errors import CfplugError
-from cfplug.plugin.components import DISTRIBUTION
+from cfplug.plugin.components import DISTRIBUTION, Loss
 from cfplug.recipe.recipe import Use
 from cfplug.testing.check import BrokenLawError, Check, Subject
 from cfplug.testing.checks.loss_heads import (
@@ -261,7 +261,7 @@ def trains_a_model(subject: Subject) -> None:
         Split(np.arange(60), np.arange(60, 70)),
     )
     bench, pmf = Workbench(subject.registry), subject.registry.find("model", "factors/pmf")
-    loss: Use = use_of(subject.entry, subject.params)
+    loss: Use[Loss] = use_of(subject.entry, subject.params)
     with luck(0):
         model = bench.fitted(bench.model_use(pmf, pmf.component.params(), loss), dataset, split)
     rating = told(model, asked(model))

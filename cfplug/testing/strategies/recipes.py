@@ -14,7 +14,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from cfplug.plugin.components import DISTRIBUTION, Model
 from cfplug.plugin.registry import Entry, Registry, load
-from cfplug.recipe.lineup import OF_RATINGS
+from cfplug.recipe.models import OF_RATINGS
 from cfplug.recipe.reader import DEFAULTS
 from cfplug.recipe.recipe import ERROR, PARTS, Heading
 from cfplug.recipe.settings import ALL, FeatureChoice, TrainSettings

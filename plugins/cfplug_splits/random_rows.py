@@ -7,7 +7,11 @@ from cfplug_splits import RandomParams
 
 
 def split(dataset: Dataset, params: RandomParams, context: Context) -> Split:
-    """Each part in rising order. DataError if there are too few ratings for a part to have one."""
+    """Return each part in rising order.
+
+    Raises:
+        DataError: there are too few ratings for each part to have one.
+    """
     import numpy as np
 
     n = len(dataset.ratings)
