@@ -12,11 +12,11 @@ import pandas as pd
 from attrs import frozen
 
 import cfplug
+from cfplug_coldstart.feature_table import FeatureTable, columns_of
 from cfplug_coldstart.population import Population, population
 from cfplug_coldstart.posterior import Normals, posterior
 from cfplug_coldstart.raters import tilts
 from cfplug_coldstart.regression import Regression, regression
-from cfplug_coldstart.feature_table import FeatureTable, columns_of
 from cfplug_coldstart.trained_ids import SIDES, TrainedIds, other
 
 if TYPE_CHECKING:

@@ -12,9 +12,15 @@ from attrs import frozen
 
 import cfplug
 from cfplug_coldstart import FoldIn
-from cfplug_coldstart.interview_model import Answers, JointPrior, joint_posterior, joint_prior, most_rated
+from cfplug_coldstart.fold_in import FoldInPredictor, Side, SidePrior, fold_in, learned_of
+from cfplug_coldstart.interview_model import (
+    Answers,
+    JointPrior,
+    joint_posterior,
+    joint_prior,
+    most_rated,
+)
 from cfplug_coldstart.item_selection import by_variance, gains, greedy, importance
-from cfplug_coldstart.fold_in import FoldInPredictor, SidePrior, Side, fold_in, learned_of
 from cfplug_coldstart.trained_ids import ratings_at
 
 if TYPE_CHECKING:

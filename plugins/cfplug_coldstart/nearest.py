@@ -10,9 +10,9 @@ import pandas as pd
 from attrs import frozen
 
 import cfplug
-from cfplug_coldstart.vector_predictor import VectorPredictor
 from cfplug_coldstart.feature_table import FeatureColumn, FeatureTable, columns_of
 from cfplug_coldstart.trained_ids import SIDES, TrainedIds, in_ratings, trust
+from cfplug_coldstart.vector_predictor import VectorPredictor
 
 if TYPE_CHECKING:
     from cfplug import Context, FittedModel, Newcomers

@@ -25,11 +25,11 @@ import cfplug
 from cfplug import Context, DataError, FittedModel
 from cfplug.data.dataset import Scale
 from cfplug.data.features import Spec
+from cfplug.prediction.memo import Memo
 from cfplug.prediction.network import NetworkPredictor
 from cfplug.recipe.settings import FeatureChoice
 from cfplug.training.features import learn
 from cfplug.training.module import Scored
-from cfplug.prediction.memo import Memo
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ml-100k.zip"
 

@@ -11,10 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_coldstart import FoldIn, Interview
-from cfplug_coldstart.interview_model import KEPT, SURE, Answers, JointPosterior, JointPrior, joint_posterior, joint_prior, most_rated
-from cfplug_coldstart.item_selection import ROUGH, UNSURE, by_variance, gains, greedy, importance
 from cfplug_coldstart.fold_in import fold_in, learned_of
 from cfplug_coldstart.interview import ask, interview
+from cfplug_coldstart.interview_model import (
+    KEPT,
+    SURE,
+    Answers,
+    JointPosterior,
+    JointPrior,
+    joint_posterior,
+    joint_prior,
+    most_rated,
+)
+from cfplug_coldstart.item_selection import ROUGH, UNSURE, by_variance, gains, greedy, importance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

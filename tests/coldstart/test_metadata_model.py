@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import torch
 from cfplug_coldstart import MetadataModel
+from cfplug_coldstart.answer_encoder import AnswerEncoder
 from cfplug_coldstart.centroids import mean_embedding
 from cfplug_coldstart.metadata_model import metadata_model
-from cfplug_coldstart.answer_encoder import AnswerEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_coldstart import NearestMetadata
-from cfplug_coldstart.nearest import nearest_metadata, nearness, similarity
 from cfplug_coldstart.feature_table import FeatureTable
+from cfplug_coldstart.nearest import nearest_metadata, nearness, similarity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
-from cfplug_coldstart.population import Population, expected, population, posterior, refold
+from cfplug_coldstart.population import Population, expected, population, refold
+from cfplug_coldstart.posterior import posterior
 from cfplug_coldstart.raters import tilts
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cfplug_coldstart.uncertainty import Uncertainty, affordable
 from cfplug_coldstart.em import Ratings, State, em, expectation
+from cfplug_coldstart.uncertainty import Uncertainty, affordable
 
 SIDES = ("user", "item")
 
@@ -37,7 +37,7 @@ def test_doubt_is_the_variance_of_the_rating_when_the_other_vector_varies(
     covs = roots @ roots.swapaxes(1, 2)
     mean, step = own.mean(axis=0), rng.normal(0, 0.5, own.shape[1])
     doubt = Uncertainty.of(model, side, mean, covs)
-    told = doubt.along + 2 * doubt.across @ step + np.einsum("i,nij,j->n", step, doubt.curved, step)
+    told = doubt.constant + 2 * doubt.linear @ step + np.einsum("i,nij,j->n", step, doubt.quadratic, step)
     factors = np.append((mean + step)[:-1], 1.0)  # of a rating <p, q> + b + c, by (q, c)
     assert told == pytest.approx(np.einsum("i,nij,j->n", factors, covs, factors), rel=1e-3)
 
