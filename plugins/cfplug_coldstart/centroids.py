@@ -76,9 +76,7 @@ def _of_groups(
     return np.array(codes, dtype=np.int64), np.array(known, dtype=bool)
 
 
-def _medoids(
-    fitted: FittedModel, side: str, column: str | None, least: int
-) -> dict[Any, int]:
+def _medoids(fitted: FittedModel, side: str, column: str | None, least: int) -> dict[Any, int]:
     """Return the medoid of each group with at least `least` trained ids; under None that of all."""
     trained = TrainedIds.of(fitted, side)
     places = trained.vectors @ in_ratings(fitted, side)

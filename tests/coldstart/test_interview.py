@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_coldstart import FoldIn, Interview
-from cfplug_coldstart.fold_in import fold_in, learned_of
+from cfplug_coldstart.fold_in import fold_in, side_prior
 from cfplug_coldstart.interview import ask, interview
 from cfplug_coldstart.interview_model import (
     KEPT,
@@ -72,7 +72,9 @@ def answers_of(both: JointPrior, told: list[tuple[int, float | None]]) -> Answer
     )
 
 
-def one_by_one(both: JointPrior, told: list[tuple[int, float | None]]) -> tuple[np.ndarray, np.ndarray]:
+def one_by_one(
+    both: JointPrior, told: list[tuple[int, float | None]]
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of (v, s), one observation after the other."""
     mean, cov, width = np.r_[np.zeros(both.width), both.rate], both.cov, both.width
     for item, residual in told:
@@ -166,7 +168,7 @@ def test_without_evidence_what_is_seen_counts_for_no_gain() -> None:
 
 def test_the_joint_distribution_is_that_of_the_warm_users(town: Callable[..., Any]) -> None:
     model = town().model
-    known = learned_of(FoldIn(), model, "user").population
+    known = side_prior(FoldIn(), model, "user").population
     items = most_rated(model, 7)
     found = joint_prior(model, known, items, 0.75, evidence=True)
     warm = np.flatnonzero(model.support.count["user"])
@@ -428,7 +430,7 @@ def test_before_any_answer_newcomers_are_expected_to_be_as_those_who_rate_much(
     newcomers = here.newcomers(here.pairs("user"))
     found = interview(Interview(), here.model, newcomers, quiet).sides["user"].posterior.mean
     prior = fold_in(FoldIn(), here.model, newcomers, quiet).sides["user"].posterior.mean
-    known = learned_of(FoldIn(), here.model, "user").population
+    known = side_prior(FoldIn(), here.model, "user").population
     both = joint_prior(here.model, known, most_rated(here.model, 120), 1.0, evidence=True)
     assert found == pytest.approx(prior + both.shift)
     assert np.abs(both.shift).max() > 1e-6

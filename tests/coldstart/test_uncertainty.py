@@ -37,7 +37,11 @@ def test_doubt_is_the_variance_of_the_rating_when_the_other_vector_varies(
     covs = roots @ roots.swapaxes(1, 2)
     mean, step = own.mean(axis=0), rng.normal(0, 0.5, own.shape[1])
     doubt = Uncertainty.of(model, side, mean, covs)
-    told = doubt.constant + 2 * doubt.linear @ step + np.einsum("i,nij,j->n", step, doubt.quadratic, step)
+    told = (
+        doubt.constant
+        + 2 * doubt.linear @ step
+        + np.einsum("i,nij,j->n", step, doubt.quadratic, step)
+    )
     factors = np.append((mean + step)[:-1], 1.0)  # of a rating <p, q> + b + c, by (q, c)
     assert told == pytest.approx(np.einsum("i,nij,j->n", factors, covs, factors), rel=1e-3)
 
@@ -47,7 +51,9 @@ def test_without_doubt_the_posterior_is_the_ridge_solution() -> None:
     rows, others = drawn(rng, 9, 7, 4)
     slopes, residual = rng.normal(size=(7, 3)), rng.normal(size=len(rows))
     state = state_of(3, 7)
-    found = expectation(Ratings(rows, others, residual, slopes, Uncertainty.none(7, 3)), state).means
+    found = expectation(
+        Ratings(rows, others, residual, slopes, Uncertainty.none(7, 3)), state
+    ).means
     for id_ in range(9):
         x, y = slopes[others[rows == id_]], residual[rows == id_]
         assert found[id_] == pytest.approx(
