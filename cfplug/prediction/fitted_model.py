@@ -295,7 +295,11 @@ class FittedModel:
     # What it learned
 
     def capability(self, name: str) -> Callable[[Side], np.ndarray]:
-        """Return the predictor's method `name`; CapabilityError if the model does not provide it."""
+        """Return the predictor's method `name`.
+
+        Raises:
+            CapabilityError: The model does not provide it.
+        """
         if name not in self.provides:
             raise CapabilityError(f"{self.name} ({self.component}) has no {name}")
         method: Callable[[Side], np.ndarray] = getattr(self.predictor, name)

@@ -31,7 +31,7 @@ CELLS = 4_000_000
 
 @frozen(eq=False)
 class State:
-    """The parameters: `shift` (width,), the covariance S (width, width), the noise s2 (n_others,)."""
+    """The parameters: `shift` (width,), S = `cov` (width, width), s2 = `noise` (n_others,)."""
 
     shift: np.ndarray
     cov: np.ndarray

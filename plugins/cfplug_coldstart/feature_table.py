@@ -49,7 +49,7 @@ class FeatureColumn:
 
 @frozen(eq=False)
 class FeatureTable:
-    """The columns of `n` ids that a strategy uses, as learned from the trained ids of their side."""
+    """The columns of `n` ids that a strategy uses, as encoded for the trained ids of a side."""
 
     each: tuple[FeatureColumn, ...]
     n: int

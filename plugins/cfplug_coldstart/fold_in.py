@@ -97,9 +97,9 @@ class FoldInPredictor:
         return np.asarray(np.sqrt(variance + self._noise(pairs)))
 
     def origins(self, pairs: pd.DataFrame) -> np.ndarray:
-        """Return `folded-in` where a new id has ratings, else `metadata` where it has that, or `mean`.
+        """Return the origin of each prediction, shape (n,).
 
-        Shape (n,).
+        It is `folded-in` where a new id has ratings, else `metadata` where it has that, or `mean`.
         """
         rated, described = np.zeros(len(pairs), dtype=bool), np.zeros(len(pairs), dtype=bool)
         for side, new in self._places(pairs).items():
@@ -127,7 +127,7 @@ class FoldInPredictor:
     def _tilted(
         self, side: str, found: SidePosterior, batch: Batch, places: Mapping[str, np.ndarray]
     ) -> Batch:
-        """Return the vectors of new ids as expected of those that meet the trained id of the pair."""
+        """Return `batch` with new ids' vectors as expected of those that meet the trained id."""
         if found.learned.tilts is None:
             return batch
         partner = other(side)
@@ -141,7 +141,7 @@ class FoldInPredictor:
         return batch.with_vectors(side, vectors)
 
     def _places(self, pairs: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Return for each side with new ids which of them each pair has, shape (n,); -1 for none."""
+        """Return by side which of the new ids each pair has, shape (n,); -1 for none."""
         return {side: self.newcomers.places(side, pairs[side]) for side in self.sides}
 
     def _noise(self, pairs: pd.DataFrame) -> np.ndarray:

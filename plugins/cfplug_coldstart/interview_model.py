@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from cfplug_coldstart.population import Population
 
 POWER = 0.5
-"""A trained user with n ratings weighs n^0.5: who rates much is predicted more; 0 and 1 do worse."""
+"""A trained user with n ratings weighs n^0.5, as who rates much is predicted more; 0 and 1 are
+worse."""
 
 KEPT = 0.9
 """Share of the covariances of what is seen that is kept: the rest of them is chance."""
@@ -71,10 +72,10 @@ class Answers:
 
 @frozen(eq=False)
 class JointPosterior:
-    """The distribution of (v, s) after some answers; `moved` (width + m,) is its mean less the prior.
+    """The distribution of (v, s) after some answers.
 
-    `cov` has the columns of v alone, shape (width + m, width); `variance` (m,) is that of each of
-    s."""
+    `moved` (width + m,) is its mean less that of the prior. `cov` has the columns of v alone, shape
+    (width + m, width); `variance` (m,) is that of each of s."""
 
     moved: np.ndarray
     cov: np.ndarray

@@ -2,7 +2,8 @@
 
 A rating is taken as linear in the vector v of its id, around the prior mean of v:
 
-    r = f(prior_id, other) + J_other (v - prior_id) + e,    v ~ N(prior_id, S),    e ~ N(0, s2_other)
+    r = f(prior_id, other) + J_other (v - prior_id) + e,
+    v ~ N(prior_id, S),    e ~ N(0, s2_other)
 
 where f is the model itself and J the slope of its rating. S and s2 come from the training ratings
 by EM with the vectors integrated out: random-effects regression (Laird and Ware, Biometrics 1982).

@@ -15,7 +15,7 @@ from cfplug import Batch, Feature
 from cfplug.data.catalogue import Catalogue
 from cfplug.data.features import Features
 from cfplug.data.vocabulary import Vocabulary
-from cfplug.prediction.attribution import by_terms, in_words, inputs, shared, swapped
+from cfplug.prediction.attribution import by_terms, in_words, inputs, base_and_rate, swapped
 
 quick = settings(max_examples=20, deadline=None)
 
@@ -101,7 +101,7 @@ def test_a_model_that_fits_itself_starts_from_zero_if_it_has_no_mean() -> None:
 
 def test_the_shared_rate_is_that_of_a_straight_line() -> None:
     for total in (2.0, 1e-9, 0.0, -3.0):
-        assert shared(lambda raw: 1 + 2 * raw, 0.5, total) == pytest.approx((2.0, 2.0))
+        assert base_and_rate(lambda raw: 1 + 2 * raw, 0.5, total) == pytest.approx((2.0, 2.0))
 
 
 # By asking again
