@@ -73,9 +73,11 @@ def test_parameters_of_a_strategy_are_a_mapping(model: FittedModel, registry: Re
 
 
 def test_unknown_strategy_names_the_nearest_one(model: FittedModel, registry: Registry) -> None:
-    with pytest.raises(RecipeError, match='no cold-start called "fold-inn"; did you mean fold-in?'):
+    with pytest.raises(
+        RecipeError, match=r'no cold-start called "fold-inn"; did you mean fold-in\?'
+    ):
         model.with_cold_start("fold-inn", registry=registry)
-    with pytest.raises(RecipeError, match="did you mean damping?"):
+    with pytest.raises(RecipeError, match=r"did you mean damping\?"):
         model.with_cold_start("item-mean", {"dampin": 3}, registry)
 
 
@@ -101,10 +103,10 @@ def test_files_give_the_same_newcomers_as_tables(model: FittedModel, ratings: Pa
 
 def test_a_file_that_cannot_be_read_is_refused(model: FittedModel, tmp_path: Path) -> None:
     path = tmp_path / "none.csv"
-    with pytest.raises(CfplugError, match="cannot be read: No such file or directory$"):
+    with pytest.raises(CfplugError, match=r"cannot be read: No such file or directory$"):
         model.newcomers_from_files(path)
     path.write_text("film,rating\n3,4\n")
-    with pytest.raises(CfplugError, match="needs a column called item; found film, rating$"):
+    with pytest.raises(CfplugError, match=r"needs a column called item; found film, rating$"):
         model.newcomers_from_files(path)
     with pytest.raises(DataError, match="must not be below 0; is -3"):
         model.newcomers_from_files(metadata={"age": -3})
@@ -148,5 +150,5 @@ def test_an_interview_asks_and_its_answers_are_ratings(
 def test_a_strategy_that_asks_no_questions_is_refused(
     model: FittedModel, registry: Registry
 ) -> None:
-    with pytest.raises(CapabilityError, match="^item-mean asks no questions; use interview"):
+    with pytest.raises(CapabilityError, match=r"^item-mean asks no questions; use interview"):
         model.interview("item-mean", registry=registry)
