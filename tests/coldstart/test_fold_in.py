@@ -229,7 +229,8 @@ models:
   - {{use: pmf, factors: 4}}
 loss: {{use: mse, range: [0, 5.5]}}
 train:
-  {{epochs: 5, learning_rate: 0.022, weight_decay: 0.1, batch_size: 1536, beta2: 0.9, epsilon: 2e-4}}
+  {{epochs: 5, learning_rate: 0.022, weight_decay: 0.1, batch_size: 1536,
+   beta2: 0.9, epsilon: 2e-4}}
 cold_starts: [mean-embedding, fold-in]
 reveal: [0, 10]
 seeds: [100]
