@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from cfplug_coldstart.population import Population, posterior
+from cfplug_coldstart.population import Population
+from cfplug_coldstart.posterior import posterior
 
 import cfplug
 from cfplug import FittedModel

@@ -236,7 +236,7 @@ class FittedModel:
             ratings: A CSV or Parquet file with the columns item (an id or a title) and rating, and
                 user if several.
             metadata: Values of columns of the users' metadata, such as `{"age": 34}`.
-            user: The id of the new user whom the file and the metadata are about; `new_user()` if
+            user: The id of the new user of the file and of the metadata; `new_user()` if
                 None.
 
         Raises:
@@ -295,7 +295,11 @@ class FittedModel:
     # What it learned
 
     def capability(self, name: str) -> Callable[[Side], np.ndarray]:
-        """Return the predictor's method `name`; CapabilityError if the model does not provide it."""
+        """Return the predictor's method `name`.
+
+        Raises:
+            CapabilityError: The model does not provide it.
+        """
         if name not in self.provides:
             raise CapabilityError(f"{self.name} ({self.component}) has no {name}")
         method: Callable[[Side], np.ndarray] = getattr(self.predictor, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 
@@ -26,9 +26,9 @@ class Memo:
         """Forget all results."""
         self._results.clear()
 
-    def keys(self) -> tuple[Hashable, ...]:
-        """Return the keys of all results so far."""
-        return tuple(self._results)
+    def __iter__(self) -> Iterator[Hashable]:
+        """Yield the keys of all results so far."""
+        return iter(tuple(self._results))
 
     def __getitem__(self, key: Hashable) -> Any:
         return self._results[key]

@@ -1,4 +1,4 @@
-"""What a trained module, or a model that fitted itself, answers to codes."""
+"""Predict ratings for codes by a trained module and its head."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 CHUNK = 1024
-"""Pairs that go through a module at once. Always so many, since torch rounds the odd rest of a batch differently."""
+"""Pairs that go through a module at once; always this many, since torch rounds smaller batches
+differently."""
 
 
 class Predictor(Protocol):
@@ -27,9 +28,9 @@ class Predictor(Protocol):
 
 @frozen(eq=False)
 class NetworkPredictor:
-    """A trained module and its head, as one, as a predictor."""
+    """A trained module and its head as a predictor."""
 
-    scored: Any  # a Scored of `training`, a room above this one
+    scored: Any  # a Scored of `training`, which is above this package
     device: str
 
     @property
@@ -38,24 +39,27 @@ class NetworkPredictor:
         return int(self.scored.head.n_outputs)
 
     def predict(self, batch: Batch) -> np.ndarray:
-        """Ratings of shape (n,), by the head's decode."""
+        """Return ratings of shape (n,), by the head's decode."""
         return self._through("decode", batch)
 
     def distribution(self, batch: Batch) -> np.ndarray:
-        """Probabilities of the rating levels, shape (n, n_levels)."""
+        """Return probabilities of the rating levels, shape (n, n_levels)."""
         return self._through("distribution", batch)
 
     def embeddings(self, side: Side) -> np.ndarray:
+        """Return the factors of all ids of `side`, shape (n_ids, factors)."""
         return _numpy(self.scored.module.embeddings(side))
 
     def biases(self, side: Side) -> np.ndarray:
+        """Return the biases of all ids of `side`, shape (n_ids,)."""
         return _numpy(self.scored.module.biases(side))
 
     def vectors(self, side: Side) -> np.ndarray:
+        """Return all that was learned of each id of `side`, shape (n_ids, width)."""
         return _numpy(self.scored.vectors(side))
 
     def slopes(self, side: Side, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        """Ratings of shape (n,), and how they change with the vector of `side` that `batch` brings: (n, width)."""
+        """Return ratings (n,), and their derivatives by the vectors of `side`, (n, width)."""
         import torch
 
         self.scored.eval()
@@ -66,7 +70,7 @@ class NetworkPredictor:
         return _numpy(rating.detach()), _numpy(slopes)
 
     def terms(self, batch: Batch) -> dict[str, np.ndarray]:
-        """The terms of which the module's output is the sum, each of shape (n,)."""
+        """Return the terms of which the module's output is the sum, each of shape (n,)."""
         import torch
 
         self.scored.eval()
@@ -75,10 +79,19 @@ class NetworkPredictor:
         return {name: _numpy(term) for name, term in terms.items()}
 
     def decoded(self, raw: np.ndarray, user: int) -> np.ndarray:
-        """The ratings that the head makes of outputs `raw`, shape (n,), of one user, in double precision."""
+        """Return the head's ratings for outputs of one user, in double precision.
+
+        Args:
+            raw: Outputs of the module, shape (n,).
+            user: The code of the user, whose own parameters the head may have.
+
+        Returns:
+            Shape (n,).
+        """
         import torch
 
-        head, personal = copy.deepcopy(self.scored.head).cpu().double().eval(), self.scored.personal
+        head = copy.deepcopy(self.scored.head).cpu().double().eval()
+        personal = self.scored.personal
         outputs = torch.as_tensor(raw, dtype=torch.float64)[:, None]
         if personal is not None:
             own = personal.weight.detach()[user].cpu().double()
@@ -97,28 +110,36 @@ class NetworkPredictor:
 
 
 def by_differences(predictor: Any, side: Side, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-    """Ratings of shape (n,), and how they change with the vector of `side` that `batch` brings, shape (n, width).
+    """Return ratings, and their derivatives by central differences.
 
-    By central differences, which are exact for a rating that is linear in the vector.
+    These are exact for a rating that is linear in the vector.
+
+    Args:
+        predictor: A Predictor.
+        side: The side that has vectors in `batch`.
+        batch: n pairs.
+
+    Returns:
+        Ratings of shape (n,), and derivatives of shape (n, width).
     """
     vector, step = np.asarray(batch.vector(side), dtype=np.float64), 0.5
     slopes = np.empty(vector.shape)
     for column in range(vector.shape[1]):
-        ends = []
-        for way in (step, -step):
-            moved = vector.copy()
-            moved[:, column] += way
-            ends.append(predictor.predict(batch.with_vectors(side, moved)))
-        slopes[:, column] = (ends[0] - ends[1]) / (2 * step)
+        above, below = vector.copy(), vector.copy()
+        above[:, column] += step
+        below[:, column] -= step
+        high = predictor.predict(batch.with_vectors(side, above))
+        low = predictor.predict(batch.with_vectors(side, below))
+        slopes[:, column] = (high - low) / (2 * step)
     return predictor.predict(batch), slopes
 
 
 def _chunks(batch: Batch) -> Iterator[Batch]:
-    """Equal parts, the last one filled up with the last pair; one empty part where there is no pair."""
-    for start in range(0, max(len(batch), 1), CHUNK):
-        yield (
-            batch[np.arange(start, start + CHUNK).clip(max=len(batch) - 1)] if len(batch) else batch
-        )
+    """Yield equal parts, the last one filled up with the last pair; an empty batch as it is."""
+    if not len(batch):
+        yield batch
+    for start in range(0, len(batch), CHUNK):
+        yield batch[np.arange(start, start + CHUNK).clip(max=len(batch) - 1)]
 
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:

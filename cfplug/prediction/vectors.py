@@ -1,4 +1,4 @@
-"""Vectors in the place of what training would have learned of newcomers, and what a model says with them."""
+"""Predict with vectors of new ids in the place of those that training would have learned."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cfplug.prediction.newcomers import Newcomers
 
 @frozen(eq=False)
 class ByVectors:
-    """What a model that gives vectors says of pairs with newcomers, if these had `vectors`.
+    """Predictions of a model that provides vectors, if new ids had `vectors`.
 
     `vectors` has for each side an array of shape (n_newcomers, width), in the order of
-    `newcomers.table(side)`. `learned` may have an array of shape (n_ids, width) for a side, in the
-    place of what training learned of its ids."""
+    `newcomers.table(side)`. `learned` may have an array of shape (n_ids, width) for a side; it
+    replaces what training learned of its ids."""
 
     fitted: FittedModel
     newcomers: Newcomers
@@ -30,64 +30,64 @@ class ByVectors:
     learned: Mapping[Side, np.ndarray] = field(factory=dict)
 
     def predict(self, pairs: pd.DataFrame) -> np.ndarray:
-        """Ratings of shape (n,)."""
+        """Return ratings of shape (n,) for n pairs.
+
+        Raises:
+            UnknownIdError: An id is neither trained nor in `newcomers`.
+        """
         rating: np.ndarray = self.fitted.predictor.predict(self.batch(pairs))
         return rating
 
     def distribution(self, pairs: pd.DataFrame) -> np.ndarray | None:
-        """Probabilities of the levels, shape (n, n_levels); None where the model gives none."""
+        """Return probabilities of the levels, shape (n, n_levels); None if the model has none."""
         if "distribution" not in self.fitted.provides:
             return None
         share: np.ndarray = self.fitted.predictor.distribution(self.batch(pairs))
         return share
 
     def batch(self, pairs: pd.DataFrame) -> Batch:
-        """The pairs as the model sees them: codes, and for newcomers their vectors and metadata."""
+        """Return the pairs as the model sees them: codes, and vectors and metadata of new ids."""
         batch = self.fitted.encoded(pairs)
         for side in SIDES:
             batch = self._with_newcomers(side, pairs, batch)
-        return Batch(
-            batch.user.clip(min=0), batch.item.clip(min=0), batch.context
-        )  # a vector goes before any code
+        # a vector has precedence over its code, so the code of a new id may be any
+        return Batch(batch.user.clip(min=0), batch.item.clip(min=0), batch.context)
 
     def _with_newcomers(self, side: Side, pairs: pd.DataFrame, batch: Batch) -> Batch:
+        """Return `batch` with the vectors and the metadata of the new ids of one side."""
         codes = getattr(batch, side)
         warm = self.fitted.support.trained(side, codes)
         if warm.all():
-            return (
-                batch
-                if side not in self.learned
-                else batch.with_vectors(side, self.learned[side][codes])
-            )
+            if side not in self.learned:
+                return batch
+            return batch.with_vectors(side, self.learned[side][codes])
         places = self.newcomers.places(side, pairs[side])
-        lost = ~warm & (places == UNKNOWN)
-        if lost.any():
-            raise UnknownIdError(
-                f"nothing is known of {side} {pairs[side].iloc[int(lost.argmax())]!r}"
-            )
+        missing = ~warm & (places == UNKNOWN)
+        if missing.any():
+            id_ = pairs[side].iloc[int(missing.argmax())]
+            raise UnknownIdError(f"nothing is known of {side} {id_!r}")
         learned = self.learned[side] if side in self.learned else self.fitted.vectors(side)
         rows = learned[codes.clip(min=0)]
         rows[~warm] = self.vectors[side][places[~warm]]
-        features = [
-            each
-            for each in self.fitted.features or ()
-            if each.side == side and each.table is not None
-        ]
-        given = {each.name: self._told(each, codes, places, warm) for each in features}
-        return Batch(batch.user, batch.item, {**batch.context, **given}).with_vectors(side, rows)
+        context = dict(batch.context)
+        for feature in self.fitted.features or ():
+            if feature.side == side and feature.table is not None:
+                context[feature.name] = self._encoded(feature, codes, places, warm)
+        return Batch(batch.user, batch.item, context).with_vectors(side, rows)
 
-    def _told(
+    def _encoded(
         self, feature: Feature, codes: np.ndarray, places: np.ndarray, warm: np.ndarray
     ) -> np.ndarray:
-        """The array of a feature for every pair, where that of newcomers is encoded from their own metadata."""
+        """Return the array of a feature for all pairs; of new ids from their own metadata."""
         assert feature.table is not None
-        own = feature.encode(self.newcomers.table(feature.side)[feature.name.partition(".")[2]])
         table = feature.table
+        own = feature.encode(self.newcomers.table(feature.side)[feature.name.partition(".")[2]])
         if feature.kind == "set":
-            table, own = (_padded(each, max(table.shape[1], own.shape[1])) for each in (table, own))
-        told: np.ndarray = table[codes.clip(min=0)]
-        told[~warm] = own[places[~warm]]
-        return told
+            width = max(table.shape[1], own.shape[1])
+            table, own = _padded(table, width), _padded(own, width)
+        encoded: np.ndarray = table[codes.clip(min=0)]
+        encoded[~warm] = own[places[~warm]]
+        return encoded
 
 
 def _padded(codes: np.ndarray, width: int) -> np.ndarray:

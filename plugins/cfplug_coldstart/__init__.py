@@ -1,4 +1,4 @@
-"""Answers for users and items that training never saw: the honest baselines."""
+"""Declare the cold-start strategies: answers for users and items that training never saw."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import cfplug
 
 @attrs.frozen
 class ItemMean:
-    """The item's mean rating, shrunk; for an item without ratings the user's; else the mean of all."""
+    """The item's damped mean rating; the user's for an unrated item; else the mean of all."""
 
     damping: float = cfplug.param(
         5.0, at_least=0, unit="ratings", help="pull of each mean towards the mean of all"
@@ -20,38 +20,38 @@ class ItemMean:
 
 @attrs.frozen
 class Representative:
-    """One known user or item stands for every newcomer: the one with the most average taste."""
+    """Each newcomer gets the vector of one known user or item: the most average one."""
 
     group: str | None = cfplug.param(
         None, help="a category: each newcomer gets the representative of its own group"
     )
     least: int = cfplug.param(
-        10, at_least=1, help="known users or items that a group must have for one of its own"
+        10, at_least=1, help="known users or items that a group needs for a representative"
     )
 
 
 @attrs.frozen
 class NearestMetadata:
-    """The mean of what was learned of the known users or items that are most similar by metadata."""
+    """The mean of the vectors of the known users or items that are most similar by metadata."""
 
-    k: int = cfplug.param(50, at_least=1, help="how many of the most similar")
+    k: int = cfplug.param(50, at_least=1, help="how many of the most similar to average")
     columns: tuple[str, ...] = cfplug.param(
-        ("all",), help="columns of users or items to look at; all: each of them"
+        ("all",), help="columns of users or items to use; all: each of them"
     )
     damping: float = cfplug.param(
-        100.0, above=0, unit="ratings", help="one with so many ratings counts half"
+        100.0, above=0, unit="ratings", help="an id with this many ratings counts half"
     )
 
 
 @attrs.frozen
 class MetadataModel:
-    """A network from metadata, and answers to questions, to what a model learns of a user or an item."""
+    """A network that predicts the vector of a user or item from metadata and answers."""
 
     columns: tuple[str, ...] = cfplug.param(
-        ("all",), help="columns of users or items to look at; all: each of them"
+        ("all",), help="columns of users or items to use; all: each of them"
     )
     questions: int = cfplug.param(
-        0, at_least=0, help="most rated items about which new users may be asked"
+        0, at_least=0, help="number of most rated items that new users may be asked about"
     )
     layers: tuple[int, ...] = cfplug.param((64,), at_least=1, help="width of each hidden layer")
     dropout: float = cfplug.param(
@@ -62,61 +62,59 @@ class MetadataModel:
     )
     learning_rate: float = cfplug.param(1e-2, above=0, help="highest step size")
     damping: float = cfplug.param(
-        100.0, above=0, unit="ratings", help="one with so many ratings counts half"
+        100.0, above=0, unit="ratings", help="an id with this many ratings counts half"
     )
     refold: tuple[str, ...] = cfplug.param(
         ("item",),
         choices=("user", "item"),
-        help="newcomers for whom the other side is learned again, against what metadata says of this one",
+        help="new ids for which the other side is learned again, against vectors from metadata",
     )
 
 
 @attrs.frozen
 class FoldIn:
-    """The posterior of a newcomer's vector, given its ratings and, beforehand, its metadata or the mean of all."""
+    """The posterior of a newcomer's vector given its ratings, with a prior from metadata."""
 
     prior: str = cfplug.param(
         "metadata",
         choices=["metadata", "mean"],
-        help="what is expected of a newcomer without ratings",
+        help="where the prior mean of a newcomer comes from",
     )
     columns: tuple[str, ...] = cfplug.param(
-        ("all",), help="columns of users or items to look at; all: each of them"
+        ("all",), help="columns of users or items to use; all: each of them"
     )
     raters: bool = cfplug.param(
-        True, help="take into account that those who rate an item are no chance sample"
+        True, help="correct for who rates: raters of an item are not a random sample"
     )
     damping: float = cfplug.param(
-        100.0, above=0, unit="ratings", help="one with so many ratings counts half"
+        100.0, above=0, unit="ratings", help="an id with this many ratings counts half"
     )
 
 
 @attrs.frozen
 class Interview:
-    """AnswerEncoder about items, one after the other; "not seen" is an answer that says something too."""
+    """Questions about items, one after the other; "not seen" is informative too."""
 
     choose: str = cfplug.param(
         "adaptive",
         choices=["popular", "variance", "greedy", "adaptive"],
-        help="most rated first; where tastes differ; the fixed list that tells most; or by the answers so far",
+        help="most rated first; by variance; the most informative fixed list; or by the answers",
     )
     candidates: int = cfplug.param(120, at_least=1, help="most rated items that may be asked about")
-    not_seen: bool = cfplug.param(
-        True, help="whether what a user has seen, or has not, says something of the user"
-    )
+    not_seen: bool = cfplug.param(True, help="use as evidence what a user has seen, or has not")
     answerable: float = cfplug.param(
         1.0,
         above=0,
         at_most=1,
-        help="share of what a newcomer has seen to which there is an answer",
+        help="share of seen items to which a newcomer has an answer",
     )
     prior: str = cfplug.param(
         "metadata",
         choices=["metadata", "mean"],
-        help="what is expected of a newcomer without answers",
+        help="where the prior mean of a newcomer comes from",
     )
     columns: tuple[str, ...] = cfplug.param(
-        ("all",), help="columns of users or items to look at; all: each of them"
+        ("all",), help="columns of users or items to use; all: each of them"
     )
 
 
@@ -143,7 +141,7 @@ def cfplug_cold_starts() -> Sequence[cfplug.ColdStart]:
             origin="mean",
             provides=["distribution"],
             requires=["vectors"],
-            help="What the model says of a newcomer with the mean of all vectors that it learned.",
+            help="The model's prediction with the mean of all trained vectors.",
         ),
         cfplug.ColdStart(
             "representative",

@@ -1,10 +1,10 @@
-"""EM for vectors of which ratings are linear: random-effects regression (Laird and Ware, Biometrics 1982).
+"""Fit a linear model with random effects by EM (Laird and Ware, Biometrics 1982).
 
     r = J_other d + e,    d ~ N(shift, S),    e ~ N(0, s2_other)
 
-for the distance d of a vector from what is expected of it. Each round takes the posterior of every
-d, then the shift, S and s2 that fit these best. Where the other side is in uncertainty, its variance is
-part of the expected squared error."""
+for the distance d of a vector from its prior mean. Each round takes the posterior of every d, then
+the shift, S and s2 that fit these best. Where the other side is uncertain, its variance is part of
+the expected squared error."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ POOLED = 50.0
 """Ratings' worth of the mean noise in the noise of each id of the other side."""
 
 LEANING = 100.0
-"""An id with n ratings weighs n / (n + 100) in the shift: those with many are asked about more often."""
+"""An id with n ratings weighs n / (n + 100) in the shift: those with many are predicted more."""
 
 CELLS = 4_000_000
-"""Numbers of second moments that are held at once: 32 MB."""
+"""Numbers of second moments that are in memory at once: 32 MB."""
 
 
 @frozen(eq=False)
 class State:
-    """What EM improves: the `shift` (width,), the covariance S (width, width), the noise s2 (n_others,)."""
+    """The parameters: `shift` (width,), S = `cov` (width, width), s2 = `noise` (n_others,)."""
 
     shift: np.ndarray
     cov: np.ndarray
@@ -40,7 +40,10 @@ class State:
 
 @frozen(eq=False)
 class Ratings:
-    """Training ratings as residuals: of which id, with which other (m,) each; slopes (n_others, width) and uncertainty."""
+    """m training ratings as residuals.
+
+    `rows` and `others` (m,) are the id and the other id of each, `residual` (m,) how far it is from
+    the prediction. `slopes` (n_others, width) and `uncertainty` belong to the other side."""
 
     rows: np.ndarray
     others: np.ndarray
@@ -54,7 +57,7 @@ class Ratings:
         return np.unique(self.rows)
 
     def table(self, values: np.ndarray) -> Any:
-        """`values` (m,) as a sparse table of trained ids by others."""
+        """Return `values` (m,) as a sparse table of trained ids by others."""
         from scipy import sparse
 
         shape = (len(self.trained), len(self.slopes))
@@ -72,13 +75,16 @@ class Ratings:
     @functools.cached_property
     def moments(self) -> np.ndarray:
         """J J' + what uncertainty adds, shape (n_others, width x width)."""
-        moments = self.slopes[:, :, None] * self.slopes[:, None, :] + self.uncertainty.curved
+        moments = self.slopes[:, :, None] * self.slopes[:, None, :] + self.uncertainty.quadratic
         return np.asarray(moments.reshape(len(self.slopes), -1))
 
 
 @frozen(eq=False)
 class Moments:
-    """Posterior means of d (n_warm, width), the sum of their covariances, expected squared errors by other id."""
+    """Posteriors of all d.
+
+    `means` (n_trained, width), `covs` (width, width) the sum of their covariances, and `errors`
+    (n_others,) the expected squared errors by other id."""
 
     means: np.ndarray
     covs: np.ndarray
@@ -86,7 +92,7 @@ class Moments:
 
 
 def em(ratings: Ratings, state: State) -> State:
-    """The state after ROUNDS rounds from `state`."""
+    """Return the state after ROUNDS rounds from `state`."""
     count = np.asarray(ratings.seen.sum(axis=0))
     given = np.asarray(ratings.seen.sum(axis=1))
     for _ in range(ROUNDS):
@@ -96,12 +102,13 @@ def em(ratings: Ratings, state: State) -> State:
         cov = (apart.T @ apart + found.covs) / len(apart)
         mean = found.errors.sum() / len(ratings.rows)
         noise = (found.errors + POOLED * mean) / (count + POOLED)
-        state = State(shift, cov + 1e-9 * np.trace(cov) * np.eye(len(cov)), np.maximum(noise, 1e-9))
+        ridge = 1e-9 * np.trace(cov) * np.eye(len(cov))
+        state = State(shift, cov + ridge, np.maximum(noise, 1e-9))
     return state
 
 
 def expectation(ratings: Ratings, state: State) -> Moments:
-    """What the ratings say of every d if the population is `state`."""
+    """Return the posteriors of all d if the parameters are `state`."""
     uncertainty, width = ratings.uncertainty, len(state.shift)
     means, covs = np.empty((len(ratings.trained), width)), np.zeros((width, width))
     met = np.zeros(ratings.moments.shape)  # sums of E[d d'] over the ratings of each other id
@@ -112,14 +119,13 @@ def expectation(ratings: Ratings, state: State) -> Moments:
         met += ratings.seen[rows].T @ second.reshape(len(mean), -1)
     errors = (ratings.values * ratings.values).sum(axis=0) + (met * ratings.moments).sum(axis=1)
     errors -= 2 * ((ratings.values.T @ means) * ratings.slopes).sum(axis=1)
-    errors += 2 * ((ratings.seen.T @ means) * uncertainty.across).sum(
-        axis=1
-    ) + uncertainty.along * ratings.seen.sum(axis=0)
+    linear = 2 * ((ratings.seen.T @ means) * uncertainty.linear).sum(axis=1)
+    errors += linear + uncertainty.constant * ratings.seen.sum(axis=0)
     return Moments(means, covs, np.maximum(errors, 0))
 
 
 def _posteriors(ratings: Ratings, state: State) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """MeanRatings (b, width) and covariances (b, width, width) of some trained ids after the other."""
+    """Yield slices of b trained ids with means (b, width) and covariances (b, width, width)."""
     width, weight = len(state.shift), 1 / state.noise[:, None]
     inverse = np.linalg.inv(state.cov)
     step = max(1, CELLS // width**2)
@@ -127,8 +133,7 @@ def _posteriors(ratings: Ratings, state: State) -> Iterator[tuple[slice, np.ndar
         rows = slice(start, start + step)
         seen = ratings.seen[rows]
         precision = (seen @ (ratings.moments * weight)).reshape(-1, width, width) + inverse
-        pull = ratings.values[rows] @ (ratings.slopes * weight) - seen @ (
-            ratings.uncertainty.across * weight
-        )
+        linear = seen @ (ratings.uncertainty.linear * weight)
+        pull = ratings.values[rows] @ (ratings.slopes * weight) - linear
         cov = np.linalg.inv(precision)
         yield rows, (cov @ (pull + inverse @ state.shift)[:, :, None])[:, :, 0], cov

@@ -1,4 +1,4 @@
-"""Metadata of many ids as arrays, column by column, with what is missing kept apart."""
+"""Read the metadata of many ids as arrays, column by column, with a mask of what is missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALL = "all"
 
 @frozen(eq=False)
 class FeatureColumn:
-    """One column of n ids: `known`, bool of shape (n,), and `values`, float64 of shape (n, width), 0 where missing.
+    """One column of n ids: `values`, float64 (n, width), 0 where missing, and `known`, bool (n,).
 
     A category is one column of its code; a set has a column for each member, 1 for those that the
     id has; a number is one column, in standard deviations from the mean of the trained ids."""
@@ -34,11 +34,11 @@ class FeatureColumn:
 
     @classmethod
     def of(cls, feature: Feature, table: pd.DataFrame) -> FeatureColumn:
-        """The column of `feature` in `table`."""
-        column = table[feature.name.partition(".")[2]]
-        array = feature.encode(column)
+        """Return the column of `feature` in `table`."""
+        cells = table[feature.name.partition(".")[2]]
+        array = feature.encode(cells)
         if feature.kind == "number":
-            return cls(feature, array[:, :1].astype(np.float64), column.notna().to_numpy())
+            return cls(feature, array[:, :1].astype(np.float64), cells.notna().to_numpy())
         if feature.kind == "category":
             return cls(feature, array[:, None].astype(np.float64), array > 0)
         has = np.zeros((len(table), feature.size))
@@ -46,66 +46,70 @@ class FeatureColumn:
         return cls(feature, has[:, 1:], np.asarray(has[:, 1:].any(axis=1)))
 
     def take(self, rows: np.ndarray) -> FeatureColumn:
-        """Those of `rows`."""
+        """Return the column of some ids."""
         return FeatureColumn(self.feature, self.values[rows], self.known[rows])
 
 
 @frozen(eq=False)
 class FeatureTable:
-    """The columns of `n` ids that a strategy looks at, as learned from the trained ids of their side."""
+    """The columns of `n` ids that a strategy uses, as encoded for the trained ids of a side."""
 
     each: tuple[FeatureColumn, ...]
     n: int
 
     @classmethod
     def of(cls, fitted: FittedModel, side: str, names: Sequence[str]) -> FeatureTable:
-        """`names` of the columns of `side`, of all its codes; one that tells no trained ids apart is left out."""
+        """Return the columns `names` of all codes of `side`, without those that never differ."""
         metadata = fitted.catalogue.metadata[side]
         features = described(metadata, TrainedIds.of(fitted, side).codes, names)
-        return cls(
-            tuple(FeatureColumn.of(feature, metadata.table) for feature in features),
-            len(metadata.table),
-        )
+        columns = tuple(FeatureColumn.of(feature, metadata.table) for feature in features)
+        return cls(columns, len(metadata.table))
 
     def __bool__(self) -> bool:
         return bool(self.each)
 
     def read(self, table: pd.DataFrame) -> FeatureTable:
-        """The same columns of others."""
-        return FeatureTable(
-            tuple(FeatureColumn.of(column.feature, table) for column in self.each), len(table)
-        )
+        """Return the same columns of other ids."""
+        columns = tuple(FeatureColumn.of(column.feature, table) for column in self.each)
+        return FeatureTable(columns, len(table))
 
     def take(self, rows: np.ndarray) -> FeatureTable:
-        """Those of `rows`."""
-        return FeatureTable(
-            tuple(column.take(rows) for column in self.each), len(np.arange(self.n)[rows])
-        )
+        """Return the columns of some ids."""
+        columns = tuple(column.take(rows) for column in self.each)
+        return FeatureTable(columns, len(np.arange(self.n)[rows]))
 
     @property
     def known(self) -> np.ndarray:
-        """Of whom anything is known, bool of shape (n,)."""
-        known: np.ndarray = np.any(
-            [np.zeros(self.n, dtype=bool), *(column.known for column in self.each)], axis=0
-        )
+        """Which ids have a value in any column, bool of shape (n,)."""
+        known = np.zeros(self.n, dtype=bool)
+        for column in self.each:
+            known |= column.known
         return known
 
 
 def columns_of(
     fitted: FittedModel, names: Sequence[str], parameter: str, roles: Sequence[str] | None = None
 ) -> Mapping[str, tuple[str, ...]]:
-    """The columns of each side that `names` mean: a name may be one of users, of items or of both; `all` is all.
+    """Return the columns of each side that `names` select.
 
-    DataError for one that neither side has, or that has none of `roles` (each, if None).
+    Args:
+        fitted: Has the metadata.
+        names: Columns of users, of items, or of both; `all` selects all columns.
+        parameter: The name of the parameter, for errors.
+        roles: The roles that a column may have; any if None.
+
+    Raises:
+        DataError: Neither side has the column, or it has another role.
     """
     roles_of = {side: fitted.catalogue.metadata[side].roles for side in SIDES}
     for name in names:
         if name != ALL:
             _check(roles_of, name, parameter, roles)
-    return {
-        side: tuple(there if ALL in names else (name for name in names if name in there))
-        for side, there in roles_of.items()
-    }
+    selected = {}
+    for side, there in roles_of.items():
+        wanted = there if ALL in names else names
+        selected[side] = tuple(name for name in wanted if name in there)
+    return selected
 
 
 def _check(
@@ -118,10 +122,13 @@ def _check(
     if name not in there:
         guess, known = did_you_mean(name, there), ", ".join(there) or "none"
         raise cfplug.DataError(
-            f"{parameter}: nothing called {name} is known of users or items{guess} (known are: {known})"
+            f"{parameter}: nothing called {name} is known of users or items{guess} "
+            f"(known are: {known})"
         )
+    if wanted is None:
+        return
     for side, roles in roles_of.items():
-        if wanted is not None and roles.get(name, wanted[0]) not in wanted:
+        if name in roles and roles[name] not in wanted:
             raise cfplug.DataError(
                 f"{parameter}: {name} of {side}s is a {roles[name]}; it must be a {wanted[0]}"
             )

@@ -1,4 +1,4 @@
-"""A newcomer's few ratings as a posterior over its vector, with all else that the model learned held fixed."""
+"""Fold new users and items in: the posterior of a vector, with the rest of the model held fixed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from cfplug_coldstart import FoldIn
 
 AT_ONCE = 20_000
-"""Pairs whose slopes are worked out at once."""
+"""Pairs whose slopes are computed at once."""
 
 
 @frozen(eq=False)
 class SidePrior:
-    """What is learned of one side from training alone: its population, what metadata says, the tilts of who rates.
+    """What is learned of one side from training alone: its population, and vectors from metadata.
 
-    `tilts` (n_others, width) are None where the strategy leaves out who rates.
+    `tilts` (n_others, width) are None where the strategy does not correct for who rates.
     """
 
     population: Population
@@ -40,205 +40,204 @@ class SidePrior:
     tilts: np.ndarray | None
 
     def prior(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Of newcomers their prior means, shape (n, width), and whether metadata says anything, bool of shape (n,)."""
+        """Return prior means of n new ids, shape (n, width), and which have metadata, bool (n,)."""
         if self.regression is None or self.features is None:
-            return np.tile(self.population.mean, (len(table), 1)), np.zeros(len(table), dtype=bool)
+            means = np.tile(self.population.mean, (len(table), 1))
+            return means, np.zeros(len(table), dtype=bool)
         features = self.features.read(table)
         return self.regression.vectors(features) + self.population.shift, features.known
 
 
 @frozen(eq=False)
-class Side:
-    """The newcomers of one side: what is expected of them, what their ratings say, and who has told or rated what.
+class SidePosterior:
+    """The posterior of the vectors of n new ids of one side.
 
-    `told` and `rated`, bool of shape (n,): whether metadata, and whether ratings, say anything of
-    each."""
+    `described` and `rated`, bool of shape (n,), are which ids have metadata, and which ratings."""
 
     learned: SidePrior
     posterior: Normals
-    told: np.ndarray
+    described: np.ndarray
     rated: np.ndarray
 
 
 @frozen(eq=False)
 class FoldInPredictor:
-    """What a model says of newcomers by the posterior means of their vectors, and how sure that is.
+    """Predictions by the posterior means of the vectors of new ids, and their deviations.
 
-    `alone` gives how far to move the vectors of new users who meet new items, shape (width,), or
-    None."""
+    `shift_of_both` gives how far to move the vectors of new users in pairs with new items, shape
+    (width,), or None."""
 
     fitted: FittedModel
     newcomers: Newcomers
-    sides: Mapping[str, Side]
-    alone: Callable[[], np.ndarray | None] = lambda: None
+    sides: Mapping[str, SidePosterior]
+    shift_of_both: Callable[[], np.ndarray | None] = lambda: None
 
     def predict(self, pairs: pd.DataFrame) -> np.ndarray:
-        """Ratings of shape (n,)."""
+        """Return ratings of shape (n,)."""
         rating: np.ndarray = self.fitted.predictor.predict(self.batch(pairs))
         return rating
 
     def distribution(self, pairs: pd.DataFrame) -> np.ndarray | None:
-        """Probabilities of the levels, shape (n, n_levels); None where the model gives none."""
+        """Return probabilities of the levels, shape (n, n_levels); None if the model has none."""
         if "distribution" not in self.fitted.provides:
             return None
         share: np.ndarray = self.fitted.predictor.distribution(self.batch(pairs))
         return share
 
     def deviation(self, pairs: pd.DataFrame) -> np.ndarray:
-        """The root of: noise + J C J' for the vector of each newcomer of the pair, shape (n,)."""
+        """Return the root of noise + J C J' for the vector of each new id of the pair, (n,)."""
         batch, variance = self.batch(pairs), np.zeros(len(pairs))
-        for side, new in self._new(pairs).items():
+        for side, new in self._places(pairs).items():
             rows = np.flatnonzero(new >= 0)
-            for part in np.array_split(rows, -(-len(rows) // AT_ONCE)) if len(rows) else ():
+            if len(rows) == 0:
+                continue
+            for part in np.array_split(rows, -(-len(rows) // AT_ONCE)):
                 slopes = self.fitted.slopes(side, batch[part])[1]
                 variance[part] += self.sides[side].posterior.variance(new[part], slopes)
         return np.asarray(np.sqrt(variance + self._noise(pairs)))
 
     def origins(self, pairs: pd.DataFrame) -> np.ndarray:
-        """`folded-in` where ratings of a newcomer say something, else `metadata` where that does, else `mean`."""
-        rated, told = (np.zeros(len(pairs), dtype=bool) for _ in range(2))
-        for side, new in self._new(pairs).items():
-            rated |= (new >= 0) & np.append(self.sides[side].rated, False)[new]
-            told |= (new >= 0) & np.append(self.sides[side].told, False)[new]
-        return np.where(rated, "folded-in", np.where(told, "metadata", "mean")).astype(object)
+        """Return the origin of each prediction, shape (n,).
+
+        It is `folded-in` where a new id has ratings, else `metadata` where it has that, or `mean`.
+        """
+        rated, described = np.zeros(len(pairs), dtype=bool), np.zeros(len(pairs), dtype=bool)
+        for side, new in self._places(pairs).items():
+            found = self.sides[side]
+            rated |= (new >= 0) & np.append(found.rated, False)[new]
+            described |= (new >= 0) & np.append(found.described, False)[new]
+        cold = np.where(described, "metadata", "mean")
+        return np.where(rated, "folded-in", cold).astype(object)
 
     def batch(self, pairs: pd.DataFrame) -> Batch:
-        """The pairs as the model sees them, newcomers with their vectors."""
+        """Return the pairs as the model sees them, new ids with their vectors."""
         vectors = {side: found.posterior.mean for side, found in self.sides.items()}
-        batch, new = (
-            ByVectors(self.fitted, self.newcomers, vectors).batch(pairs),
-            self._new(pairs),
-        )
+        batch = ByVectors(self.fitted, self.newcomers, vectors).batch(pairs)
+        places = self._places(pairs)
         for side, found in self.sides.items():
-            batch = self._tilted(side, found, batch, new)
-        both = np.all([new.get(side, np.full(len(pairs), -1)) >= 0 for side in SIDES], axis=0)
-        alone = self.alone() if both.any() else None
-        return (
-            batch
-            if alone is None
-            else batch.with_vectors("user", batch.vector("user") + both[:, None] * alone)
-        )
+            batch = self._tilted(side, found, batch, places)
+        both = np.full(len(pairs), True)
+        for side in SIDES:
+            both &= places[side] >= 0 if side in places else False
+        shift = self.shift_of_both() if both.any() else None
+        if shift is None:
+            return batch
+        return batch.with_vectors("user", batch.vector("user") + both[:, None] * shift)
 
-    def _tilted(self, side: str, found: Side, batch: Batch, new: Mapping[str, np.ndarray]) -> Batch:
-        """Vectors of newcomers as those are expected who meet the other id of the pair, one that training saw."""
+    def _tilted(
+        self, side: str, found: SidePosterior, batch: Batch, places: Mapping[str, np.ndarray]
+    ) -> Batch:
+        """Return `batch` with new ids' vectors as expected of those that meet the trained id."""
         if found.learned.tilts is None:
             return batch
-        known = np.full(len(batch), True) if other(side) not in new else new[other(side)] < 0
-        rows = np.flatnonzero(known & (new[side] >= 0))
+        partner = other(side)
+        met_trained = np.full(len(batch), True) if partner not in places else places[partner] < 0
+        rows = np.flatnonzero(met_trained & (places[side] >= 0))
         if not len(rows):
             return batch
-        tilt = found.learned.tilts[getattr(batch, other(side))[rows]]
+        tilt = found.learned.tilts[getattr(batch, partner)[rows]]
         vectors = np.array(batch.vector(side))
-        vectors[rows] += found.posterior.times(new[side][rows], tilt)
+        vectors[rows] += found.posterior.times(places[side][rows], tilt)
         return batch.with_vectors(side, vectors)
 
-    def _new(self, pairs: pd.DataFrame) -> dict[str, np.ndarray]:
-        """For each side with newcomers, which of them each pair has, shape (n,); -1 for one that training saw."""
+    def _places(self, pairs: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Return by side which of the new ids each pair has, shape (n,); -1 for none."""
         return {side: self.newcomers.places(side, pairs[side]) for side in self.sides}
 
     def _noise(self, pairs: pd.DataFrame) -> np.ndarray:
-        """The noise of the pair's id that training saw; where it saw neither, the mean noise of a rating."""
+        """Return the noise of the pair's trained id; the mean noise of a rating if it has none."""
         codes = self.fitted.catalogue.encode(pairs)
         noise = np.zeros(len(pairs))
         for side, found in self.sides.items():
             new, partner = self.newcomers.places(side, pairs[side]) >= 0, other(side)
-            count = self.fitted.support.count[partner]
-            mean = float(np.average(found.learned.population.noise, weights=count))
+            own = found.learned.population.noise
+            mean = float(np.average(own, weights=self.fitted.support.count[partner]))
             met = getattr(codes, partner)
-            own = np.where(
-                self.fitted.support.trained(partner, met), found.learned.population.noise[met], mean
-            )
-            noise = np.where(new, own, noise)
+            trained = self.fitted.support.trained(partner, met)
+            noise = np.where(new, np.where(trained, own[met], mean), noise)
         return noise
 
 
 def fold_in(
     params: FoldIn, fitted: FittedModel, newcomers: Newcomers, context: Context
 ) -> FoldInPredictor:
-    """The posterior of every newcomer's vector given its ratings of, or by, ids that training saw."""
-    there = [side for side in SIDES if len(newcomers.table(side))]
-    sides = {side: _folded(learned_of(params, fitted, side), fitted, newcomers) for side in there}
-    return FoldInPredictor(fitted, newcomers, sides, functools.partial(_alone, params, fitted))
+    """Return the posterior of every new id's vector given its ratings with trained ids."""
+    sides = {}
+    for side in SIDES:
+        if len(newcomers.table(side)):
+            learned = side_prior(params, fitted, side)
+            sides[side] = _side_posterior(learned, fitted, newcomers)
+    shift = functools.partial(_shift_of_both, params, fitted)
+    return FoldInPredictor(fitted, newcomers, sides, shift)
 
 
-def _folded(learned: SidePrior, fitted: FittedModel, newcomers: Newcomers) -> Side:
+def _side_posterior(learned: SidePrior, fitted: FittedModel, newcomers: Newcomers) -> SidePosterior:
     side = learned.population.side
-    prior, told = learned.prior(newcomers.table(side))
-    ratings, places = newcomers.ratings, newcomers.places(side, newcomers.ratings[side])
-    met = fitted.catalogue.side(other(side)).encode(ratings[other(side)])
-    said = (
-        (places >= 0)
-        & fitted.support.trained(other(side), met)
-        & ratings["rating"].notna().to_numpy()
-    )
-    given, residual = ratings[said], np.zeros(0)
+    partner = other(side)
+    prior, described = learned.prior(newcomers.table(side))
+    ratings = newcomers.ratings
+    places = newcomers.places(side, ratings[side])
+    met = fitted.catalogue.side(partner).encode(ratings[partner])
+    seen = ratings["rating"].notna().to_numpy()
+    used = (places >= 0) & fitted.support.trained(partner, met) & seen
+    given, residual = ratings[used], np.zeros(0)
     if len(given):
         batch = ByVectors(fitted, newcomers, {side: prior}).batch(given)
         residual = given["rating"].to_numpy(dtype=np.float64) - fitted.predictor.predict(batch)
-    rated = np.bincount(places[said], minlength=len(prior)) > 0
-    return Side(
-        learned,
-        posterior(learned.population, prior, places[said], met[said], residual),
-        told,
-        rated,
-    )
+    rated = np.bincount(places[used], minlength=len(prior)) > 0
+    found = posterior(learned.population, prior, places[used], met[used], residual)
+    return SidePosterior(learned, found, described, rated)
 
 
-def learned_of(params: FoldIn, fitted: FittedModel, side: str) -> SidePrior:
-    found: SidePrior = fitted.once(
-        ("cfplug-coldstart fold-in", params, side), lambda: _learn(params, fitted, side)
-    )
+def side_prior(params: FoldIn, fitted: FittedModel, side: str) -> SidePrior:
+    """Return what is learned of `side`, once for each model."""
+    key = ("cfplug-coldstart fold-in", params, side)
+    found: SidePrior = fitted.once(key, lambda: _learn(params, fitted, side))
+    return found
+
+
+def _population(fitted: FittedModel, side: str) -> Population:
+    """Return the population of `side` around the mean vector, once for each model."""
+    key = ("cfplug-coldstart population", side)
+    found: Population = fitted.once(key, lambda: population(fitted, side))
     return found
 
 
 def _learn(params: FoldIn, fitted: FittedModel, side: str) -> SidePrior:
-    plain: Population = fitted.once(
-        ("cfplug-coldstart population", side), lambda: population(fitted, side)
-    )
-    names = (
-        columns_of(fitted, params.columns, "columns")[side] if params.prior == "metadata" else ()
-    )
-    features = FeatureTable.of(fitted, side, names) if names else None
-    told = (
-        _regression(params, fitted, plain, features)
-        if features is not None and features.each
-        else None
-    )
-    known = (
-        plain
-        if told is None or features is None
-        else population(fitted, side, prior=told.vectors(features))
-    )
-    return SidePrior(known, features, told, tilts(fitted, known) if params.raters else None)
+    known = _population(fitted, side)
+    features, found = None, None
+    if params.prior == "metadata":
+        names = columns_of(fitted, params.columns, "columns")[side]
+        features = FeatureTable.of(fitted, side, names) if names else None
+    if features:
+        found = _regression(params, fitted, known, features)
+        if found is not None:
+            known = population(fitted, side, prior=found.vectors(features))
+    return SidePrior(known, features, found, tilts(fitted, known) if params.raters else None)
 
 
 def _regression(
-    params: FoldIn, fitted: FittedModel, plain: Population, features: FeatureTable
+    params: FoldIn, fitted: FittedModel, known: Population, features: FeatureTable
 ) -> Regression | None:
-    """Of what is known of vectors on metadata; None where metadata says nothing."""
-    trained = TrainedIds.of(fitted, plain.side)
-    count = fitted.support.count[other(plain.side)]
-    metric = (plain.slopes.T * count) @ plain.slopes / count.sum()
-    found = regression(
-        features,
-        attrs.evolve(trained, vectors=plain.vectors[trained.codes]),
-        metric,
-        params.damping,
-    )
-    return found if found.says else None
+    """Return the regression of vectors on metadata; None where metadata says nothing."""
+    trained = TrainedIds.of(fitted, known.side)
+    count = fitted.support.count[other(known.side)]
+    metric = (known.slopes.T * count) @ known.slopes / count.sum()
+    estimated = attrs.evolve(trained, vectors=known.vectors[trained.codes])
+    found = regression(features, estimated, metric, params.damping)
+    return found if found.is_useful else None
 
 
-def _alone(params: FoldIn, fitted: FittedModel) -> np.ndarray | None:
-    """How far the mean user moves beside what metadata says of items, shape (width,); None where it says nothing.
+def _shift_of_both(params: FoldIn, fitted: FittedModel) -> np.ndarray | None:
+    """Return how far the mean user moves where items have the vectors that metadata predicts.
 
-    Beside the trained vectors of items it leaves out that users pick items which they like more
-    than metadata tells."""
-    items = learned_of(params, fitted, "item")
+    The mean user that was learned with the trained vectors of items leaves out that users pick
+    items which they like more than metadata predicts. Shape (width,); None where metadata says
+    nothing of items.
+    """
+    items = side_prior(params, fitted, "item")
     if items.regression is None:
         return None
-    work = functools.partial(population, fitted, "user", others=items.population.prior)
-    beside: Population = fitted.once(("cfplug-coldstart fold-in alone", params), work)
-    plain: Population = fitted.once(
-        ("cfplug-coldstart population", "user"), lambda: population(fitted, "user")
-    )
-    return np.asarray(beside.mean - plain.mean)
+    fit = functools.partial(population, fitted, "user", others=items.population.prior)
+    with_predicted: Population = fitted.once(("cfplug-coldstart fold-in both", params), fit)
+    return np.asarray(with_predicted.mean - _population(fitted, "user").mean)

@@ -1,14 +1,14 @@
-"""What do answers to questions say of a user, "not seen" among them?
+"""Model what answers to questions, "not seen" among them, say of a user.
 
-A user is z = (v, s): the vector v (width,) and, for each of m candidate questions, s_c = 1 if he
-can answer it. Both are taken as jointly normal over the trained users. Each answer observes z: s_c = 0
-for "not seen", else s_c = 1 and
+A user is z = (v, s): the vector v (width,) and, for each of m candidate questions, s_c = 1 if the
+user can answer it. Both are taken as jointly normal over the trained users. Each answer observes z:
+s_c = 0 for "not seen", else s_c = 1 and
 
     r_c = f(prior, c) + J_c (v - prior) + e,    e ~ N(0, noise_c).
 
 The posterior is the closed form of linear regression, Kalman's filter (1960) in one step. Ratings
 are missing not at random (Marlin and Zemel, RecSys 2009): who has seen a film differs in taste from
-who has not, before either says anything of it."""
+who has not, before either rates it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from cfplug_coldstart.population import Population
 
 POWER = 0.5
-"""A trained user with n ratings weighs n^0.5: who rates much is asked about more often; 0 and 1 do worse."""
+"""A trained user with n ratings weighs n^0.5, as who rates much is predicted more; 0 and 1 are
+worse."""
 
 KEPT = 0.9
 """Share of the covariances of what is seen that is kept: the rest of them is chance."""
@@ -35,12 +36,12 @@ SURE = 1e-6
 
 @frozen(eq=False)
 class JointPrior:
-    """The normal distribution of a user's vector and of what he can answer.
+    """The normal distribution of a user's vector and of which questions the user can answer.
 
-    `items` (m,) are the codes of the candidates, `shift` (width,) how far those who rate much lie
-    from their prior means, `rate` (m,) the chance that a user can answer, `cov` (width + m, width +
-    m) the covariance of both. `slopes` (n_items, width) and `noise` (n_items,) of ratings are those
-    of the population. Without `evidence`, what was seen says nothing of the vector."""
+    `items` (m,) are the codes of the candidates, `shift` (width,) how far those who rate much are
+    from their prior means, `rate` (m,) the probability that a user can answer, `cov` (width + m,
+    width + m) the covariance of both. `slopes` (n_items, width) and `noise` (n_items,) of ratings
+    are those of the population. Without `evidence`, what was seen says nothing of the vector."""
 
     items: np.ndarray
     shift: np.ndarray
@@ -57,10 +58,11 @@ class JointPrior:
 
 @frozen(eq=False)
 class Answers:
-    """What one user said: `seen` (a,) of which candidates, as `places` (a,) among them; and the ratings that he gave.
+    """The answers of one user.
 
-    `items` (b,) are their codes, `residual` (b,) how far each is from what the model says at the
-    user's prior mean."""
+    `seen` (a,) is 1 for candidates that the user has seen, else 0, and `places` (a,) which ones.
+    `items` (b,) are the codes of rated items, `residual` (b,) how far each rating is from the
+    prediction at the user's prior mean."""
 
     places: np.ndarray
     seen: np.ndarray
@@ -70,10 +72,10 @@ class Answers:
 
 @frozen(eq=False)
 class JointPosterior:
-    """What is known of (v, s) after some answers: how far its mean `moved` (width + m,) from the prior, and `cov`.
+    """The distribution of (v, s) after some answers.
 
-    `cov` has the columns of v alone, shape (width + m, width); `variance` (m,) is that of each of
-    s."""
+    `moved` (width + m,) is its mean less that of the prior. `cov` has the columns of v alone, shape
+    (width + m, width); `variance` (m,) is that of each of s."""
 
     moved: np.ndarray
     cov: np.ndarray
@@ -81,11 +83,12 @@ class JointPosterior:
 
 
 def joint_posterior(joint: JointPrior, answers: Answers) -> JointPosterior:
-    """The posterior: S H' (H S H' + D)^-1 y, where the rows of H pick what was observed out of z."""
+    """Return S H' (H S H' + D)^-1 y, where the rows of H pick what was observed out of z."""
     width = joint.width
+    asked = width + answers.places
     slopes = joint.slopes[answers.items]
-    cross = np.hstack([joint.cov[:, width + answers.places], joint.cov[:, :width] @ slopes.T])
-    observed = np.vstack([cross[width + answers.places], slopes @ cross[:width]])
+    cross = np.hstack([joint.cov[:, asked], joint.cov[:, :width] @ slopes.T])
+    observed = np.vstack([cross[asked], slopes @ cross[:width]])
     spread = np.r_[np.full(len(answers.places), SURE), joint.noise[answers.items]]
     found = np.r_[answers.seen - joint.rate[answers.places], answers.residual]
     gain = np.linalg.solve(observed + np.diag(spread), cross.T).T
@@ -94,66 +97,72 @@ def joint_posterior(joint: JointPrior, answers: Answers) -> JointPosterior:
 
 
 def most_rated(fitted: FittedModel, n: int) -> np.ndarray:
-    """The codes of the `n` items with the most training ratings, those with most first; of equal ones the first."""
+    """Return the codes of the `n` items with the most training ratings; the first at ties."""
     count = fitted.support.count["item"]
-    return np.argsort(-count, kind="stable")[: min(n, int((count > 0).sum()))]
+    n_rated = int((count > 0).sum())
+    return np.argsort(-count, kind="stable")[: min(n, n_rated)]
 
 
 def joint_prior(
     fitted: FittedModel, known: Population, items: np.ndarray, answerable: float, *, evidence: bool
 ) -> JointPrior:
-    """From the trained users: their vectors as far as these are known, and which of `items` they rated.
+    """Return the prior of a user, from the trained users' posteriors and what they rated.
 
-    A newcomer can answer a share `answerable` of what he has seen, by chance.
+    Args:
+        fitted: The model.
+        known: The population of users.
+        items: The codes of the candidates, shape (m,).
+        answerable: The share of what a new user has seen to which there is an answer, by chance.
+        evidence: Whether what was seen says something of the vector.
     """
     trained = np.flatnonzero(fitted.support.count["user"] > 0)
     count = fitted.support.count["user"][trained]
     weight = count**POWER / (count**POWER).sum()
     seen = _seen(fitted, items)[trained]
     share = weight @ seen
+    rate = answerable * share
     both = KEPT * answerable**2 * _cov(weight, seen, seen)
-    np.fill_diagonal(both, answerable * share * (1 - answerable * share))
+    np.fill_diagonal(both, rate * (1 - rate))
     apart = (known.vectors - known.prior)[trained]
     if evidence:
-        own = _cov(weight, apart, apart) + _uncertainty(fitted, known, trained, weight)
-        cross, shift = np.sqrt(KEPT) * answerable * _cov(weight, apart, seen), weight @ apart
+        own = _cov(weight, apart, apart) + _mean_cov(fitted, known, trained, weight)
+        cross = np.sqrt(KEPT) * answerable * _cov(weight, apart, seen)
+        shift = weight @ apart
     else:
-        own, cross, shift = (
-            known.cov,
-            np.zeros((apart.shape[1], len(items))),
-            np.zeros(apart.shape[1]),
-        )
+        own = known.cov
+        cross = np.zeros((apart.shape[1], len(items)))
+        shift = np.zeros(apart.shape[1])
     cov = np.block([[own, cross], [cross.T, both]])
-    return JointPrior(items, shift, answerable * share, cov, known.slopes, known.noise, evidence)
+    return JointPrior(items, shift, rate, cov, known.slopes, known.noise, evidence)
 
 
 def _cov(weight: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """Weighted covariances of the columns of `one` and `two`."""
+    """Return weighted covariances of the columns of `one` and `two`."""
     return np.asarray(((one - weight @ one) * weight[:, None]).T @ (two - weight @ two))
 
 
 def _seen(fitted: FittedModel, items: np.ndarray) -> np.ndarray:
-    """Which of `items` each user of the catalogue rated in training, 0 or 1, shape (n_ids, m)."""
-    seen, train = np.zeros((len(fitted.catalogue.user), len(items))), fitted.train.batch
+    """Return which of m `items` each user of the catalogue rated, 0 or 1, shape (n_ids, m)."""
+    train = fitted.train.batch
+    seen = np.zeros((len(fitted.catalogue.user), len(items)))
     place = np.full(len(fitted.catalogue.item), -1)
     place[items] = np.arange(len(items))
-    there = place[train.item] >= 0
-    seen[train.user[there], place[train.item[there]]] = 1.0
+    asked = place[train.item] >= 0
+    seen[train.user[asked], place[train.item[asked]]] = 1.0
     return seen
 
 
-def _uncertainty(
+def _mean_cov(
     fitted: FittedModel, known: Population, trained: np.ndarray, weight: np.ndarray
 ) -> np.ndarray:
-    """The weighted mean of the posterior covariances of the trained users' vectors, shape (width, width)."""
+    """Return the weighted mean of the posterior covariances of the trained users' vectors."""
     train, scale = fitted.train, np.sqrt(known.noise)
-    of, total = np.zeros(len(fitted.catalogue.user)), np.zeros(known.cov.shape)
-    of[trained] = weight
+    slopes = known.slopes / scale[:, None]
+    weight_of = np.zeros(len(fitted.catalogue.user))
+    weight_of[trained] = weight
+    total = np.zeros(known.cov.shape)
     residual = np.zeros(len(train.rating))
-    for block in blocks(
-        train.batch.user, train.batch.item, residual, known.slopes / scale[:, None], scale
-    ):
-        total += np.tensordot(
-            of[block.rows], block.posterior_cov(block.gain(known.cov), known.cov), axes=1
-        )
+    for block in blocks(train.batch.user, train.batch.item, residual, slopes, scale):
+        covs = block.posterior_cov(block.gain(known.cov), known.cov)
+        total += np.tensordot(weight_of[block.rows], covs, axes=1)
     return total

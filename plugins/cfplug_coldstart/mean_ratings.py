@@ -1,4 +1,4 @@
-"""MeanRatings of training ratings, as predictions for pairs with a newcomer."""
+"""Predict means of training ratings for pairs with a new user or item."""
 
 from __future__ import annotations
 
@@ -26,32 +26,27 @@ class MeanRatings:
     damping: float
 
     def predict(self, pairs: pd.DataFrame) -> np.ndarray:
-        """Ratings of shape (n,)."""
+        """Return ratings of shape (n,)."""
         support, codes = self.fitted.support, self.fitted.catalogue.encode(pairs)
         rating = np.full(len(pairs), support.mean)
         if np.isinf(self.damping):
             return rating
-        for side, asked in (
-            ("user", codes.user),
-            ("item", codes.item),
-        ):  # the item has the last word
+        for side, asked in (("user", codes.user), ("item", codes.item)):  # the item goes last
             known = support.trained(side, asked)
             count, total = support.count[side][asked[known]], support.sum[side][asked[known]]
             rating[known] = (total + self.damping * support.mean) / (count + self.damping)
         return rating
 
     def distribution(self, pairs: pd.DataFrame) -> np.ndarray:
-        """Probabilities of the levels, shape (n, n_levels): damped by the same rule; `predict` gives their means."""
+        """Return probabilities of the levels, shape (n, n_levels), damped by the same rule."""
         support, codes = self.fitted.support, self.fitted.catalogue.encode(pairs)
         share = np.tile(support.frequency, (len(pairs), 1))
         if np.isinf(self.damping):
             return share
-        for side, asked in (("user", codes.user), ("item", codes.item)):
+        for side, asked in (("user", codes.user), ("item", codes.item)):  # the item goes last
             known = support.trained(side, asked)
-            count, levels = (
-                support.count[side][asked[known], None],
-                support.levels[side][asked[known]],
-            )
+            count = support.count[side][asked[known], None]
+            levels = support.levels[side][asked[known]]
             share[known] = (levels + self.damping * support.frequency) / (count + self.damping)
         return share
 
@@ -59,12 +54,12 @@ class MeanRatings:
 def global_mean(
     params: NoParams, fitted: FittedModel, newcomers: Newcomers, context: Context
 ) -> MeanRatings:
-    """The mean of the training ratings, for every pair."""
+    """Return the mean of the training ratings for every pair."""
     return MeanRatings(fitted, np.inf)
 
 
 def item_mean(
     params: ItemMean, fitted: FittedModel, newcomers: Newcomers, context: Context
 ) -> MeanRatings:
-    """Damped means of the side that is known."""
+    """Return damped means of the side that is known."""
     return MeanRatings(fitted, params.damping)

@@ -1,4 +1,4 @@
-"""Newcomers with the mean vector of those who are most similar by their metadata."""
+"""Give new users and items the mean vector of those with the most similar metadata."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cfplug_coldstart import NearestMetadata
 
 MOST = 2_000
-"""TrainedIds ids, drawn at random where there are more, by which it is measured how far to follow the neighbours."""
+"""Trained ids by which the share is measured; drawn at random where there are more."""
 
 CHUNK = 500
 """Ids that are compared with all trained ones at once."""
@@ -28,16 +28,15 @@ CHUNK = 500
 def nearest_metadata(
     params: NearestMetadata, fitted: FittedModel, newcomers: Newcomers, context: Context
 ) -> VectorPredictor:
-    """vector = mean + share x (mean vector of the k most similar trained ids - mean), all means weighted.
+    """Return vector = mean + share x (mean vector of the k most similar trained ids - mean).
 
-    That mean itself for whom nothing is known.
+    All means are weighted. Where nothing is known of a new id its vector is the mean.
     """
     columns = columns_of(fitted, params.columns, "columns")
     vectors, known = {}, {}
     for side in SIDES:
-        vectors[side], known[side] = _of_side(
-            params, fitted, side, columns[side], newcomers.table(side)
-        )
+        table = newcomers.table(side)
+        vectors[side], known[side] = _of_side(params, fitted, side, columns[side], table)
     return VectorPredictor(ByVectors(fitted, newcomers, vectors), known)
 
 
@@ -48,35 +47,39 @@ def _of_side(
     names: Sequence[str],
     newcomers: pd.DataFrame,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The newcomers' vectors, shape (n_newcomers, width), and to whom metadata told theirs."""
-    crowd, share = fitted.once(
-        ("cfplug-coldstart nearest", side, params), lambda: _crowd(params, fitted, side, names)
+    """Return the vectors of n new ids, shape (n, width), and which come from metadata, (n,)."""
+    key = ("cfplug-coldstart nearest", side, params)
+    found: tuple[Neighborhood, float] = fitted.once(
+        key, lambda: _learn(params, fitted, side, names)
     )
-    vectors = np.tile(crowd.mean, (len(newcomers), 1))
+    neighborhood, share = found
+    vectors = np.tile(neighborhood.mean, (len(newcomers), 1))
     known = np.zeros(len(newcomers), dtype=bool)
-    asked = crowd.features.read(newcomers)
+    asked = neighborhood.features.read(newcomers)
     if share > 0 and asked.known.any():
         known = asked.known
-        vectors[known] += share * (crowd.vectors_of(asked.take(known)) - crowd.mean)
+        near = neighborhood.vectors_of(asked.take(known))
+        vectors[known] += share * (near - neighborhood.mean)
     return vectors, known
 
 
-def _crowd(
+def _learn(
     params: NearestMetadata, fitted: FittedModel, side: str, names: Sequence[str]
 ) -> tuple[Neighborhood, float]:
-    """The trained ids of `side`, and how far to follow those who are near."""
-    trained, features = TrainedIds.of(fitted, side), FeatureTable.of(fitted, side, names)
-    crowd = Neighborhood(
-        features.take(trained.codes), trained.vectors, trained.weight(params.damping), params.k
-    )
-    return crowd, crowd.share(in_ratings(fitted, side)) if features else 0.0
+    """Return the trained ids of `side`, and how far to follow the nearest of them."""
+    trained = TrainedIds.of(fitted, side)
+    features = FeatureTable.of(fitted, side, names)
+    weight = trained.weight(params.damping)
+    neighborhood = Neighborhood(features.take(trained.codes), trained.vectors, weight, params.k)
+    share = neighborhood.share(in_ratings(fitted, side)) if features else 0.0
+    return neighborhood, share
 
 
 @frozen(eq=False)
 class Neighborhood:
-    """The n trained ids that newcomers are compared with: `features`, `vectors` (n, width), `weight` (n,).
+    """The n trained ids that new ones are compared with: `vectors` (n, width), `weight` (n,).
 
-    `k` is how many of them make a neighbourhood.
+    `k` is how many neighbors are averaged.
     """
 
     features: FeatureTable
@@ -86,29 +89,35 @@ class Neighborhood:
 
     @property
     def mean(self) -> np.ndarray:
-        """The weighted mean of all vectors, shape (width,): what is said of whom nothing is known."""
+        """The weighted mean of all vectors, shape (width,)."""
         mean: np.ndarray = np.average(self.vectors, axis=0, weights=self.weight)
         return mean
 
     def vectors_of(self, asked: FeatureTable, without: np.ndarray | None = None) -> np.ndarray:
-        """The weighted mean vector of the k most similar ids to each of m, shape (m, width).
+        """Return the weighted mean vector of the k most similar ids to each of m.
 
-        `without`, shape (m,), is one id for each that is not compared with it. Ids that are as
-        similar as the k-th share the places that are left."""
+        Ids that are as similar as the k-th share the places that are left.
+
+        Args:
+            asked: The features of m ids.
+            without: One id for each that is not compared with it, shape (m,).
+
+        Returns:
+            Shape (m, width).
+        """
+        k = min(self.k, self.features.n - (without is not None))
         found = [np.zeros((0, self.vectors.shape[1]))]
         for start in range(0, asked.n, CHUNK):
             rows = np.arange(start, min(start + CHUNK, asked.n))
             alike = similarity(asked.take(rows), self.features)
             if without is not None:
                 alike[np.arange(len(rows)), without[rows]] = -1.0
-            weight = self.weight * nearness(
-                alike, min(self.k, self.features.n - (without is not None))
-            )
+            weight = self.weight * nearness(alike, k)
             found.append(weight @ self.vectors / weight.sum(axis=1, keepdims=True))
         return np.concatenate(found)
 
     def share(self, root: np.ndarray) -> float:
-        """How far to follow the neighbours: as far as that would have paid for trained ids, each told by all others.
+        """Return how far to follow neighbors: as is best for trained ids, each left out in turn.
 
         `root` is `in_ratings`.
         """
@@ -117,12 +126,18 @@ class Neighborhood:
             return 0.0
         if len(rows) > MOST:
             rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
-        told = self.vectors_of(self.features.take(rows), rows) - self.mean
-        return trust((self.vectors[rows] - self.mean) @ root, told @ root, self.weight[rows])
+        predicted = self.vectors_of(self.features.take(rows), rows) - self.mean
+        gaps = self.vectors[rows] - self.mean
+        return trust(gaps @ root, predicted @ root, self.weight[rows])
 
 
 def nearness(alike: np.ndarray, k: int) -> np.ndarray:
-    """1 for the k greatest of each row, shape (m, n), else 0; those that equal the k-th share the places left."""
+    """Return 1 for the k greatest of each row, else 0; those that equal the k-th share its places.
+
+    Args:
+        alike: Shape (m, n).
+        k: How many to take of each row.
+    """
     last = np.partition(alike, -k, axis=1)[:, [-k]]
     above, level = alike > last, alike == last
     left = (k - above.sum(axis=1)) / level.sum(axis=1)
@@ -131,13 +146,17 @@ def nearness(alike: np.ndarray, k: int) -> np.ndarray:
 
 
 def similarity(asked: FeatureTable, others: FeatureTable) -> np.ndarray:
-    """How similar each of m ids is to each of n by metadata, shape (m, n), from 0 to 1: Gower's coefficient (1971).
+    """Return how similar m ids are to n by metadata, from 0 to 1: Gower's coefficient (1971).
 
     The mean over the columns of: 1 for the same category, else 0; 1 - |x - y| / range, at least 0,
     for numbers and times; shared members / all members of both for sets (Jaccard). A column that
-    either of the two lacks counts 0."""
-    alike = [_alike(mine, theirs) for mine, theirs in zip(asked.each, others.each, strict=True)]
-    mean: np.ndarray = np.mean(alike, axis=0).round(9)  # so that equal ones are
+    either of the two lacks counts 0.
+
+    Returns:
+        Shape (m, n).
+    """
+    alike = [_alike(own, theirs) for own, theirs in zip(asked.each, others.each, strict=True)]
+    mean: np.ndarray = np.mean(alike, axis=0).round(9)  # so that equal ones stay equal
     return mean
 
 

@@ -1,8 +1,9 @@
-"""From which normal distribution do the vectors of one side come?
+"""Estimate the normal distribution from which the vectors of one side come.
 
-A rating is taken as linear in the vector v of its id, around what is expected of v beforehand:
+A rating is taken as linear in the vector v of its id, around the prior mean of v:
 
-    r = f(prior_id, other) + J_other (v - prior_id) + e,    v ~ N(prior_id, S),    e ~ N(0, s2_other)
+    r = f(prior_id, other) + J_other (v - prior_id) + e,
+    v ~ N(prior_id, S),    e ~ N(0, s2_other)
 
 where f is the model itself and J the slope of its rating. S and s2 come from the training ratings
 by EM with the vectors integrated out: random-effects regression (Laird and Ware, Biometrics 1982).
@@ -18,7 +19,7 @@ from attrs import frozen
 import cfplug
 from cfplug.errors import CapabilityError
 from cfplug_coldstart.em import Ratings, State, em, expectation
-from cfplug_coldstart.posterior import Posterior, posterior
+from cfplug_coldstart.posterior import posterior
 from cfplug_coldstart.trained_ids import other
 from cfplug_coldstart.uncertainty import Uncertainty, affordable
 
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Population:
-    """Where the vectors of one side come from, and how ratings by or of the other side tell of them.
+    """The distribution of the vectors of one side, and of ratings given a vector.
 
     `mean` (width,) is the mean of all prior means, `slopes` (n_others, width) of the rating with
     each id of the other side at that mean, `noise` (n_others,) the variance of a rating about it,
     `cov` (width, width) that of vectors about their prior means `prior` (n_ids, width), of which
-    `shift` (width,) was learned here. `vectors` (n_ids, width) is what the training ratings say of
-    each id: posterior means, and `prior` where there is none. `others` (n_others, vectors of the
-    other side) stands in the place of the trained ones; None where these stand."""
+    `shift` (width,) was learned here. `vectors` (n_ids, width) are the posterior means given the
+    training ratings, and `prior` where there is none. `others` (n_others, vectors of the other
+    side) replaces the trained ones, unless it is None."""
 
     side: str
     mean: np.ndarray
@@ -55,22 +56,27 @@ def population(
     prior: np.ndarray | None = None,
     others: np.ndarray | None = None,
 ) -> Population:
-    """The population of one side of a model that gives vectors, from its training ratings.
+    """Return the population of one side, from the model's training ratings.
 
-    `prior` (n_ids, width) is what is expected of each id beforehand, up to a shift that is learned;
-    by default the mean of the trained vectors. `others` takes the place of the trained vectors of
-    the other side. CapabilityError for a model that looks at more of a rating than its user and
-    item: its training ratings are not kept with that."""
+    Args:
+        fitted: A model that provides vectors.
+        side: "user" or "item".
+        prior: Prior means, shape (n_ids, width), up to a shift that is learned; by default the
+            mean of the trained vectors.
+        others: Replaces the trained vectors of the other side.
+
+    Raises:
+        CapabilityError: The model looks at more of a rating than its user and item, which is not
+            kept with its training ratings.
+    """
     own, train = fitted.vectors(side), _train(fitted)
     trained = np.unique(getattr(train, side))
-    prior = (
-        np.tile(own[trained].mean(axis=0), (len(own), 1))
-        if prior is None
-        else np.asarray(prior, dtype=np.float64)
-    )
-    uncertainty = (
-        _uncertainty(fitted, side, prior[trained].mean(axis=0)) if others is None else None
-    )
+    if prior is None:
+        prior = np.tile(own[trained].mean(axis=0), (len(own), 1))
+    prior = np.asarray(prior, dtype=np.float64)
+    uncertainty = None
+    if others is None:
+        uncertainty = _uncertainty(fitted, side, prior[trained].mean(axis=0))
     return _population(fitted, side, prior, others, uncertainty)
 
 
@@ -81,24 +87,24 @@ def _population(
     others: np.ndarray | None,
     uncertainty: Uncertainty | None,
 ) -> Population:
-    """The same, where the other side is certain if there is no `uncertainty`."""
+    """Return the same; the other side is taken as certain if `uncertainty` is None."""
     own, train = fitted.vectors(side), _train(fitted)
-    rows, codes = (getattr(train, each) for each in (side, other(side)))
+    rows, codes = getattr(train, side), getattr(train, other(side))
     trained = np.unique(rows)
     mean = prior[trained].mean(axis=0)
-    residual = fitted.train.rating - fitted.predictor.predict(
-        placed(train, side, prior[rows], others)
-    )
+    predicted = fitted.predictor.predict(placed(train, side, prior[rows], others))
+    residual = fitted.train.rating - predicted
     slopes = _slopes(fitted, side, mean, others)
-    ratings = Ratings(rows, codes, residual, slopes, uncertainty or Uncertainty.none(*slopes.shape))
+    if uncertainty is None:
+        uncertainty = Uncertainty.none(*slopes.shape)
+    ratings = Ratings(rows, codes, residual, slopes, uncertainty)
     state = em(ratings, _start(own[trained], ratings))
     vectors = prior + state.shift
     vectors[trained] = prior[trained] + expectation(ratings, state).means
-    slopes = _slopes(fitted, side, mean + state.shift, others)
     return Population(
         side,
         mean + state.shift,
-        slopes,
+        _slopes(fitted, side, mean + state.shift, others),
         state.noise,
         state.cov,
         prior + state.shift,
@@ -109,60 +115,78 @@ def _population(
 
 
 def _uncertainty(fitted: FittedModel, side: str, mean: np.ndarray) -> Uncertainty | None:
-    """How unsure the trained vectors of the other side are; None where that would take too much memory."""
+    """Return that of the other side's trained vectors; None where it would not fit in memory."""
     partner = other(side)
     others = fitted.vectors(partner)
     if not affordable(len(others), len(mean), others.shape[1]):
         return None
-    covs = fitted.once(("cfplug-coldstart uncertainty", partner), lambda: _covs(fitted, partner))
+    key = ("cfplug-coldstart covariances", partner)
+    covs = fitted.once(key, lambda: _covariances(fitted, partner))
     return Uncertainty.of(fitted, side, mean, covs)
 
 
-def _covs(fitted: FittedModel, side: str) -> np.ndarray:
-    """Posterior covariances of the vectors of `side`, shape (n_ids, width, width), the other side being certain."""
+def _covariances(fitted: FittedModel, side: str) -> np.ndarray:
+    """Return posterior covariances of the vectors of `side`, the other side being certain.
+
+    Shape (n_ids, width, width).
+    """
     own, train = fitted.vectors(side), _train(fitted)
-    rows, codes = (getattr(train, each) for each in (side, other(side)))
+    rows, codes = getattr(train, side), getattr(train, other(side))
     prior = np.tile(own[np.unique(rows)].mean(axis=0), (len(own), 1))
     known = _population(fitted, side, prior, None, None)
     return posterior(known, known.prior, rows, codes, np.zeros(len(rows))).cov
 
 
 def refold(fitted: FittedModel, side: str, vectors: np.ndarray) -> np.ndarray:
-    """The other side's vectors, shape (n_others, width), learned again where `vectors` are those of `side`.
+    """Return the other side's vectors, learned again where `vectors` are those of `side`.
 
-    A user's bias beside trained item biases leaves out which items he picks; beside what metadata
-    says of items it has to hold that too: who picks good films will pick good newcomers."""
+    A user's bias learned with trained item biases leaves out which items the user picks; with
+    biases predicted from metadata it has to hold that too: who picks good films will pick good new
+    ones.
+
+    Args:
+        fitted: A model that provides vectors.
+        side: "user" or "item".
+        vectors: Shape (n_ids, width).
+
+    Returns:
+        Shape (n_others, width).
+    """
     return population(fitted, other(side), others=vectors).vectors
 
 
 def expected(
     fitted: FittedModel, known: Population, rows: np.ndarray, others: np.ndarray
 ) -> np.ndarray:
-    """What the model says of ids `rows` of the population at their prior means with `others`, shape (m,)."""
+    """Return predictions for m ids at their prior means, shape (m,).
+
+    Args:
+        fitted: The model.
+        known: The population of a side.
+        rows: Codes of that side, shape (m,).
+        others: Codes of the other side, shape (m,).
+    """
     codes = {known.side: rows, other(known.side): others}
     batch = cfplug.Batch(codes["user"], codes["item"])
-    rating: np.ndarray = fitted.predictor.predict(
-        placed(batch, known.side, known.prior[rows], known.others)
-    )
+    batch = placed(batch, known.side, known.prior[rows], known.others)
+    rating: np.ndarray = fitted.predictor.predict(batch)
     return rating
 
 
 def placed(batch: Batch, side: str, vectors: np.ndarray, others: np.ndarray | None) -> Batch:
-    """`batch` with `vectors` (n, width) for `side`, and the rows of `others` for the other side unless it is None."""
+    """Return `batch` with `vectors` (n, width) for `side`, and rows of `others` for the other."""
     batch = batch.with_vectors(side, vectors)
-    return (
-        batch
-        if others is None
-        else batch.with_vectors(other(side), others[getattr(batch, other(side))])
-    )
+    if others is None:
+        return batch
+    return batch.with_vectors(other(side), others[getattr(batch, other(side))])
 
 
 def _train(fitted: FittedModel) -> Batch:
     needs = fitted.features.needs() if fitted.features is not None else ()
     if needs:
         raise CapabilityError(
-            f"{fitted.name} ({fitted.component}) looks at {' and '.join(needs)} of each rating, which is not kept with "
-            "its training ratings; leave these features out"
+            f"{fitted.name} ({fitted.component}) looks at {' and '.join(needs)} of each rating, "
+            "which is not kept with its training ratings; leave these features out"
         )
     return fitted.train.batch
 
@@ -170,23 +194,17 @@ def _train(fitted: FittedModel) -> Batch:
 def _slopes(
     fitted: FittedModel, side: str, vector: np.ndarray, others: np.ndarray | None
 ) -> np.ndarray:
-    """Of the rating of an id of `side` with `vector` with each id of the other side, shape (n_others, width)."""
+    """Return the slopes of ratings at `vector` with each other id, shape (n_others, width)."""
     n = len(fitted.catalogue.side(other(side)))
     codes = {other(side): np.arange(n), side: np.zeros(n, dtype=np.int64)}
-    batch = placed(
-        cfplug.Batch(codes["user"], codes["item"]), side, np.tile(vector, (n, 1)), others
-    )
-    return fitted.slopes(side, batch)[1]
+    batch = cfplug.Batch(codes["user"], codes["item"])
+    return fitted.slopes(side, placed(batch, side, np.tile(vector, (n, 1)), others))[1]
 
 
 def _start(learned: np.ndarray, ratings: Ratings) -> State:
-    """The spread of the trained vectors, a little wider, so that no direction is ruled out."""
+    """Return the spread of the trained vectors, a little wider, so that every direction counts."""
     width = learned.shape[1]
     spread = np.cov(learned.T).reshape(width, width) if len(learned) > 1 else np.eye(width)
     cov = spread + (0.01 * np.trace(spread) / width + 1e-6) * np.eye(width)
-    return State(
-        np.zeros(width), cov, np.full(len(ratings.slopes), np.mean(ratings.residual**2) + 1e-6)
-    )
-
-
-__all__ = ["Population", "Posterior", "expected", "placed", "population", "posterior", "refold"]
+    noise = np.full(len(ratings.slopes), np.mean(ratings.residual**2) + 1e-6)
+    return State(np.zeros(width), cov, noise)

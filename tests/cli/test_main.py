@@ -700,7 +700,7 @@ def test_predict_takes_pairs_from_a_file_or_from_options_that_match(
         ),
     ],
 )
-def test_a_file_of_pairs_that_is_none_is_told(
+def test_a_wrong_file_of_pairs_is_refused(
     run: Path, here: Path, name: str, text: str | None, words: str
 ) -> None:
     if text is not None:
@@ -710,7 +710,7 @@ def test_a_file_of_pairs_that_is_none_is_told(
     assert not (here / "answers.csv").exists()
 
 
-def test_a_file_that_cannot_be_written_is_told(run: Path, here: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported(run: Path, here: Path) -> None:
     result = call("predict", run, "--user", "1", "--item", "2", "--out", "no/answers.csv")
     assert (result.exit_code, result.stderr) == (
         1,
@@ -760,7 +760,7 @@ def test_recommend_shows_the_titles_in_a_table(run: Path) -> None:
     assert all(row.endswith(("  warm", "  mean")) for row in rows)
 
 
-def test_recommend_labels_what_it_says_to_a_user_whom_training_never_saw(run: Path) -> None:
+def test_recommend_labels_items_for_an_untrained_user(run: Path) -> None:
     rows = answer("recommend", run, "--user", "777", "-n", "4")
     assert isinstance(rows, list)
     assert [row["origin"] for row in rows] == ["mean"] * 4
@@ -783,7 +783,7 @@ def title_of(run: Path, item: int) -> str:
 
 
 @pytest.mark.parametrize("measure", ["cosine", "euclidean"])
-def test_similar_tells_the_items_that_are_most_like_one(run: Path, measure: str) -> None:
+def test_similar_lists_the_most_similar_items(run: Path, measure: str) -> None:
     rows = answer("similar", run, "--item", title_of(run, 3), "-n", "4", "--measure", measure)
     assert isinstance(rows, list)
     asked = cfplug.open_run(run).model.similar(3, 4, measure=measure, most_rated=1000)
@@ -795,7 +795,7 @@ def test_similar_tells_the_items_that_are_most_like_one(run: Path, measure: str)
     assert len(lines) == 2
 
 
-def test_a_misspelt_title_is_told_with_the_nearest(run: Path) -> None:
+def test_misspelt_title_names_the_nearest_one(run: Path) -> None:
     title = title_of(run, 3)
     for command in (("similar", run), ("explain", run, "--user", "5")):
         result = call(*command, "--item", title[:-1] + "x")

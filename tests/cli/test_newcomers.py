@@ -1,4 +1,4 @@
-"""Newcomers on the command line: their ratings and metadata, the strategies that answer, and the interview."""
+"""Check new users on the command line: ratings, metadata, strategies and the interview."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_recommendations_change_with_what_the_newcomer_rated(
     assert all(float(str(high[item])) > float(str(low[item])) for item in set(high) & set(low))
 
 
-def test_predict_is_told_of_somebody_new_by_metadata(run: Path) -> None:
+def test_predict_describes_a_new_user_by_metadata(run: Path) -> None:
     (row,) = answer("predict", run, "--item", "3", "--metadata", "age=34,group=students")
     assert row["user"] == "61"
     assert row["origin"] in ("metadata", "mean")
@@ -164,7 +164,7 @@ def test_a_model_that_cannot_be_adapted_says_so(run: Path, ratings: Path) -> Non
         ),
     ],
 )
-def test_metadata_that_nobody_can_have_is_refused(run: Path, metadata: str, text: str) -> None:
+def test_wrong_metadata_is_refused(run: Path, metadata: str, text: str) -> None:
     code, said = told("recommend", run, "--metadata", metadata)
     assert code == 1
     assert text in said
@@ -193,13 +193,13 @@ def test_ratings_that_cannot_be_are_refused_with_their_row(
     assert text in said
 
 
-def test_whom_training_knows_is_no_newcomer(run: Path, ratings: Path) -> None:
+def test_a_known_user_is_not_a_new_one(run: Path, ratings: Path) -> None:
     code, text = told("recommend", run, "--user", "5", "--ratings", ratings)
     assert code == 1
     assert "user '5' is not new: it has " in text
 
 
-def test_somebody_must_be_asked_about(run: Path) -> None:
+def test_a_user_or_a_description_is_required(run: Path) -> None:
     assert (
         usage("recommend", run) == "give --user, or describe a new user by --ratings or --metadata"
     )
@@ -215,7 +215,7 @@ def test_somebody_must_be_asked_about(run: Path) -> None:
     )
 
 
-def test_a_missing_file_of_ratings_is_told(run: Path, tmp_path: Path) -> None:
+def test_a_missing_file_of_ratings_is_refused(run: Path, tmp_path: Path) -> None:
     code, text = told("recommend", run, "--ratings", tmp_path / "none.csv")
     assert (code, text) == (
         1,
@@ -296,7 +296,7 @@ def test_who_stops_early_is_recommended_something_all_the_same(
     assert result.stdout.splitlines()[-1].startswith("2 ")
 
 
-def test_what_is_wrong_with_the_metadata_is_told_before_the_first_question(run: Path) -> None:
+def test_wrong_metadata_is_refused_before_the_first_question(run: Path) -> None:
     code, text = told("newcomer", run, "--metadata", "age=-3")
     assert code == 1
     assert "must not be below 0" in text

@@ -1,4 +1,4 @@
-"""A small town whose metadata matters as much as a test wants, and a model that knows the true vectors of everybody."""
+"""Build a small data set with known effects of metadata, and a model with the true vectors."""
 
 from __future__ import annotations
 
@@ -72,7 +72,10 @@ class Town:
 
 @frozen
 class Plan:
-    """`matters` is the part of the vectors' variance that metadata explains; `shuffle` deals the ids anew."""
+    """Build one.
+
+    `matters` is the share of the vectors' variance that metadata explains; `shuffle` permutes
+        ids."""
 
     matters: float = 1.0
     seed: int = 0

@@ -66,7 +66,7 @@ def test_distance_in_ratings_is_that_of_the_predicted_ratings(town: Callable[...
 
 
 @pytest.mark.parametrize("side", ["user", "item"])
-def test_one_real_warm_id_stands_for_all_and_predicts_as_it_does_itself(
+def test_one_trained_id_represents_all_and_predicts_as_itself(
     town: Callable[..., Any], quiet: Context, side: str
 ) -> None:
     here = town()

@@ -1,4 +1,4 @@
-"""Newcomers folded in: what counts of their ratings and metadata, how sure it is, and figures on real data."""
+"""Check fold-in: what it uses of ratings and metadata, its deviations, and results on real data."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_origins_tell_what_each_prediction_rests_on(
 
 
 @sides
-def test_what_was_not_seen_or_is_of_somebody_new_says_nothing(
+def test_not_seen_and_ratings_of_new_items_are_ignored(
     town: Callable[..., Any], quiet: Context, side: str
 ) -> None:
     here = town()
@@ -165,9 +165,7 @@ def test_metadata_that_matters_pays_and_noise_costs_next_to_nothing(
         assert by < (0.8 * without if matters else without + 0.005)
 
 
-def test_an_unknown_column_is_told_with_the_nearest(
-    town: Callable[..., Any], quiet: Context
-) -> None:
+def test_unknown_column_names_the_nearest_one(town: Callable[..., Any], quiet: Context) -> None:
     here = town()
     with pytest.raises(
         DataError,
@@ -230,7 +228,9 @@ split: {{use: cold-users, folds: 2, support: 10}}
 models:
   - {{use: pmf, factors: 4}}
 loss: {{use: mse, range: [0, 5.5]}}
-train: {{epochs: 5, learning_rate: 0.022, weight_decay: 0.1, batch_size: 1536, beta2: 0.9, epsilon: 2e-4}}
+train:
+  {{epochs: 5, learning_rate: 0.022, weight_decay: 0.1, batch_size: 1536,
+   beta2: 0.9, epsilon: 2e-4}}
 cold_starts: [mean-embedding, fold-in]
 reveal: [0, 10]
 seeds: [100]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cfplug_coldstart import FoldIn, Interview
-from cfplug_coldstart.fold_in import fold_in, learned_of
+from cfplug_coldstart.fold_in import fold_in, side_prior
 from cfplug_coldstart.interview import ask, interview
 from cfplug_coldstart.interview_model import (
     KEPT,
@@ -49,7 +49,7 @@ def drawn(seed: int, width: int = 3, candidates: int = 5, items: int = 8) -> Joi
 
 @st.composite
 def heard(draw: st.DrawFn) -> tuple[JointPrior, list[tuple[int, float | None]]]:
-    """A distribution, and answers about different items: the code of each, and its residual or None for not seen."""
+    """Draw a distribution, and answers about different items: code, and residual or None."""
     both = drawn(draw(st.integers(0, 9999)))
     items = draw(st.lists(st.sampled_from(range(8)), unique=True, max_size=6))
     told = [draw(st.none() | st.floats(-3, 3)) for _ in items]
@@ -168,7 +168,7 @@ def test_without_evidence_what_is_seen_counts_for_no_gain() -> None:
 
 def test_the_joint_distribution_is_that_of_the_warm_users(town: Callable[..., Any]) -> None:
     model = town().model
-    known = learned_of(FoldIn(), model, "user").population
+    known = side_prior(FoldIn(), model, "user").population
     items = most_rated(model, 7)
     found = joint_prior(model, known, items, 0.75, evidence=True)
     warm = np.flatnonzero(model.support.count["user"])
@@ -202,7 +202,7 @@ def modelled(
     items: np.ndarray,
     names: dict[str, list[str]] | None = None,
 ) -> FittedModel:
-    """A model that knows the true vectors of all users and items, in the order of `names`, and saw all ratings."""
+    """Return a model with the true vectors of all ids, in the order of `names`, and all ratings."""
     catalogue = Catalogue.of(Dataset.build("made", ratings))
     of = {}
     for side, vectors in (("user", users), ("item", items)):
@@ -216,7 +216,7 @@ def modelled(
 
 
 def kinds(town: Callable[..., Any]) -> FittedModel:
-    """Lovers of westerns see nearly all of those, and few others, and like what they see; all others the reverse."""
+    """Lovers of westerns see and like nearly all of those and little else; others the reverse."""
     rng = np.random.default_rng(4)
     lover, western = np.arange(70) < 30, np.arange(24) < 10
     seen = rng.random((70, 24)) < np.where(lover[:, None] == western, 0.85, 0.1)
@@ -409,7 +409,7 @@ def test_nothing_is_learned_of_ratings_that_were_not_revealed(
     assert answers[0][2] == answers[1][2]
 
 
-def test_an_answer_about_an_item_that_nobody_knows_is_passed_over(
+def test_an_answer_about_an_unknown_item_is_ignored(
     town: Callable[..., Any], quiet: Context
 ) -> None:
     asked = ask(Interview(), kinds(town), quiet)
@@ -430,7 +430,7 @@ def test_before_any_answer_newcomers_are_expected_to_be_as_those_who_rate_much(
     newcomers = here.newcomers(here.pairs("user"))
     found = interview(Interview(), here.model, newcomers, quiet).sides["user"].posterior.mean
     prior = fold_in(FoldIn(), here.model, newcomers, quiet).sides["user"].posterior.mean
-    known = learned_of(FoldIn(), here.model, "user").population
+    known = side_prior(FoldIn(), here.model, "user").population
     both = joint_prior(here.model, known, most_rated(here.model, 120), 1.0, evidence=True)
     assert found == pytest.approx(prior + both.shift)
     assert np.abs(both.shift).max() > 1e-6

@@ -1,4 +1,4 @@
-"""MeanRatings for newcomers against the means written out, on drawn ratings and on a film that everybody knows."""
+"""Check means of ratings against a naive form, on drawn ratings and on MovieLens."""
 
 from __future__ import annotations
 

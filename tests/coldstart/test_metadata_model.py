@@ -1,4 +1,4 @@
-"""Newcomers as a network makes them of their metadata: it pays where metadata matters and shrinks to the mean else."""
+"""Check the metadata model: better where metadata matters, else shrunk to the mean."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def test_metadata_that_says_nothing_costs_next_to_nothing(
     assert rmse(found, truth) < rmse(of_mean(here, quiet, pairs), truth) + 0.005
 
 
-def test_of_whom_nothing_is_known_is_the_mean(town: Callable[..., Any], quiet: Context) -> None:
+def test_a_newcomer_without_metadata_gets_the_mean(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town(users=200, items=150)
     pairs = here.pairs("user").assign(user="nobody knows him")
     adapted = answers(here, quiet, pairs)
@@ -194,7 +196,7 @@ def test_what_a_known_user_did_not_rate_he_had_not_seen(town: Callable[..., Any]
         assert (found[user, :, 1] == ~np.isin(questions.codes, rated)).all()
 
 
-def test_a_column_that_nobody_has_is_refused(town: Callable[..., Any], quiet: Context) -> None:
+def test_an_unknown_column_is_refused(town: Callable[..., Any], quiet: Context) -> None:
     here = town()
     message = "columns: nothing called gneres is known of users or items; did you mean genres? " \
         "(known are: group, age, year, genres)"  # fmt: skip

@@ -1,4 +1,4 @@
-"""Newcomers as those who are most like them by metadata: similarity and means against their naive forms."""
+"""Check nearest metadata: similarities and means against their naive forms."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_k_nearest_count_one_and_equal_ones_share(data: Any, n: int) -> None
 def test_the_vector_is_the_weighted_mean_of_the_most_similar(
     town: Callable[..., Any], quiet: Context
 ) -> None:
-    """Everybody of a newcomer's group is as similar, so the mean of the group is what is trusted."""
+    """All ids of a newcomer's group are as similar, so the mean of the group is used."""
     here = town()
     pairs = here.pairs("user")
     damping, model = 7.0, here.model
@@ -90,7 +90,7 @@ def test_the_vector_is_the_weighted_mean_of_the_most_similar(
     weight = count / (count + damping)
     mean = np.average(model.vectors("user"), axis=0, weights=weight)
     (_, share) = next(
-        model.memo[key] for key in model.memo.keys() if "nearest" in key[0] and key[2].k == 5
+        model.memo[key] for key in model.memo if "nearest" in key[0] and key[2].k == 5
     )
     assert 0 < share <= 1
     for user, vector in zip(
@@ -128,7 +128,9 @@ def test_metadata_that_says_nothing_costs_next_to_nothing(
     )
 
 
-def test_of_whom_nothing_is_known_is_the_mean(town: Callable[..., Any], quiet: Context) -> None:
+def test_a_newcomer_without_metadata_gets_the_mean(
+    town: Callable[..., Any], quiet: Context
+) -> None:
     here = town()
     pairs = here.pairs("user").assign(user="nobody knows him")
     adapted = answers(here, quiet, pairs)
@@ -173,7 +175,7 @@ def test_nothing_depends_on_ratings_that_are_held_out(
     assert (one == two).all()
 
 
-def test_a_column_that_nobody_has_is_refused(town: Callable[..., Any], quiet: Context) -> None:
+def test_an_unknown_column_is_refused(town: Callable[..., Any], quiet: Context) -> None:
     here = town()
     message = "columns: nothing called yaer is known of users or items; did you mean year? " \
         "(known are: group, age, year, genres)"  # fmt: skip

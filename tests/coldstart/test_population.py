@@ -1,4 +1,4 @@
-"""Posteriors of vectors against the naive ridge solve, and what EM finds of populations that are known."""
+"""Check posteriors against naive ridge regression, and EM on known populations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
-from cfplug_coldstart.population import Population, expected, population, posterior, refold
+from cfplug_coldstart.population import Population, expected, population, refold
+from cfplug_coldstart.posterior import posterior
 from cfplug_coldstart.raters import tilts
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,7 +38,7 @@ def drawn(seed: int, width: int) -> Population:
 
 
 def given_ratings(seed: int, n: int, most: int = 12) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each of n newcomers from none to `most` ratings, in any order: who, of what, and how far off."""
+    """Draw up to `most` ratings for each of n newcomers, in any order: row, item, residual."""
     rng = np.random.default_rng(seed)
     rows = rng.permutation(np.repeat(np.arange(n), rng.integers(0, most + 1, n)))
     return rows, rng.integers(0, OTHERS, len(rows)), rng.normal(size=len(rows))
@@ -180,7 +181,7 @@ def test_what_is_expected_of_a_pair_is_the_model_at_the_prior_mean(
 
 
 def only(here: Any, wanted: np.ndarray) -> FittedModel:
-    """The town's model, if it had learned from `wanted` of its training ratings alone; bool of shape (n_ratings,)."""
+    """Return the model as learned from `wanted` of its training ratings, bool of (n_ratings,)."""
     known, rated = here.model.catalogue, here.model.support.rated & wanted
     count = {
         "user": np.bincount(known.rated_user[rated], minlength=len(known.user)),
@@ -203,7 +204,7 @@ def test_few_ratings_of_each_do_not_make_a_population_look_more_alike(
     assert 0.4 * spread < found < 1.1 * spread
 
 
-def test_a_tilt_is_the_mean_distance_of_raters_as_far_as_it_told_of_other_raters(
+def test_a_tilt_is_the_shrunk_mean_distance_of_raters(
     town: Callable[..., Any],
 ) -> None:
     here = town(matters=0.0)

@@ -26,7 +26,7 @@ def state_of(width: int, n_others: int, spread: float = 1.0) -> State:
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_doubt_is_the_variance_of_the_rating_when_the_other_vector_varies(
+def test_uncertainty_is_the_variance_of_the_rating_when_the_other_vector_varies(
     town: Callable[..., Any], side: str
 ) -> None:
     model = town(matters=0.0).model
@@ -37,12 +37,16 @@ def test_doubt_is_the_variance_of_the_rating_when_the_other_vector_varies(
     covs = roots @ roots.swapaxes(1, 2)
     mean, step = own.mean(axis=0), rng.normal(0, 0.5, own.shape[1])
     doubt = Uncertainty.of(model, side, mean, covs)
-    told = doubt.along + 2 * doubt.across @ step + np.einsum("i,nij,j->n", step, doubt.curved, step)
+    told = (
+        doubt.constant
+        + 2 * doubt.linear @ step
+        + np.einsum("i,nij,j->n", step, doubt.quadratic, step)
+    )
     factors = np.append((mean + step)[:-1], 1.0)  # of a rating <p, q> + b + c, by (q, c)
     assert told == pytest.approx(np.einsum("i,nij,j->n", factors, covs, factors), rel=1e-3)
 
 
-def test_without_doubt_the_posterior_is_the_ridge_solution() -> None:
+def test_without_uncertainty_the_posterior_is_the_ridge_solution() -> None:
     rng = np.random.default_rng(2)
     rows, others = drawn(rng, 9, 7, 4)
     slopes, residual = rng.normal(size=(7, 3)), rng.normal(size=len(rows))
@@ -57,7 +61,7 @@ def test_without_doubt_the_posterior_is_the_ridge_solution() -> None:
         )
 
 
-def test_doubt_pulls_a_vector_towards_what_was_expected_of_it_and_adds_to_the_error() -> None:
+def test_uncertainty_pulls_a_vector_to_its_prior_and_adds_to_the_error() -> None:
     rng = np.random.default_rng(3)
     rows, others = drawn(rng, 9, 7, 4)
     slopes, residual = rng.normal(size=(7, 3)), rng.normal(size=len(rows))
@@ -70,7 +74,7 @@ def test_doubt_pulls_a_vector_towards_what_was_expected_of_it_and_adds_to_the_er
     assert doubted.errors.sum() > sure.errors.sum()
 
 
-def test_vectors_learned_from_few_ratings_make_ids_seem_less_apart_once_they_are_doubted() -> None:
+def test_uncertain_vectors_make_ids_less_apart() -> None:
     rng = np.random.default_rng(4)
     rows, others = drawn(rng, 300, 40, 8)
     true, vectors = rng.normal(0, 0.6, (40, 2)), rng.normal(0, 0.5, (300, 2))
@@ -84,6 +88,6 @@ def test_vectors_learned_from_few_ratings_make_ids_seem_less_apart_once_they_are
     assert spread["doubted"] < spread["sure"]
 
 
-def test_doubts_that_would_fill_the_memory_are_left_out() -> None:
+def test_uncertainty_that_does_not_fit_in_memory_is_left_out() -> None:
     assert affordable(3_706, 51, 51)
     assert not affordable(60_000, 51, 51)

@@ -1,4 +1,4 @@
-"""Taking a prediction apart: the parts sum up, an input that does nothing gets nothing, a sum gives its terms."""
+"""Check attributions: parts sum up, an unused input gets zero, a sum gives its terms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cfplug import Batch
 from cfplug.data.catalogue import Catalogue
 from cfplug.data.features import Feature, Features
 from cfplug.data.vocabulary import Vocabulary
-from cfplug.prediction.attribution import by_terms, in_words, inputs, shared, swapped
+from cfplug.prediction.attribution import base_and_rate, by_terms, in_words, inputs, swapped
 
 quick = settings(max_examples=20, deadline=None)
 
@@ -99,9 +99,9 @@ def test_a_model_that_fits_itself_starts_from_zero_if_it_has_no_mean() -> None:
     assert (found.base, found.start) == (0.0, "the rating if all terms were zero")
 
 
-def test_the_shared_rate_is_that_of_a_straight_line() -> None:
+def test_the_mean_rate_is_that_of_a_straight_line() -> None:
     for total in (2.0, 1e-9, 0.0, -3.0):
-        assert shared(lambda raw: 1 + 2 * raw, 0.5, total) == pytest.approx((2.0, 2.0))
+        assert base_and_rate(lambda raw: 1 + 2 * raw, 0.5, total) == pytest.approx((2.0, 2.0))
 
 
 # By asking again
@@ -205,9 +205,7 @@ def test_the_parts_are_shapley_values_within_their_errors() -> None:
         assert abs(part - exact[name]) < 4 * error
 
 
-def test_an_input_that_no_pair_changes_is_left_out_and_one_that_the_model_ignores_gets_nothing() -> (
-    None
-):
+def test_a_constant_input_is_left_out_and_an_ignored_one_gets_zero() -> None:
     one = {"user": np.array([1]), "item": np.array([2]), "time.hour": np.array([5])}
     many = {
         "user": np.array([0, 1, 2]),
@@ -286,5 +284,5 @@ def test_features_are_gathered_by_the_codes_of_their_side() -> None:
     ],
     ids=lambda each: getattr(each, "name", ""),
 )
-def test_a_value_is_told_in_words(feature: Feature, cells: np.ndarray, told: list[str]) -> None:
+def test_a_value_is_shown_in_words(feature: Feature, cells: np.ndarray, told: list[str]) -> None:
     assert [in_words(feature, cell) for cell in cells] == told

@@ -1,4 +1,4 @@
-"""An explanation as a person reads it: the largest parts, the others as one, and cells that are plain."""
+"""Check the table of an explanation: the largest parts, the others as one, plain cells."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ THREE = (
 )
 
 
-def test_the_parts_stand_largest_first_between_the_start_and_the_prediction() -> None:
+def test_the_parts_are_largest_first_between_the_start_and_the_prediction() -> None:
     table = explanation(*THREE, note="How it came about.").table()
     assert table.title == "Why pmf predicts 2.25 for user ann and Heat (1995)"
     assert table.columns == ("part", "value", "rating points", "term")
@@ -39,14 +39,14 @@ def test_the_parts_stand_largest_first_between_the_start_and_the_prediction() ->
     assert table.note == "How it came about."
 
 
-def test_an_estimate_stands_with_its_interval_and_has_no_term() -> None:
+def test_an_estimate_has_an_interval_and_no_term() -> None:
     found = explanation(Part("user", "ann", 0.5, error=0.1), Part("item", "Heat", -0.25, error=0.0))
     assert not found.exact
     assert found.table().columns == ("part", "value", "rating points")
     assert [row[2] for row in found.table().rows] == [2.5, Interval(0.5, 0.304, 0.696), -0.25, 2.75]
 
 
-def test_the_small_parts_stand_together() -> None:
+def test_the_small_parts_are_one_row() -> None:
     assert [
         (part.name, part.contribution, part.term) for part in explanation(*THREE).shortened(1)
     ] == [

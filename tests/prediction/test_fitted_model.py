@@ -1,4 +1,4 @@
-"""AnswerEncoder about raw ids: the answers depend on nothing but the ids, and each says where it came from."""
+"""Check answers for raw ids: they depend on nothing but the ids, and each has an origin."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ MODELS = ("bias", "dot-product", "pmf")
 
 
 def fitted(data: Data, model: str = "pmf", policy: str | None = "item-mean") -> FittedModel:
-    """A model of `data`; the modules are not trained, which no law here asks for."""
+    """A model of `data`; the modules are not trained, which no property here needs."""
     dataset = data.dataset()
     catalogue = Catalogue.of(dataset)
     train = catalogue.interactions(dataset.ratings, data.train)
@@ -196,7 +196,7 @@ def rename(table: pd.DataFrame, names: dict[str, dict[Any, Any]]) -> pd.DataFram
 
 
 def ask(model: FittedModel, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Its predictions; a new name of a kind that the catalogue does not have is no newcomer but a mistake."""
+    """Return its predictions; an id of another type than the catalogue's is an error."""
     try:
         return model.predict(pairs)
     except DataError as error:
@@ -323,7 +323,7 @@ def test_the_policy_error_answers_for_what_training_saw() -> None:
     assert story(None).predict(pairs_of([("a", 3), ("b", 2)]))["origin"].tolist() == [WARM, WARM]
 
 
-def test_a_strategy_is_told_the_newcomers_and_asked_only_for_their_pairs() -> None:
+def test_a_strategy_gets_the_newcomers_and_only_their_pairs() -> None:
     seen: dict[str, Any] = {}
 
     class Spy:
@@ -378,7 +378,7 @@ class Gives:
         (np.array([np.inf, -np.inf]), "2 of 2 ratings are not finite numbers"),
     ],
 )
-def test_ratings_that_are_none_are_refused(rating: np.ndarray, told: str) -> None:
+def test_wrong_ratings_are_refused(rating: np.ndarray, told: str) -> None:
     warm, cold = pairs_of([("a", 1), ("b", 2)]), pairs_of([("new", 1), ("b", 5)])
     with pytest.raises(PluginError) as raised:
         evolve(story(), predictor=Gives(rating)).predict(warm)
@@ -599,7 +599,7 @@ def test_chunks_change_no_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("factors", [1, 13, 50])
-def test_a_row_is_the_same_to_the_last_bit_wherever_it_stands(factors: int) -> None:
+def test_a_row_is_the_same_to_the_last_bit_in_any_place(factors: int) -> None:
     torch.manual_seed(factors)
     predictor = NetworkPredictor(
         Scored(
@@ -656,7 +656,7 @@ NOW = pd.Timestamp("2003-04-05 06:00")
 
 @frozen(eq=False)
 class Looks:
-    """rating = hour + 100 for a tv - 1000 if the volume is not known + the code of the item / 1000."""
+    """rating = hour + 100 for a tv - 1000 for an unknown volume + the item's code / 1000."""
 
     features: Features
 
@@ -915,7 +915,7 @@ def test_codes_come_with_an_answer() -> None:
     side=st.sampled_from(["user", "item"]),
     measure=st.sampled_from(["cosine", "euclidean"]),
 )
-def test_likeness_is_symmetric_and_of_trained_ids_alone(
+def test_similarity_is_symmetric_and_of_trained_ids_alone(
     data: Data, side: str, measure: str
 ) -> None:
     model = fitted(data)
@@ -943,7 +943,7 @@ def test_likeness_is_symmetric_and_of_trained_ids_alone(
 
 @quick
 @given(data=drawn(), draw=st.data())
-def test_likeness_does_not_depend_on_the_order_of_the_catalogue(data: Data, draw: Any) -> None:
+def test_similarity_does_not_depend_on_the_order_of_the_catalogue(data: Data, draw: Any) -> None:
     one = fitted(data)
     order = draw.draw(st.permutations(range(len(data.items))))
     other = fitted(evolve(data, items=[data.items[at] for at in order]))
@@ -970,7 +970,7 @@ def test_neighbours_have_rank_id_label_measure_and_ratings() -> None:
     assert model.similar("b", side="user")["user"].tolist() == ["a"]
 
 
-def test_equally_near_ones_stand_in_the_order_of_the_catalogue() -> None:
+def test_equally_near_ones_are_in_the_order_of_the_catalogue() -> None:
     """Whatever their ratings: here the last one has the most."""
     rows = [
         ("a", 1, 1.0),
@@ -1082,7 +1082,7 @@ def test_the_parts_of_a_baseline_are_its_offsets() -> None:
     assert found.reasons.note == "The prediction is the sum of these parts."
 
 
-def test_asked_again_and_again_a_baseline_gives_its_offsets_beside_those_of_others() -> None:
+def test_estimated_parts_of_a_baseline_are_its_offsets_less_those_of_others() -> None:
     """Which it does for any order of the two inputs, since they only add up."""
     model = evolve(titled_story("bias"), provides=())
     found = model.explain("b", 1, seed=3)
@@ -1157,12 +1157,15 @@ def test_context_is_held_where_no_data_is_at_hand_and_that_is_said() -> None:
     )
     assert found.prediction == 21 + 100 + 0.002
     assert [part.name for part in found.parts] == ["item", "user"]
-    told = "The same in all these pairs, and so without a part: context.device, context.volume, time.hour."
+    told = (
+        "The same in all these pairs, and so without a part: "
+        "context.device, context.volume, time.hour."
+    )
     assert found.reasons.note.endswith(told)
 
 
-def test_with_the_data_at_hand_time_and_context_of_other_ratings_tell_what_they_change() -> None:
-    """The rating is the hour, 100 for a tv, 1000 less where the volume is not known, and the item's code / 1000."""
+def test_with_the_data_at_hand_context_comes_from_other_ratings() -> None:
+    """The rating is that of `looking`."""
     model = evolve(looking(), evidence=evidence_of(looked()))
     found = model.explain(
         "a", 3, context={"time": "2001-01-01 21:00", "device": "tv", "volume": 1.0}
@@ -1230,7 +1233,7 @@ def test_a_strategy_may_say_where_each_answer_came_from_and_how_sure_it_is() -> 
     assert model.predict(FOUR)["origin"].tolist() == answer.origin.tolist()
 
 
-def test_who_says_nothing_of_it_has_the_word_of_the_strategy_and_no_deviation() -> None:
+def test_without_origins_a_strategy_has_one_word_and_no_deviation() -> None:
     answer = telling(story()).answer(FOUR)
     assert answer.origin.tolist() == ["guess", WARM, "guess", WARM]
     assert answer.deviation is None
@@ -1272,7 +1275,7 @@ def test_who_says_nothing_of_it_has_the_word_of_the_strategy_and_no_deviation() 
         ),
     ],
 )
-def test_what_a_strategy_says_beside_ratings_is_checked(more: dict[str, Any], text: str) -> None:
+def test_what_a_strategy_gives_next_to_ratings_is_checked(more: dict[str, Any], text: str) -> None:
     with pytest.raises(PluginError) as caught:
         telling(story(), **more).answer(FOUR)
     assert str(caught.value) == text
@@ -1309,7 +1312,7 @@ def test_a_strategys_distribution_is_checked(share: Any, text: str) -> None:
     assert sound[:, 0].tolist() == pytest.approx([0.2, 1 / 3, 0.2, 1 / 3])
 
 
-def test_what_is_told_of_newcomers_reaches_the_strategy_and_others_of_the_pairs_do_too() -> None:
+def test_a_strategy_gets_introduced_newcomers_and_others_of_the_pairs() -> None:
     seen: list[Newcomers] = []
 
     def adapt(fitted: FittedModel, newcomers: Newcomers) -> Any:
@@ -1359,7 +1362,7 @@ def test_a_model_knows_from_which_ratings_it_learned() -> None:
     assert (train.rating.tolist(), train.n_users, train.n_items) == ([5.0, 4.0, 1.0], 3, 5)
 
 
-def test_what_all_newcomers_need_is_worked_out_once() -> None:
+def test_what_all_newcomers_need_is_computed_once() -> None:
     one, made = story(), []
 
     def work() -> str:

@@ -1,4 +1,4 @@
-"""Who is new, what is known of them, and what cannot be: by value, in their order, each fault with its place."""
+"""Check new users and items: ids by value, their order, and errors with their places."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def users(*ids: Any, **columns: list[Any]) -> pd.DataFrame:
 # Who is new
 
 
-def test_a_newcomer_is_told_by_metadata_or_only_by_ratings() -> None:
+def test_a_newcomer_has_metadata_or_only_ratings() -> None:
     new = introduced(
         users=users(90, age=["34"]),
         ratings=rated([(91, 1, 4.0), (90, 2, 5), (2, 5, 3), (91, 3, None)]),
@@ -90,14 +90,14 @@ def test_a_newcomer_is_told_by_metadata_or_only_by_ratings() -> None:
     assert new.ratings["rating"].isna().tolist() == [False, False, False, True]
 
 
-def test_times_of_one_who_is_told_and_one_of_the_catalogue_are_one_column() -> None:
+def test_times_of_an_introduced_item_and_a_catalogue_item_are_one_column() -> None:
     items = pd.DataFrame({"item": [77], "out": ["2002-03-04"]})
     new = introduced(items=items, ratings=rated([(1, 5, 3.0), (1, 77, 2.0)]))
     assert new.items["out"].tolist() == [pd.Timestamp("2002-03-04"), pd.Timestamp("1999-01-01")]
     assert new.items["out"].dtype.kind == "M"
 
 
-def test_nobody_need_be_told_of() -> None:
+def test_newcomers_may_be_empty() -> None:
     new = introduced()
     assert [len(new.users), len(new.items), len(new.ratings)] == [0, 0, 0]
     assert list(new.users.columns) == ["user", "age", "job"]
@@ -161,7 +161,7 @@ def test_places_are_those_of_a_dictionary_by_value(ids: list[Any]) -> None:
     assert new.places("user", pd.Series(ids, dtype=object)).tolist() == naive
 
 
-def test_a_fraction_is_nobody() -> None:
+def test_a_fraction_is_not_an_id() -> None:
     new = Newcomers(users(17, 18), pd.DataFrame({"item": []}), rated([]))
     assert new.places("user", pd.Series([17.5, np.nan, 18.0])).tolist() == [-1, -1, 1]
 
@@ -212,7 +212,8 @@ def test_what_was_not_seen_was_not_rated() -> None:
         ),
         (
             {"users": users(90, job=["wroter"])},
-            "users, row 0, column job: no user has 'wroter'; did you mean writer? (known are: nurse, writer)",
+            "users, row 0, column job: no user has 'wroter'; "
+            "did you mean writer? (known are: nurse, writer)",
         ),
         (
             {"ratings": rated([(90, 1, 4.0)]).rename(columns={"rating": "ratings"})},
@@ -220,15 +221,18 @@ def test_what_was_not_seen_was_not_rated() -> None:
         ),
         (
             {"ratings": rated([(90, 1, 4.0), (90, 2, 5.5)])},
-            "row 1, column rating: must be a number from 1 to 5, or missing for what was not seen; is 5.5",
+            "row 1, column rating: must be a number from 1 to 5, "
+            "or missing for what was not seen; is 5.5",
         ),
         (
             {"ratings": rated([(90, 1, "good")])},
-            "row 0, column rating: must be a number from 1 to 5, or missing for what was not seen; is 'good'",
+            "row 0, column rating: must be a number from 1 to 5, "
+            "or missing for what was not seen; is 'good'",
         ),
         (
             {"ratings": rated([(90, 1, np.inf)])},
-            "row 0, column rating: must be a number from 1 to 5, or missing for what was not seen; is inf",
+            "row 0, column rating: must be a number from 1 to 5, "
+            "or missing for what was not seen; is inf",
         ),
         (
             {"ratings": rated([(90, 1, 4.0), (90, 88, 4.0)])},
@@ -256,7 +260,7 @@ def test_what_cannot_be_is_refused_with_its_place(
     assert refusal(**tables) == text
 
 
-def test_that_somebody_is_no_newcomer_is_told_before_what_is_wrong_with_their_ratings() -> None:
+def test_a_known_user_is_refused_before_faults_of_the_ratings() -> None:
     found = refusal(users=users("2"), ratings=rated([("2", 1, 4.0)]))
     assert found == "row 0, column user: user '2' is not new: it has 2 training ratings"
 
@@ -276,7 +280,7 @@ def test_without_a_scale_any_finite_rating_will_do() -> None:
 # Everybody in a table of pairs
 
 
-def test_among_pairs_all_whom_training_never_saw_are_newcomers_each_once() -> None:
+def test_all_untrained_ids_of_pairs_are_newcomers_each_once() -> None:
     pairs = pd.DataFrame({"user": [90, 1, "90", 17, 90], "item": [1, 5, 2, 4, 5]}, dtype=object)
     new = newcomers_among(shop(), pairs)
     assert new.users["user"].tolist() == [90, 17]
@@ -301,7 +305,7 @@ def test_who_was_introduced_is_not_looked_up_again() -> None:
 
 @frozen(eq=False)
 class Told:
-    """Predicts what is known of the newcomer of each pair: their age, and their ratings as given."""
+    """Predicts the age of each pair's new user and the sum of the user's ratings."""
 
     newcomers: Newcomers
 

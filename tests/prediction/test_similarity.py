@@ -1,4 +1,4 @@
-"""Likeness of factors: symmetric, the same whatever the order of the rows, and what the formula says."""
+"""Check similarity of factors: symmetric, independent of the order, by the formula."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_nothing_is_nearer_to_a_row_than_itself(rows: np.ndarray) -> None:
 def test_neighbours_are_sorted_with_ties_in_the_order_given(
     rows: np.ndarray, measure: str, data: Any
 ) -> None:
-    """Against a sort written out; rows that are equal tie, as do those of one direction by cosine."""
+    """Compare with a naive sort; equal rows tie, as do those of one direction by cosine."""
     code = data.draw(st.integers(0, len(rows) - 1)) if data else 0
     among = (
         data.draw(st.lists(st.integers(0, len(rows) - 1), unique=True).map(sorted))
@@ -102,7 +102,7 @@ def test_a_row_of_zeros_is_like_nothing_and_no_warning_is_given() -> None:
         assert cosine(np.array([[0.0, 0.0], [3.0, 4.0]]), 0).tolist() == [0.0, 0.0]
 
 
-def test_an_unknown_measure_is_told_with_the_nearest() -> None:
+def test_unknown_measure_names_the_nearest_one() -> None:
     assert [column_of(each) for each in MEASURES] == ["similarity", "distance"]
     with pytest.raises(DataError) as raised:
         column_of("cosin")

@@ -1,4 +1,4 @@
-"""What a model says with vectors in the place of what it learned, against the sum that a biased factorization is."""
+"""Check predictions with given vectors against the sum of a biased factorization."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_other_vectors_may_stand_in_the_place_of_all_that_was_learned() -> None:
     assert told[2] == pytest.approx(naive(one, vectors, 4, 77), abs=1e-5)
 
 
-def test_of_whom_nothing_is_known_nothing_is_said() -> None:
+def test_an_id_of_which_nothing_is_known_is_refused() -> None:
     one = model()
     told = ByVectors(one, newcomers(one), drawn(one))
     with pytest.raises(UnknownIdError) as caught:

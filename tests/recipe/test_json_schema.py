@@ -28,6 +28,7 @@ from jsonschema.exceptions import best_match
 import cfplug
 from cfplug.errors import RecipeError
 from cfplug.params import Rule, parameters, structure_value
+from cfplug.plugin.components import KINDS
 from cfplug.plugin.registry import Entry, Registry, load
 from cfplug.recipe.json_schema import properties, recipe_schema, table, value_schema
 from cfplug.recipe.parser import read_recipe
@@ -101,7 +102,7 @@ def entry_with(entry: Entry, **values: Any) -> Table:
     return simple(**{f"{entry.kind}s": [use]})
 
 
-COMPONENTS = [entry for kind in cfplug.KINDS for entry in registry().entries(kind)]
+COMPONENTS = [entry for kind in KINDS for entry in registry().entries(kind)]
 
 PARAMETERS = [
     (entry, parameter) for entry in COMPONENTS for parameter in parameters(entry.component.params)
@@ -346,7 +347,7 @@ def test_every_reference_leads_to_a_definition_and_every_definition_is_used() ->
     assert used == set(schema["$defs"])
 
 
-@pytest.mark.parametrize("kind", cfplug.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_editor_sees_every_parameter_of_every_component(kind: str) -> None:
     definitions = recipe_schema(registry())["$defs"]
     for entry in registry().entries(kind):
