@@ -220,7 +220,7 @@ def test_a_rating_that_is_no_level_is_refused(
     score: Callable[[np.ndarray, Predictions], float], rating: float
 ) -> None:
     given = predictions(np.full((3, 4), 0.25), np.array([1.0, 2.0, 3.0, 4.0]))
-    told = f"row 1: a rating of {rating:g} is none of the predicted levels: 1, 2, 3, 4"
+    told = f"row 1: rating: expected one of the predicted levels 1, 2, 3, 4, got {rating:g}"
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
         score(np.array([4.0, rating, 1.0]), given)
 
