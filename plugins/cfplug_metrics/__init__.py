@@ -12,13 +12,13 @@ import cfplug
 
 @attrs.frozen
 class Calibration:
-    """Expected calibration error of the most probable level: its probability against its accuracy."""
+    """Expected calibration error of the most probable level: probability against accuracy."""
 
     bins: int = cfplug.param(15, at_least=1, help="number of bins of probability")
     binning: str = cfplug.param(
         "equal-width",
         choices=["equal-width", "equal-mass"],
-        help="bins of equal width from 0 to 1, or with the same number of ratings; ties stay together",
+        help="bins of equal width from 0 to 1, or of equally many ratings; ties stay together",
     )
 
 
@@ -41,7 +41,7 @@ def _candidates() -> Any:
 
 @attrs.frozen
 class TopK:
-    """A list of the k best predictions: its length, its candidates, and which items are relevant."""
+    """A list of the k best predictions: length, candidates, and which items are relevant."""
 
     k: int = _k()
     relevant: float = _relevant()
@@ -50,7 +50,7 @@ class TopK:
 
 @attrs.frozen
 class GradedTopK:
-    """A list of the k best predictions: its length, its candidates, and the gain of each item."""
+    """A list of the k best predictions: length, candidates, and the gain of each item."""
 
     k: int = _k()
     relevant: float = _relevant()

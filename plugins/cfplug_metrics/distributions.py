@@ -54,8 +54,8 @@ def ece(params: Calibration, truth: np.ndarray, prediction: Predictions) -> floa
 def rps(params: NoParams, truth: np.ndarray, prediction: Predictions) -> float:
     """Return mean(1 / (K - 1) sum_{k<K} (P(rating <= v_k) - [y <= k])^2).
 
-    Distances count in levels, not in rating points. Epstein (J. Appl. Meteor. 1969), in the form of Murphy (1971), over K - 1 so that it goes from 0
-    to 1 on any scale. With a single level it is 0."""
+    Distances count in levels, not in rating points. Epstein (J. Appl. Meteor. 1969), in the form of
+    Murphy (1971), over K - 1 so that it goes from 0 to 1 on any scale. With one level it is 0."""
     probability, codes = _checked(truth, prediction)
     reached = codes[:, None] <= np.arange(probability.shape[1] - 1)
     squares = (probability.cumsum(axis=1)[:, :-1] - reached) ** 2

@@ -1,4 +1,4 @@
-"""Scores of lists of k items, one for each user, against the items that the user rated `relevant` or better.
+"""Scores of lists of k items, one for each user, against the user's relevant items.
 
 They share these rules, so that every number is defined:
 
@@ -108,7 +108,7 @@ class Lists:
 def _lists(
     params: TopK | GradedTopK, truth: np.ndarray, prediction: Predictions, gain: np.ndarray
 ) -> Lists:
-    """Return the lists for `params`; `gain`, shape (n,), is the gain of each row, 0 if irrelevant."""
+    """Return the lists; `gain`, shape (n,), is the gain of each row, 0 if it is not relevant."""
     gain = gain.astype(np.float64)
     if prediction.user is None or prediction.item is None:
         raise DataError(

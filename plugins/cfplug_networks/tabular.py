@@ -78,7 +78,7 @@ class Network(nn.Module):
     def _with(
         self, given: Mapping[int, Tensor | None], categories: Tensor, cells: Tensor | None
     ) -> Tensor:
-        """Return the outputs with the embeddings `given`, by position, instead of the learned ones."""
+        """Return the outputs with the embeddings `given`, by position, for the learned ones."""
         used = []
         embeddings = zip(self.net.embeds, categories.T, strict=True)
         for place, (embedding, codes) in enumerate(embeddings):

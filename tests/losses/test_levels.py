@@ -1,4 +1,4 @@
-"""The rating levels of a head: which level a rating is, how much it counts, and the scales that have none."""
+"""The rating levels of a loss: the level of a rating, its weight, and scales without levels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scores of predicted probabilities against their definitions, a naive form, and scikit-learn."""
+"""Scores of predicted probabilities against their definition, a naive form, and scikit-learn."""
 
 from __future__ import annotations
 
@@ -230,7 +230,10 @@ def test_predictions_without_a_distribution_are_refused(
     score: Callable[[np.ndarray, Predictions], float],
 ) -> None:
     given = Predictions(np.array([3.0, 2.0, 3.5]), np.array(["warm", "mean", "mean"], dtype=object))
-    told = "this metric needs a distribution for every rating: 2 of 3 were answered for ids that training never saw"
+    told = (
+        "this metric needs a distribution for every rating: "
+        "2 of 3 are for ids that are not in training"
+    )
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
         score(np.array([3.0, 3.0, 3.0]), given)
     warm = evolve(given, origin=np.full(3, "warm", dtype=object))
