@@ -190,9 +190,11 @@ def _laws() -> Iterator[str]:
 
 def _names() -> Iterator[str]:
     yield "## Public names\n\nOf `cfplug`:\n\n| name | what it is |\n| --- | --- |"
-    yield from _rows({name: getattr(cfplug, name) for name in cfplug.__all__ if name != "__version__"})
+    yield from _rows(
+        {name: getattr(cfplug, name) for name in cfplug.__all__ if name != "__version__"}
+    )
     yield "\nOf `cfplug.testing`:\n\n| name | what it is |\n| --- | --- |"
-    yield from _rows({name: getattr(testing, name) for name in testing.cfplug.__all__})
+    yield from _rows({name: getattr(testing, name) for name in testing.__all__})
     yield ""
 
 

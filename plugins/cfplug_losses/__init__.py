@@ -1,4 +1,4 @@
-"""Heads and objectives: how many outputs a model needs, what is minimised, how outputs become a rating."""
+"""Losses: how many outputs a model needs, what is minimised, how outputs become a rating."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def _check_range(span: tuple[float, float] | None) -> None:
 def _range() -> Any:
     return cfplug.param(
         None,
-        help="squash outputs into (low, high) by a sigmoid; wider than the scale lets ratings reach its ends",
+        help="squash outputs into (low, high) by a sigmoid; wider than the scale lets ratings "
+        "reach its ends",
     )
 
 
@@ -27,7 +28,7 @@ def _label_smoothing() -> Any:
         0.0,
         at_least=0,
         below=1,
-        help="the part of each rating's weight that goes to other levels, as smooth_over says",
+        help="share of each rating's weight given to other levels, chosen by smooth_over",
     )
 
 
@@ -35,7 +36,7 @@ def _smooth_over() -> Any:
     return cfplug.param(
         "all",
         choices=["all", "neighbors"],
-        help="spread that part evenly over all levels, or over the next level below and above",
+        help="spread that share over all levels, or over the next level below and above",
     )
 
 
@@ -43,7 +44,7 @@ def _class_weights() -> Any:
     return cfplug.param(
         None,
         above=0,
-        help="how much a rating of each level counts, lowest level first; null: all alike. "
+        help="weight of a rating of each level, lowest level first; null: all the same. "
         "With weights the distribution is no longer that of the data",
     )
 
@@ -60,7 +61,7 @@ class Mse:
 
 @attrs.frozen
 class Mae:
-    """Mean absolute error, with an optional sigmoid range: ratings go to the median, not the mean."""
+    """Mean absolute error, with an optional sigmoid range: it fits the median, not the mean."""
 
     range: tuple[float, float] | None = _range()
 
@@ -70,13 +71,13 @@ class Mae:
 
 @attrs.frozen
 class Huber:
-    """Huber's loss, with an optional sigmoid range: squared for small errors, absolute for large ones.
+    """Huber's loss, with an optional sigmoid range: squared for small errors, else absolute.
 
     For an error e it is e^2 / 2 where |e| <= delta, and delta (|e| - delta / 2) beyond (Huber,
     1964)."""
 
     delta: float = cfplug.param(
-        1.0, above=0, unit="rating points", help="the error from which on the loss is a line"
+        1.0, above=0, unit="rating points", help="the error above which the loss is linear"
     )
     range: tuple[float, float] | None = _range()
 
@@ -86,7 +87,7 @@ class Huber:
 
 @attrs.frozen
 class CrossEntropy:
-    """Cross-entropy over the rating levels of the data: one output a level; the rating is the expectation."""
+    """Cross-entropy over the rating levels, one output each; the rating is the expectation."""
 
     label_smoothing: float = _label_smoothing()
     smooth_over: str = _smooth_over()
@@ -95,15 +96,16 @@ class CrossEntropy:
 
 @attrs.frozen
 class Ordinal:
-    """Cumulative logits over the rating levels: one output against ordered cut points; the rating is the expectation.
+    """Cumulative logits over the rating levels; the rating is the expectation.
 
-    P(rating <= level k) = sigmoid(c_k - output), with c_1 < c_2 < ... learned (McCullagh, 1980).
+    P(rating <= level k) = sigmoid(c_k - output), with one output and learned cut points
+    c_1 < c_2 < ... (McCullagh, 1980).
     """
 
     cut_points: str = cfplug.param(
         "shared",
         choices=["shared", "per-user"],
-        help="one set of cut points for all, or each user's own, for those who give fives freely or never",
+        help="one set of cut points for all, or one for each user, as some rate higher than others",
     )
     label_smoothing: float = _label_smoothing()
     smooth_over: str = _smooth_over()

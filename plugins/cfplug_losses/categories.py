@@ -1,4 +1,4 @@
-"""The head of `cross-entropy`: a probability for each rating level, with no order among them."""
+"""The loss `cross-entropy`: a probability for each rating level, without using their order."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 
 def cross_entropy(params: CrossEntropy, scale: Scale) -> Categories:
-    """The head; DataError if the ratings are continuous, or the class weights are not one a level."""
+    """Return the loss.
+
+    Raises:
+        DataError: if the ratings are continuous, or there is not one class weight for each level.
+    """
     return Categories(Levels(params, scale, "cross-entropy"))
 
 
 class Categories(nn.Module):
-    """p = softmax(outputs), with outputs of shape (n, K) for K levels; rating = sum_k v_k p_k.
+    """Predict p = softmax(outputs) over K levels v_k, and the rating sum_k v_k p_k.
 
-    All that is learned is the model's, which starts from levels that are equally likely.
+    Outputs have the shape (n, K). The loss itself learns nothing.
     """
 
     def __init__(self, levels: Levels) -> None:
@@ -30,13 +34,13 @@ class Categories(nn.Module):
         self.levels, self.n_outputs = levels, len(levels)
 
     def loss(self, outputs: Tensor, rating: Tensor) -> Tensor:
-        """The mean over n rows, shape (); `rating` has the shape (n,)."""
+        """Return the mean loss over n rows, shape (); `rating` has the shape (n,)."""
         return self.levels.loss(torch.log_softmax(outputs, dim=1), rating)
 
     def distribution(self, outputs: Tensor) -> Tensor:
-        """The probability of each level, shape (n, K)."""
+        """Return the probability of each level, shape (n, K)."""
         return torch.softmax(outputs, dim=1)
 
     def decode(self, outputs: Tensor) -> Tensor:
-        """The expectation of the rating, shape (n,), within the scale."""
+        """Return the expectation of the rating, shape (n,), within the scale."""
         return self.levels.expectation(self.distribution(outputs))

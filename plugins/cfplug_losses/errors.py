@@ -1,4 +1,4 @@
-"""The heads of `mse`, `mae` and `huber`: one output, which is the rating. Ratings have the shape (n,)."""
+"""The losses `mse`, `mae` and `huber`: one output, which is the rating."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ if TYPE_CHECKING:
 
 
 def squared(params: Mse, scale: Scale) -> RatingError:
-    """loss = mean((rating - truth)^2)."""
+    """Return the loss mean((rating - truth)^2)."""
     return RatingError(nn.functional.mse_loss, params.range)
 
 
 def absolute(params: Mae, scale: Scale) -> RatingError:
-    """loss = mean(|rating - truth|)."""
+    """Return the loss mean(|rating - truth|)."""
     return RatingError(nn.functional.l1_loss, params.range)
 
 
 def huber(params: Huber, scale: Scale) -> RatingError:
-    """loss = mean(e^2 / 2 where |e| <= delta, delta (|e| - delta / 2) elsewhere), with e = rating - truth."""
+    """Return the loss mean(h(rating - truth)).
+
+    h(e) = e^2 / 2 where |e| <= delta, and delta (|e| - delta / 2) elsewhere.
+    """
     return RatingError(partial(nn.functional.huber_loss, delta=params.delta), params.range)
 
 
 class RatingError(nn.Module):
-    """rating = low + (high - low) sigmoid(output), or the output itself; loss = mean(error of rating and truth).
+    """Predict rating = low + (high - low) sigmoid(output), or the output itself without a range.
 
-    Outputs have the shape (n, 1).
+    Outputs have the shape (n, 1), ratings the shape (n,).
     """
 
     n_outputs = 1
@@ -41,10 +44,11 @@ class RatingError(nn.Module):
         self, error: Callable[[Tensor, Tensor], Tensor], span: tuple[float, float] | None
     ) -> None:
         super().__init__()
-        self.error, self.span = error, span
+        self.error = error
+        self.span = span
 
     def decode(self, outputs: Tensor) -> Tensor:
-        """Ratings of shape (n,)."""
+        """Return ratings of shape (n,)."""
         rating = outputs.squeeze(-1)
         if self.span is None:
             return rating
@@ -52,5 +56,5 @@ class RatingError(nn.Module):
         return torch.sigmoid(rating) * (high - low) + low
 
     def loss(self, outputs: Tensor, rating: Tensor) -> Tensor:
-        """The mean over n rows, shape ()."""
+        """Return the mean loss over n rows, shape ()."""
         return self.error(self.decode(outputs), rating)

@@ -1,4 +1,4 @@
-"""How far predictions are from ratings, what predicted probabilities are worth, and how good lists are."""
+"""Metrics: errors of predicted ratings, scores of probabilities, and scores of lists."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import cfplug
 
 @attrs.frozen
 class Calibration:
-    """Expected calibration error of the most probable level: how far its probability is from how often it is right."""
+    """Expected calibration error of the most probable level: probability against accuracy."""
 
-    bins: int = cfplug.param(15, at_least=1, help="how many bins of probability")
+    bins: int = cfplug.param(15, at_least=1, help="number of bins of probability")
     binning: str = cfplug.param(
         "equal-width",
         choices=["equal-width", "equal-mass"],
-        help="bins of equal width from 0 to 1, or with equally many ratings each, but that equals stay together",
+        help="bins of equal width from 0 to 1, or of equally many ratings; ties stay together",
     )
 
 
 def _k() -> Any:
-    return cfplug.param(10, at_least=1, unit="items", help="the length of the lists")
+    return cfplug.param(10, at_least=1, unit="items", help="length of the lists")
 
 
 def _relevant() -> Any:
@@ -35,14 +35,14 @@ def _candidates() -> Any:
     return cfplug.param(
         "all",
         choices=["all", "rated"],
-        help="lists are made of all items that training saw and the user did not rate there, "
-        "or of the items that the user rated among the ratings that are scored",
+        help="rank all items of training that the user did not rate there, "
+        "or the items that the user rated among the ratings that are scored",
     )
 
 
 @attrs.frozen
 class TopK:
-    """What a list of the k best predictions is made of, and what counts in it."""
+    """A list of the k best predictions: length, candidates, and which items are relevant."""
 
     k: int = _k()
     relevant: float = _relevant()
@@ -51,7 +51,7 @@ class TopK:
 
 @attrs.frozen
 class GradedTopK:
-    """What a list of the k best predictions is made of, and what each item in it gains."""
+    """A list of the k best predictions: length, candidates, and the gain of each item."""
 
     k: int = _k()
     relevant: float = _relevant()
@@ -127,7 +127,7 @@ def _of_distributions() -> list[cfplug.Metric]:
             range=(0, 1),
             score="cfplug_metrics.distributions:rps",
             requires="distribution",
-            help="Ranked probability score: mean squared error of the cumulative probabilities, from 0 to 1.",
+            help="Ranked probability score: mean squared error of the cumulative probabilities.",
             formula="1/n · Σ 1/(K-1) · Σₖ (P(r ≤ vₖ) - [r ≤ vₖ])²",
             unit="a number from 0 to 1",
         ),
@@ -138,27 +138,27 @@ def _of_lists() -> list[cfplug.Metric]:
     listed = {
         "precision": (
             TopK,
-            "Part of a list of k items that is relevant, mean over users.",
+            "Share of a list of k items that is relevant, mean over users.",
             "relevant in the list / k",
         ),
         "recall": (
             TopK,
-            "Part of a user's relevant items that a list of k items holds, mean over users.",
+            "Share of a user's relevant items that is in a list of k items, mean over users.",
             "relevant in the list / the user's relevant items",
         ),
         "ndcg": (
             GradedTopK,
-            "Gain of a list of k items, discounted by rank, over that of the best list; mean over users.",
+            "Gain of a list of k items, discounted by rank, over the best list's; mean over users.",
             "DCG / DCG of the best list, with DCG = Σ gain at rank j / log₂(j + 1)",
         ),
         "mrr": (
             TopK,
-            "1 / rank of the first relevant item in a list of k items, 0 if none is; mean over users.",
+            "1 / rank of the first relevant item in a list of k items, else 0; mean over users.",
             "1 / rank of the first relevant item",
         ),
         "hit-rate": (
             TopK,
-            "Part of the users whose list of k items holds a relevant one.",
+            "Share of users with a relevant item in their list of k items.",
             "[some item of the list is relevant]",
         ),
     }

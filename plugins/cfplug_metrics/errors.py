@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 def mse(params: NoParams, truth: np.ndarray, prediction: Predictions) -> float:
-    """mean((truth - prediction)^2) over arrays of shape (n,)."""
+    """Return mean((truth - prediction)^2) over arrays of shape (n,)."""
     return float(np.mean((truth - prediction.rating) ** 2))
 
 
 def rmse(params: NoParams, truth: np.ndarray, prediction: Predictions) -> float:
-    """sqrt(mean((truth - prediction)^2)) over arrays of shape (n,)."""
+    """Return sqrt(mean((truth - prediction)^2)) over arrays of shape (n,)."""
     return float(np.sqrt(mse(params, truth, prediction)))
 
 
 def mae(params: NoParams, truth: np.ndarray, prediction: Predictions) -> float:
-    """mean(|truth - prediction|) over arrays of shape (n,)."""
+    """Return mean(|truth - prediction|) over arrays of shape (n,)."""
     return float(np.mean(np.abs(truth - prediction.rating)))

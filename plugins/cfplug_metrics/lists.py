@@ -1,15 +1,16 @@
-"""Scores of lists of k items, one for each user, against the items that the user rated `relevant` or better.
+"""Scores of lists of k items, one for each user, against the user's relevant items.
 
 They share these rules, so that every number is defined:
 
-- The truth of a user are the relevant items among the ratings that are scored. A user without any is left out, and
-  the mean is over the others; DataError if nobody is left.
-- With `candidates: rated` a user's list ranks the items of those same ratings by prediction. Equal predictions count
-  as if they were shuffled: the score is its expectation over all orders of the equals (McSherry and Najork, ECIR
-  2008), so neither the order of rows nor luck changes it.
-- With `candidates: all` the list is the model's own, of all items that training saw and the user did not rate there.
-  Among equals the model has chosen. A relevant item that training never saw is truth that no list can hold.
-- Where a user has fewer than k candidates, the empty places hold nothing relevant: precision is still over k.
+- The truth of a user is the relevant items among the ratings that are scored. A user without any
+  is left out of the mean; DataError if no user is left.
+- With `candidates: rated` a user's list ranks the items of those ratings by prediction. The score
+  is its expectation over all orders of equal predictions (McSherry and Najork, ECIR 2008), so it
+  does not depend on the order of rows or on chance.
+- With `candidates: all` the list is made by the model from all items of training that the user
+  did not rate there, ties included. A relevant item that is not in training is part of the truth,
+  though no list can contain it.
+- If a user has fewer than k candidates, the empty places are not relevant: precision divides by k.
 """
 
 from __future__ import annotations
@@ -27,36 +28,41 @@ if TYPE_CHECKING:
 
 
 def precision(params: TopK, truth: np.ndarray, prediction: Predictions) -> float:
-    """Mean over users of (relevant items among the k) / k."""
+    """Return the mean over users of (relevant items among the k) / k."""
     lists = _lists(params, truth, prediction, truth >= params.relevant)
     return float((lists.gain.sum(axis=1) / params.k).mean())
 
 
 def recall(params: TopK, truth: np.ndarray, prediction: Predictions) -> float:
-    """Mean over users of (relevant items among the k) / (relevant items of the user)."""
+    """Return the mean over users of (relevant items among the k) / (relevant items of the user)."""
     lists = _lists(params, truth, prediction, truth >= params.relevant)
     return float((lists.gain.sum(axis=1) / lists.n_relevant).mean())
 
 
 def hit_rate(params: TopK, truth: np.ndarray, prediction: Predictions) -> float:
-    """Mean over users of [a relevant item is among the k]."""
-    return float(
-        _lists(params, truth, prediction, truth >= params.relevant).first().sum(axis=1).mean()
-    )
+    """Return the mean over users of [a relevant item is among the k]."""
+    first = _lists(params, truth, prediction, truth >= params.relevant).first()
+    return float(first.sum(axis=1).mean())
 
 
 def mrr(params: TopK, truth: np.ndarray, prediction: Predictions) -> float:
-    """Mean over users of 1 / (rank of the first relevant item), and 0 where none is among the k (Voorhees, 1999)."""
+    """Return the mean over users of 1 / (rank of the first relevant item).
+
+    It is 0 if none is among the k (Voorhees, 1999).
+    """
     first = _lists(params, truth, prediction, truth >= params.relevant).first()
     return float((first / np.arange(1, params.k + 1)).sum(axis=1).mean())
 
 
 def ndcg(params: GradedTopK, truth: np.ndarray, prediction: Predictions) -> float:
-    """Mean over users of DCG / (DCG of the best list of k), with DCG = sum_{r<=k} gain_r / log2(r + 1).
+    """Return the mean over users of DCG / (DCG of the best list of k).
 
-    Järvelin and Kekäläinen (ACM TOIS 2002), their gains as they are, not 2^gain - 1. The best list
-    holds the user's k greatest gains. DataError if a relevant rating is not above 0 and is to be a
-    gain."""
+    DCG = sum_{r<=k} gain_r / log2(r + 1): Järvelin and Kekäläinen (ACM TOIS 2002), with their gains
+    and not 2^gain - 1. The best list has the user's k greatest gains.
+
+    Raises:
+        DataError: with `gains: rating`, if a relevant rating is not above 0.
+    """
     lists = _lists(params, truth, prediction, _gains(params, truth))
     discount = 1 / np.log2(np.arange(2, params.k + 2))
     return float(((lists.gain @ discount) / (lists.best @ discount)).mean())
@@ -68,19 +74,22 @@ def _gains(params: GradedTopK, truth: np.ndarray) -> np.ndarray:
         return relevant
     if (truth[relevant] <= 0).any():
         raise DataError(
-            f"gains: rating needs ratings above 0; one of {truth[relevant].min():g} is relevant; "
-            "raise `relevant` above 0 or say `gains: binary`"
+            f"gains: rating needs relevant ratings above 0, got {truth[relevant].min():g}; "
+            "raise `relevant` above 0 or set `gains: binary`"
         )
     return np.where(relevant, truth, 0.0)
 
 
 @frozen(eq=False)
 class Lists:
-    """The lists of m users who have something relevant.
+    """The lists of the m users who have a relevant item.
 
-    `gain`: what each place is expected to gain, shape (m, k); `hazard`: the probability that a
-    place holds something relevant if none before it does, shape (m, k); `best`: what each place of
-    the best list gains, shape (m, k); `n_relevant`: the relevant items of each user, shape (m,).
+    Attributes:
+        gain: the expected gain of each place, shape (m, k).
+        hazard: the probability that the item of a place is relevant if none before it is,
+            shape (m, k).
+        best: the gain of each place of the best list, shape (m, k).
+        n_relevant: the number of relevant items of each user, shape (m,).
     """
 
     gain: np.ndarray
@@ -89,7 +98,7 @@ class Lists:
     n_relevant: np.ndarray
 
     def first(self) -> np.ndarray:
-        """The probability that a place holds the list's first relevant item, shape (m, k)."""
+        """Return the probability that a place has the first relevant item, shape (m, k)."""
         none_yet = np.cumprod(1 - self.hazard, axis=1)
         before = np.column_stack([np.ones(len(none_yet)), none_yet[:, :-1]])
         first: np.ndarray = self.hazard * before
@@ -99,25 +108,25 @@ class Lists:
 def _lists(
     params: TopK | GradedTopK, truth: np.ndarray, prediction: Predictions, gain: np.ndarray
 ) -> Lists:
-    """The lists that `params` ask for, where the items of `truth` gain `gain`, shape (n,), which is 0 if irrelevant."""
+    """Return the lists; `gain`, shape (n,), is the gain of each row, 0 if it is not relevant."""
     gain = gain.astype(np.float64)
     if prediction.user is None or prediction.item is None:
         raise DataError(
-            "lists need to know the user and the item of each prediction; these tell none"
+            "lists need the user and the item of each prediction, got predictions without them"
         )
     _, user = np.unique(prediction.user, return_inverse=True)
     n_relevant = np.bincount(user, gain > 0)
     if not n_relevant.any():
         raise DataError(
-            f"none of the {len(n_relevant):,} users has a relevant item: the greatest of the {len(truth):,} ratings is "
-            f"{truth.max():g}, and relevant is {params.relevant:g}; give a lower one"
+            f"relevant: expected a number that some rating reaches, got {params.relevant:g}: the "
+            f"greatest of the {len(truth):,} ratings of {len(n_relevant):,} users is "
+            f"{truth.max():g}. Lower it."
         )
     shape = (len(n_relevant), params.k)
-    found, hazard = (
-        _ranked(user, prediction.rating, gain, shape)
-        if params.candidates == "rated"
-        else _own(user, prediction, gain, shape)
-    )
+    if params.candidates == "rated":
+        found, hazard = _ranked(user, prediction.rating, gain, shape)
+    else:
+        found, hazard = _made_by_model(user, prediction, gain, shape)
     best, _ = _ranked(user, gain, gain, shape)
     some = n_relevant > 0
     return Lists(found[some], hazard[some], best[some], n_relevant[some])
@@ -126,40 +135,36 @@ def _lists(
 def _ranked(
     user: np.ndarray, score: np.ndarray, gain: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gain and hazard of each place, shape (m, k), where every user's rows are ranked by `score`, equals at random.
+    """Return gain and hazard of each place, shape (m, k), of each user's rows ranked by `score`.
 
-    A place among t equals, r of them relevant, gains their mean. Its hazard, if the j - 1 equals
-    before it are not relevant, is r / (t - j + 1)."""
+    Ties are in random order: a place among t equals, r of them relevant, gains their mean. Its
+    hazard, if the j - 1 equals before it are not relevant, is r / (t - j + 1)."""
     order = np.lexsort((-score, user))
     user, score, gain = user[order], score[order], gain[order]
     row = np.arange(len(order))
-    tied = (
-        np.cumsum(
-            np.diff(user, prepend=-1).astype(bool) | np.diff(score, prepend=np.nan).astype(bool)
-        )
-        - 1
-    )
-    size, relevant, gained = (
-        np.bincount(tied, weights)[tied] for weights in (None, gain > 0, gain)
-    )
+    new_user = np.diff(user, prepend=-1).astype(bool)
+    new_score = np.diff(score, prepend=np.nan).astype(bool)
+    tied = np.cumsum(new_user | new_score) - 1
+    size = np.bincount(tied)[tied]
+    relevant = np.bincount(tied, gain > 0)[tied]
+    gained = np.bincount(tied, gain)[tied]
     left = size - (row - np.searchsorted(tied, tied))  # the equals from this row on: t - j + 1
     place = row - np.searchsorted(user, user)
-    return _grid(user, place, gained / size, shape), _grid(
-        user, place, np.minimum(relevant / left, 1), shape
-    )
+    gains = _grid(user, place, gained / size, shape)
+    return gains, _grid(user, place, np.minimum(relevant / left, 1), shape)
 
 
-def _own(
+def _made_by_model(
     user: np.ndarray, prediction: Predictions, gain: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gain and hazard of each place, shape (m, k), of the lists that the model itself makes."""
+    """Return gain and hazard of each place, shape (m, k), of the lists made by the model."""
     if prediction.top is None:
         raise DataError(
-            "candidates: all needs lists that the model makes of all items; there are none: say rated"
+            "candidates: all needs a model that ranks all items, got none; use candidates: rated"
         )
     assert prediction.item is not None
     items = prediction.top(shape[1])
-    width = max(items.max(), prediction.item.max()) + 2  # one more than the items are, for -1
+    width = max(items.max(), prediction.item.max()) + 2  # one more than the items, for -1
     keys = user * width + prediction.item
     order = np.argsort(keys)
     wanted = np.arange(len(items))[:, None] * width + items
@@ -171,7 +176,7 @@ def _own(
 def _grid(
     row: np.ndarray, place: np.ndarray, value: np.ndarray, shape: tuple[int, int]
 ) -> np.ndarray:
-    """An array of `shape` with `value` at (row, place); 0 elsewhere, and what lies beyond it left out."""
+    """Return an array of `shape` with `value` at (row, place) where that is inside, else 0."""
     grid = np.zeros(shape)
     inside = place < shape[1]
     grid[row[inside], place[inside]] = value[inside]

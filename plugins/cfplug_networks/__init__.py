@@ -1,4 +1,4 @@
-"""Neural networks on embeddings: of ids alone, or of ids and everything that is known about users, items and time."""
+"""Neural networks on embeddings of ids, with or without features of users, items and time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RULE = "by fastai's rule of thumb if null: min(600, round(1.6 n^0.56)) for n ids
 
 @attrs.frozen
 class Layers:
-    """The sizes of a network on embeddings, and what keeps it from learning its ratings by heart."""
+    """The sizes of a network on embeddings, and its regularisation."""
 
     user_factors: int | None = cfplug.param(
         None, at_least=1, help=f"length of a user's embedding; {RULE}"
@@ -39,8 +39,8 @@ class Layers:
     number_scale: float = cfplug.param(
         0.03,
         above=0,
-        help="deviation with which normalised numbers and sets enter the network at the start; what is larger than the "
-        "embeddings is learned before them, so a small one protects from metadata that says nothing",
+        help="deviation of normalised numbers and sets at the start; inputs larger than the "
+        "embeddings are learned first, so a small one protects against useless metadata",
     )
 
 
@@ -69,7 +69,7 @@ def cfplug_models() -> Sequence[cfplug.Model]:
             Layers,
             build="cfplug_networks.tabular:embedding_nn",
             provides=["embeddings", "vectors"],
-            help="Embeddings of user and item, concatenated, through hidden layers: fastai's EmbeddingNN.",
+            help="Embeddings of user and item through hidden layers: fastai's EmbeddingNN.",
         ),
         cfplug.Model(
             "tabular",
@@ -77,7 +77,7 @@ def cfplug_models() -> Sequence[cfplug.Model]:
             build="cfplug_networks.tabular:tabular",
             provides=["embeddings", "vectors"],
             uses_features=True,
-            help="Ids, metadata and time through hidden layers: fastai's TabularModel; `features` says what it sees.",
+            help="Ids, metadata and time through hidden layers: fastai's TabularModel.",
         ),
         cfplug.Model(
             "mini-net",

@@ -1,4 +1,4 @@
-"""Features as what fastai's TabularModel takes: codes of categories and numbers, gathered on the device."""
+"""Features as inputs of fastai's TabularModel: codes of categories, and numbers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Inputs(nn.Module):
-    """From the codes of n pairs to codes of categories, shape (n, n_categories), and numbers, shape (n, n_numbers).
+    """Turn the user and item codes of n pairs into the codes and numbers of their features.
 
-    A user's or item's features are gathered from tables that lie on the device, unless the batch
-    brings others in their place; those of the rating come in the batch. A set such as genres
-    becomes the mean of its members' embeddings, zero where it is empty."""
+    The features of users and items are looked up in tables on the device, unless the batch has
+    others for them; those of the rating are in the batch. A set such as genres becomes the mean of
+    its members' embeddings, zero if it is empty."""
 
     def __init__(self, features: Sequence[Feature], deviation: float) -> None:
         super().__init__()
@@ -27,26 +27,24 @@ class Inputs(nn.Module):
         self.numbers = [feature for feature in features if feature.kind == "number"]
         self.sets = [feature for feature in features if feature.kind == "set"]
         for feature in features:
-            if (
-                feature.table is not None
-            ):  # the artifact keeps the table; in the weights it would lie there twice
-                self.register_buffer(
-                    _key(feature.name), torch.as_tensor(feature.table), persistent=False
-                )
-        self.members = nn.ModuleDict(
-            {_key(each.name): _members(each.size, deviation) for each in self.sets}
-        )
+            if feature.table is not None:
+                # Not persistent, since the run folder already keeps the table
+                table = torch.as_tensor(feature.table)
+                self.register_buffer(_key(feature.name), table, persistent=False)
+        self.members = nn.ModuleDict()
+        for each in self.sets:
+            self.members[_key(each.name)] = _members(each.size, deviation)
         pooled = sum(self.members_of(each.name).embedding_dim for each in self.sets)
         self.n_numbers = sum(each.width for each in self.numbers) + pooled
 
     def forward(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
-        """Columns to be put side by side: codes of shape (n,) each, and numbers of shape (n, width) each."""
+        """Return columns: codes of shape (n,) each, and numbers of shape (n, width) each."""
         codes = [self._gathered(feature, batch) for feature in self.categories]
         numbers = [self._gathered(feature, batch) for feature in self.numbers]
         return codes, numbers + [self._pooled(feature, batch) for feature in self.sets]
 
     def members_of(self, name: str) -> nn.Embedding:
-        """The embedding of the members of the set of this name, shape (size, width); row 0 stands for none."""
+        """Return the embedding of the members of a set, shape (size, width); row 0 is for none."""
         embedding = self.members[_key(name)]
         assert isinstance(embedding, nn.Embedding)
         return embedding
@@ -65,12 +63,12 @@ class Inputs(nn.Module):
 
 
 def _key(name: str) -> str:
-    """A name that torch takes for a buffer or a module: a point is written as in an address, so no two are one."""
+    """Return a name without a point for a buffer or module; two names never become one."""
     return "table_" + name.replace("%", "%25").replace(".", "%2E")
 
 
 def _members(size: int, deviation: float) -> nn.Embedding:
-    """Member 0 stands for none: it is zero and stays zero."""
+    """Return an embedding whose row 0, for no member, is zero and stays zero."""
     embedding = nn.Embedding(size, emb_sz_rule(size), padding_idx=0)
     with torch.no_grad():
         nn.init.trunc_normal_(embedding.weight, std=deviation, a=-2 * deviation, b=2 * deviation)

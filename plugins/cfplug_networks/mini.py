@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 
 def mini_net(params: MiniNet, spec: Spec) -> Mini:
-    """The lesson's EmbeddingNet; with dropout 0.3, 70 hidden units and dropout 0.75 the Keras one."""
+    """Return the lesson's EmbeddingNet.
+
+    With embedding dropout 0.3, 70 hidden units and dropout 0.75 it is the Keras network.
+    """
     return Mini(params, spec)
 
 
 class Mini(nn.Module):
-    """output = W2 drop(relu(W1 drop([p_user, q_item]) + b1)) + b2, of shape (n, n_outputs).
+    """Compute W2 drop(relu(W1 drop([p_user, q_item]) + b1)) + b2, of shape (n, n_outputs).
 
     Embeddings have the shapes (n_users, factors) and (n_items, factors).
     """
@@ -48,13 +51,13 @@ class Mini(nn.Module):
         return outputs
 
     def embeddings(self, side: str) -> Tensor:
-        """Embedding of every id of `side`, shape (n_ids, factors)."""
+        """Return the embedding of every id of `side`, shape (n_ids, factors)."""
         weight = self.factors[side].weight
         assert isinstance(weight, Tensor)
         return weight.detach()
 
     def vectors(self, side: str) -> Tensor:
-        """The embeddings again: nothing else is learned of an id alone."""
+        """Return the embeddings: nothing else is learned of a single id."""
         return self.embeddings(side)
 
 

@@ -21,17 +21,20 @@ SIDES = ("user", "item")
 
 
 def embedding_nn(params: Layers, spec: Spec) -> Network:
-    """Ids alone: fastai's EmbeddingNN, which is its TabularModel without numbers, for any number of outputs."""
+    """Return a network on ids alone: fastai's EmbeddingNN, a TabularModel without numbers."""
     return Network(params, spec, ())
 
 
 def tabular(params: Layers, spec: Spec) -> Network:
-    """Ids and every feature of the recipe."""
+    """Return a network on ids and every feature of the recipe."""
     return Network(params, spec, spec.features)
 
 
 class Network(nn.Module):
-    """output = TabularModel([user, item, categories], [numbers, pooled sets]), of shape (n, n_outputs)."""
+    """Compute TabularModel([user, item, categories], [numbers, pooled sets]).
+
+    Outputs have the shape (n, n_outputs).
+    """
 
     def __init__(self, params: Layers, spec: Spec, features: Sequence[Feature]) -> None:
         super().__init__()
@@ -61,26 +64,27 @@ class Network(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         if self.training and self.normalises and len(batch) == 1:
             raise TrainingError(
-                "batch_norm needs two ratings in a step: take more ratings, a larger batch_size, or batch_norm: false"
+                "batch_norm: expected two ratings or more in a step, got 1; "
+                "use more ratings, a larger batch_size, or batch_norm: false"
             )
         codes, numbers = self.inputs(batch)
         categories = torch.stack([batch.user, batch.item, *codes], dim=1)
         cells = torch.cat(numbers, dim=1) * self.scale if numbers else None
         given = {place: batch.vector(side) for place, side in enumerate(SIDES)}
-        outputs: Tensor = (
-            self.net(categories, cells) if _none(given) else self._with(given, categories, cells)
-        )
-        return outputs
+        if all(vector is None for vector in given.values()):
+            outputs: Tensor = self.net(categories, cells)
+            return outputs
+        return self._with(given, categories, cells)
 
     def _with(
         self, given: Mapping[int, Tensor | None], categories: Tensor, cells: Tensor | None
     ) -> Tensor:
-        """What TabularModel's forward gives with the embeddings `given` in the place of its own, by position."""
-        learned = [net(codes) for net, codes in zip(self.net.embeds, categories.T, strict=True)]
-        used = [
-            mine if (other := given.get(place)) is None else other
-            for place, mine in enumerate(learned)
-        ]
+        """Return the outputs with the embeddings `given`, by position, for the learned ones."""
+        used = []
+        embeddings = zip(self.net.embeds, categories.T, strict=True)
+        for place, (embedding, codes) in enumerate(embeddings):
+            vector = given.get(place)
+            used.append(embedding(codes) if vector is None else vector)
         inputs = self.net.emb_drop(torch.cat(used, dim=1))
         if cells is not None:
             cells = cells if self.net.bn_cont is None else self.net.bn_cont(cells)
@@ -89,17 +93,13 @@ class Network(nn.Module):
         return outputs
 
     def vectors(self, side: str) -> Tensor:
-        """The embeddings again: nothing else is learned of an id alone."""
+        """Return the embeddings: nothing else is learned of a single id."""
         return self.embeddings(side)
 
     def embeddings(self, side: str) -> Tensor:
-        """Embedding of every id of `side`, shape (n_ids, factors); the sides may differ in length."""
+        """Return the embedding of every id of `side`, shape (n_ids, factors of that side)."""
         weight: Tensor = self.net.embeds[SIDES.index(side)].weight
         return weight.detach()
-
-
-def _none(given: Mapping[int, Tensor | None]) -> bool:
-    return all(vector is None for vector in given.values())
 
 
 def _start(embedding: nn.Embedding, deviation: float) -> None:

@@ -1,4 +1,4 @@
-"""The head of `ordinal`: cut points that stay ordered, probabilities as their definition, cut points per user."""
+"""The loss `ordinal`: ordered cut points, probabilities by definition, cut points per user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The laws that every head keeps, and those that every head with a distribution over levels keeps."""
+"""Properties of every loss, and of every loss with a distribution over levels."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ with_levels = pytest.mark.parametrize("build", LEVELLED.values(), ids=LEVELLED.k
 
 @frozen(eq=False)
 class Drawn:
-    """A scale with 2 to 12 levels at uneven distances, n ratings, and numbers of which outputs are made."""
+    """A scale with 2 to 12 levels at uneven distances, n ratings, and numbers for outputs."""
 
     scale: Scale
     rating: Tensor

@@ -1,4 +1,4 @@
-"""The rating levels of a head: which level a rating is, how much it counts, and the scales that have none."""
+"""The rating levels of a loss: the level of a rating, its weight, and scales without levels."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_a_rating_that_is_off_by_rounding_is_its_level_still() -> None:
 @pytest.mark.parametrize(
     ("scale", "rating", "told"),
     [
-        (STARS, 3.5, "a rating of 3.5 is no level of the scale: 1, 2, 3, 4, 5"),
-        (STARS, 0.0, "a rating of 0 is no level of the scale: 1, 2, 3, 4, 5"),
-        (STARS, 6.0, "a rating of 6 is no level of the scale: 1, 2, 3, 4, 5"),
+        (STARS, 3.5, "rating: expected one of the levels 1, 2, 3, 4, 5, got 3.5"),
+        (STARS, 0.0, "rating: expected one of the levels 1, 2, 3, 4, 5, got 0"),
+        (STARS, 6.0, "rating: expected one of the levels 1, 2, 3, 4, 5, got 6"),
         (
             Scale(0.0, 10.0, tuple(map(float, range(11)))),
             2.01,
-            "a rating of 2.01 is no level of the scale: 0, 1, 2, 3, ..., 10",
+            "rating: expected one of the levels 0, 1, 2, 3, ..., 10, got 2.01",
         ),
     ],
 )
@@ -76,35 +76,34 @@ REFUSED = [
     (
         Scale(1.0, 5.0),
         {},
-        "needs rating levels, and these ratings are continuous, from 1 to 5; mse, mae and huber need none",
+        "expected rating levels, got continuous ratings from 1 to 5; use mse, mae or huber",
     ),
-    (Scale(3.0, 3.0, (3.0,)), {}, "needs at least two rating levels; every rating is 3"),
+    (Scale(3.0, 3.0, (3.0,)), {}, "expected two rating levels or more, got only 3"),
     (
         Scale(1.0, 2.0, (2.0, 1.0)),
         {},
-        "needs rating levels that rise, in single precision too; they are 2, 1",
+        "expected rating levels that rise in single precision, got 2, 1",
     ),
     (
         Scale(1.0, 1 + 1e-9, (1.0, 1 + 1e-9)),
         {},
-        "needs rating levels that rise, in single precision too; they are 1, 1",
+        "expected rating levels that rise in single precision, got 1, 1",
     ),
     (
         STARS,
         {"class_weights": (1.0, 2.0)},
-        "class_weights: needs one number for each of the 5 rating levels 1, 2, 3, 4, 5; has 2",
+        "class_weights: expected 5 numbers, one for each of the rating levels 1, 2, 3, 4, 5, got 2",
     ),
 ]
 
 
-@pytest.mark.parametrize(("scale", "params", "told"), REFUSED)
+@pytest.mark.parametrize(("scale", "params", "message"), REFUSED)
 def test_a_scale_without_levels_and_weights_that_do_not_fit_are_refused(
-    scale: Scale, params: dict[str, Any], told: str
+    scale: Scale, params: dict[str, Any], message: str
 ) -> None:
-    colon = ": " if told.startswith("class") else " "
-    with pytest.raises(DataError, match=f"^{re.escape('cross-entropy' + colon + told)}$"):
+    with pytest.raises(DataError, match=f"^{re.escape('cross-entropy: ' + message)}$"):
         cross_entropy(CrossEntropy(**params), scale)
-    with pytest.raises(DataError, match=f"^{re.escape('ordinal' + colon + told)}$"):
+    with pytest.raises(DataError, match=f"^{re.escape('ordinal: ' + message)}$"):
         ordinal(Ordinal(**params), scale)
 
 

@@ -1,4 +1,4 @@
-"""The contract of the plugin `losses`, with its defaults and with every other kind of head that it has."""
+"""The contract of the plugin `losses`, with its defaults and with other parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The heads of `mse`, `mae` and `huber`: where ratings lie, what is minimised, and the slope that training follows."""
+"""The losses `mse`, `mae` and `huber`: range of ratings, what is minimised, gradients."""
 
 from __future__ import annotations
 

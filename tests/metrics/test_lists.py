@@ -1,4 +1,4 @@
-"""The scores of lists against a naive form over all orders of equals, against trec_eval, and against scikit-learn."""
+"""Scores of lists against a naive form over all orders of ties, trec_eval, and scikit-learn."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def score(
 
 @frozen(eq=False)
 class Drawn:
-    """Predictions `scores` of m users for n items, shape (m, n); of some pairs the held-out rating, NaN elsewhere."""
+    """Predictions `scores` of m users for n items, shape (m, n), and held-out ratings or NaN."""
 
     scores: np.ndarray
     ratings: np.ndarray
@@ -63,7 +63,7 @@ class Drawn:
         return np.flatnonzero((self.ratings >= RELEVANT).any(axis=1)).tolist()
 
     def given(self) -> Predictions:
-        """As the core gives them: codes with gaps, and lists of all that the user had not seen in training."""
+        """Return them as the core does: codes with gaps, and lists of all items new to the user."""
         user, item = self.pairs
         origin = np.full(len(user), "warm", dtype=object)
         return Predictions(
@@ -71,7 +71,7 @@ class Drawn:
         )
 
     def top(self, k: int) -> np.ndarray:
-        """Best first, ties by code; one row for each user with a rating; -1 where a list is short."""
+        """Return a row for each user with a rating, best first, ties by code, -1 as filler."""
         users = np.unique(self.pairs[0])
         lists = np.full((len(users), k), -1)
         for row, user in enumerate(users):
@@ -104,7 +104,7 @@ def drawings(draw: st.DrawFn, *, ties: bool = True, most_items: int = 5) -> Draw
 
 
 def naive(name: str, gains: list[float], all_gains: list[float], k: int) -> float:
-    """The score of one user's list, whose items gain `gains`, where all of the truth gains `all_gains`."""
+    """Return the score of a user's list with `gains`, if all relevant items have `all_gains`."""
     places = [rank for rank, gain in enumerate(gains[:k], 1) if gain > 0]
     if name == "precision":
         return len(places) / k
@@ -362,8 +362,8 @@ def test_gains_by_rating_tell_a_five_from_a_four() -> None:
 def test_nobody_with_a_relevant_item_is_an_error(name: str, candidates: str) -> None:
     given = predicted([(0, 0, 4.0), (0, 1, 3.0), (5, 0, 3.0)], [[0], [1]])
     told = (
-        "none of the 2 users has a relevant item: the greatest of the 3 ratings is 3.5, and relevant is 4; "
-        "give a lower one"
+        "relevant: expected a number that some rating reaches, got 4: the "
+        "greatest of the 3 ratings of 2 users is 3.5. Lower it."
     )
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
         score(name, np.array([3.5, 2.0, 3.0]), given, 10, candidates)
@@ -371,7 +371,10 @@ def test_nobody_with_a_relevant_item_is_an_error(name: str, candidates: str) -> 
 
 def test_a_gain_that_is_not_above_zero_is_an_error() -> None:
     given = predicted([(0, 0, 4.0), (0, 1, 3.0)])
-    told = "gains: rating needs ratings above 0; one of -2 is relevant; raise `relevant` above 0 or say `gains: binary`"
+    told = (
+        "gains: rating needs relevant ratings above 0, got -2; "
+        "raise `relevant` above 0 or set `gains: binary`"
+    )
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
         ndcg(GradedTopK(10, -5.0, "rated", "rating"), np.array([-2.0, 7.0]), given)
     assert ndcg(
@@ -382,12 +385,10 @@ def test_a_gain_that_is_not_above_zero_is_an_error() -> None:
 @every_score
 def test_predictions_without_codes_or_lists_are_refused(name: str) -> None:
     bare = Predictions(np.array([4.0]), np.array(["warm"], dtype=object))
-    told = "lists need to know the user and the item of each prediction; these tell none"
+    told = "lists need the user and the item of each prediction, got predictions without them"
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
         score(name, np.array([5.0]), bare, 10, "rated")
-    told = (
-        "candidates: all needs lists that the model makes of all items; there are none: say rated"
-    )
+    told = "candidates: all needs a model that ranks all items, got none; use candidates: rated"
     with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
         score(name, np.array([5.0]), predicted([(0, 0, 4.0)]), 10, "all")
 

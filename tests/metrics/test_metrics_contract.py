@@ -1,4 +1,4 @@
-"""The built-in metrics keep every law of their kind, and equal naive versions that go row by row."""
+"""The built-in metrics pass every check of their kind, and equal naive versions by row."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ Gains = list[float]
 
 
 def over_users(score: Callable[[Any, Gains, Gains], float]) -> Callable[..., float]:
-    """The mean over users with something relevant of `score(params, gains of the list, gains of all their items)`."""
+    """Return the mean over users with a relevant item of `score(params, gains, all gains)`."""
 
     def metric(params: Any, truth: np.ndarray, prediction: Predictions) -> float:
         assert prediction.user is not None

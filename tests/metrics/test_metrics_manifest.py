@@ -65,7 +65,8 @@ def test_each_metric_says_which_way_is_better_and_what_it_needs() -> None:
         (
             Calibration,
             {"binning": "equal-with"},
-            "binning: must be one of equal-width, equal-mass; is 'equal-with'; did you mean equal-width?",
+            "binning: must be one of equal-width, equal-mass; is 'equal-with'; "
+            "did you mean equal-width?",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""What metadata does to `tabular` on ratings of which it is known how far they follow the metadata."""
+"""How metadata helps `tabular` on ratings that follow the metadata to a known extent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIZES = (
 
 @functools.cache
 def errors(share: float) -> np.ndarray:
-    """MSE of the held-out fifth: `embedding-nn` and `tabular` by seeds, where metadata explains `share`."""
+    """Return the held-out MSE of `embedding-nn` and `tabular`, if metadata explains `share`."""
     recipe = parse_recipe(RECIPE.format(share=share, sizes=SIZES), "metadata.yaml")
     return np.array([one_seed(recipe, seed) for seed in SEEDS]).T
 
@@ -62,7 +62,7 @@ def one_seed(recipe: Recipe, seed: int) -> list[float]:
 
 
 def test_metadata_that_is_pure_noise_costs_no_more_than_a_hundredth() -> None:
-    """So it is with the default number_scale; at 1 a network looks at numbers first, and unlearns noise slowly."""
+    """Useless metadata does no harm at the default number_scale; at 1 noise is learned first."""
     alone, informed = errors(0.0).mean(axis=1)
     assert informed < alone + 0.01
 

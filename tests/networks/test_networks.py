@@ -71,7 +71,7 @@ def codes(batch: Batch) -> torch.Tensor:
 def test_embedding_nn_is_fastais_from_the_same_seed(
     params: Layers, sizes: list[tuple[int, int]], batch_norm: bool
 ) -> None:
-    """To the bit: the embeddings are drawn once more after fastai drew them, so those alone are copied."""
+    """Equal to the bit: embeddings are drawn again after fastai, so only they are copied."""
     params = Layers(params.user_factors, params.item_factors, params.layers, batch_norm=batch_norm)
     torch.manual_seed(3)
     ours = embedding_nn(params, SPEC)
@@ -230,7 +230,7 @@ def test_tabular_is_fastais_fed_by_hand_from_merged_tables() -> None:
 
 
 def by_hand(dataset: Dataset, network: Network) -> tuple[torch.Tensor, torch.Tensor]:
-    """The columns of one wide table, made by pandas alone: categories, and numbers with the means of sets behind."""
+    """Return the columns of a wide table made by pandas: categories, numbers, means of sets."""
     wide = dataset.ratings.merge(USERS, how="left", on="user").merge(ITEMS, how="left", on="item")
     wide["month"] = wide["time"].dt.month
     wide["elapsed"] = (wide["time"] - wide["time"].min()).dt.total_seconds() / 86_400

@@ -20,7 +20,8 @@ def test_normalisation_says_that_one_rating_is_not_enough() -> None:
     with pytest.raises(TrainingError) as caught:
         network(one)
     assert str(caught.value) == (
-        "batch_norm needs two ratings in a step: take more ratings, a larger batch_size, or batch_norm: false"
+        "batch_norm: expected two ratings or more in a step, got 1; "
+        "use more ratings, a larger batch_size, or batch_norm: false"
     )
     assert network.eval()(one).shape == (1, 1)
     assert embedding_nn(Layers(batch_norm=False), Spec(3, 4, 1)).train()(one).shape == (1, 1)

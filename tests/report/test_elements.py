@@ -140,7 +140,8 @@ def test_the_data_of_a_chart_is_a_table() -> None:
         ({"log": "z"}, "log: expected one of x, y, got 'z'"),
         (
             {"reference": "diagonl"},
-            "reference: expected one of \"\", diagonal, zero, got 'diagonl'; did you mean diagonal?",
+            "reference: expected one of \"\", diagonal, zero, got 'diagonl'; "
+            "did you mean diagonal?",
         ),
         ({"mark": "interval"}, "mark: an interval needs low and high, columns with its ends"),
     ],

@@ -74,7 +74,8 @@ def run_of(
     title: str = "ours", sections: tuple[Section, ...] = (), claims: str = "", comment: str = ""
 ) -> Run:
     heading = title.replace("'", "''")
-    text = f"title: '{heading}'\ndata: synthetic\nmodels: [pmf]\nmetrics: [mse, mae]\n{claims}# {comment}\n"
+    text = f"title: '{heading}'\ndata: synthetic\nmodels: [pmf]\n"
+    text += f"metrics: [mse, mae]\n{claims}# {comment}\n"
     rows = [("pmf", 42, "", "valid", "mse", 0.5), ("pmf", 42, "", "valid", "mae", 0.25)]
     return Run(
         Path("runs/ours"),
@@ -276,8 +277,8 @@ def test_a_result_has_its_interval_below_it_and_its_verdict_beside_it() -> None:
     metrics = run.metrics.assign(low=[0.4, np.nan], high=[0.61, np.nan])
     text = page(attrs.evolve(run, metrics=metrics))
     assert (
-        '<td class="number" data-value="0.5">0.50 <small>0.40 to 0.61</small></td><td class="short yes">'
-        in text
+        '<td class="number" data-value="0.5">0.50 <small>0.40 to 0.61</small></td>'
+        '<td class="short yes">' in text
     )
     assert (
         "Measured on the valid part; below a number is its 95 % interval "
@@ -384,8 +385,8 @@ def test_training_is_a_table_or_a_sentence() -> None:
 
 def test_the_footer_says_what_the_numbers_depend_on() -> None:
     assert (
-        "cfplug 0.1.0, torch 2.13.0, Python 3.11.7; cpu, 3 threads; seeds 42; data SHA-256 0123456789abcdef…"
-        in page(run_of())
+        "cfplug 0.1.0, torch 2.13.0, Python 3.11.7; cpu, 3 threads; seeds 42; "
+        "data SHA-256 0123456789abcdef…" in page(run_of())
     )
 
 

@@ -1,4 +1,4 @@
-"""The page in a browser: it draws, it sorts, it follows the light, it fits a phone, and it asks nobody for anything."""
+"""The page in a browser: charts, sorting, dark and light, phones, and no request at all."""
 
 from __future__ import annotations
 
@@ -144,7 +144,8 @@ def test_nothing_scrolls_sideways_but_boxes_of_their_own(
         shown = visit.drawn()
         assert shown.evaluate("document.documentElement.scrollWidth") == width
         charts = shown.evaluate(
-            "[...document.querySelectorAll('figure:not(.cell) .plot')].map(p => p.scrollWidth - p.clientWidth)"
+            "[...document.querySelectorAll('figure:not(.cell) .plot')]"
+            ".map(p => p.scrollWidth - p.clientWidth)"
         )
         assert max(charts) <= 1
         assert shown.locator("figure.cell .plot").last.evaluate(
@@ -185,7 +186,7 @@ def test_words_beside_points_are_text_and_do_not_overlap(browser: Browser, addre
         with Visit(browser, address, width=width) as visit:
             figure = visit.drawn().locator("figure.point").last
             boxes = figure.locator(".labels_marks text").evaluate_all(
-                """all => all.filter(t => getComputedStyle(t).opacity > 0 && t.textContent).map(t => {
+                """all => all.filter(t => t.textContent).map(t => {
                     const b = t.getBBox(), m = t.getCTM();
                     return [t.textContent, m.e + b.x, m.f + b.y, b.width, b.height];
                 })"""
@@ -262,12 +263,14 @@ def test_paper_is_light_and_has_every_chart_however_early_it_is_printed(
     with Visit(browser, address, color_scheme="dark") as visit:
         shown = visit.page
         shown.evaluate(
-            "addEventListener('beforeprint', () => Promise.resolve().then(() => { window.drawn = 0; }))"
+            "addEventListener('beforeprint',"
+            " () => Promise.resolve().then(() => { window.drawn = 0; }))"
         )
         shown.evaluate(
             "matchMedia('print').addEventListener('change', (e) => { if (e.matches) {"
             " window.drawn = document.querySelectorAll('.plot svg').length;"
-            " window.fill = document.querySelector('figure.bar .mark-rect.role-mark path')?.getAttribute('fill'); } })"
+            " window.fill = document.querySelector('figure.bar .mark-rect.role-mark path')"
+            "?.getAttribute('fill'); } })"
         )
         shown.pdf(path=tmp_path / "page.pdf")
         assert shown.evaluate("window.fill") == "#2f6fb3"
@@ -308,7 +311,7 @@ def test_without_scripts_there_are_all_texts_and_tables(browser: Browser, addres
 ROOT = Path(__file__).parents[2]
 ARCHIVE = ROOT.parent / "shared" / "data" / "ml-100k.zip"
 PICTURES = os.environ.get("CFPLUG_PICTURES", "")
-"""Where the pictures go; only then is the model trained as the recipe says, which takes half a minute."""
+"""The folder for pictures; only with it the model is trained in full, for half a minute."""
 
 on_real_data = pytest.mark.skipif(
     not ARCHIVE.parent.exists(), reason="there is no ../shared/data with the real archives"
