@@ -226,7 +226,7 @@ def check_plugin(
     if len(outcomes) < len(found):
         click.echo(f"stopped after {len(outcomes)} of {len(found)} checks", err=True)
         sys.exit(STOPPED)
-    if not all(outcome.good for outcome in outcomes):
+    if not all(outcome.passed for outcome in outcomes):
         sys.exit(1)
 
 
@@ -295,7 +295,7 @@ def _show(outcomes: Sequence[Outcome], traceback: bool, as_json: bool) -> None:
         if each.state != "passed":
             text = each.trace if traceback and each.trace else each.message
             click.echo(
-                f"\n{each.item.id}: {each.state}\n  the law: {each.item.check.law}\n{indent(text, '  ')}"
+                f"\n{each.item.id}: {each.state}\n  the law: {each.item.check.summary}\n{indent(text, '  ')}"
             )
     counts = Counter(each.state for each in outcomes)
     checks = "1 check" if len(outcomes) == 1 else f"{len(outcomes)} checks"
@@ -313,7 +313,7 @@ def _words(outcome: Outcome) -> dict[str, str]:
     item = outcome.item
     return {
         "check": item.id,
-        "law": item.check.law,
+        "law": item.check.summary,
         "result": outcome.state,
         "message": outcome.message,
     }

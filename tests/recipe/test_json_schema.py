@@ -36,8 +36,8 @@ from cfplug.recipe.reader import can_name_a_folder
 from cfplug.recipe.recipe import KEYS, Claim, Heading, Looks
 from cfplug.recipe.settings import FeatureChoice, TrainSettings
 from cfplug.recipe.yaml import parse, path_text
-from cfplug.testing.strategies.recipes import as_yaml, recipes
-from cfplug.testing.strategies.spoiling import Broken, broken_recipes
+from tests.strategies.recipes import as_yaml, recipes
+from tests.strategies.recipe_faults import Broken, broken_recipes
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ from cfplug.recipe.json_schema import LISTS, ONE
 from cfplug.recipe.recipe import Heading
 from cfplug.recipe.settings import TrainSettings
 from cfplug.testing.strategies.parameters import invalid_values
-from cfplug.testing.strategies.recipes import recipes
+from tests.strategies.recipes import recipes
 
 At = tuple[str | int, ...]
 """The keys and positions that lead to a place in a recipe."""

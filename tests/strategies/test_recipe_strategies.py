@@ -16,8 +16,8 @@ from cfplug.plugin.registry import Registry, load
 from cfplug.recipe.parser import Recipe, parse_recipe
 from cfplug.recipe.recipe import KEYS
 from cfplug.recipe.yaml import parse
-from cfplug.testing.strategies.recipes import as_yaml, recipe_texts, recipes
-from cfplug.testing.strategies.spoiling import WAYS, Broken, _Faults, _put, broken_recipes
+from tests.strategies.recipe_faults import WAYS, Broken, _Faults, _put, broken_recipes
+from tests.strategies.recipes import as_yaml, recipe_texts, recipes
 
 ODD_PLUGIN = """
 import attrs
