@@ -15,11 +15,11 @@ OURS = "coldstart,factors,losses,metrics,networks,splits,tables"
 """The plugins that the checks themselves use."""
 
 Expected = Mapping[str, Mapping[str, str]]
-"""The checks that each mutant fails, with the message of each; \"...\" is any text, \"\" any message."""
+"""The checks that each mutant fails, with their messages; `...` is any text, '' any message."""
 
 
 def items_of(plugin: str, **options: Any) -> dict[str, list[Item]]:
-    """Return the checks of one plugin of the zoo, by its components (kind/name) and \"plugin\"."""
+    """Return the checks of one plugin of the zoo, by component (kind/name or plugin)."""
     registry = load([MUTANTS], {"CFPLUG_PLUGINS": f"{plugin},{OURS}"})
     found: dict[str, list[Item]] = {}
     for item in items(plugin, registry=registry, **options):

@@ -49,9 +49,7 @@ EXPECTED: Expected = {
     },
     "analyzer/beyond-numbers": {"gives-a-section": ""},
     "analyzer/lists-in-cells": {
-        "renders": (
-            "chart 'Lists', column names: expected text, a number or None, got ('a', 'b')"
-        )
+        "renders": ("chart 'Lists', column names: expected text, a number or None, got ('a', 'b')")
     },
     "analyzer/untitled": {"renders": "section: expected a title, got none"},
     "analyzer/wants-times": {

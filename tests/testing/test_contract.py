@@ -135,9 +135,7 @@ def test_component_is_checked_with_the_given_parameters(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_unknown_name_in_an_argument_names_the_nearest(
-    given: dict[str, Any], message: str
-) -> None:
+def test_unknown_name_in_an_argument_names_the_nearest(given: dict[str, Any], message: str) -> None:
     with pytest.raises(cfplug.PluginError) as caught:
         items("losses", **given)
     assert str(caught.value) == message
@@ -245,7 +243,5 @@ def test_plugin_checks_are_one_item_of_pytest_for_each_check(tmp_path: Path) -> 
     assert states["metric/sound/functions-can-be-imported"] == "PASSED"
     assert states["metric/blank/parameters-have-help"] == "XFAIL"
     assert states["metric/wordless/parameters-have-help"] == "FAILED"
-    assert states["metric/sound/has-help"] == "FAILED", (
-        "a known failure that passes is a failure"
-    )
+    assert states["metric/sound/has-help"] == "FAILED", "a known failure that passes is a failure"
     assert any("XFAIL" in line and "the unit is padded" in line for line in lines)

@@ -97,8 +97,7 @@ def test_oracle_for_an_unknown_metric_names_the_nearest() -> None:
     with pytest.raises(cfplug.PluginError) as error:
         items_of("mutant-metrics", oracles={"metric/sounds": naive_mae})
     assert str(error.value) == (
-        "oracles: expected a component (kind/name), got 'metric/sounds'; "
-        "did you mean metric/sound?"
+        "oracles: expected a component (kind/name), got 'metric/sounds'; did you mean metric/sound?"
     )
 
 

@@ -33,18 +33,14 @@ EXPECTED: Expected = {
     "source/two-rows-for-one-id": {
         "one-row-for-each-id": "users: expected one row for user 3, got 2"
     },
-    "source/lost-item": {
-        "one-row-for-each-id": "items: expected a row for item 40 of the ratings"
-    },
+    "source/lost-item": {"one-row-for-each-id": "items: expected a row for item 40 of the ratings"},
     "source/rated-twice": {
         "no-pair-twice": (
             "ratings: expected one rating of item 4 by user 2, got 2 (pairs with several: 1). "
             "See cfplug.merge_repeats."
         )
     },
-    "source/off-the-scale": {
-        "ratings-on-the-scale": "rating in row 3: expected 1 to 5, got 0"
-    },
+    "source/off-the-scale": {"ratings-on-the-scale": "rating in row 3: expected 1 to 5, got 0"},
     "source/between-levels": {"ratings-on-the-scale": ""},
     "source/wrong-role": {"every-column-has-its-role": ""},
     "source/roleless": {"every-column-has-its-role": ""},
