@@ -92,7 +92,7 @@ EXPECTED: Expected = {
     "model/wrong-side": {"biases-have-a-number-for-each-id": ""},
     "model/short-of-mean": {"terms-sum-to-the-output": ""},
     "model/shifting": {"terms-do-not-depend-on-other-pairs": ""},
-    "model/half-told": {"vectors-can-replace-ids": ""},
+    "model/incomplete-vectors": {"vectors-can-replace-ids": ""},
     "model/deaf": {
         "other-vectors-give-other-answers": (
             "predict with other vectors of every user: expected other ratings, got the same. "

@@ -1,4 +1,4 @@
-"""Broken: the name of its metric is no kebab-case noun."""
+"""Broken: the name of its metric is not a kebab-case noun."""
 
 import cfplug
 

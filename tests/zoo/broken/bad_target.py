@@ -1,4 +1,4 @@
-"""Broken: it names its function in another way than `package.module:function`."""
+"""Broken: it does not name its function as `package.module:function`."""
 
 import cfplug
 

@@ -1,4 +1,4 @@
-"""Broken: beside a good hook there is one that is misspelt and not marked."""
+"""Broken: it has a good hook, and one that is misspelt and not marked."""
 
 import cfplug
 

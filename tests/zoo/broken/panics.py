@@ -1,4 +1,4 @@
-"""Broken: it raises what is no Exception, as extensions in other languages do when they panic."""
+"""Broken: it raises a BaseException, as extensions in other languages do when they panic."""
 
 
 class PanicException(BaseException):

@@ -1,4 +1,4 @@
-"""Broken: a hook has an argument that nobody gives it."""
+"""Broken: a hook has an argument that it is not called with."""
 
 import cfplug
 
