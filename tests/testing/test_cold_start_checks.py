@@ -28,7 +28,7 @@ EXPECTED: Expected = {
         )
     },
     "cold-start/by-name": {
-        "no-ratings-equals-the-prior": "second of two newcomers without data: expected ..., got ..."
+        "no-ratings-equals-the-prior": "second of two new ids without data: expected ..., got ..."
     },
     "cold-start/counts-none-as-zero": {
         "no-ratings-equals-the-prior": "an empty table of ratings instead of None: expected ..."
@@ -67,8 +67,8 @@ EXPECTED: Expected = {
     "cold-start/half-a-chance": {"gives-what-it-declares": ""},
     "cold-start/sure-of-nothing": {
         "gives-what-it-declares": (
-            "provides=['deviation']: expected a finite deviation for each pair with a newcomer, "
-            "got none for some"
+            "provides=['deviation']: expected a finite deviation for each pair with a new "
+            "user or item, got none for some"
         )
     },
     "cold-start/asks-again": {

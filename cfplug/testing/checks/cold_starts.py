@@ -1,4 +1,4 @@
-"""Checks of cold-start strategies: a prediction for every newcomer, from known data alone."""
+"""Checks of cold-start strategies: every new user and item gets a rating, from known data alone."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def answers_for_unknown_ids(subject: Subject) -> None:
 
 
 def no_ratings_equals_the_prior(subject: Subject) -> None:
-    """Return the same for all newcomers without data; an empty table reveals no ratings."""
+    """Return the same for all new ids without data; an empty table reveals no ratings."""
     case = cold_start_case(subject)
     users, items = UNKNOWN_IDS["user"], UNKNOWN_IDS["item"]
     known_users, known_items = case.known["user"][:5], case.known["item"][:5]
@@ -67,14 +67,14 @@ def no_ratings_equals_the_prior(subject: Subject) -> None:
     ):
         with contextlib.suppress(NoAnswerError):  # reported by answers_for_unknown_ids
             expected, found = case.predict(first).rating, case.predict(second).rating
-            check_ratings(second, expected, found, "second of two newcomers without data")
+            check_ratings(second, expected, found, "second of two new ids without data")
     pairs, none = case.pairs(), case.revealed().iloc[:0]
     expected, found = case.predict(pairs).rating, case.predict(pairs, none).rating
     check_ratings(pairs, expected, found, "an empty table of ratings instead of None")
 
 
 def no_query_leak(subject: Subject) -> None:
-    """Return the same where held-out ratings, which newcomers do not reveal, differ or are missing.
+    """Return the same where held-out ratings, which are not revealed, differ or are missing.
 
     `fitted.catalogue` has every rating, held out or not; only `fitted.train` and
     `newcomers.ratings` may be used."""
@@ -117,7 +117,7 @@ def alone_or_together(subject: Subject) -> None:
 
 
 def order_of_reveals_does_not_matter(subject: Subject) -> None:
-    """Return the same whatever the order in which newcomers reveal ratings."""
+    """Return the same whatever the order in which ratings are revealed."""
     case = cold_start_case(subject)
     pairs, ratings = case.pairs(), case.revealed()
     expected = case.predict(pairs, ratings).rating
@@ -126,7 +126,7 @@ def order_of_reveals_does_not_matter(subject: Subject) -> None:
 
 
 def missing_ratings_are_ignored(subject: Subject) -> None:
-    """Return a finite rating where newcomers reveal items without a rating, as not seen."""
+    """Return a finite rating where revealed items have no rating, as they were not seen."""
     case = cold_start_case(subject)
     ratings = case.revealed()
     try:
@@ -162,13 +162,13 @@ def model_unchanged(subject: Subject) -> None:
     mixed = predict(model, pairs, case.revealed()).rating[: len(known)]
     advice = "Keep what you learn in an object of your own."
     fail_if(array_difference(before, model_arrays(model)), "model after adapt", advice)
-    check_ratings(known, expected, mixed, "known pairs among newcomers", exact=True)
+    check_ratings(known, expected, mixed, "known pairs among new ones", exact=True)
     after = model.answer(known).rating
-    check_ratings(known, expected, after, "known pairs after newcomers", exact=True)
+    check_ratings(known, expected, after, "known pairs after new ones", exact=True)
 
 
 def input_unchanged(subject: Subject) -> None:
-    """Change neither the newcomers' data nor the pairs."""
+    """Change neither the data of new users and items nor the pairs."""
     case = cold_start_case(subject)
     model, pairs = case.model(), case.pairs()
     users, items = (pd.DataFrame({side: case.new[side]}) for side in SIDES)
@@ -205,7 +205,7 @@ def gives_what_it_declares(subject: Subject) -> None:
             if deviation is None or not np.isfinite(deviation).all():
                 raise CheckError(
                     f"provides={[*provides]}: expected a finite deviation for each pair with a "
-                    "newcomer, got none for some"
+                    "new user or item, got none for some"
                 )
 
 

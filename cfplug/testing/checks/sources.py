@@ -53,7 +53,9 @@ def one_row_for_each_id(dataset: Dataset) -> None:
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, int | str) and not isinstance(value, bool) and bool(str(value).strip())
+    if isinstance(value, str):
+        return bool(value.strip())
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def no_pair_twice(dataset: Dataset) -> None:

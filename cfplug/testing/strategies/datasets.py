@@ -46,12 +46,10 @@ CORNERS: tuple[tuple[Pair, ...], ...] = (
 """Pairs of which 0, 1 or at least 2 can be held out while their users and items keep a rating."""
 
 # made once: making a strategy takes longer than drawing from it
-_EITHER, _SIZE, _FEW, _LOST = (
-    st.booleans(),
-    st.integers(1, SIDE),
-    st.integers(0, 3),
-    st.integers(-1, 2),
-)
+_EITHER = st.booleans()
+_SIZE = st.integers(1, SIDE)
+_FEW = st.integers(0, 3)
+_LOST = st.integers(-1, 2)
 _SCALES = {
     None: st.sampled_from((*WITH_LEVELS, *WITHOUT_LEVELS)),
     True: st.sampled_from(WITH_LEVELS),
@@ -307,10 +305,10 @@ def _some_of(cells: tuple[Pair, ...], least: int, most: int) -> SearchStrategy[l
 
 @functools.cache
 def _cells(n_users: int, n_items: int, skewed: bool, without: tuple[Pair, ...]) -> tuple[Pair, ...]:
-    """Return the pairs to draw from: all, or of the user of rank r the max(n_users, n_items) / r
-    first items alone.
+    """Return the pairs to draw from; with `skewed` the user of rank r has few items.
 
-    Under that hyperbola the number of pairs of an item falls like one over its rank: Zipf's law."""
+    These are the first max(n_users, n_items) / r; so the number of pairs of an item falls like one
+    over its rank, as in Zipf's distribution."""
     most = max(n_users, n_items) if skewed else n_users * n_items
     found = []
     for user in range(n_users):
@@ -334,13 +332,20 @@ def _asymmetric(pairs: list[Pair], most: int) -> list[Pair]:
 
 
 def _sizes(pairs: Sequence[Pair]) -> Pair:
-    return len({user for user, _ in pairs}), len({item for _, item in pairs})
+    users = {user for user, _ in pairs}
+    items = {item for _, item in pairs}
+    return len(users), len(items)
 
 
 def _renumbered(pairs: list[Pair]) -> list[Pair]:
-    users = {user: place for place, user in enumerate(dict.fromkeys(user for user, _ in pairs))}
-    items = {item: place for place, item in enumerate(dict.fromkeys(item for _, item in pairs))}
-    return [(users[user], items[item]) for user, item in pairs]
+    users: dict[int, int] = {}
+    items: dict[int, int] = {}
+    found = []
+    for user, item in pairs:
+        user_number = users.setdefault(user, len(users))
+        item_number = items.setdefault(item, len(items))
+        found.append((user_number, item_number))
+    return found
 
 
 def _spare(draw: DrawFn, n_users: int, n_items: int) -> Pair:

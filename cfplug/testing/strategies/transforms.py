@@ -49,8 +49,9 @@ class Reordered:
 
     def split(self, split: Split) -> Split:
         """Return the split with the same ratings in the same parts."""
-        parts = (split.train, split.valid, split.test, split.support)
-        return Split(*(None if part is None else self.rows(part) for part in parts))  # type: ignore[arg-type]
+        test = None if split.test is None else self.rows(split.test)
+        support = None if split.support is None else self.rows(split.support)
+        return Split(self.rows(split.train), self.rows(split.valid), test, support)
 
 
 def renamed(
