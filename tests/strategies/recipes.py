@@ -12,6 +12,7 @@ from attrs import frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from cfplug.params import structure
 from cfplug.plugin.components import DISTRIBUTION, Model
 from cfplug.plugin.registry import Entry, Registry, load
 from cfplug.recipe.lineup import OF_RATINGS
@@ -86,6 +87,8 @@ class _Stock:
         key = owner if isinstance(owner, type) else (owner.kind, owner.full_name)
         if key not in self.drawn:
             self.drawn[key] = valid_values(owner if isinstance(owner, type) else owner.component)
+        if owner is TrainSettings:
+            return self.drawn[key].filter(_can_be_saved)
         return self.drawn[key]
 
     def names(self, entry: Entry) -> list[str]:
@@ -100,6 +103,12 @@ class _Stock:
         return [
             _used(each.full_name, each) for each in self.entries(kind) if each.full_name in names
         ]
+
+
+def _can_be_saved(train: Mapping[str, Any]) -> bool:
+    """Return whether epochs, which follow from cycles, have at most 40 digits, as YAML allows."""
+    made = structure(TrainSettings, train, owner="train").value
+    return bool(made.epochs < 10**40)
 
 
 def _used(written: Any, entry: Entry, name: str = "") -> _Used:

@@ -126,7 +126,7 @@ def test_most_keys_and_kinds_of_fault_are_drawn() -> None:
     drawn: set[str] = set()
 
     @given(BROKEN)
-    @settings(few, derandomize=True, max_examples=30, phases=[Phase.generate])
+    @settings(few, derandomize=True, max_examples=60, phases=[Phase.generate])
     def gather(broken: Broken) -> None:
         drawn.update(broken.table, [broken.how])
 
