@@ -20,7 +20,7 @@ from cfplug.params import parameters, plain
 from cfplug.plugin import hookspecs
 from cfplug.plugin.components import KINDS, Component
 from cfplug.plugin.registry import HOOK_OF, Registry, load
-from cfplug.testing.check import ROOMS
+from cfplug.testing.check import MODULES
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "plugins" / "REFERENCE.md"
@@ -177,13 +177,14 @@ def _methods(its_class: type) -> Iterator[tuple[str, str]]:
 def _laws() -> Iterator[str]:
     yield "## Checks\n"
     yield "The id of a check is `kind/component/check` or `plugin/check`.\n"
-    for room, module in ROOMS.items():
+    for room, module in MODULES.items():
         owner = {"plugin": "A plugin as a whole", "component": "Every component"}.get(
             room, f"A {room}"
         )
         yield f"### {owner}\n\n| check | what it requires |\n| --- | --- |"
         yield from (
-            f"| `{check.name}` | {check.law} |" for check in importlib.import_module(module).CHECKS
+            f"| `{check.name}` | {check.summary} |"
+            for check in importlib.import_module(module).CHECKS
         )
         yield ""
 

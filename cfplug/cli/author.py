@@ -213,7 +213,7 @@ def check_plugin(
     if len(outcomes) < len(items):
         click.echo(f"stopped after {len(outcomes)} of {len(items)} checks", err=True)
         sys.exit(STOPPED)
-    if not all(outcome.good for outcome in outcomes):
+    if not all(outcome.passed for outcome in outcomes):
         sys.exit(1)
 
 
@@ -287,14 +287,14 @@ def _print_outcomes(outcomes: Sequence[Outcome], traceback: bool) -> None:
 def _print_message(outcome: Outcome, traceback: bool) -> None:
     text = outcome.trace if traceback and outcome.trace else outcome.message
     click.echo(f"\n{outcome.item.id}: {outcome.state}")
-    click.echo(f"  expected: {outcome.item.check.law}")
+    click.echo(f"  expected: {outcome.item.check.summary}")
     click.echo(indent(text, "  "))
 
 
 def _to_dict(outcome: Outcome) -> dict[str, str]:
     return {
         "check": outcome.item.id,
-        "summary": outcome.item.check.law,
+        "summary": outcome.item.check.summary,
         "result": outcome.state,
         "message": outcome.message,
     }

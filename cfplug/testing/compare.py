@@ -1,4 +1,4 @@
-"""What differs between two of a kind, in words for a person: tables, arrays, datasets, sections."""
+"""The first difference between two tables, arrays, datasets or splits, in words."""
 
 from __future__ import annotations
 
@@ -9,90 +9,119 @@ import numpy as np
 import pandas as pd
 
 from cfplug.data.dataset import Dataset, Split
+from cfplug.data.vocabulary import SIDES
+from cfplug.testing.check import CheckError, with_advice
 
-TOLERANCE = 1e-9
-"""How far two numbers may be apart, as a part of the greater, that differ by the order of a sum alone."""
-
-
-def close(one: Any, two: Any, tolerance: float = TOLERANCE) -> bool:
-    """Whether two arrays of numbers are the same but for rounding."""
-    return bool(np.allclose(one, two, rtol=tolerance, atol=tolerance, equal_nan=True))
+TOLERANCE = 1e-5
+"""The difference, relative and absolute, between ratings that only the order of sums explains."""
 
 
-def of_frames(before: pd.DataFrame, after: pd.DataFrame) -> str:
-    """Where two tables differ first; empty if nowhere, their order, types and names included."""
+def check_ratings(
+    pairs: pd.DataFrame,
+    expected: np.ndarray,
+    found: np.ndarray,
+    place: str,
+    advice: str = "",
+    *,
+    exact: bool = False,
+) -> None:
+    """Raise a CheckError where ratings of `pairs` differ: in any bit, or by more than rounding."""
+    if expected.shape != found.shape:
+        shapes = f"expected ratings of shape {expected.shape}, got {found.shape}"
+        raise CheckError(with_advice(f"{place}: {shapes}", advice))
+    tolerance = 0.0 if exact else TOLERANCE
+    differs = ~np.isclose(expected, found, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if differs.any():
+        row = int(differs.argmax())
+        values = f"expected {expected[row]:.9g}, got {found[row]:.9g} for {pair_name(pairs, row)}"
+        count = f"{int(differs.sum())} of {len(pairs)} ratings differ"
+        raise CheckError(with_advice(f"{place}: {values} ({count})", advice))
+
+
+def pair_name(pairs: pd.DataFrame, row: int) -> str:
+    """Return the user and the item in one row of `pairs`, as a message names them."""
+    user, item = (pairs[side].tolist()[row] for side in SIDES)
+    return f"user {user!r} and item {item!r}"
+
+
+def frame_difference(before: pd.DataFrame, after: pd.DataFrame) -> str:
+    """Return the first difference of two tables, order and types included; empty if none."""
     if list(before.columns) != list(after.columns):
-        return f"its columns were {_listed(before.columns)} and are {_listed(after.columns)}"
+        return f"expected the columns {_names(before.columns)}, got {_names(after.columns)}"
     if not before.index.equals(after.index):
-        return "its rows have another order, or another number"
+        return "expected the same rows in the same order, got others"
     for name in before.columns:
-        if before[name].dtype != after[name].dtype:
-            return f"the column {name} was of type {before[name].dtype} and is of type {after[name].dtype}"
-        if not before[name].equals(after[name]):
-            return f"the column {name} {of_values(before[name].to_numpy(), after[name].to_numpy())}"
+        one, two = before[name], after[name]
+        if one.dtype != two.dtype:
+            return f"column {name}: expected the type {one.dtype}, got {two.dtype}"
+        if not one.equals(two):
+            return f"column {name}, {_value_difference(one.to_numpy(), two.to_numpy())}"
     return ""
 
 
-def of_values(before: np.ndarray, after: np.ndarray) -> str:
-    """Where two arrays of one shape differ first, with both values."""
-    if before.shape != after.shape:
-        return f"had the shape {before.shape} and has {after.shape}"
+def array_difference(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> str:
+    """Return the first difference of two sets of named arrays; empty if there is none."""
+    if set(before) != set(after):
+        return f"expected {_names(sorted(before))}, got {_names(sorted(after))}"
+    for name, array in before.items():
+        other = np.asarray(after[name])
+        if array.shape != other.shape:
+            return f"{name}: expected the shape {array.shape}, got {other.shape}"
+        if not np.array_equal(array, other, equal_nan=array.dtype.kind == "f"):
+            return f"{name}, {_value_difference(array.ravel(), other.ravel())}"
+    return ""
+
+
+def _value_difference(before: np.ndarray, after: np.ndarray) -> str:
     for row, (one, two) in enumerate(zip(before.tolist(), after.tolist(), strict=True)):
-        if not _same(one, two):
-            return f"was {one!r} in row {row} and is {two!r}"
-    return "is the same"
+        both_missing = one != one and two != two
+        if one is not two and one != two and not both_missing:
+            return f"row {row}: expected {one!r}, got {two!r}"
+    return "expected the same values, got others"
 
 
-def _same(one: Any, two: Any) -> bool:
-    return one is two or one == two or (one != one and two != two)
-
-
-def _listed(names: Any) -> str:
+def _names(names: Any) -> str:
     return ", ".join(map(str, names)) or "none"
 
 
-def of_arrays(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> str:
-    """Which of some named arrays differs first, and where; empty if none."""
-    if set(before) != set(after):
-        return f"there were {_listed(sorted(before))} and are {_listed(sorted(after))}"
-    for name, array in before.items():
-        if not np.array_equal(array, after[name], equal_nan=array.dtype.kind == "f"):
-            return f"{name} {of_values(array.ravel(), after[name].ravel())}"
-    return ""
-
-
-def of_splits(before: Mapping[str, Split], after: Mapping[str, Split]) -> str:
-    """Which part of which fold differs first, with the first rows that only one of the two has; empty if none."""
+def split_difference(before: Mapping[str, Split], after: Mapping[str, Split]) -> str:
+    """Return the first difference of two sets of named splits; empty if there is none."""
     if list(before) != list(after):
-        return f"the folds were {_listed(before)} and are {_listed(after)}"
+        return f"expected the folds {_names(before)}, got {_names(after)}"
     for fold, split in before.items():
-        of = f" of fold {fold}" if fold else ""
         for part in ("train", "valid", "test", "support"):
             one, two = getattr(split, part), getattr(after[fold], part)
-            if (one is None) != (two is None):
-                return f"there is a {part} part{of} only once"
-            if one is not None and not np.array_equal(one, two):
-                told = sorted(set(np.asarray(one).tolist()) ^ set(np.asarray(two).tolist()))
-                which = (
-                    f"rows such as {', '.join(map(str, told[:3]))}"
-                    if told
-                    else "the order of its rows"
-                )
-                return f"the {part} part{of} differs in {which}"
+            place = f"{part} part of fold {fold}" if fold else f"{part} part"
+            if one is None and two is None:
+                continue
+            if one is None or two is None:
+                return f"{place}: expected it in both splits, got it in one"
+            if not np.array_equal(one, two):
+                return f"{place}: expected the same rows in the same order, {_rows(one, two)}"
     return ""
 
 
-def of_datasets(before: Dataset, after: Dataset) -> str:
-    """Where two datasets differ first: a table, the roles, the scale, the folds; empty if nowhere."""
+def _rows(one: np.ndarray, two: np.ndarray) -> str:
+    differ = sorted(set(np.asarray(one).tolist()) ^ set(np.asarray(two).tolist()))
+    if differ:
+        return f"got rows such as {_names(differ[:3])} in only one of the two"
+    return "got another order"
+
+
+def dataset_difference(before: Dataset, after: Dataset) -> str:
+    """Return the first difference of two datasets: tables, name, scale, roles or folds."""
     for name, table in before.tables().items():
-        if found := of_frames(table, after.tables()[name]):
-            return f"in {name}: {found}"
+        if found := frame_difference(table, after.tables()[name]):
+            return f"{name}: {found}"
     for name in ("name", "scale"):
-        if getattr(before, name) != getattr(after, name):
-            return f"its {name} was {getattr(before, name)!r} and is {getattr(after, name)!r}"
-    roles = [
-        {table: dict(columns) for table, columns in each.roles.items()} for each in (before, after)
-    ]
-    if roles[0] != roles[1]:
-        return f"the roles were {roles[0]} and are {roles[1]}"
-    return of_splits(before.folds, after.folds)
+        one, two = getattr(before, name), getattr(after, name)
+        if one != two:
+            return f"{name}: expected {one!r}, got {two!r}"
+    roles, others = _roles(before), _roles(after)
+    if roles != others:
+        return f"roles: expected {roles}, got {others}"
+    return split_difference(before.folds, after.folds)
+
+
+def _roles(dataset: Dataset) -> dict[str, dict[str, str]]:
+    return {table: dict(columns) for table, columns in dataset.roles.items()}

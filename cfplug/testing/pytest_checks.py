@@ -1,4 +1,4 @@
-"""The contract of a plugin as tests of pytest: one item for each check."""
+"""The checks of a plugin as tests of pytest: one item for each check."""
 
 from __future__ import annotations
 
@@ -19,17 +19,27 @@ def plugin_checks(
     oracles: Mapping[str, Callable[..., Any]] | None = None,
     plugins_dir: Iterable[str | Path] = (),
 ) -> Callable[[Item], None]:
-    """A test for pytest that holds every law against the plugin called `name`, one item a law and component:
+    """Return a test for pytest that runs every check of the plugin `name`, each as its own item.
 
         test_contract = plugin_checks("my-plugin")
 
-    `params` gives values of parameters to components that cannot be tried with their defaults, by
-    `kind/name`: `{"source/shop": {"path": "tests/shop.csv"}}`. `known_failures` gives the reason
-    for each check that is known to fail, by its id: `{"model/mean/learns-planted-ratings": "it
-    learns no tastes"}`; such an item must fail. `examples` is how often each property is tried,
-    `plugins_dir` folders of single-file plugins. `oracles` gives a naive version of a component's
-    function, by `kind/name`, to compare it with: `{"metric/mse": naive_mse}`, which takes (params,
-    truth, prediction) as the metric does."""
+    Args:
+        name: The plugin.
+        params: Parameters of components that cannot be checked with their defaults, by
+            `kind/name`: `{"source/shop": {"path": "tests/shop.csv"}}`.
+        known_failures: The reason for each check that is known to fail, by its id:
+            `{"model/mean/learns-planted-ratings": "the baseline"}`; such an item must fail.
+        examples: The number of examples of each property.
+        oracles: A naive version of a component's function to compare it with, by `kind/name`:
+            `{"metric/mse": naive_mse}`, which takes (params, truth, prediction) as the metric does.
+        plugins_dir: Folders of single-file plugins.
+
+    Returns:
+        The test; pytest collects it where it is assigned to a name that begins with `test`.
+
+    Raises:
+        PluginError: There is no such plugin, or no component or check of a name in these tables.
+    """
     import pytest
 
     found = items(
@@ -40,14 +50,11 @@ def plugin_checks(
         examples=examples,
         oracles=oracles,
     )
-    cases = [
-        pytest.param(
-            item,
-            id=item.id,
-            marks=[pytest.mark.xfail(reason=item.known, strict=True)] if item.known else [],
-        )
-        for item in found
-    ]
+    cases = []
+    for item in found:
+        reason = item.known_failure
+        marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+        cases.append(pytest.param(item, id=item.id, marks=marks))
 
     @pytest.mark.parametrize("item", cases)
     def test(item: Item) -> None:

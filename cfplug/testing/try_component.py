@@ -1,4 +1,4 @@
-"""A component tried by hand, for an author's own tests: what `fit` gets, a context, a model trained in one line."""
+"""Helpers for an author's own tests: what `fit` gets, a context, a model trained in one line."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ from cfplug.plugin.components import Context
 from cfplug.plugin.registry import Registry, load
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.recipe.parser import read_use
-from cfplug.testing.fixtures.train import Workbench, quiet
+from cfplug.testing.fixtures.train import Trainer, check_context
 
 
 def interactions(dataset: Dataset, rows: np.ndarray | None = None) -> Interactions:
-    """The ratings of `dataset` in codes, as `fit` of a model gets them; of `rows` alone, positions of shape (n,)."""
-    return Catalogue.of(dataset).interactions(
-        dataset.ratings, _rows(dataset) if rows is None else rows
-    )
+    """Return the ratings of `dataset` as `fit` of a model gets them, with codes for ids.
+
+    Args:
+        dataset: The ratings.
+        rows: Row numbers of shape (n,); all rows by default.
+    """
+    rows = np.arange(len(dataset.ratings)) if rows is None else rows
+    return Catalogue.of(dataset).interactions(dataset.ratings, rows)
 
 
 def context(seed: int = 0) -> Context:
-    """The context of a step that nobody watches; the same `seed` gives the same random numbers."""
-    return quiet(seed)
+    """Return a context that reports nothing; the same `seed` gives the same random numbers."""
+    return check_context(seed)
 
 
 def fitted(
@@ -40,23 +44,27 @@ def fitted(
     unknown: str | None = "coldstart/item-mean",
     registry: Registry | None = None,
 ) -> FittedModel:
-    """The model called `model` after training on `dataset`, or on the train part of `split`.
+    """Train a model.
 
-    `params` are its parameters, `train` the settings of one that learns by gradient: two epochs, 16
-    ratings a step, where nothing is said. `unknown` names the strategy that answers for ids that
-    training never saw; None stands for `error`. PluginError for a name that nobody has, RecipeError
-    for a parameter that it does not take."""
+    Args:
+        model: The name of the model.
+        dataset: The ratings.
+        split: Whose train part the model learns from; all ratings by default.
+        params: Parameters of the model.
+        train: Settings of a model that learns by gradient; by default two epochs with 16 ratings
+            in a step.
+        unknown: The cold-start strategy that answers for ids that training never saw; with None
+            such ids raise an error.
+        registry: Where the model is; by default the installed plugins.
+
+    Raises:
+        PluginError: There is no such model or strategy.
+        RecipeError: The model does not take such a parameter.
+    """
     registry = registry or load()
-    assignments = [
-        f"{name}={json.dumps(value, default=str)}" for name, value in (params or {}).items()
-    ]
-    use = read_use("model", model, set=assignments, registry=registry)
-    rows, entry = _rows(dataset), registry.find("model", use.full_name)
-    bench = Workbench(registry, train=train or {}, unknown=unknown)
-    return bench.fitted(
-        bench.model_use(entry, use.params), dataset, split or Split(train=rows, valid=rows[:1])
-    )
-
-
-def _rows(dataset: Dataset) -> np.ndarray:
-    return np.arange(len(dataset.ratings))
+    values = [f"{name}={json.dumps(value, default=str)}" for name, value in (params or {}).items()]
+    use = read_use("model", model, set=values, registry=registry)
+    trainer = Trainer(registry, train=train or {}, unknown=unknown)
+    model_use = trainer.model_use(registry.find("model", use.full_name), use.params)
+    rows = np.arange(len(dataset.ratings))
+    return trainer.fit(model_use, dataset, split or Split(train=rows, valid=rows[:1])).model

@@ -34,7 +34,7 @@ from cfplug.recipe.json_schema import properties, recipe_schema, table, value_sc
 from cfplug.recipe.parser import read_recipe
 from cfplug.recipe.settings import TrainSettings
 from cfplug.recipe.yaml import parse
-from cfplug.testing.strategies.recipes import recipes
+from tests.strategies.recipes import recipes
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,22 +1,21 @@
-"""Which laws are held against a plugin, by which names, and what comes of it."""
+"""The checks of a plugin: which there are, their ids, and their outcomes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve
 from hypothesis import strategies as st
 
 import cfplug
 from cfplug.plugin.components import KINDS
 from cfplug.plugin.registry import Registry, load
-from cfplug.testing import BrokenLawError, Check, Item, Subject, items, outcome
-from cfplug.testing.check import ROOMS
+from cfplug.testing import Check, CheckError, Item, Subject, items, outcome
+from cfplug.testing.check import MODULES
 
 ZOO = Path(__file__).parents[1] / "zoo"
 
@@ -45,36 +44,23 @@ def build(params, scale):
 '''
 
 
-def law(raises: BaseException | None = None) -> Callable[[Subject], None]:
-    def holds(subject: Subject) -> None:
-        """What is said is true."""
+def item_that(raises: BaseException | None = None, known_failure: str = "") -> Item:
+    """Return an item whose check raises `raises`."""
+
+    def is_right(subject: Subject) -> None:
+        """Be right."""
         if raises is not None:
             raise raises
 
-    return holds
+    registry = load()
+    subject = Subject(registry, registry.plugins[0])
+    return Item("plugin/is-right", Check(is_right), subject, known_failure)
 
 
-@frozen
-class Part:
-    """An item of a stand-in for a check."""
-
-    raises: BaseException | None = None
-    known: str = ""
-
-    def item(self) -> Item:
-        registry = load()
-        return Item(
-            "plugin/truthful",
-            Check("truthful", law(self.raises)),
-            Subject(registry, registry.plugins[0]),
-            self.known,
-        )
+# Items
 
 
-# Which items there are
-
-
-def test_each_law_of_each_component_is_an_item_with_an_id_of_its_own() -> None:
+def test_each_check_of_each_component_is_an_item_with_its_own_id() -> None:
     found = [item.id for item in items("losses")]
     assert len(set(found)) == len(found)
     assert found[0] == "plugin/loads"
@@ -88,18 +74,19 @@ def test_each_law_of_each_component_is_an_item_with_an_id_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("plugin", ["losses", "factors"])
-def test_every_check_says_its_law_in_one_sentence(plugin: str) -> None:
+def test_every_check_has_a_summary_of_one_sentence(plugin: str) -> None:
     for item in items(plugin):
-        assert item.check.law.endswith("."), item.id
-        assert item.check.name == item.check.test.__name__.strip("_").replace("_", "-"), item.id
+        assert item.check.summary.endswith("."), item.id
+        assert item.id.endswith(f"/{item.check.name}")
 
 
-def test_each_kind_has_a_room_for_its_laws() -> None:
-    assert set(ROOMS) == {"plugin", "component", *KINDS}
+def test_every_kind_has_a_module_of_checks() -> None:
+    assert set(MODULES) == {"plugin", "component", *KINDS}
 
 
 def test_importing_the_names_for_authors_loads_neither_torch_nor_pandas() -> None:
-    code = "import cfplug.testing, sys; print(sorted({'torch', 'pandas', 'fastai'} & set(sys.modules)))"
+    heavy = {"torch", "pandas", "fastai"}
+    code = f"import cfplug.testing, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -112,14 +99,13 @@ def one_file(folder: Path) -> Registry:
     return load([folder])
 
 
-def test_a_component_that_needs_parameters_is_tried_with_those_that_are_given(
-    tmp_path: Path,
-) -> None:
+def test_component_is_checked_with_the_given_parameters(tmp_path: Path) -> None:
     registry = one_file(tmp_path)
     with pytest.raises(cfplug.PluginError) as caught:
         items("one-file", registry=registry)
     assert str(caught.value) == (
-        "loss/shy cannot be tried: shy needs path: a parameter that must be given (say which values in params)"
+        "loss/shy: cannot be checked: shy needs path: a parameter that must be given. "
+        "Give the values in params."
     )
     found = items("one-file", registry=registry, params={"loss/shy": {"path": "here"}})
     assert {item.subject.params.path for item in found if item.subject.entry} == {"here"}
@@ -129,32 +115,40 @@ def test_a_component_that_needs_parameters_is_tried_with_those_that_are_given(
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (
             {"params": {"loss/msee": {}}},
-            "params names 'loss/msee', which is nothing here; did you mean loss/mse?",
+            "params: expected a component (kind/name), got 'loss/msee'; did you mean loss/mse?",
+        ),
+        (
+            {"oracles": {"loss/msee": max}},
+            "oracles: expected a component (kind/name), got 'loss/msee'; did you mean loss/mse?",
         ),
         (
             {"known_failures": {"loss/mse/has-hepl": "why"}},
-            "known_failures names 'loss/mse/has-hepl', which is nothing here; did you mean loss/mse/has-help?",
+            "known_failures: expected the id of a check, got 'loss/mse/has-hepl'; "
+            "did you mean loss/mse/has-help?",
         ),
-        ({"known_failures": {"zzz": "why"}}, "known_failures names 'zzz', which is nothing here"),
+        (
+            {"known_failures": {"zzz": "why"}},
+            "known_failures: expected the id of a check, got 'zzz'",
+        ),
     ],
 )
-def test_a_name_that_is_nothing_is_told_with_the_nearest(given: dict[str, Any], told: str) -> None:
+def test_unknown_name_in_an_argument_names_the_nearest(given: dict[str, Any], message: str) -> None:
     with pytest.raises(cfplug.PluginError) as caught:
         items("losses", **given)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
-def test_an_unknown_plugin_is_told_with_the_nearest() -> None:
+def test_unknown_plugin_names_the_nearest() -> None:
     with pytest.raises(cfplug.PluginError) as caught:
         items("loses")
     assert str(caught.value) == 'no plugin called "loses"; did you mean losses? (cfplug plugins)'
 
 
-def test_a_plugin_that_cannot_be_loaded_has_one_item_which_says_why() -> None:
+def test_plugin_that_cannot_be_loaded_has_one_item_with_the_reason() -> None:
     registry = load([ZOO / "broken"])
     (item,) = items("import-error", registry=registry)
     found = outcome(item)
@@ -162,63 +156,63 @@ def test_a_plugin_that_cannot_be_loaded_has_one_item_which_says_why() -> None:
     assert found.message.startswith("plugin import-error (")
 
 
-# What comes of an item
+# Outcomes
 
 
 @pytest.mark.parametrize(
-    ("part", "state", "good", "message"),
+    ("item", "state", "passed", "message"),
     [
-        (Part(), "passed", True, ""),
-        (Part(BrokenLawError("two is three")), "failed", False, "two is three"),
-        (Part(KeyError("two")), "failed", False, "KeyError: 'two'"),
-        (Part(SystemExit(3)), "failed", False, "SystemExit: 3"),
-        (Part(BrokenLawError("two is three"), "by design"), "known", True, "by design"),
+        (item_that(), "passed", True, ""),
+        (item_that(CheckError("two is three")), "failed", False, "two is three"),
+        (item_that(KeyError("two")), "failed", False, "KeyError: 'two'"),
+        (item_that(SystemExit(3)), "failed", False, "SystemExit: 3"),
+        (item_that(CheckError("two is three"), "by design"), "known", True, "by design"),
         (
-            Part(None, "by design"),
+            item_that(None, "by design"),
             "unexpected",
             False,
-            "it passes, and was declared to fail: by design",
+            "expected a failure (by design), but the check passes. Remove it from known_failures.",
         ),
     ],
 )
-def test_an_outcome_is_what_came_of_the_law_and_what_was_known(
-    part: Part, state: str, good: bool, message: str
+def test_outcome_depends_on_the_check_and_on_known_failures(
+    item: Item, state: str, passed: bool, message: str
 ) -> None:
-    found = outcome(part.item())
-    assert (found.state, found.good, found.message) == (state, good, message)
-    assert ("the law plugin/truthful: What is said is true." in found.trace) == (state == "failed")
+    found = outcome(item)
+    assert (found.state, found.passed, found.message) == (state, passed, message)
+    assert ("check plugin/is-right: Be right." in found.trace) == (state == "failed")
 
 
-def test_a_keyboard_interrupt_stops_everything() -> None:
+def test_keyboard_interrupt_is_not_an_outcome() -> None:
     with pytest.raises(KeyboardInterrupt):
-        outcome(Part(KeyboardInterrupt()).item())
+        outcome(item_that(KeyboardInterrupt()))
 
 
-def tried(subject: Subject) -> list[int]:
-    """The examples on which a property is tried."""
+def examples_of(subject: Subject) -> list[int]:
+    """Return the examples of a property."""
     drawn: list[int] = []
-    subject.hold(lambda number: drawn.append(number), st.integers())
+    subject.check_property(lambda number: drawn.append(number), st.integers())
     return drawn
 
 
-def test_a_property_is_tried_on_the_same_examples_each_time() -> None:
-    subject = Part().item().subject
-    assert tried(subject) == tried(subject)
-    assert len(tried(subject)) == subject.examples
-    assert len(tried(evolve(subject, examples=9))) == 9
+def test_property_is_checked_on_the_same_examples_each_time() -> None:
+    subject = item_that().subject
+    assert examples_of(subject) == examples_of(subject)
+    assert len(examples_of(subject)) == subject.examples
+    assert len(examples_of(evolve(subject, examples=9))) == 9
 
 
-def test_a_broken_property_is_told_by_its_smallest_example() -> None:
+def test_failing_property_is_reported_with_its_smallest_example() -> None:
     def small(number: int) -> None:
         if number > 10:
-            raise BrokenLawError(f"{number} is large")
+            raise CheckError(f"{number} is large")
 
-    with pytest.raises(BrokenLawError) as caught:
-        Part().item().subject.hold(small, st.integers(0, 1000), examples=50)
+    with pytest.raises(CheckError) as caught:
+        item_that().subject.check_property(small, st.integers(0, 1000), examples=50)
     assert str(caught.value) == "11 is large"
 
 
-# As tests of pytest
+# Tests of pytest
 
 CONTRACT = """\
 from cfplug.testing import plugin_checks
@@ -234,31 +228,21 @@ test_contract = plugin_checks(
 """
 
 
-def test_a_contract_is_one_item_of_pytest_for_each_check(tmp_path: Path) -> None:
+def test_plugin_checks_are_one_item_of_pytest_for_each_check(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(CONTRACT.format(folder=str(ZOO / "mutants")))
-    only = "metric/blank/ or metric/sound/has-help or metric/wordless/parameters or metric/sound/functions"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-rA",
-        "-q",
-        "--tb=line",
-        "-p",
-        "no:cacheprovider",
-        "-k",
-        only,
-        str(tmp_path),
-    ]
+    some = (
+        *("metric/blank/", "metric/sound/has-help"),
+        *("metric/wordless/parameters", "metric/sound/functions"),
+    )
+    options = ["-rA", "-q", "--tb=line", "-p", "no:cacheprovider", "-k", " or ".join(some)]
+    command = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    told = [line for line in done.stdout.splitlines() if "test_it.py::" in line]
-    states = {line.partition("[")[2].partition("]")[0]: line.split()[0] for line in told}
+    lines = [line for line in done.stdout.splitlines() if "test_it.py::" in line]
+    states = {line.partition("[")[2].partition("]")[0]: line.split()[0] for line in lines}
     assert done.returncode == 1
     assert states["metric/blank/has-help"] == "PASSED"
     assert states["metric/sound/functions-can-be-imported"] == "PASSED"
     assert states["metric/blank/parameters-have-help"] == "XFAIL"
     assert states["metric/wordless/parameters-have-help"] == "FAILED"
-    assert states["metric/sound/has-help"] == "FAILED", (
-        "a known failure that passes is no known failure"
-    )
-    assert any("XFAIL" in line and "the unit is padded" in line for line in told)
+    assert states["metric/sound/has-help"] == "FAILED", "a known failure that passes is a failure"
+    assert any("XFAIL" in line and "the unit is padded" in line for line in lines)

@@ -1,4 +1,4 @@
-"""Each broken manifest or declaration of the zoo is caught by the check that is meant for it, and by no other."""
+"""Every broken manifest or declaration of the zoo fails the check meant for it, and no other."""
 
 from __future__ import annotations
 
@@ -8,71 +8,91 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from cfplug.plugin.registry import Registry, load
+from cfplug.plugin.registry import Plugin, Registry, load
 from cfplug.testing import Item, items, outcome
 from cfplug.testing.checks.declarations import CHECKS as OF_DECLARATIONS
 from cfplug.testing.checks.manifests import CHECKS as OF_MANIFESTS
+from tests.testing.catching import Expected, assert_fails
 
 ZOO = Path(__file__).parents[1] / "zoo"
 
-DECLARATIONS = {
+DECLARATIONS: Expected = {
     "sound": {},
     "helpless": {
-        "has-help": "the help of helpless is empty: give `help`, or its parameters a docstring",
+        "has-help": (
+            "help of helpless: expected one line of text, got none. "
+            "Set `help`, or give its parameters a docstring."
+        )
     },
     "rambling": {
-        "has-help": "the help of rambling must be one line without spaces around it; is 'It says\\ntwo things.'",
+        "has-help": (
+            "help of rambling: expected one line without spaces around it, "
+            "got 'It says\\ntwo things.'"
+        )
     },
     "wordless": {
-        "parameters-have-help": "the help of Wordless.weight is empty: say it with cfplug.param(..., help=...)",
+        "parameters-have-help": (
+            "help of Wordless.weight: expected one line of text, got none. "
+            "Set it with cfplug.param(..., help=...)."
+        )
     },
     "blank": {
-        "parameters-have-help": "the unit of Blank.weight must be one line without spaces around it; is 'points '",
+        "parameters-have-help": (
+            "unit of Blank.weight: expected one line without spaces around it, got 'points '"
+        )
     },
     "homeless": {
         "functions-can-be-imported": (
-            "score='mutant_manifests_of_nobody:error' cannot be imported: "
-            "ModuleNotFoundError: No module named 'mutant_manifests_of_nobody'"
-        ),
+            "score='mutant_manifests_of_nobody:error': expected no error, got "
+            "ModuleNotFoundError: No module named 'mutant_manifests_of_nobody'. "
+            "Name it as package.module:function."
+        )
     },
     "nameless": {
         "functions-can-be-imported": (
-            "score='mutant_manifests:errror' cannot be imported: "
-            "AttributeError: module 'mutant_manifests' has no attribute 'errror'"
-        ),
+            "score='mutant_manifests:errror': expected no error, got AttributeError: "
+            "module 'mutant_manifests' has no attribute 'errror'. "
+            "Name it as package.module:function."
+        )
     },
     "swapped": {
         "functions-have-the-right-signature": (
-            "score='mutant_manifests:swapped' takes (params, prediction, truth); expected (params, truth, prediction)"
-        ),
+            "score='mutant_manifests:swapped': expected the arguments (params, truth, "
+            "prediction), got (params, prediction, truth)"
+        )
     },
     "percent": {
         "parameters-survive-a-recipe": (
-            "a recipe that says {share: 0.5} gives {share: 0.005}, and when the resolved recipe is read again, "
-            "{share: 5e-05}: what a parameter object holds must be what makes it again"
-        ),
+            "recipe with {share: 0.5}: expected {share: 0.005} again from the resolved recipe, "
+            "got {share: 5e-05}. Change no parameter while the object is made."
+        )
     },
 }
-"""What is said of each declaration, by the name of the check that it breaks."""
+"""The check that each declaration fails, with its message."""
 
-PLUGINS = {
+PLUGINS: Expected = {
     "mutant-manifests": {},
     "mutant-manifests-heavy": {
         "imports-nothing-heavy": (
-            "importing the manifest of mutant-manifests-heavy loads torch; put what needs it into a module of its own, "
-            'which declarations name as text ("package.module:function"), or inside the function'
-        ),
+            "manifest of mutant-manifests-heavy: expected no heavy import, got torch. Move what "
+            "needs them into another module and name its functions as text "
+            '("package.module:function"), or import them inside the function.'
+        )
     },
     "mutant-manifests-loud": {
         "prints-nothing": (
-            "importing the manifest of mutant-manifests-loud prints 'Welcome to the loud plugin!'; it must be silent"
-        ),
+            "manifest of mutant-manifests-loud: expected no output, got "
+            "'Welcome to the loud plugin!'. Print nothing."
+        )
     },
     "mutant-manifests-moody": {
-        "hooks-say-the-same-twice": "it must not depend on when it is called"
+        "hooks-give-the-same-twice": (
+            "... of mutant-manifests-moody: expected ... in each call, got ... "
+            "Declare the same components whenever the hook is called."
+        )
     },
 }
-"""What is said of each plugin, by the name of the check that it breaks."""
+"""The check that each plugin fails, with its message."""
 
 
 @functools.cache
@@ -80,101 +100,90 @@ def mutants() -> Registry:
     return load([ZOO / "mutants"])
 
 
-def broken_laws(found: list[Item]) -> dict[str, str]:
-    outcomes = {item.check.name: outcome(item) for item in found}
-    return {name: each.message for name, each in outcomes.items() if not each.good}
-
-
 @functools.cache
-def of_declarations() -> dict[str, list[Item]]:
-    """The checks of each declaration, without those of its kind, which cannot use a function that is not there."""
-    laws = {check.name for check in OF_DECLARATIONS}
+def checks_of_declarations() -> dict[str, list[Item]]:
+    """Return the checks of each declaration alone; those of its kind need its functions."""
+    names = {check.name for check in OF_DECLARATIONS}
     found: dict[str, list[Item]] = {}
     for item in items("mutant-manifests", registry=mutants()):
-        owner, _, law = item.id.rpartition("/")
-        if owner != "plugin" and law in laws:
-            found.setdefault(owner.partition("/")[2], []).append(item)
+        if item.subject.entry and item.check.name in names:
+            found.setdefault(item.subject.component.name, []).append(item)
     return found
 
 
-def test_the_table_names_every_declaration() -> None:
-    assert set(DECLARATIONS) == set(of_declarations())
+def test_the_table_has_every_declaration() -> None:
+    assert set(DECLARATIONS) == set(checks_of_declarations())
 
 
 @pytest.mark.parametrize("mutant", DECLARATIONS)
-def test_a_declaration_is_caught_by_the_check_meant_for_it_and_by_no_other(mutant: str) -> None:
-    assert broken_laws(of_declarations()[mutant]) == DECLARATIONS[mutant]
+def test_declaration_fails_only_the_check_meant_for_it(mutant: str) -> None:
+    assert_fails(checks_of_declarations()[mutant], DECLARATIONS[mutant])
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_a_manifest_is_caught_by_the_check_meant_for_it_and_by_no_other(plugin: str) -> None:
-    found = [item for item in items(plugin, registry=mutants()) if item.id.startswith("plugin/")]
-    told = broken_laws(found)
-    assert list(told) == list(PLUGINS[plugin])
-    for name, message in told.items():
-        assert PLUGINS[plugin][name] in message
+def test_manifest_fails_only_the_check_meant_for_it(plugin: str) -> None:
+    found = [item for item in items(plugin, registry=mutants()) if item.subject.entry is None]
+    assert_fails(found, PLUGINS[plugin])
 
 
-def test_a_manifest_that_is_heavy_is_so_in_a_process_of_its_own() -> None:
-    """Here torch is loaded already, which says nothing of the manifest that loads it."""
-    (item,) = [
-        each
-        for each in items("mutant-losses", registry=mutants())
-        if each.check.name == "imports-nothing-heavy"
-    ]
-    item.run()
+def item_of(registry: Registry, plugin: str, check: str) -> Item:
+    (item,) = [each for each in items(plugin, registry=registry) if each.check.name == check]
+    return item
 
 
-def test_a_plugin_that_is_broken_is_told_with_its_reason_and_nothing_else() -> None:
+def plugin_of(registry: Registry, name: str) -> Plugin:
+    (plugin,) = [each for each in registry.plugins if each.name == name]
+    return plugin
+
+
+def with_plugin(registry: Registry, changed: Plugin) -> Registry:
+    """Return the registry with `changed` in the place of the plugin of its name."""
+    plugins = [changed if each.name == changed.name else each for each in registry.plugins]
+    return evolve(registry, plugins=tuple(plugins))
+
+
+def test_heavy_imports_are_looked_for_in_a_new_process() -> None:
+    """Torch is loaded here already, which does not tell whether the manifest loads it."""
+    item_of(mutants(), "mutant-losses", "imports-nothing-heavy").run()
+
+
+def test_broken_plugin_fails_with_its_reason_alone() -> None:
     registry = load([ZOO / "broken"])
     (item,) = items("raises-deep", registry=registry)
     assert item.id == "plugin/loads"
-    (plugin,) = [each for each in registry.plugins if each.name == "raises-deep"]
-    assert outcome(item).message == plugin.why
-    assert plugin.why.startswith("plugin raises-deep (")
+    reason = plugin_of(registry, "raises-deep").why
+    assert outcome(item).message == reason
+    assert reason.startswith("plugin raises-deep (")
 
 
-def test_a_component_that_another_bears_the_name_of_is_told() -> None:
-    registry = mutants()
-    (plugin,) = [each for each in registry.plugins if each.name == "mutant-manifests-loud"]
-    (kind, component) = plugin.components[0]
-    twin = evolve(plugin, components=((kind, evolve(component, help="Another of this name.")),))
-    odd = evolve(
-        registry, plugins=tuple(twin if each is plugin else each for each in registry.plugins)
-    )
-    (item,) = [
-        each
-        for each in items(plugin.name, registry=odd)
-        if each.check.name == "components-are-found"
-    ]
+def test_component_that_is_not_found_by_its_name_fails() -> None:
+    plugin = plugin_of(mutants(), "mutant-manifests-loud")
+    kind, component = plugin.components[0]
+    twin = evolve(component, help="Another of this name.")
+    odd = with_plugin(mutants(), evolve(plugin, components=((kind, twin),)))
+    item = item_of(odd, plugin.name, "components-are-found")
     item.run()
-    one = evolve(item, subject=evolve(item.subject, plugin=plugin))
-    assert (
-        outcome(one).message
-        == "the loss mutant-manifests-loud/loud is not the one that is found by this name"
+    of_other = evolve(item, subject=evolve(item.subject, plugin=plugin))
+    assert outcome(of_other).message == (
+        "loss mutant-manifests-loud/loud: expected this component by its full name, got another "
+        "one. Give each component of a kind a name of its own."
     )
 
 
-def test_a_distribution_that_was_removed_by_half_is_told() -> None:
+def test_plugin_without_a_distribution_fails() -> None:
     registry = load()
-    (plugin,) = [each for each in registry.plugins if each.name == "losses"]
-    half = evolve(plugin, distribution="unknown", version="")
-    odd = evolve(
-        registry, plugins=tuple(half if each is plugin else each for each in registry.plugins)
-    )
-    (item,) = [
-        each
-        for each in items("losses", registry=odd)
-        if each.check.name == "has-distribution-and-version"
-    ]
-    assert outcome(item).message == (
-        "the distribution of losses is unknown without a version; was it removed by half? install it again"
+    half = evolve(plugin_of(registry, "losses"), distribution="unknown", version="")
+    odd = with_plugin(registry, half)
+    assert outcome(item_of(odd, "losses", "has-distribution-and-version")).message == (
+        "plugin losses: expected a distribution with a version, got unknown without a version. "
+        "Install the plugin again."
     )
 
 
-def test_every_law_has_its_mutant_but_those_of_the_core() -> None:
-    """Whatever a declaration says, it is the core that refuses values, and the tests above break it otherwise."""
-    caught = {name for told in (*DECLARATIONS.values(), *PLUGINS.values()) for name in told}
+def test_every_check_has_a_mutant_except_those_of_the_core() -> None:
+    """The core refuses invalid values, whatever a declaration says; tests above fail the others."""
+    expected = {**DECLARATIONS, **PLUGINS}
+    caught = {name for names in expected.values() for name in names}
     others = {
         "loads",
         "components-are-found",

@@ -1,4 +1,4 @@
-"""What is drawn of parameters: good values are accepted, bad ones have one fault, and every rule is probed."""
+"""Drawn parameters: valid values are accepted, invalid ones have exactly one fault."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from cfplug.params import NoParams, parameters, plain, structure
 from cfplug.plugin.components import KINDS, Component
 from cfplug.plugin.registry import load
 from cfplug.recipe.settings import FeatureChoice, TrainSettings
-from cfplug.testing.strategies.faults import faulty
+from cfplug.testing.strategies.invalid import faulty, invalid_values
 from cfplug.testing.strategies.parameters import (
-    Subject,
-    invalid_values,
+    ParameterSource,
     parameters_for,
     valid_values,
 )
@@ -52,7 +51,7 @@ class Plain:
 
 @attrs.frozen
 class Ruled:
-    """Rules between parameters: one needs another, two need each other, two must rise, one of two must be there."""
+    """Rules between parameters: one or both need the other, two rise, one of two is required."""
 
     mode: str = param("plain", help="", choices=("plain", "steps", "cycles"))
     steps: tuple[int, ...] = param((), help="", at_least=1)
@@ -102,7 +101,7 @@ def drawn(
     n: int,
     **options: Any,
 ) -> list[Any]:
-    """`n` examples, the same each time."""
+    """Return `n` examples, the same each time."""
     found = []
 
     @settings(
@@ -135,7 +134,7 @@ def test_valid_values_are_accepted_and_invalid_ones_have_one_fault_at_their_key(
 
 
 def seen(cls: type, n: int, **options: Any) -> dict[str, list[Any]]:
-    """All values that were drawn of each parameter."""
+    """Return all values that were drawn of each parameter."""
     tables = drawn(valid_values, cls, n, **options)
     return {
         each.name: [table[each.name] for table in tables if each.name in table]
@@ -177,14 +176,14 @@ def test_any_of_the_optional_parameters_may_be_left_out() -> None:
     assert all(any(name not in table for table in tables) for name in names - {"needed"})
 
 
-def test_huge_numbers_are_drawn_where_one_asks_for_them() -> None:
+def test_huge_numbers_are_drawn_on_request() -> None:
     found = seen(Plain, 150, huge=True)
     assert max(found["count"]) > 2**40
     assert max(found["seed"]) > 2**20
     assert max(map(abs, found["reach"])) > 1e9
 
 
-def test_rules_between_parameters_starve_none_of_them() -> None:
+def test_rules_between_parameters_leave_values_of_each() -> None:
     found = seen(Ruled, 200)
     assert set(found["mode"]) == {"plain", "steps", "cycles"}
     assert any(found["steps"])
@@ -210,7 +209,7 @@ def test_parameters_are_the_objects_that_the_values_make() -> None:
     assert all(isinstance(each.reach, float) for each in objects)
 
 
-def test_a_value_that_a_declaration_cannot_tell_can_be_given() -> None:
+def test_values_that_a_declaration_does_not_describe_can_be_given() -> None:
     steps = {"mode": st.just("steps"), "steps": st.just([3, 5])}
     found = find(
         valid_values(Ruled, given=steps),
@@ -227,7 +226,7 @@ def test_values_shrink_to_what_is_required() -> None:
     assert least == {"needed": 1}
 
 
-def test_what_is_drawn_can_be_changed_without_harm_to_the_next_example() -> None:
+def test_changing_an_example_does_not_change_the_next() -> None:
     for table in drawn(valid_values, FeatureChoice, 30):
         for value in table.values():
             value.append("spoilt")
@@ -241,20 +240,20 @@ def test_what_is_drawn_can_be_changed_without_harm_to_the_next_example() -> None
 
 @given(invalid_values(Plain))
 @settings(max_examples=60, deadline=None)
-def test_no_fault_stands_beside_the_one_that_was_made(pair: tuple[dict[str, Any], str]) -> None:
+def test_invalid_values_have_no_second_fault(pair: tuple[dict[str, Any], str]) -> None:
     values, key = pair
     rest = {name: value for name, value in values.items() if name != key}
     if key != "needed":
         assert structure(Plain, rest, owner="it").faults == ()
 
 
-def faults_of(component: None, way: SearchStrategy[Any]) -> SearchStrategy[Any]:
-    return way
+def faults_of(component: None, faults: SearchStrategy[Any]) -> SearchStrategy[Any]:
+    return faults
 
 
-def test_faults_are_of_every_way_to_be_wrong() -> None:
-    ways = {name: faulty(values) for name, values in Subject.of(Plain).values().items()}
-    bad = {name: drawn(faults_of, None, 60, way=way) for name, way in ways.items()}
+def test_faults_are_of_every_kind() -> None:
+    faults = {name: faulty(values) for name, values in ParameterSource.of(Plain).values().items()}
+    bad = {name: drawn(faults_of, None, 60, faults=each) for name, each in faults.items()}
     assert any(type(value) is int and value < 1 for value in bad["needed"])
     assert any(type(value) is int and value > 9 for value in bad["needed"])
     assert any(type(value) is bool for value in bad["needed"])
@@ -285,7 +284,7 @@ def test_keys_are_unknown_missing_or_have_a_bad_value() -> None:
     assert any("needed" not in values for values, _ in pairs)
 
 
-def test_a_misspelt_key_is_none_of_those_that_mean_something_else() -> None:
+def test_misspelt_keys_are_not_reserved_ones() -> None:
     for component in COMPONENTS:
         for values, key in drawn(invalid_values, component, 8):
             assert key not in component.reserved or key in values

@@ -1,97 +1,108 @@
-"""Every broken source of the zoo is caught by the checks meant for it, and by no other."""
+"""Every broken source of the zoo fails the checks meant for it, and no other."""
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import random
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cfplug.testing import Item
 from cfplug.testing.checks.sources import CHECKS
-from cfplug.testing.fixtures.isolation import OfflineError, in_another_folder, offline, shaken
-from tests.testing.catching import caught, items_of, told
+from cfplug.testing.fixtures.isolation import OfflineError, in_another_folder, offline, seeded
+from tests.testing.catching import (
+    Expected,
+    assert_every_check_fails,
+    assert_fails,
+    failures,
+    items_of,
+)
 
-EXPECTED: dict[str, set[str]] = {
-    "sound": set(),
-    "sound-file": set(),
-    "sound-download": set(),
-    "two-rows-for-one-id": {"one-row-for-each-id"},
-    "lost-item": {"one-row-for-each-id"},
-    "rated-twice": {"no-pair-twice"},
-    "off-the-scale": {"ratings-on-the-scale"},
-    "between-levels": {"ratings-on-the-scale"},
-    "wrong-role": {"every-column-has-its-role"},
-    "roleless": {"every-column-has-its-role"},
-    "torn-fold": {"folds-are-whole"},
-    "different-each-time": {"repeatable"},
-    "in-any-order": {"repeatable"},
-    "asks-each-time": {"offline-once-cached"},
-    "here-alone": {"same-from-any-folder"},
-    "gives-a-table": {"gives-a-dataset"},
+EXPECTED: Expected = {
+    "plugin": {},
+    "source/sound": {},
+    "source/sound-file": {},
+    "source/sound-download": {},
+    "source/two-rows-for-one-id": {
+        "one-row-for-each-id": "users: expected one row for user 3, got 2"
+    },
+    "source/lost-item": {"one-row-for-each-id": "items: expected a row for item 40 of the ratings"},
+    "source/rated-twice": {
+        "no-pair-twice": (
+            "ratings: expected one rating of item 4 by user 2, got 2 (pairs with several: 1). "
+            "See cfplug.merge_repeats."
+        )
+    },
+    "source/off-the-scale": {"ratings-on-the-scale": "rating in row 3: expected 1 to 5, got 0"},
+    "source/between-levels": {"ratings-on-the-scale": ""},
+    "source/wrong-role": {"every-column-has-its-role": ""},
+    "source/roleless": {"every-column-has-its-role": ""},
+    "source/torn-fold": {"folds-are-complete": ""},
+    "source/different-each-time": {"repeatable": ""},
+    "source/in-any-order": {"repeatable": ""},
+    "source/asks-each-time": {
+        "offline-once-cached": (
+            "read again without a network: expected no error, got OfflineError: there is no "
+            "network: a check has switched it off. Keep downloads in a cache, and look there first."
+        )
+    },
+    "source/here-alone": {"same-from-any-folder": ""},
+    "source/gives-a-table": {
+        "gives-a-dataset": (
+            "read: expected a Dataset, got DataFrame. Return cfplug.Dataset.build(...)."
+        )
+    },
 }
 
 
-@pytest.fixture
-def params(tmp_path: Path) -> dict[str, dict[str, str]]:
-    """A path that is not absolute: it is the author's, and no fault of the source."""
-    (tmp_path / "ratings.txt").write_text("3\n4\n5\n1\n")
-    return {"source/sound-file": {"path": os.path.relpath(tmp_path / "ratings.txt")}}
+@functools.cache
+def items_by_component() -> dict[str, list[Item]]:
+    """Return the checks, with a relative path, which an author may give, for `sound-file`."""
+    file = Path(tempfile.mkdtemp(prefix="cfplug-tests-")) / "ratings.txt"
+    file.write_text("3\n4\n5\n1\n")
+    atexit.register(shutil.rmtree, file.parent)
+    params = {"source/sound-file": {"path": os.path.relpath(file)}}
+    return items_of("mutant-sources", params=params)
 
 
-def test_each_broken_source_is_caught_by_the_checks_meant_for_it_and_by_no_other(params) -> None:
-    found = caught(items_of("mutant-sources", params))
-    assert found == {
-        "plugin": set(),
-        **{f"source/{name}": checks for name, checks in EXPECTED.items()},
-    }
+def test_the_table_has_every_mutant() -> None:
+    assert set(EXPECTED) == set(items_by_component())
 
 
-def test_every_check_catches_some_broken_source() -> None:
-    assert set.union(*EXPECTED.values()) == {check.name for check in CHECKS}
+@pytest.mark.parametrize("mutant", EXPECTED)
+def test_mutant_fails_only_the_checks_meant_for_it(mutant: str) -> None:
+    assert_fails(items_by_component()[mutant], EXPECTED[mutant])
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("two-rows-for-one-id/one-row-for-each-id", "users has 2 rows for the user 3; keep one"),
-        (
-            "rated-twice/no-pair-twice",
-            "user 2 rated item 4 2 times; 1 pairs in all; see cfplug.data.dataset.merge_repeats",
-        ),
-        (
-            "asks-each-time/offline-once-cached",
-            "without a network, having been read before, it raised OfflineError: there is no network: a contract check "
-            "has switched it off; keep what was downloaded in a cache, and look there first",
-        ),
-        (
-            "sound-file/gives-a-dataset",
-            "FileNotFoundError: [Errno 2] No such file or directory: 'PLACE'",
-        ),
-        (
-            "gives-a-table/gives-a-dataset",
-            "read gave DataFrame, not a Dataset; return cfplug.Dataset.build(...)",
-        ),
-    ],
-)
-def test_a_broken_law_says_what_was_found_and_what_to_do(name: str, words: str) -> None:
-    expected = words.replace("PLACE", str(Path("ratings.txt").absolute()))
-    assert told(items_of("mutant-sources"), f"source/{name}") == expected
+def test_every_check_has_a_mutant() -> None:
+    assert_every_check_fails(CHECKS, EXPECTED)
 
 
-def test_what_a_check_takes_away_it_gives_back() -> None:
-    state, drawn, folder = random.getstate(), np.random.get_state()[1].tolist(), os.getcwd()
-    own = [vars(socket.socket).get("connect"), socket.create_connection, socket.getaddrinfo]
-    with shaken(1), offline(), in_another_folder():
+def test_missing_file_is_reported_with_its_absolute_path() -> None:
+    messages = failures(items_of("mutant-sources")["source/sound-file"])
+    path = str(Path("ratings.txt").absolute())
+    expected = f"FileNotFoundError: [Errno 2] No such file or directory: {path!r}"
+    assert messages["gives-a-dataset"] == expected
+
+
+def test_generators_network_and_folder_are_restored() -> None:
+    before = process_state()
+    with seeded(1), offline(), in_another_folder():
         random.random(), np.random.random()
-        assert os.getcwd() != folder
+        assert os.getcwd() != before[-1]
         with pytest.raises(OfflineError):
             socket.create_connection(("127.0.0.1", 9))
-    assert (random.getstate(), np.random.get_state()[1].tolist(), os.getcwd()) == (
-        state,
-        drawn,
-        folder,
-    )
-    assert own == [vars(socket.socket).get("connect"), socket.create_connection, socket.getaddrinfo]
+    assert process_state() == before
+
+
+def process_state() -> tuple[object, ...]:
+    generators = random.getstate(), np.random.get_state()[1].tolist()
+    network = socket.create_connection, socket.getaddrinfo, vars(socket.socket).get("connect")
+    return *generators, *network, os.getcwd()

@@ -1,4 +1,4 @@
-"""What is drawn of tables: all of it is valid, and everything that is promised does occur."""
+"""Drawn tables, datasets and splits: all are valid, and everything that is promised occurs."""
 
 from __future__ import annotations
 
@@ -25,16 +25,12 @@ from cfplug.data.vocabulary import UNKNOWN, vocabulary
 from cfplug.testing.strategies.datasets import (
     datasets,
     datasets_with_splits,
-    ids,
-    planted,
     rating_tables,
-    renamed,
-    reordered,
     splits,
-    texts,
-    unknown_ids,
-    with_ratings,
 )
+from cfplug.testing.strategies.ids import ids, texts, unknown_ids
+from cfplug.testing.strategies.synthetic import planted
+from cfplug.testing.strategies.transforms import renamed, reordered, with_ratings
 
 quick = settings(max_examples=10, deadline=None)
 SIDES = ("user", "item")
@@ -42,7 +38,7 @@ SIDES = ("user", "item")
 
 @functools.cache
 def drawn(make: Callable[..., SearchStrategy[Any]], n: int = 60, **options: Any) -> list[Any]:
-    """`n` examples of a strategy, the same each time."""
+    """Return `n` examples of a strategy, the same each time."""
     found = []
 
     @settings(
@@ -74,7 +70,7 @@ def simplest(
 @pytest.mark.parametrize(
     ("kind", "types"), [("whole", {int}), ("text", {str}), ("mixed", {int, str})]
 )
-def test_ids_are_of_the_kind_that_was_asked_for_and_shrink_to_short_ones(
+def test_ids_are_of_the_requested_kind_and_shrink_to_short_ones(
     kind: Any, types: set[type]
 ) -> None:
     found = drawn(ids, 60, kind=kind, min_size=3, max_size=5)
@@ -83,7 +79,7 @@ def test_ids_are_of_the_kind_that_was_asked_for_and_shrink_to_short_ones(
     assert all(len(str(each)) <= 4 for each in simplest(ids(kind, min_size=3, max_size=3)))
 
 
-def test_ids_of_any_kind_are_at_times_big_negative_zero_hostile_or_numbers_in_disguise() -> None:
+def test_ids_include_big_negative_zero_and_hostile_ones() -> None:
     columns = drawn(ids, 300)
     every = {each for column in columns for each in column}
     whole, words = ([each for each in every if isinstance(each, kind)] for kind in (int, str))
@@ -98,7 +94,7 @@ def test_ids_of_any_kind_are_at_times_big_negative_zero_hostile_or_numbers_in_di
 
 @given(texts())
 @quick
-def test_texts_are_such_that_a_dataset_takes_them_as_ids(text: str) -> None:
+def test_datasets_accept_texts_as_ids(text: str) -> None:
     table = pd.DataFrame({"user": pd.Series([text], dtype=object), "item": [1], "rating": [3.0]})
     assert Dataset.build("x", table).users["user"].tolist() == [text]
 
@@ -106,7 +102,7 @@ def test_texts_are_such_that_a_dataset_takes_them_as_ids(text: str) -> None:
 @pytest.mark.parametrize("kind", ["whole", "text", "mixed"])
 @given(data=st.data())
 @quick
-def test_unknown_ids_have_no_code_and_are_no_mistake(kind: Any, data: st.DataObject) -> None:
+def test_unknown_ids_have_no_code(kind: Any, data: st.DataObject) -> None:
     dataset = data.draw(datasets(ids=kind, metadata=False))
     for side in ("user", "item"):
         asked = data.draw(st.lists(unknown_ids(dataset, side), min_size=1, max_size=3))
@@ -120,7 +116,7 @@ def sizes(table: pd.DataFrame) -> tuple[int, int]:
     return table["user"].nunique(), table["item"].nunique()
 
 
-def test_a_table_of_ratings_has_never_as_many_users_as_items_unless_it_has_one_rating() -> None:
+def test_rating_tables_never_have_as_many_users_as_items_except_one_rating() -> None:
     for table in drawn(rating_tables):
         users, items = sizes(table)
         assert users != items or len(table) == users == 1
@@ -135,25 +131,25 @@ def test_a_table_of_ratings_has_never_as_many_users_as_items_unless_it_has_one_r
 @pytest.mark.parametrize(
     ("least", "most"), [(1, 1), (1, 2), (2, 2), (4, 4), (25, 25), (9, 60), (70, 75)]
 )
-def test_the_number_of_ratings_lies_between_the_least_and_the_most(least: int, most: int) -> None:
+def test_number_of_ratings_is_within_its_bounds(least: int, most: int) -> None:
     counts = {len(table) for table in drawn(rating_tables, 15, min_ratings=least, max_ratings=most)}
     assert counts <= set(range(least, most + 1))
     assert len(counts) >= min(3, most - least + 1)
 
 
-def test_more_ratings_than_the_most_cannot_be_asked_for() -> None:
-    with pytest.raises(InvalidArgument, match="max_ratings: must be at least 5 here; is 4"):
+def test_too_small_max_ratings_are_refused() -> None:
+    with pytest.raises(InvalidArgument, match="max_ratings: expected at least 5 here, got 4"):
         rating_tables(min_ratings=5, max_ratings=4)
-    with pytest.raises(InvalidArgument, match="max_ratings: must be at least 4 here; is 3"):
+    with pytest.raises(InvalidArgument, match="max_ratings: expected at least 4 here, got 3"):
         simplest(datasets_with_splits(warm=True, test=False, max_ratings=3))
 
 
 def stars(table: pd.DataFrame) -> pd.Series[float]:
-    """What of each rating lies beyond a whole number."""
+    """Return the part of each rating behind the decimal point."""
     return table["rating"] % 1
 
 
-AT_TIMES: dict[str, Callable[[pd.DataFrame], bool]] = {
+SOMETIMES: dict[str, Callable[[pd.DataFrame], bool]] = {
     "tiny": lambda table: len(table) == 1,
     "large": lambda table: len(table) >= 40,
     "of one user": lambda table: sizes(table)[0] == 1 < len(table),
@@ -174,15 +170,15 @@ def _most(table: pd.DataFrame) -> int:
     return int(table["item"].value_counts().iloc[0])
 
 
-@pytest.mark.parametrize("what", AT_TIMES)
-def test_tables_of_ratings_are_at_times(what: str) -> None:
+@pytest.mark.parametrize("what", SOMETIMES)
+def test_rating_tables_are_sometimes(what: str) -> None:
     patient = {"phases": [Phase.generate], "suppress_health_check": list(HealthCheck)}
     wanted = settings(max_examples=1000, derandomize=True, database=None, **patient)
-    found = find(rating_tables(), AT_TIMES[what], settings=wanted)
-    assert AT_TIMES[what](found)
+    found = find(rating_tables(), SOMETIMES[what], settings=wanted)
+    assert SOMETIMES[what](found)
 
 
-def test_time_context_and_scale_are_what_was_asked_for() -> None:
+def test_time_context_and_scale_are_as_requested() -> None:
     scale = Scale(2, 3)
     for table in drawn(rating_tables, 40, scale=scale, time=True, context=True):
         assert table["rating"].between(2, 3).all()
@@ -197,7 +193,7 @@ def test_time_context_and_scale_are_what_was_asked_for() -> None:
     assert kinds == {(False, 3), (False, 4), (True, 4), (True, 5)}
 
 
-def test_a_table_of_ratings_shrinks_to_one_rating_of_plain_ids() -> None:
+def test_rating_tables_shrink_to_one_rating_of_plain_ids() -> None:
     one = drawn(rating_tables, 5, time=False, context=False)[
         0
     ]  # tried first: all others shrink towards it
@@ -212,7 +208,7 @@ def known_to(dataset: Dataset, side: str) -> set[Any]:
     return set(dataset.tables()[f"{side}s"][side])
 
 
-def test_the_catalogue_too_has_never_as_many_users_as_items() -> None:
+def test_catalogues_never_have_as_many_users_as_items() -> None:
     for dataset in drawn(datasets):
         users, items = len(dataset.users), len(dataset.items)
         assert users != items or users == 1
@@ -292,7 +288,7 @@ def test_without_metadata_the_catalogue_has_ids_alone() -> None:
     assert any(len(dataset.items) > dataset.ratings["item"].nunique() for dataset in found)
 
 
-def test_ratings_have_levels_as_asked_for() -> None:
+def test_ratings_have_levels_as_requested() -> None:
     assert all(len(dataset.scale.levels) > 0 for dataset in drawn(datasets, 60, levels=True))
     assert all(not dataset.scale.levels for dataset in drawn(datasets, 60, levels=False))
     assert {bool(dataset.scale.levels) for dataset in drawn(datasets)} == {True, False}
@@ -319,7 +315,7 @@ def test_a_dataset_shrinks_to_one_rating_without_metadata() -> None:
 @pytest.mark.parametrize(
     "options", [{}, {"warm": True}, {"warm": False}, {"test": True}, {"warm": True, "test": True}]
 )
-def test_splits_are_valid_and_know_what_they_were_asked_to(options: dict[str, bool]) -> None:
+def test_splits_are_valid_and_as_requested(options: dict[str, bool]) -> None:
     for dataset, split in drawn(datasets_with_splits, 50, metadata=False, **options):
         split.check(len(dataset.ratings))
         train, valid = dataset.ratings.iloc[split.train], dataset.ratings.iloc[split.valid]
@@ -332,7 +328,7 @@ def test_splits_are_valid_and_know_what_they_were_asked_to(options: dict[str, bo
             assert any(set(valid[side]) > set(train[side]) & set(valid[side]) for side in SIDES)
 
 
-def test_splits_are_at_times_without_test_cold_warm_out_of_order_and_of_one_row() -> None:
+def test_splits_are_sometimes_cold_unordered_small_or_without_a_test_part() -> None:
     found = drawn(datasets_with_splits, metadata=False)
     assert {split.test is None for _, split in found} == {True, False}
     warm = {
@@ -369,12 +365,12 @@ def table_of(*pairs: tuple[Any, Any]) -> Dataset:
         ([("a", 1)], {"warm": False}),
     ],
 )
-def test_where_there_is_no_such_split_none_is_drawn(pairs: Any, options: dict[str, bool]) -> None:
+def test_impossible_splits_are_not_drawn(pairs: Any, options: dict[str, bool]) -> None:
     with pytest.raises(Unsatisfiable):
         simplest(splits(table_of(*pairs), **options))
 
 
-def test_where_there_is_one_split_alone_it_is_found() -> None:
+def test_the_only_possible_split_is_found() -> None:
     dataset = table_of(("a", 1), ("a", 2), ("b", 1))
     found: Split = simplest(splits(dataset, warm=True))
     assert (sorted(found.train), found.valid.tolist(), found.test) == ([1, 2], [0], None)
@@ -494,21 +490,21 @@ def test_other_ratings_are_other_ones_on_the_same_scale(
     pd.testing.assert_frame_equal(other.items, dataset.items)
 
 
-def test_given_ratings_stand_and_those_off_the_scale_are_refused() -> None:
+def test_given_ratings_are_used_unless_they_are_off_the_scale() -> None:
     dataset = table_of(("a", 1), ("a", 2), ("b", 1))
     assert with_ratings(dataset, np.array([2, 0]), np.array([1.0, 2.0])).ratings[
         "rating"
     ].tolist() == [2.0, 1.0, 1.0]
     with pytest.raises(DataError, match="the rating 3 is off the scale, 0 to 2"):
         with_ratings(dataset, np.array([0]), np.array([3.0]))
-    with pytest.raises(DataError, match="the scale has one rating only; there is no other"):
+    with pytest.raises(DataError, match="expected a scale with two ratings, got one"):
         with_ratings(table_of(("a", 1)), np.array([0]))
 
 
 # Planted ratings
 
 
-def test_planted_ratings_follow_the_equation_that_is_documented() -> None:
+def test_planted_ratings_follow_the_documented_equation() -> None:
     found = planted(3, users=7, items=5, ratings=20, factors=3, low=-2, high=6)
     pairs, user, item = found.dataset.ratings, found.user, found.item
     naive = []
@@ -521,7 +517,7 @@ def test_planted_ratings_follow_the_equation_that_is_documented() -> None:
     assert found.truth(pairs) == pytest.approx(naive)
 
 
-def test_planted_ratings_are_the_truth_where_there_is_no_noise_and_near_it_else() -> None:
+def test_planted_ratings_are_the_truth_plus_noise() -> None:
     exact, noisy = planted(noise=0), planted(noise=0.3)
     assert exact.dataset.ratings["rating"].to_numpy() == pytest.approx(
         exact.truth(exact.dataset.ratings)
@@ -541,7 +537,7 @@ def test_planted_data_are_the_same_for_the_same_seed_and_have_the_sizes_asked_fo
     assert planted(users=1, items=1, ratings=1).dataset.scale == Scale(1, 5)
 
 
-def test_metadata_tell_half_of_the_planted_biases_and_factors() -> None:
+def test_metadata_explain_half_of_the_planted_biases_and_factors() -> None:
     found = planted(users=3000, items=4, ratings=9, factors=1)
     table = found.user.table
     assert np.corrcoef(table["age"], found.user.bias)[0, 1] ** 2 == pytest.approx(0.5, abs=0.05)
@@ -549,21 +545,21 @@ def test_metadata_tell_half_of_the_planted_biases_and_factors() -> None:
     assert within.to_numpy() == pytest.approx(0.5, abs=0.1)
 
 
-def test_what_cannot_be_planted_is_refused() -> None:
+def test_impossible_planted_ratings_are_refused() -> None:
     with pytest.raises(
-        DataError, match="2 users and 3 items have 6 pairs; there can be no 7 ratings"
+        DataError, match="ratings: expected 1 to the 6 pairs of 2 users and 3 items, got 7"
     ):
         planted(users=2, items=3, ratings=7)
-    with pytest.raises(
-        DataError, match=r"whole ratings need a scale between whole numbers; is 0\.5 to 5"
-    ):
+    with pytest.raises(DataError, match=r"whole: expected a scale with whole ends, got 0\.5 to 5"):
         planted(low=0.5, whole=True)
-    with pytest.raises(DataError, match="no item is called 'x'"):
+    with pytest.raises(DataError, match="expected a known item, got 'x'"):
         planted().truth(pd.DataFrame({"user": ["u1"], "item": ["x"]}))
 
 
 def test_importing_the_strategies_loads_nothing_heavy() -> None:
-    code = "import sys, cfplug.testing.strategies.datasets, cfplug.testing.strategies.parameters; print(*sys.modules)"
+    names = ("datasets", "parameters", "invalid", "transforms")
+    imports = ", ".join(f"cfplug.testing.strategies.{name}" for name in names)
+    code = f"import sys, {imports}; print(*sys.modules)"
     modules = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()

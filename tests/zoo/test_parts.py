@@ -1,4 +1,4 @@
-"""Each broken component of zoo/parts goes through a whole small run and is caught by the check meant for it."""
+"""Every broken component of zoo/parts ends a whole small run with the error meant for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ FITS_ITSELF = GRADIENT.replace("{use: pmf, factors: 3}", "mean").replace("train:
 
 @frozen
 class Caught:
-    """What a run with a specimen ends with: the error, its text, the step, and the component that the note names."""
+    """How a run with a broken component ends: error, text, step, and the component in the note.
+
+    `key` is the key of the recipe that names it."""
 
     key: str
     name: str
@@ -393,7 +395,8 @@ CAUGHT = [
         "metrics",
         "zoo-missing/functionless",
         cfplug.PluginError,
-        "functionless: score='zoo_metrics:rasing': zoo_metrics has no function called rasing; did you mean raising?",
+        "functionless: score='zoo_metrics:rasing': zoo_metrics has no function called rasing; "
+        "did you mean raising?",
         "score",
     ),
     Caught(
@@ -422,7 +425,8 @@ CAUGHT = [
         "metrics",
         "zoo-missing/leaving",
         cfplug.PluginError,
-        "leaving: score='zoo_leaving:score': importing zoo_leaving raised SystemExit: this module is a script",
+        "leaving: score='zoo_leaving:score': importing zoo_leaving raised SystemExit: "
+        "this module is a script",
         "score",
     ),
     Caught(
@@ -439,12 +443,12 @@ LISTED = ("models", "metrics", "analyzers", "cold_starts")
 """The keys of a recipe that name several components."""
 
 RAISED_BY_THE_COMPONENT = (OSError, IndexError, ArithmeticError, ZeroDivisionError, LookupError)
-"""Errors of the specimens' own, which keep their tracebacks."""
+"""Errors that the components themselves raise, with their tracebacks."""
 
 
 @pytest.fixture(autouse=True)
 def modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the modules importable that some specimens name."""
+    """Make the modules importable that some components name."""
     monkeypatch.syspath_prepend(MODULES)
 
 
@@ -453,91 +457,90 @@ def registry() -> Registry:
     return load([PARTS])
 
 
-def recipe_with(specimen: Caught, registry: Registry) -> str:
-    """A good recipe but for this specimen, which stands on line 7."""
-    kind = {"data": "source", "models": "model"}.get(specimen.key)
-    component = registry.find(kind, specimen.name).component if kind else None
-    fits = specimen.name == "zoo-analyzers/asking" or getattr(component, "fit", None) is not None
-    usual = NEWCOMERS if specimen.key == "cold_starts" else GRADIENT
+def recipe_with(case: Caught, registry: Registry) -> str:
+    """Return a valid recipe with this component on line 7."""
+    kind = {"data": "source", "models": "model"}.get(case.key)
+    component = registry.find(kind, case.name).component if kind else None
+    fits = case.name == "zoo-analyzers/asking" or getattr(component, "fit", None) is not None
+    usual = NEWCOMERS if case.key == "cold_starts" else GRADIENT
     lines = (FITS_ITSELF if fits else usual).splitlines()
-    kept = [line for line in lines if not line.startswith(f"{specimen.key}:")]
-    listed = specimen.key in LISTED
-    value = f"[{specimen.name}]" if listed else specimen.name
-    return "\n".join([*kept, *["#"] * (6 - len(kept)), f"{specimen.key}: {value}", ""])
+    kept = [line for line in lines if not line.startswith(f"{case.key}:")]
+    listed = case.key in LISTED
+    value = f"[{case.name}]" if listed else case.name
+    return "\n".join([*kept, *["#"] * (6 - len(kept)), f"{case.key}: {value}", ""])
 
 
-def identity(specimen: Caught, recipe: Path) -> str:
-    """The component, its plugin, and the place in the recipe that names it."""
-    plugin = specimen.name.partition("/")[0]
-    column = len(f"{specimen.key}: ") + 1 + (specimen.key in LISTED)
-    return f"{specimen.name} of plugin {plugin} ({PARTS / plugin.replace('-', '_')}.py), {recipe}:7:{column}"
+def identity(case: Caught, recipe: Path) -> str:
+    """Return the component, its plugin and its place in the recipe, as a note names them."""
+    plugin = case.name.partition("/")[0]
+    column = len(f"{case.key}: ") + 1 + (case.key in LISTED)
+    file = PARTS / f"{plugin.replace('-', '_')}.py"
+    return f"{case.name} of plugin {plugin} ({file}), {recipe}:7:{column}"
 
 
-def test_every_specimen_has_its_place_in_the_table(registry: Registry) -> None:
+def test_the_table_has_every_component(registry: Registry) -> None:
     declared = {
         f"{plugin.name}/{component.name}"
         for plugin in registry.plugins
         if plugin.distribution.startswith(str(PARTS))
         for _, component in plugin.components
     }
-    assert declared == {specimen.name for specimen in CAUGHT}
+    assert declared == {case.name for case in CAUGHT}
 
 
-@pytest.mark.parametrize("specimen", CAUGHT, ids=str)
-def test_a_recipe_with_a_broken_component_is_checked_without_running_it(
-    specimen: Caught, registry: Registry, tmp_path: Path
+@pytest.mark.parametrize("case", CAUGHT, ids=str)
+def test_recipe_with_a_broken_component_is_read_without_running_it(
+    case: Caught, registry: Registry, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "zoo.yaml"
-    recipe.write_text(recipe_with(specimen, registry))
-    assert specimen.name in read_recipe(recipe, registry=registry).resolved()
+    recipe.write_text(recipe_with(case, registry))
+    assert case.name in read_recipe(recipe, registry=registry).resolved()
 
 
-@pytest.mark.parametrize("specimen", [each for each in CAUGHT if each.key != "analyzers"], ids=str)
-def test_a_broken_component_is_caught_and_named_with_its_plugin_and_its_line(
-    specimen: Caught, registry: Registry, tmp_path: Path
+@pytest.mark.parametrize("case", [each for each in CAUGHT if each.key != "analyzers"], ids=str)
+def test_broken_component_is_named_with_its_plugin_and_line(
+    case: Caught, registry: Registry, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "zoo.yaml"
-    recipe.write_text(recipe_with(specimen, registry))
+    recipe.write_text(recipe_with(case, registry))
     with pytest.raises(BaseException) as caught:  # noqa: PT011
         cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[PARTS], reporter=Quiet())
-    assert (type(caught.value), str(caught.value)) == (specimen.error, specimen.text)
+    assert (type(caught.value), str(caught.value)) == (case.error, case.text)
     notes = caught.value.__notes__
-    step = f"in step {specimen.step}: {specimen.blamed or specimen.name} of plugin "
+    step = f"in step {case.step}: {case.blamed or case.name} of plugin "
     assert any(note.startswith(step) for note in notes)
-    assert specimen.name in specimen.text or any(
-        identity(specimen, recipe) in note for note in notes
-    )
+    assert case.name in case.text or any(identity(case, recipe) in note for note in notes)
     assert not [
         path for path in (tmp_path / "runs").iterdir() if not path.name.endswith(".partial")
     ]
-    if specimen.error in RAISED_BY_THE_COMPONENT:
+    if case.error in RAISED_BY_THE_COMPONENT:
         assert PARTS in [Path(entry.path).parent for entry in caught.traceback]
 
 
-@pytest.mark.parametrize("specimen", [each for each in CAUGHT if each.key == "analyzers"], ids=str)
-def test_a_broken_analyzer_costs_its_section_and_is_named_in_its_place(
-    specimen: Caught, registry: Registry, tmp_path: Path
+@pytest.mark.parametrize("case", [each for each in CAUGHT if each.key == "analyzers"], ids=str)
+def test_broken_analyzer_is_named_in_the_place_of_its_section(
+    case: Caught, registry: Registry, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "zoo.yaml"
     recipe.write_text(
-        recipe_with(specimen, registry).replace(specimen.name, f"{specimen.name}, learning-curve")
+        recipe_with(case, registry).replace(case.name, f"{case.name}, learning-curve")
     )
     words = Words()
     made = cfplug.run(recipe, out=tmp_path / "runs", plugins_dir=[PARTS], reporter=words)
     broken, sound = made.sections
-    line = f"{identity(specimen, recipe)}, failed: {specimen.error.__name__}: {specimen.text}"
+    line = f"{identity(case, recipe)}, failed: {case.error.__name__}: {case.text}"
     assert (broken.title, broken.text) == (f"{broken.analyzer} of {made.model.name}", (line,))
     assert sound.analyzer == "learning-curve"
     assert "failed" not in str(sound)
     (warning,) = [text for text in words.said if text.startswith("warning: ")]
     assert warning.startswith(f"warning: {line}\nTraceback (most recent call last):\n")
     assert (f'File "{PARTS}' in warning) == (
-        specimen.error in (LookupError, ValueError, CapabilityError)
+        case.error in (LookupError, ValueError, CapabilityError)
     )
 
 
 class Words(Quiet):
-    """Keeps what is said."""
+    """Keeps the messages."""
 
     def __init__(self) -> None:
         self.said: list[str] = []

@@ -1,4 +1,4 @@
-"""Laws of every declaration: it has help, its functions are there, its parameters go through a recipe unharmed."""
+"""Checks of every declaration: help, functions that can be imported, parameters that are saved."""
 
 from __future__ import annotations
 
@@ -13,105 +13,100 @@ from cfplug.errors import is_one_line, shown
 from cfplug.params import NoParams, parameters, plain, structure
 from cfplug.recipe.recipe import yaml_text
 from cfplug.recipe.yaml import parse
-from cfplug.testing.check import BrokenLawError, Check, Subject
-from cfplug.testing.strategies.parameters import invalid_values, valid_values
+from cfplug.testing.check import Check, CheckError, Subject, no_error
+from cfplug.testing.strategies.invalid import invalid_values
+from cfplug.testing.strategies.parameters import valid_values
 
-VALUES = 12
-"""How often a law about parameters is tried."""
+EXAMPLES = 12
+"""The number of examples of parameters."""
 
 
 def has_help(subject: Subject) -> None:
-    """The component says in one line what it is: its help, or the first line of its parameters' docstring."""
+    """Say in one line what the component is: its help, or its parameters' first docstring line."""
     component = subject.component
-    text = (
-        component.help if component.params is NoParams else component.summary
-    )  # NoParams has a docstring of its own
-    _check_line(text, f"the help of {component.name}", "give `help`, or its parameters a docstring")
+    has_own_docstring = component.params is not NoParams
+    text = component.summary if has_own_docstring else component.help
+    _check_line(
+        text, f"help of {component.name}", "Set `help`, or give its parameters a docstring."
+    )
 
 
 def parameters_have_help(subject: Subject) -> None:
-    """Every parameter says in one line what it does, and its unit, if it has one, is a word."""
-    for parameter in parameters(subject.component.params):
-        owner = f"{subject.component.params.__name__}.{parameter.name}"
-        _check_line(
-            parameter.rule.help, f"the help of {owner}", "say it with cfplug.param(..., help=...)"
-        )
-        if parameter.rule.unit is not None:
-            _check_line(
-                parameter.rule.unit, f"the unit of {owner}", "leave it out where there is none"
-            )
+    """Say in one line what each parameter does; its unit, if it has one, is a word."""
+    params = subject.component.params
+    for parameter in parameters(params):
+        name, rule = f"{params.__name__}.{parameter.name}", parameter.rule
+        _check_line(rule.help, f"help of {name}", "Set it with cfplug.param(..., help=...).")
+        if rule.unit is not None:
+            _check_line(rule.unit, f"unit of {name}", "Leave it out where there is no unit.")
 
 
 def functions_can_be_imported(subject: Subject) -> None:
-    """Every function that is named as text lies in a module that can be imported."""
+    """Have every function that is named as text in a module that can be imported."""
     for verb, target in _targets(subject):
-        try:
+        with no_error(f"{verb}={target!r}", "Name it as package.module:function."):
             _imported(target)
-        except Exception as error:
-            raise BrokenLawError(
-                f"{verb}={target!r} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
 
 
 def functions_have_the_right_signature(subject: Subject) -> None:
-    """Every function takes exactly the arguments with which it will be called."""
+    """Take exactly the arguments that each function is called with."""
     for verb, target in _targets(subject):
         expected = subject.component.signatures[verb]
         try:
             found = tuple(inspect.signature(_imported(target)).parameters)
-        except Exception:  # `functions_can_be_imported` tells it
+        except Exception:  # reported by functions_can_be_imported
             continue
         if found != expected:
-            raise BrokenLawError(
-                f"{verb}={target!r} takes ({', '.join(found)}); expected ({', '.join(expected)})"
+            raise CheckError(
+                f"{verb}={target!r}: expected the arguments ({', '.join(expected)}), "
+                f"got ({', '.join(found)})"
             )
 
 
 def parameters_survive_a_recipe(subject: Subject) -> None:
-    """Parameters that a recipe gives come back the same from the resolved recipe that a run folder keeps."""
+    """Keep parameters the same when the resolved recipe of a run is read again."""
 
-    def law(values: dict[str, Any]) -> None:
+    def check(values: dict[str, Any]) -> None:
         first = _read(subject, values)
         again = _read(subject, plain(first))
         if again != first:
-            raise BrokenLawError(
-                f"a recipe that says {shown(values)} gives {shown(plain(first))}, and when the resolved recipe is read "
-                f"again, {shown(plain(again))}: what a parameter object holds must be what makes it again"
+            raise CheckError(
+                f"recipe with {shown(values)}: expected {shown(plain(first))} again from the "
+                f"resolved recipe, got {shown(plain(again))}. Change no parameter while the object "
+                "is made."
             )
 
-    subject.hold(law, _valid(subject), examples=VALUES)
+    values = st.one_of(st.just(plain(subject.params)), valid_values(subject.component))
+    subject.check_property(check, values, examples=EXAMPLES)
 
 
 def invalid_parameters_are_refused(subject: Subject) -> None:
-    """A value of the wrong type, out of bounds or with an unknown key is refused, and the message names the key."""
+    """Refuse a wrong type, a number out of bounds and an unknown key, in a message with the key."""
 
-    def law(case: tuple[dict[str, Any], str]) -> None:
+    def check(case: tuple[dict[str, Any], str]) -> None:
         values, key = case
         made = structure(subject.component.params, values, owner=subject.component.name)
-        told = [f"{'.'.join(map(str, fault.path))}: {fault.message}" for fault in made.faults]
-        if not told:
-            raise BrokenLawError(f"{shown(values)} is accepted, though {key} is wrong")
-        if not any(key in words for words in told):
-            raise BrokenLawError(
-                f"{shown(values)} is refused without a word of {key}: {'; '.join(told)}"
-            )
+        messages = [f"{'.'.join(map(str, fault.path))}: {fault.message}" for fault in made.faults]
+        if not any(key in message for message in messages):
+            found = "; ".join(messages) or "none"
+            raise CheckError(f"{shown(values)}: expected an error about {key}, got {found}")
 
-    subject.hold(law, invalid_values(subject.component), examples=VALUES)
+    subject.check_property(check, invalid_values(subject.component), examples=EXAMPLES)
 
 
 def _has_parameters(subject: Subject) -> bool:
     return bool(parameters(subject.component.params))
 
 
-def _check_line(text: str, what: str, advice: str) -> None:
+def _check_line(text: str, place: str, advice: str) -> None:
     if not text.strip():
-        raise BrokenLawError(f"{what} is empty: {advice}")
+        raise CheckError(f"{place}: expected one line of text, got none. {advice}")
     if text != text.strip() or not is_one_line(text):
-        raise BrokenLawError(f"{what} must be one line without spaces around it; is {text!r}")
+        raise CheckError(f"{place}: expected one line without spaces around it, got {text!r}")
 
 
 def _targets(subject: Subject) -> Iterator[tuple[str, str]]:
-    """Each verb of the declaration whose function is named as text."""
+    """Yield each verb of the declaration whose function is named as text, with that text."""
     for verb in subject.component.signatures:
         target = getattr(subject.component, verb)
         if isinstance(target, str):
@@ -122,32 +117,26 @@ def _imported(target: str) -> Callable[..., Any]:
     module, _, name = target.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     if not callable(found):
-        raise TypeError(f"{name} is no function; it is {found!r}")
+        raise TypeError(f"{name} is not a function: {found!r}")
     return found
 
 
-def _valid(subject: Subject) -> st.SearchStrategy[dict[str, Any]]:
-    """Tables of valid values, and that of the parameters with which the component is tried."""
-    return st.one_of(st.just(plain(subject.params)), valid_values(subject.component))
-
-
 def _read(subject: Subject, values: dict[str, Any]) -> Any:
-    """The parameters that a recipe's reader makes of `values` after these were written as YAML."""
-    root, problems = parse(yaml_text({"with": values}), "a contract check")
+    """Write `values` as YAML and return the parameters that the reader of recipes makes of them."""
+    root, problems = parse(yaml_text({"with": values}), "a check")
     made = structure(subject.component.params, root.plain()["with"], owner=subject.component.name)
-    told = [str(problem) for problem in problems] + [fault.message for fault in made.faults]
-    if told:
-        raise BrokenLawError(
-            f"{shown(values)}, written as YAML and read again, is refused: {'; '.join(told)}"
-        )
+    messages = [str(problem) for problem in problems] + [fault.message for fault in made.faults]
+    if messages:
+        found = "; ".join(messages)
+        raise CheckError(f"recipe with {shown(values)}: expected no error, got {found}")
     return made.value
 
 
 CHECKS = (
-    Check("has-help", has_help),
-    Check("parameters-have-help", parameters_have_help, applies=_has_parameters),
-    Check("functions-can-be-imported", functions_can_be_imported),
-    Check("functions-have-the-right-signature", functions_have_the_right_signature),
-    Check("parameters-survive-a-recipe", parameters_survive_a_recipe, applies=_has_parameters),
-    Check("invalid-parameters-are-refused", invalid_parameters_are_refused),
+    Check(has_help),
+    Check(parameters_have_help, _has_parameters),
+    Check(functions_can_be_imported),
+    Check(functions_have_the_right_signature),
+    Check(parameters_survive_a_recipe, _has_parameters),
+    Check(invalid_parameters_are_refused),
 )

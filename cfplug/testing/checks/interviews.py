@@ -1,4 +1,4 @@
-"""The laws of interviews: no question twice, and the next one by the answers alone."""
+"""Checks of interviews: no question twice, and the next question depends on the answers alone."""
 
 from __future__ import annotations
 
@@ -10,79 +10,89 @@ import attrs
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.interview import question
 from cfplug.prediction.memo import Memo
-from cfplug.testing.check import BrokenLawError, Check, Subject
-from cfplug.testing.fixtures.cold_start import Desk, component_of, desk, without
-from cfplug.testing.fixtures.isolation import shaken
-from cfplug.testing.fixtures.train import quiet
+from cfplug.testing.check import Check, CheckError, Subject, no_error
+from cfplug.testing.fixtures.cold_start import (
+    ColdStartCase,
+    cold_start_case,
+    cold_start_of,
+    without_ratings,
+)
+from cfplug.testing.fixtures.isolation import seeded
+from cfplug.testing.fixtures.train import check_context
 
 MOST = 12
-"""Questions of an interview at most that are asked here."""
+"""The largest number of questions that two interviews are compared by."""
+
+Answer = Callable[[Any], float | None]
 
 
 def asks_each_item_once(subject: Subject) -> None:
-    """Its interview asks about items that training saw, about none twice, and comes to an end."""
-    at = desk(subject)
-    model, tastes = at.model(), _tastes(at)
+    """Ask about items that training saw, about none twice, and come to an end."""
+    case = cold_start_case(subject)
+    model, answer = case.model(), _answers(case)
     interview = _interview(subject, model)
-    items = int((model.support.count["item"] > 0).sum())
+    n_items = int((model.support.count["item"] > 0).sum())
     answers: dict[Any, float | None] = {}
-    for _ in range(items + 1):
-        given = dict(answers)
-        try:
-            item = question(model, interview, given)
-        except Exception as error:
-            raise BrokenLawError(
-                f"after {len(answers)} answers it failed: {type(error).__name__}: {error}"
-            ) from error
+    for _ in range(n_items + 1):
+        with no_error(f"question after {len(answers)} answers"):
+            item = question(model, interview, dict(answers))
         if item is None:
             return
-        answers[item] = tastes(item)
-    raise BrokenLawError(f"it went on asking after each of the {items} items that training saw")
+        answers[item] = answer(item)
+    raise CheckError(
+        f"interview: expected an end after each of the {n_items} items that training saw, got "
+        "another question"
+    )
 
 
-def asks_by_the_answers_alone(subject: Subject) -> None:
-    """The next question depends on the answers that this user gave: not on other users, not on held-out ratings."""
-    at = desk(subject)
-    tastes = _tastes(at)
-    model = at.model()
-    plain = _questions(_interview(subject, model), tastes)
-    beside = _interview(subject, attrs.evolve(model, memo=Memo()))
-    others = _questions(beside, lambda item: None)
-    again = _questions(beside, tastes)
-    if plain != again:
-        raise BrokenLawError(
-            f"asked of a user after another user it put the questions {_listed(again)}, and otherwise {_listed(plain)} "
-            f"(the other was asked {_listed(others)}); keep nothing between two calls of next"
-        )
+def next_question_depends_only_on_answers(subject: Subject) -> None:
+    """Choose the next question by this user's answers, not by other users or held-out ratings."""
+    case = cold_start_case(subject)
+    answer, model = _answers(case), case.model()
+    expected = _questions(_interview(subject, model), answer)
+
+    interview = _interview(subject, attrs.evolve(model, memo=Memo()))
+    _questions(interview, lambda item: None)
+    found = _questions(interview, answer)
+    advice = "Keep nothing between two calls of next."
+    _check_same(expected, found, "questions after another user was asked", advice)
+
     seen = model.support.rated
     assert seen is not None
-    support = attrs.evolve(model.support, rated=seen[seen])
     hidden = attrs.evolve(
-        model, catalogue=without(model.catalogue, ~seen), support=support, memo=Memo()
+        model,
+        catalogue=without_ratings(model.catalogue, ~seen),
+        support=attrs.evolve(model.support, rated=seen[seen]),
+        memo=Memo(),
     )
-    blind = _questions(_interview(subject, hidden), tastes)
-    if plain != blind:
-        raise BrokenLawError(
-            f"without the held-out ratings it put the questions {_listed(blind)}, with them {_listed(plain)}; look at "
-            "fitted.train"
-        )
+    found = _questions(_interview(subject, hidden), answer)
+    advice = "Look at fitted.train."
+    _check_same(expected, found, "questions without the held-out ratings", advice)
+
+
+def _check_same(expected: list[Any], found: list[Any], place: str, advice: str) -> None:
+    if expected != found:
+        raise CheckError(f"{place}: expected {expected}, got {found}. {advice}")
 
 
 def _interview(subject: Subject, model: FittedModel) -> Any:
-    with shaken(0):
-        return subject.function("ask")(subject.params, model, quiet(0, "cold-start"))
+    with seeded(0):
+        return subject.function("ask")(subject.params, model, check_context(0, "cold-start"))
 
 
-def _tastes(at: Desk) -> Callable[[Any], float | None]:
-    """What one user answers: a rating for most items, None for those that were not seen."""
-    place = {item: row for row, item in enumerate(at.warm["item"])}
-    return lambda item: (
-        None if place.get(item, 0) % 3 == 2 else float(1 + place.get(item, 0) * 2 % 5)
-    )
+def _answers(case: ColdStartCase) -> Answer:
+    """Return one user's answers: a rating for most items, None for those not seen."""
+    ranks = {item: rank for rank, item in enumerate(case.known["item"])}
+
+    def answer(item: Any) -> float | None:
+        rank = ranks.get(item, 0)
+        return None if rank % 3 == 2 else float(1 + rank * 2 % 5)
+
+    return answer
 
 
-def _questions(interview: Any, answer: Callable[[Any], float | None]) -> list[Any]:
-    """The first questions to a user who answers so; those before an error, of which another law tells."""
+def _questions(interview: Any, answer: Answer) -> list[Any]:
+    """Return the first questions, up to an error, which another check reports."""
     answers: dict[Any, float | None] = {}
     while len(answers) < MOST:
         try:
@@ -95,18 +105,12 @@ def _questions(interview: Any, answer: Callable[[Any], float | None]) -> list[An
     return list(answers)
 
 
-def _listed(items: list[Any]) -> str:
-    return (
-        ", ".join(map(repr, items[:8])) + (", ..." if len(items) > 8 else "") if items else "none"
-    )
-
-
-def interviews(subject: Subject) -> bool:
-    """Whether the strategy asks questions."""
-    return component_of(subject).ask is not None
+def has_interview(subject: Subject) -> bool:
+    """Return whether the strategy asks questions."""
+    return cold_start_of(subject).ask is not None
 
 
 CHECKS = (
-    Check("asks-each-item-once", asks_each_item_once, interviews),
-    Check("asks-by-the-answers-alone", asks_by_the_answers_alone, interviews),
+    Check(asks_each_item_once, has_interview),
+    Check(next_question_depends_only_on_answers, has_interview),
 )

@@ -1,4 +1,4 @@
-"""Laws of a plugin as a whole: its manifest loads, quickly and quietly, and says the same each time."""
+"""Checks of a plugin as a whole: its manifest loads quickly and silently, the same each time."""
 
 from __future__ import annotations
 
@@ -16,23 +16,15 @@ from attrs import frozen
 from cfplug.params import parameters
 from cfplug.plugin.components import Component
 from cfplug.plugin.registry import HOOK_OF
-from cfplug.testing.check import BrokenLawError, Check, Subject
+from cfplug.testing.check import Check, CheckError, Subject
 
 HEAVY = (
-    "torch",
-    "fastai",
-    "pandas",
-    "scipy",
-    "sklearn",
-    "matplotlib",
-    "pyarrow",
-    "altair",
-    "tensorflow",
-    "jax",
+    *("torch", "fastai", "pandas", "scipy", "sklearn"),
+    *("matplotlib", "pyarrow", "altair", "tensorflow", "jax"),
 )
-"""What a manifest may not load: each takes longer than everything that `cfplug list` does. numpy is light enough."""
+"""Packages that take longer to import than `cfplug list` takes; numpy is fast enough."""
 
-_ALONE = """
+_IMPORT_ONE = """
 import contextlib, importlib, io, json, sys
 from pathlib import Path
 import cfplug
@@ -40,126 +32,122 @@ from cfplug.plugin.discovery import in_folders, installed
 
 name, distribution = sys.argv[1:]
 found = in_folders([Path(distribution).parent]) if distribution.endswith(".py") else installed()
-before, said = set(sys.modules), io.StringIO()
-with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-    module = next(each for each in found if (each.name, each.distribution) == (name, distribution)).load()
-    for hook in vars(module).values():
+plugin = next(each for each in found if (each.name, each.distribution) == (name, distribution))
+before, printed = set(sys.modules), io.StringIO()
+with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+    for hook in vars(plugin.load()).values():
         if getattr(hook, "cfplug_impl", None) is not None and not hook.__code__.co_argcount:
             hook()
-print(json.dumps({"loaded": sorted(set(sys.modules) - before), "said": said.getvalue()}))
+print(json.dumps({"loaded": sorted(set(sys.modules) - before), "printed": printed.getvalue()}))
 """
-"""Imports one manifest in a process of its own, calls the hooks that list components, and tells what came of it."""
+"""A program that imports one manifest, calls its hooks without arguments, prints the effects."""
 
 
 @frozen
 class Import:
-    """What importing a manifest alone did: the modules that it loaded, and what it printed."""
+    """The modules that importing a manifest alone loaded, and what it printed."""
 
     loaded: tuple[str, ...]
-    said: str
+    printed: str
 
 
 def loads(subject: Subject) -> None:
-    """The plugin can be imported and its declarations are right."""
+    """Load without an error, with valid declarations."""
     if subject.plugin.state != "ok":
-        raise BrokenLawError(subject.plugin.why)
+        raise CheckError(subject.plugin.why)
 
 
 def imports_nothing_heavy(subject: Subject) -> None:
-    """Importing the manifest loads no torch, fastai, pandas, scipy or the like: every command would wait for it."""
-    loaded = _alone(subject).loaded
+    """Import no torch, fastai, pandas, scipy or the like in the manifest, so commands stay fast."""
+    loaded = _import_alone(subject).loaded
     heavy = [name for name in HEAVY if name in loaded]
     if heavy:
-        raise BrokenLawError(
-            f"importing the manifest of {subject.plugin.name} loads {', '.join(heavy)}; put what needs it into "
-            'a module of its own, which declarations name as text ("package.module:function"), or inside the function'
+        raise CheckError(
+            f"manifest of {subject.plugin.name}: expected no heavy import, got {', '.join(heavy)}. "
+            "Move what needs them into another module and name its functions as text "
+            '("package.module:function"), or import them inside the function.'
         )
 
 
 def prints_nothing(subject: Subject) -> None:
-    """Importing the manifest and listing its components prints nothing."""
-    said = _alone(subject).said.strip()
-    if said:
-        line = said.partition("\n")[0]
-        raise BrokenLawError(
-            f"importing the manifest of {subject.plugin.name} prints {line!r}; it must be silent"
+    """Print nothing while the manifest is imported and its components are listed."""
+    printed = _import_alone(subject).printed.strip()
+    if printed:
+        line = printed.partition("\n")[0]
+        raise CheckError(
+            f"manifest of {subject.plugin.name}: expected no output, got {line!r}. Print nothing."
         )
 
 
 def has_distribution_and_version(subject: Subject) -> None:
-    """An installed plugin can be told by its distribution and version, which every run folder keeps."""
+    """Have the name and version of a distribution, which every run folder keeps."""
     plugin = subject.plugin
     if plugin.distribution in ("", "unknown") or not plugin.version:
-        named = f"{plugin.distribution or 'none'} {plugin.version or 'without a version'}"
-        raise BrokenLawError(
-            f"the distribution of {plugin.name} is {named}; was it removed by half? install it again"
+        name, version = plugin.distribution or "none", plugin.version or "without a version"
+        raise CheckError(
+            f"plugin {plugin.name}: expected a distribution with a version, got {name} {version}. "
+            "Install the plugin again."
         )
 
 
 def components_are_found(subject: Subject) -> None:
-    """Every component is found by its full name, `plugin/name`."""
+    """Have components that are found by their full names, `plugin/name`."""
     for kind, component in subject.plugin.components:
         name = f"{subject.plugin.name}/{component.name}"
-        entry = subject.registry.find(kind, name)
-        if entry.component is not component:
-            raise BrokenLawError(f"the {kind} {name} is not the one that is found by this name")
+        if subject.registry.find(kind, name).component is not component:
+            raise CheckError(
+                f"{kind} {name}: expected this component by its full name, got another one. "
+                "Give each component of a kind a name of its own."
+            )
 
 
-def hooks_say_the_same_twice(subject: Subject) -> None:
-    """A hook that is called again gives the same declarations."""
-    before = {
-        kind: [_words(each) for its, each in subject.plugin.components if its == kind]
-        for kind in HOOK_OF
-    }
+def hooks_give_the_same_twice(subject: Subject) -> None:
+    """Give the same declarations each time a hook is called."""
     for kind, hook in HOOK_OF.items():
-        again = [_words(component) for component in _declared(subject, hook)]
-        if again != before[kind]:
-            names = [[words["name"] for words in each] for each in (before[kind], again)]
-            told = (
-                f"{names[0]}, then {names[1]}"
-                if names[0] != names[1]
-                else f"{names[0]} with other contents"
-            )
-            raise BrokenLawError(
-                f"{hook} of {subject.plugin.name} gave {told}: it must not depend on when it is called"
+        components = [each for its_kind, each in subject.plugin.components if its_kind == kind]
+        before = [_declaration(each) for each in components]
+        again = [_declaration(each) for each in _call(subject, hook)]
+        if again != before:
+            names, new_names = ([each["name"] for each in found] for found in (before, again))
+            difference = f"got {new_names}" if names != new_names else "got other contents"
+            raise CheckError(
+                f"{hook} of {subject.plugin.name}: expected {names} in each call, {difference}. "
+                "Declare the same components whenever the hook is called."
             )
 
 
-def _ok(subject: Subject) -> bool:
+def _is_ok(subject: Subject) -> bool:
     return subject.plugin.state == "ok"
 
 
-def _installed(subject: Subject) -> bool:
-    return _ok(subject) and not subject.plugin.distribution.endswith(".py")
+def _is_installed(subject: Subject) -> bool:
+    return _is_ok(subject) and not subject.plugin.distribution.endswith(".py")
 
 
 @functools.lru_cache(maxsize=64)
-def _alone(subject: Subject) -> Import:
-    """The manifest after it was imported in a fresh process."""
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-c",
-        _ALONE,
-        subject.plugin.name,
-        subject.plugin.distribution,
-    ]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+def _import_alone(subject: Subject) -> Import:
+    """Import the manifest in a new process."""
+    plugin = subject.plugin
+    options = [sys.executable, "-W", "ignore", "-c", _IMPORT_ONE]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+        [*options, plugin.name, plugin.distribution],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise BrokenLawError(
-            f"the manifest of {subject.plugin.name} cannot be imported in a fresh process: {last}"
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        raise CheckError(
+            f"manifest of {plugin.name}: expected that a new process imports it, got {lines[-1]}"
         )
-    words = json.loads(done.stdout.splitlines()[-1])
-    return Import(tuple(words["loaded"]), words["said"])
+    effects = json.loads(done.stdout.splitlines()[-1])
+    return Import(tuple(effects["loaded"]), effects["printed"])
 
 
-def _declared(subject: Subject, hook: str) -> Iterator[Component]:
-    """What a hook of the plugin gives now."""
+def _call(subject: Subject, hook: str) -> Iterator[Component]:
+    """Yield what a hook of the plugin gives now."""
     manager = subject.registry.manager
     module = manager.get_plugin(subject.plugin.name)
     others = [other for other in manager.get_plugins() if other is not module]
@@ -168,18 +156,20 @@ def _declared(subject: Subject, hook: str) -> Iterator[Component]:
             yield from answer
 
 
-def _words(component: Component) -> dict[str, Any]:
-    """A declaration as plain data; a function or class is told by its name, as each call may make another."""
-    values = {field.name: getattr(component, field.name) for field in attrs.fields(type(component))}
-    named = {name: getattr(value, "__qualname__", value) for name, value in values.items()}
-    return {**named, "params": parameters(component.params)}
+def _declaration(component: Component) -> dict[str, Any]:
+    """Return a declaration as plain data, functions by name, since each call may make new ones."""
+    values: dict[str, Any] = {}
+    for field in attrs.fields(type(component)):
+        value = getattr(component, field.name)
+        values[field.name] = getattr(value, "__qualname__", value)
+    return {**values, "params": parameters(component.params)}
 
 
 CHECKS = (
-    Check("loads", loads),
-    Check("imports-nothing-heavy", imports_nothing_heavy, applies=_ok),
-    Check("prints-nothing", prints_nothing, applies=_ok),
-    Check("has-distribution-and-version", has_distribution_and_version, applies=_installed),
-    Check("components-are-found", components_are_found, applies=_ok),
-    Check("hooks-say-the-same-twice", hooks_say_the_same_twice, applies=_ok),
+    Check(loads),
+    Check(imports_nothing_heavy, _is_ok),
+    Check(prints_nothing, _is_ok),
+    Check(has_distribution_and_version, _is_installed),
+    Check(components_are_found, _is_ok),
+    Check(hooks_give_the_same_twice, _is_ok),
 )

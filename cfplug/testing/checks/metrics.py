@@ -1,9 +1,8 @@
-"""The laws of metrics: one number, best for perfect predictions, and the same whatever the order of the rows."""
+"""Checks of metrics: one number, best for perfect predictions, the same for any row order."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, cast
 
 import attrs
@@ -14,262 +13,222 @@ from cfplug.errors import CfplugError
 from cfplug.evaluation.scoring import measure
 from cfplug.plugin.components import DISTRIBUTION, Metric
 from cfplug.prediction.predictions import Predictions
-from cfplug.testing.check import BrokenLawError, Check, Subject
-from cfplug.testing.compare import close, of_arrays
-from cfplug.testing.fixtures.isolation import shaken
+from cfplug.testing.check import Check, CheckError, Subject, fail_if, no_error, with_advice
+from cfplug.testing.compare import array_difference
+from cfplug.testing.fixtures.isolation import seeded
 from cfplug.testing.fixtures.predictions import Case, cases, ordinary
-from cfplug.testing.fixtures.train import use_of
+from cfplug.testing.fixtures.train import component_use
 
 EXAMPLES = 12
-"""A metric trains nothing, so more examples cost little."""
+"""The number of examples; a metric trains nothing, so they cost little."""
+
+SEEDS = st.integers(0, 2**31)
 
 
 def measures_ordinary_predictions(subject: Subject) -> None:
-    """260 ratings by 25 users, with distributions and lists at hand, can be measured."""
+    """Measure 260 ratings by 25 users, with distributions and lists."""
+    assert subject.entry is not None
     case = ordinary()
-    try:
-        measure(use_of(subject.entry, subject.params), case.truth.copy(), case.predictions())  # type: ignore[arg-type]
-    except Exception as error:
-        raise BrokenLawError(
-            f"it cannot measure {case} on the scale 1 to 5: {type(error).__name__}: {error} "
-            "(if it needs other parameters, give them in params)"
-        ) from error
+    use = component_use(subject.entry, subject.params)
+    with no_error(f"score of {case}", "If it needs other parameters, give them in params."):
+        measure(use, case.truth.copy(), case.predictions())
 
 
 def one_finite_number(subject: Subject) -> None:
-    """It gives one finite number, for a single rating too, or says in an error of cfplug's why there is none."""
+    """Return one finite number, for a single rating too, or raise an error of cfplug's."""
 
-    def law(case: Case) -> None:
-        try:
-            value = _raw(subject, case)
-        except CfplugError:
-            return
-        except Exception as error:
-            raise BrokenLawError(
-                f"for {case} it raised {type(error).__name__}: {error}; "
-                "raise a cfplug.DataError that says what is lacking"
-            ) from error
-        plain = isinstance(value, int | float | np.integer | np.floating) and not isinstance(
-            value, bool
-        )
-        if not plain:
-            raise BrokenLawError(
-                f"for {case} it gave {_shown(value)}; a metric is a float: return float(...)"
-            )
+    def check(case: Case) -> None:
+        place = f"score of {case}"
+        advice = "Raise a cfplug.DataError that says what is missing."
+        with no_error(place, advice):
+            try:
+                value = _score(subject, case)
+            except CfplugError:
+                return
+        is_number = isinstance(value, int | float | np.integer | np.floating)
+        if not is_number or isinstance(value, bool):
+            found = type(value).__name__
+            raise CheckError(f"{place}: expected a float, got {found}. Return float(...).")
         if not math.isfinite(value):
-            advice = "a metric is a finite number, or raises a cfplug.DataError"
-            raise BrokenLawError(f"for {case} it gave {value}; {advice}")
+            raise CheckError(f"{place}: expected a finite number, got {value}. {advice}")
 
-    subject.hold(law, cases(), examples=2 * EXAMPLES)
-
-
-def _shown(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    return f"a {type(value).__name__}" + (
-        f" of shape {tuple(shape)}" if shape is not None else f", {value!r}"
-    )
+    subject.check_property(check, cases(), examples=2 * EXAMPLES)
 
 
 def perfect_is_best(subject: Subject) -> None:
-    """No prediction scores better than the perfect one, in the direction that the metric declares."""
+    """Score no prediction better than a perfect one, in the direction that the metric declares."""
     lower = cast(Metric, subject.component).lower_is_better
 
-    def law(case: Case) -> None:
+    def check(case: Case) -> None:
         best, value = _value(subject, case.perfect()), _value(subject, case)
         if best is None or value is None:
             return
         gain = best - value if lower else value - best
         if gain > 1e-9 * max(1.0, abs(best)):
-            word = "lower" if lower else "higher"
-            raise BrokenLawError(
-                f"perfect predictions score {best:.6g}, others {value:.6g}, which is better as it declares that {word} "
-                f"is better; is lower_is_better={lower} what you mean? The others were: {case}"
+            raise CheckError(
+                f"score of perfect predictions: expected the best score, got {best:.6g}; with "
+                f"lower_is_better={lower} the score {value:.6g} of {case} is better. "
+                "Check lower_is_better."
             )
 
-    subject.hold(law, cases(), examples=EXAMPLES)
-    law(ordinary())
-    law(ordinary().reversed())
+    subject.check_property(check, cases(), examples=EXAMPLES)
+    check(ordinary())
+    check(ordinary().worst())
 
 
-def tells_right_from_wrong(subject: Subject) -> None:
-    """Predictions that are as wrong as can be score other than perfect ones."""
+def perfect_differs_from_worst(subject: Subject) -> None:
+    """Score perfect predictions differently from those that are as wrong as possible."""
     case = ordinary()
-    right, wrong = (_value(subject, each) for each in (case.perfect(), case.reversed()))
-    if right is not None and wrong is not None and close(right, wrong):
-        raise BrokenLawError(
-            f"260 ratings predicted as they are score {right:.6g}, and the same predicted as wrongly as can be, too"
+    best, worst = _value(subject, case.perfect()), _value(subject, case.worst())
+    if best is not None and worst is not None and _close(best, worst):
+        raise CheckError(
+            f"score of the worst predictions of {case}: expected another score than that of "
+            f"perfect ones, got {worst:.6g} for both"
         )
 
 
 def row_order_does_not_matter(subject: Subject) -> None:
-    """The order of the rows changes nothing where no two predictions are equal."""
-    subject.hold(
-        _order_law(subject, "the same rows in another order"),
-        *_with_seed(ties=False),
-        examples=EXAMPLES,
-    )
+    """Return the same score for the rows in another order where no predictions are equal."""
+    place = "score of the rows in another order"
+    _check_reordered(subject, False, EXAMPLES, place)
 
 
 def order_of_ties_does_not_matter(subject: Subject) -> None:
-    """The order of rows with equal predictions changes nothing: who comes first among equals is no merit."""
-    said = "the same rows in another order, some of them with equal predictions,"
-    advice = "; take the mean over the orders of the equals, or let them share their places"
-    subject.hold(_order_law(subject, said, advice), *_with_seed(ties=True), examples=2 * EXAMPLES)
+    """Return the same score for rows with equal predictions in another order."""
+    place = "score of the rows in another order, some with equal predictions"
+    advice = "Take the mean over the orders of equal predictions, or let them share their ranks."
+    _check_reordered(subject, True, 2 * EXAMPLES, place, advice)
 
 
-def _with_seed(ties: bool | None) -> tuple[st.SearchStrategy[Any], ...]:
-    return cases(ties=ties), st.integers(0, 2**31)
-
-
-def _order_law(subject: Subject, said: str, advice: str = "") -> Callable[[Case, int], None]:
-    def law(case: Case, seed: int) -> None:
+def _check_reordered(
+    subject: Subject, ties: bool, examples: int, place: str, advice: str = ""
+) -> None:
+    def check(case: Case, seed: int) -> None:
         other = case.take(np.random.default_rng(seed).permutation(len(case)))
-        _compare(
-            _value(subject, case),
-            _value(subject, other),
-            f"{said} scored",
-            advice + f"; the rows were: {case}",
-        )
+        _check_same(_value(subject, case), _value(subject, other), f"{place}, {case}", advice)
 
-    return law
+    subject.check_property(check, cases(ties=ties), SEEDS, examples=examples)
 
 
 def codes_do_not_matter(subject: Subject) -> None:
-    """Users and items are names: other codes for the same ones change nothing, nor do codes that are not used."""
+    """Return the same score where users and items have other codes, some of them unused."""
 
-    def law(case: Case, seed: int) -> None:
+    def check(case: Case, seed: int) -> None:
         other = case.renumbered(np.random.default_rng(seed))
-        words = "the same users and items with other codes scored"
-        _compare(
-            _value(subject, case),
-            _value(subject, other),
-            words,
-            f"; codes from 0 may have gaps; the rows were: {case}",
-        )
+        place, advice = f"score with other codes, {case}", "Codes may have gaps."
+        _check_same(_value(subject, case), _value(subject, other), place, advice)
 
-    subject.hold(law, *_with_seed(ties=False), examples=EXAMPLES)
+    subject.check_property(check, cases(ties=False), SEEDS, examples=EXAMPLES)
 
 
 def same_twice(subject: Subject) -> None:
-    """The same predictions score the same twice, whatever was drawn in the process before."""
+    """Return the same score twice, whatever was drawn before."""
 
-    def law(case: Case) -> None:
-        one, two = (_value(subject, case, state) for state in (1, 2))
-        _compare(
-            one, two, "the same predictions, measured twice, scored", "; a metric draws nothing"
-        )
+    def check(case: Case) -> None:
+        one, two = _value(subject, case, state=1), _value(subject, case, state=2)
+        advice = "Draw no random numbers."
+        _check_same(one, two, "score of the same predictions again", advice)
 
-    subject.hold(law, cases(), examples=EXAMPLES // 2)
+    subject.check_property(check, cases(), examples=EXAMPLES // 2)
 
 
 def input_unchanged(subject: Subject) -> None:
-    """It changes neither the ratings nor the predictions."""
+    """Change neither the ratings nor the predictions."""
 
-    def law(case: Case) -> None:
+    def check(case: Case) -> None:
         truth, given = case.truth.copy(), case.predictions()
         before = {name: array.copy() for name, array in _arrays(truth, given).items()}
         try:
             subject.function("score")(subject.params, truth, given)
         except Exception:
-            return  # one-finite-number tells
-        if found := of_arrays(before, _arrays(truth, given)):
-            raise BrokenLawError(f"it changed what it was given: {found}; work on a copy")
+            return  # reported by one_finite_number
+        difference = array_difference(before, _arrays(truth, given))
+        fail_if(difference, "arguments after score", "Work on a copy.")
 
-    subject.hold(law, cases(), examples=EXAMPLES)
+    subject.check_property(check, cases(), examples=EXAMPLES)
 
 
 def _arrays(truth: np.ndarray, given: Predictions) -> dict[str, np.ndarray]:
-    names = ("rating", "origin", "distribution", "levels", "user", "item")
-    found = {"truth": truth, **{name: getattr(given, name) for name in names}}
-    return {name: array for name, array in found.items() if array is not None}
+    found = {"truth": truth}
+    for name in ("rating", "origin", "distribution", "levels", "user", "item"):
+        array = getattr(given, name)
+        if array is not None:
+            found[name] = array
+    return found
 
 
 def needs_what_it_declares(subject: Subject) -> None:
-    """It does without what it does not declare in `requires`: without a distribution it scores the same."""
+    """Return the same score without a distribution unless `requires` has it."""
     case = ordinary()
+    expected = _value(subject, case)
+    if expected is None:
+        return  # reported by measures_ordinary_predictions
+    place, advice = "score without a distribution", "Declare requires=['distribution']."
     given = attrs.evolve(case.predictions(), distribution=None, levels=None)
-    with_all = _value(subject, case)
-    try:
-        with shaken(0):
-            without = float(subject.function("score")(subject.params, case.truth.copy(), given))
-    except Exception as error:
-        if with_all is None:
-            return  # measures-ordinary-predictions tells
-        raise BrokenLawError(
-            f"without a distribution it raised {type(error).__name__}: {error}; declare requires=['distribution']"
-        ) from error
-    _compare(
-        with_all,
-        without,
-        "with and without a distribution it scored",
-        "; declare requires=['distribution']",
-    )
+    with seeded(0), no_error(place, advice):
+        found = float(subject.function("score")(subject.params, case.truth.copy(), given))
+    _check_same(expected, found, place, advice)
 
 
 def equals_its_naive_version(subject: Subject) -> None:
-    """It gives what a naive version of it gives, row by row, that its author wrote down."""
+    """Return what the naive version in `oracles` returns."""
     assert subject.oracle is not None
     oracle = subject.oracle
 
-    def law(case: Case) -> None:
+    def check(case: Case) -> None:
         value = _value(subject, case)
-        if value is None:
-            return
-        expected = float(oracle(subject.params, case.truth.copy(), case.predictions()))
-        if not close(value, expected):
-            raise BrokenLawError(
-                f"it gave {value:.9g}, and its naive version {expected:.9g}, for {case}"
-            )
+        if value is not None:
+            expected = float(oracle(subject.params, case.truth.copy(), case.predictions()))
+            _check_same(expected, value, f"score of {case}, by the naive version")
 
-    subject.hold(law, cases(), examples=2 * EXAMPLES)
-    law(ordinary())
+    subject.check_property(check, cases(), examples=2 * EXAMPLES)
+    check(ordinary())
 
 
-# How a metric is asked
-
-
-def _raw(subject: Subject, case: Case) -> Any:
+def _score(subject: Subject, case: Case) -> Any:
     return subject.function("score")(subject.params, case.truth.copy(), case.predictions())
 
 
 def _value(subject: Subject, case: Case, state: int = 0) -> float | None:
-    """The metric's number, with global generators in one state; None where it has none, of which other laws tell."""
+    """Return the score with the global generators seeded, or None; other checks report that."""
     try:
-        with shaken(state):
-            value = float(_raw(subject, case))
+        with seeded(state):
+            value = float(_score(subject, case))
     except Exception:
         return None
     return value if math.isfinite(value) else None
 
 
-def _compare(one: float | None, two: float | None, words: str, advice: str) -> None:
+def _close(one: float, two: float) -> bool:
+    return bool(np.isclose(one, two, rtol=1e-9, atol=1e-9))
+
+
+def _check_same(one: float | None, two: float | None, place: str, advice: str = "") -> None:
     if one is None and two is None:
         return
-    if one is None or two is None:
-        told = [f"{each:.9g}" if each is not None else "not at all" for each in (one, two)]
-        raise BrokenLawError(f"{words} {told[0]} and {told[1]}{advice}")
-    if not close(one, two):
-        raise BrokenLawError(f"{words} {one:.9g} and {two:.9g}{advice}")
+    if one is None or two is None or not _close(one, two):
+        scores = ["no score" if each is None else f"{each:.9g}" for each in (one, two)]
+        raise CheckError(with_advice(f"{place}: expected {scores[0]}, got {scores[1]}", advice))
 
 
-def _needs_no_distribution(subject: Subject) -> bool:
+def _requires_no_distribution(subject: Subject) -> bool:
     return DISTRIBUTION not in cast(Metric, subject.component).requires
 
 
+def _has_oracle(subject: Subject) -> bool:
+    return subject.oracle is not None
+
+
 CHECKS = (
-    Check("measures-ordinary-predictions", measures_ordinary_predictions),
-    Check("one-finite-number", one_finite_number),
-    Check("perfect-is-best", perfect_is_best),
-    Check("tells-right-from-wrong", tells_right_from_wrong),
-    Check("row-order-does-not-matter", row_order_does_not_matter),
-    Check("order-of-ties-does-not-matter", order_of_ties_does_not_matter),
-    Check("codes-do-not-matter", codes_do_not_matter),
-    Check("same-twice", same_twice),
-    Check("input-unchanged", input_unchanged),
-    Check("needs-what-it-declares", needs_what_it_declares, _needs_no_distribution),
-    Check(
-        "equals-its-naive-version",
-        equals_its_naive_version,
-        lambda subject: subject.oracle is not None,
-    ),
+    Check(measures_ordinary_predictions),
+    Check(one_finite_number),
+    Check(perfect_is_best),
+    Check(perfect_differs_from_worst),
+    Check(row_order_does_not_matter),
+    Check(order_of_ties_does_not_matter),
+    Check(codes_do_not_matter),
+    Check(same_twice),
+    Check(input_unchanged),
+    Check(needs_what_it_declares, _requires_no_distribution),
+    Check(equals_its_naive_version, _has_oracle),
 )

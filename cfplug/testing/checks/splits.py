@@ -1,4 +1,4 @@
-"""The laws of splits: what is split stays whole, and what is measured is not looked at."""
+"""Checks of splits: every rating is in one part, and the ratings themselves do not matter."""
 
 from __future__ import annotations
 
@@ -12,218 +12,180 @@ from hypothesis import strategies as st
 from cfplug.data.dataset import Dataset, Split
 from cfplug.errors import CfplugError
 from cfplug.evaluation.folds import named
-from cfplug.testing.check import BrokenLawError, Check, Subject
-from cfplug.testing.compare import of_datasets, of_splits
-from cfplug.testing.fixtures.datasets import Plan, own_copy, town
-from cfplug.testing.fixtures.isolation import shaken
-from cfplug.testing.fixtures.train import quiet
+from cfplug.testing.check import Check, CheckError, Subject, fail_if, no_error
+from cfplug.testing.compare import dataset_difference, split_difference
+from cfplug.testing.fixtures.datasets import DatasetSpec, dataset_copy, small_dataset
+from cfplug.testing.fixtures.isolation import seeded
+from cfplug.testing.fixtures.train import check_context
 
 EXAMPLES = 30
-"""A split trains nothing, so more examples cost little."""
+"""The number of examples; a split trains nothing, so they cost little."""
 
-TOWNS = st.sampled_from(
+ORDINARY = st.sampled_from(
     [
-        Plan(
-            users=users,
-            items=items,
-            ratings=ratings,
-            metadata=users != 9,
-            constant=users == 13,
-            seed=users,
-        )
-        for users, items, ratings in (
-            (7, 19, 80),
-            (9, 23, 120),
-            (13, 6, 60),
-            (31, 23, 250),
-            (40, 11, 200),
-            (25, 2, 45),
-        )
+        DatasetSpec(7, 19, 80, seed=7),
+        DatasetSpec(9, 23, 120, seed=9, metadata=False),
+        DatasetSpec(13, 6, 60, seed=13, constant=True),
+        DatasetSpec(31, 23, 250, seed=31),
+        DatasetSpec(40, 11, 200, seed=40),
+        DatasetSpec(25, 2, 45, seed=25),
     ]
 )
-"""Towns with enough ratings, times and folds, so that most splits can do their work."""
+"""Datasets with enough ratings, times and folds for most splits."""
 
-HAMLETS = st.sampled_from(
-    [
-        Plan(
-            users=users,
-            items=items,
-            ratings=ratings,
-            time=bool((users + ratings) % 3),
-            metadata=bool(users % 2),
-        )
-        for users, items in ((1, 1), (1, 4), (2, 1), (2, 5), (5, 3))
-        for ratings in (1, 2, 3, 5, 9)
-        if ratings <= users * items
-    ]
-)
-"""Towns with few ratings, some without times: here a split may say that it cannot be done."""
+
+def _tiny_specs() -> list[DatasetSpec]:
+    specs = []
+    for users, items in ((1, 1), (1, 4), (2, 1), (2, 5), (5, 3)):
+        for n in (1, 2, 3, 5, 9):
+            if n <= users * items:
+                has_time, has_metadata = bool((users + n) % 3), bool(users % 2)
+                specs.append(DatasetSpec(users, items, n, time=has_time, metadata=has_metadata))
+    return specs
+
+
+TINY = st.sampled_from(_tiny_specs())
+"""Datasets with few ratings, some without times, which a split may refuse."""
+
+SEEDS = st.integers(0, 2**31)
+
+Folds = Mapping[str, Split]
 
 
 def gives_a_split(subject: Subject) -> None:
-    """On an ordinary dataset, with times and with folds u1 and u2, it gives a Split, or several by name."""
-    dataset = town()
-    try:
-        given = subject.function("split")(dataset, subject.params, quiet(0))
-    except CfplugError as error:
-        raise BrokenLawError(
-            f"it cannot split {dataset}, which has times, metadata and the folds u1 and u2: {error} "
-            "(if it needs other parameters, give them in params)"
-        ) from error
-    try:
+    """Return a Split, or several by name, of a dataset with times and the folds u1 and u2."""
+    advice = "If it needs other parameters, give them in params."
+    with no_error("split of an ordinary dataset with folds u1 and u2", advice, CfplugError):
+        given = subject.function("split")(small_dataset(), subject.params, check_context(0))
+    advice = "Return cfplug.Split(train, valid), or a dict of several by name."
+    with no_error("result of split", advice, CfplugError):
         named(given)
-    except CfplugError as error:
-        raise BrokenLawError(
-            f"{error}; return cfplug.Split(train, valid), or a dict of them"
-        ) from error
 
 
 def complete_and_disjoint(subject: Subject) -> None:
-    """Every rating lies in exactly one part of each fold, and no part is empty."""
+    """Put every rating into exactly one part of each fold, and leave no part empty."""
 
-    def law(plan: Plan) -> None:
-        dataset = town(plan)
+    def check(spec: DatasetSpec) -> None:
+        dataset = small_dataset(spec)
         for fold, split in (_split(subject, dataset) or {}).items():
-            _check_parts(
-                split, len(dataset.ratings), f"fold {fold} of {dataset}" if fold else str(dataset)
-            )
+            place = f"fold {fold} of {dataset}" if fold else str(dataset)
+            _check_parts(split, len(dataset.ratings), place)
 
-    subject.hold(law, TOWNS | HAMLETS, examples=2 * EXAMPLES)
+    subject.check_property(check, ORDINARY | TINY, examples=2 * EXAMPLES)
 
 
-def _check_parts(split: Split, n: int, where: str) -> None:
-    parts = {name: getattr(split, name) for name in ("train", "valid", "test", "support")}
-    times: Counter[int] = Counter()
-    for name, rows in parts.items():
+def _check_parts(split: Split, n: int, place: str) -> None:
+    counts: Counter[int] = Counter()
+    for name in ("train", "valid", "test", "support"):
+        rows = getattr(split, name)
         if rows is None:
             continue
         if np.ndim(rows) != 1 or np.asarray(rows).dtype.kind not in "iu":
-            told = f"{np.asarray(rows).dtype} of shape {np.shape(rows)}"
-            raise BrokenLawError(f"{where}: {name} must be row numbers of shape (n,); is {told}")
+            found = f"{np.asarray(rows).dtype} of shape {np.shape(rows)}"
+            raise CheckError(f"{place}, {name}: expected row numbers of shape (n,), got {found}")
         if len(rows) == 0:
-            raise BrokenLawError(
-                f"{where}: {name} has no rating; leave an optional part None, or raise a DataError where there are "
-                "too few"
+            raise CheckError(
+                f"{place}, {name}: expected at least one rating, got none. Leave an optional part "
+                "None, or raise a cfplug.DataError where there are too few ratings."
             )
-        times.update(np.asarray(rows).tolist())
-    for words, wrong in (
-        ("is in no part", [row for row in range(n) if times[row] == 0]),
-        (
-            "is in several parts, or twice in one",
-            [row for row, count in times.items() if count > 1],
-        ),
-        (f"does not exist: rows go from 0 to {n - 1}", [row for row in times if not 0 <= row < n]),
-    ):
-        if wrong:
-            raise BrokenLawError(f"{where}: row {wrong[0]} {words}; {len(wrong)} in all")
+        counts.update(np.asarray(rows).tolist())
+    for row in sorted({*range(n), *counts}):
+        if not 0 <= row < n:
+            raise CheckError(f"{place}: expected rows from 0 to {n - 1}, got row {row}")
+        if counts[row] != 1:
+            wrong = sum(counts[each] != 1 for each in range(n))
+            raise CheckError(
+                f"{place}: expected row {row} in one part, got it {counts[row]} times "
+                f"({wrong} of {n} rows are wrong)"
+            )
 
 
 def same_seed_same_split(subject: Subject) -> None:
-    """The same dataset and the same seed give the same split, whatever else was drawn in the process before."""
+    """Return the same split of a dataset for the same seed, whatever was drawn before."""
 
-    def law(plan: Plan, seed: int) -> None:
-        given = []
-        for state in (1, 2):
-            with shaken(state):
-                given.append(_split(subject, town(plan), seed))
-        _compare(
-            given[0],
-            given[1],
-            "asked twice with one seed it gave two splits",
-            "draw with context.rng, or with a generator made of context.seed, and with nothing else",
-        )
+    def check(spec: DatasetSpec, seed: int) -> None:
+        one = _split(subject, small_dataset(spec), seed, state=1)
+        two = _split(subject, small_dataset(spec), seed, state=2)
+        advice = "Draw from context.rng, or from a generator made with context.seed."
+        _check_same(one, two, "split twice with one seed", advice)
 
-    subject.hold(law, TOWNS, st.integers(0, 2**31), examples=10)
+    subject.check_property(check, ORDINARY, SEEDS, examples=10)
 
 
 def dataset_unchanged(subject: Subject) -> None:
-    """It does not change the dataset: neither a table nor the folds."""
+    """Change neither a table nor the folds of the dataset."""
 
-    def law(plan: Plan) -> None:
-        dataset = town(plan)
-        before = own_copy(dataset)
+    def check(spec: DatasetSpec) -> None:
+        dataset = small_dataset(spec)
+        before = dataset_copy(dataset)
         _split(subject, dataset)
-        if found := of_datasets(before, dataset):
-            raise BrokenLawError(f"it changed the dataset: {found}; work on a copy")
+        fail_if(dataset_difference(before, dataset), "dataset after split", "Work on a copy.")
 
-    subject.hold(law, TOWNS, examples=EXAMPLES)
-
-
-def blind_to_ratings(subject: Subject) -> None:
-    """What the ratings are does not change the split: other values in the same rows give the same parts.
-
-    A split that looks at them lets what is to be predicted decide what is measured. One that must,
-    as a stratified one, declares this a known failure."""
-
-    def law(plan: Plan, seed: int) -> None:
-        dataset = town(plan)
-        before, again = (_shaken_split(subject, town(plan), seed) for _ in range(2))
-        if before is None or again is None or of_splits(before, again):
-            return  # it is not the ratings that change it; same-seed-same-split tells
-        values = np.random.default_rng(seed).permutation(dataset.ratings["rating"].to_numpy())
-        other = np.where(
-            values == dataset.ratings["rating"], 6 - values, values
-        )  # the scale goes from 1 to 5
-        changed = attrs.evolve(dataset, ratings=dataset.ratings.assign(rating=other))
-        _compare(
-            before,
-            _shaken_split(subject, changed, seed),
-            "other ratings in the same rows gave another split",
-            "split by users, items, times and chance alone",
-        )
-
-    subject.hold(law, TOWNS, st.integers(0, 2**31), examples=10)
+    subject.check_property(check, ORDINARY, examples=EXAMPLES)
 
 
-def says_what_it_cannot_split(subject: Subject) -> None:
-    """Where there are too few ratings, or no times, it gives a split or one of cfplug's errors, nothing else."""
+def rating_values_do_not_matter(subject: Subject) -> None:
+    """Return the same split where the rows have other ratings.
 
-    def law(plan: Plan) -> None:
-        dataset = town(plan)
-        try:
-            subject.function("split")(dataset, subject.params, quiet(0))
-        except CfplugError as error:
-            if not str(error).strip():
-                raise BrokenLawError(
-                    f"on {dataset} it raised {type(error).__name__} without a word"
-                ) from error
-        except Exception as error:
-            raise BrokenLawError(
-                f"on {dataset} it raised {type(error).__name__}: {error}; raise a cfplug.DataError that says what the "
-                "data lacks and what to do"
-            ) from error
+    A split that looks at the ratings lets what is to be predicted decide what is measured. One that
+    must, such as a stratified split, declares this as a known failure."""
 
-    subject.hold(law, HAMLETS, examples=EXAMPLES)
+    def check(spec: DatasetSpec, seed: int) -> None:
+        dataset = small_dataset(spec)
+        before = _split(subject, small_dataset(spec), seed)
+        again = _split(subject, small_dataset(spec), seed)
+        if before is None or again is None or split_difference(before, again):
+            return  # reported by same_seed_same_split
+        rating = dataset.ratings["rating"].to_numpy()
+        mixed = np.random.default_rng(seed).permutation(rating)
+        others = np.where(mixed == rating, 6 - mixed, mixed)  # the scale goes from 1 to 5
+        changed = attrs.evolve(dataset, ratings=dataset.ratings.assign(rating=others))
+        advice = "Split by users, items, times and random numbers alone."
+        place = "split of the same rows with other ratings"
+        _check_same(before, _split(subject, changed, seed), place, advice)
+
+    subject.check_property(check, ORDINARY, SEEDS, examples=10)
 
 
-def _split(subject: Subject, dataset: Dataset, seed: int = 0) -> dict[str, Split] | None:
-    """The splits by the name of the fold; None where there are none, of which other laws tell."""
+def impossible_splits_are_refused(subject: Subject) -> None:
+    """Return a split or raise an error of cfplug's where there are few ratings or no times."""
+
+    def check(spec: DatasetSpec) -> None:
+        dataset = small_dataset(spec)
+        place, advice = f"split of {dataset}", "Raise a cfplug.DataError that says what is missing."
+        with no_error(place, advice):
+            try:
+                subject.function("split")(dataset, subject.params, check_context(0))
+            except CfplugError as error:
+                if not str(error).strip():
+                    raise CheckError("expected an error with a message, got none") from error
+
+    subject.check_property(check, TINY, examples=EXAMPLES)
+
+
+def _split(subject: Subject, dataset: Dataset, seed: int = 0, state: int = 0) -> Folds | None:
+    """Return the splits by name, or None; other checks report where there are none.
+
+    `state` is the seed of the global generators."""
     try:
-        return named(subject.function("split")(dataset, subject.params, quiet(seed)))
+        with seeded(state):
+            return named(subject.function("split")(dataset, subject.params, check_context(seed)))
     except Exception:
         return None
 
 
-def _shaken_split(subject: Subject, dataset: Dataset, seed: int) -> dict[str, Split] | None:
-    """The same with global generators in a fixed state."""
-    with shaken(0):
-        return _split(subject, dataset, seed)
-
-
-def _compare(
-    one: Mapping[str, Split] | None, two: Mapping[str, Split] | None, broken: str, advice: str
-) -> None:
+def _check_same(one: Folds | None, two: Folds | None, place: str, advice: str) -> None:
     if (one is None) != (two is None):
-        raise BrokenLawError(f"{broken}: once it gave none at all; {advice}")
-    if one is not None and two is not None and (found := of_splits(one, two)):
-        raise BrokenLawError(f"{broken}: {found}; {advice}")
+        fail_if("expected a split both times, got one only once", place, advice)
+    if one is not None and two is not None:
+        fail_if(split_difference(one, two), place, advice)
 
 
 CHECKS = (
-    Check("gives-a-split", gives_a_split),
-    Check("complete-and-disjoint", complete_and_disjoint),
-    Check("same-seed-same-split", same_seed_same_split),
-    Check("dataset-unchanged", dataset_unchanged),
-    Check("blind-to-ratings", blind_to_ratings),
-    Check("says-what-it-cannot-split", says_what_it_cannot_split),
+    Check(gives_a_split),
+    Check(complete_and_disjoint),
+    Check(same_seed_same_split),
+    Check(dataset_unchanged),
+    Check(rating_values_do_not_matter),
+    Check(impossible_splits_are_refused),
 )

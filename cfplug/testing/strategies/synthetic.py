@@ -1,4 +1,4 @@
-"""One dataset of a known low rank, to see whether a model learns more than a mean."""
+"""A dataset with ratings of a known low rank, to see whether a model learns more than a mean."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ ROLES = {
 
 @frozen(eq=False)
 class Side:
-    """What is true of the users, or of the items: their ids in the order of `table`, factors (n, k) and biases (n,)."""
+    """The true values of the users, or of the items, in the order of `table`.
+
+    `factors` has the shape (n, k), `bias` (n,)."""
 
     key: str
     table: pd.DataFrame
@@ -33,28 +35,27 @@ class Side:
     bias: np.ndarray
 
     def places(self, pairs: pd.DataFrame) -> np.ndarray:
-        """Where in `table` the ids of `pairs` stand, shape (n,); DataError for one that is not there."""
+        """Return the rows in `table` of the ids of `pairs`, shape (n,); DataError for others."""
         import pandas as pd
 
         places: np.ndarray = pd.Index(self.table[self.key]).get_indexer(pd.Index(pairs[self.key]))
         if (places < 0).any():
             row = int((places < 0).argmax())
-            raise DataError(
-                f"no {self.key} is called {pairs[self.key].iloc[row]!r}", row=row, column=self.key
-            )
+            found = pairs[self.key].iloc[row]
+            raise DataError(f"expected a known {self.key}, got {found!r}", row=row, column=self.key)
         return places
 
 
 @frozen(eq=False)
 class Planted:
-    """A dataset and what its ratings come from, in the words of the equation of `planted`."""
+    """A dataset, and the factors and biases of users and items that its ratings come from."""
 
     dataset: Dataset
     user: Side
     item: Side
 
     def truth(self, pairs: pd.DataFrame) -> np.ndarray:
-        """The ratings without noise of a table with the columns user and item, shape (n,)."""
+        """Return the ratings without noise of a table with columns user and item, shape (n,)."""
         return _truth(self.user, self.item, pairs, self.dataset.scale)
 
 
@@ -70,37 +71,49 @@ def planted(
     high: float = 5,
     whole: bool = False,
 ) -> Planted:
-    """Ratings of biases and factors of which metadata tell one half; the same for the same seed.
+    """Return ratings of biases and factors, half of which the metadata explain.
 
     >>> planted().dataset
     planted: 1,400 ratings, 60 users, 37 items
 
     With z standard normal, k = `factors` and unit = (high - low) / 4:
 
-        p_u = sqrt(1/2) group_vector[group of u] + sqrt(1/2) z                                         (k,)
-        q_i = sqrt(1/2) sum of genre_vector[genres of i] / sqrt(number of them) + sqrt(1/2) z          (k,)
+        p_u = sqrt(1/2) group_vector[group of u] + sqrt(1/2) z                            (k,)
+        q_i = sqrt(1/2) sum of genre_vector[genres of i] / sqrt(number) + sqrt(1/2) z     (k,)
         b_u = sqrt(1/2) standardized age of u + sqrt(1/2) z
         c_i = sqrt(1/2) standardized year of i + sqrt(1/2) z
-        truth_ui = (low + high) / 2 + unit (0.35 b_u + 0.35 c_i + 0.6 p_u . q_i / sqrt(k)), cut to the scale
-        rating_ui = truth_ui + unit noise z, cut to the scale and, if `whole`, rounded to whole numbers
+        truth_ui = (low + high) / 2 + unit (0.35 b_u + 0.35 c_i + 0.6 p_u . q_i / sqrt(k))
+        rating_ui = truth_ui + unit noise z
 
-    The pairs are distinct, each the likelier the more popular its item, in proportion to
-    rank**-0.5. User ids are text, item ids whole numbers, neither in a sorted order. No two ratings
-    have one time, which tells nothing. DataError where there are fewer pairs than ratings, or
-    `whole` ratings on a scale between other numbers."""
+    Both are cut to the scale. The pairs are different, each the likelier the more popular its item,
+    in proportion to rank**-0.5. User ids are texts, item ids whole numbers, both unsorted. No two
+    ratings have the same time, which says nothing about them.
+
+    Args:
+        seed: The same seed gives the same data.
+        users: The number of users.
+        items: The number of items.
+        ratings: The number of ratings.
+        factors: The number of factors k.
+        noise: The standard deviation of the noise in units of a quarter of the scale.
+        low: The lower end of the scale.
+        high: The upper end of the scale.
+        whole: Round ratings to whole numbers, the levels of the scale.
+
+    Raises:
+        DataError: There are fewer pairs than ratings, or the ends of a `whole` scale are not whole.
+    """
     import numpy as np
 
     if not 1 <= ratings <= users * items:
-        raise DataError(
-            f"{users} users and {items} items have {users * items} pairs; there can be no {ratings} ratings"
-        )
+        pairs = f"the {users * items} pairs of {users} users and {items} items"
+        raise DataError(f"ratings: expected 1 to {pairs}, got {ratings}")
     scale = Scale(low, high, _levels(low, high) if whole else ())
     rng = np.random.default_rng(seed)
     user, item = _users(users, factors, rng), _items(items, factors, rng)
     table = _pairs(user, item, ratings, rng)
-    rating = _truth(user, item, table, scale) + (high - low) / 4 * noise * rng.standard_normal(
-        ratings
-    )
+    deviation = (high - low) / 4 * noise
+    rating = _truth(user, item, table, scale) + deviation * rng.standard_normal(ratings)
     rating = np.clip(rating.round() if whole else rating, low, high)
     table = table.assign(rating=rating, time=_times(ratings, rng))
     dataset = Dataset.build("planted", table, user.table, item.table, roles=ROLES, scale=scale)
@@ -109,7 +122,7 @@ def planted(
 
 def _levels(low: float, high: float) -> tuple[float, ...]:
     if low != round(low) or high != round(high):
-        raise DataError(f"whole ratings need a scale between whole numbers; is {low:g} to {high:g}")
+        raise DataError(f"whole: expected a scale with whole ends, got {low:g} to {high:g}")
     return tuple(float(level) for level in range(round(low), round(high) + 1))
 
 
@@ -118,13 +131,9 @@ def _users(n: int, factors: int, rng: np.random.Generator) -> Side:
 
     group, age = rng.integers(len(GROUPS), size=n), rng.integers(18, 80, size=n)
     names = [f"u{place}" for place in rng.permutation(n)]
-    table = pd.DataFrame(
-        {
-            "user": pd.Series(names, dtype=object),
-            "age": age,
-            "group": [GROUPS[each] for each in group],
-        }
-    )
+    groups = [GROUPS[each] for each in group]
+    ids = pd.Series(names, dtype=object)
+    table = pd.DataFrame({"user": ids, "age": age, "group": groups})
     known = rng.standard_normal((len(GROUPS), factors))[group]
     return Side("user", table, _half(known, rng), _half(_standardized(age), rng))
 
@@ -138,17 +147,14 @@ def _items(n: int, factors: int, rng: np.random.Generator) -> Side:
     genres = [tuple(name for name, has in zip(GENRES, row, strict=True) if has) for row in member]
     ids = 10 + 3 * rng.permutation(n)
     table = pd.DataFrame({"item": ids, "title": [f"Film {each}" for each in ids], "year": year})
-    known = (
-        member
-        @ rng.standard_normal((len(GENRES), factors))
-        / member.sum(axis=1, keepdims=True) ** 0.5
-    )
+    vectors = rng.standard_normal((len(GENRES), factors))
+    known = member @ vectors / member.sum(axis=1, keepdims=True) ** 0.5
     table = table.assign(genres=pd.Series(genres, dtype=object))
     return Side("item", table, _half(known, rng), _half(_standardized(year), rng))
 
 
 def _half(known: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What metadata tell and what nobody can know, in equal parts."""
+    """Mix what the metadata explain with what they do not, in equal parts."""
     mixed: np.ndarray = 0.5**0.5 * (known + rng.standard_normal(known.shape))
     return mixed
 
@@ -160,7 +166,7 @@ def _standardized(values: np.ndarray) -> np.ndarray:
 
 
 def _pairs(user: Side, item: Side, n: int, rng: np.random.Generator) -> pd.DataFrame:
-    """`n` distinct pairs: those with the largest of log(weight) plus a Gumbel draw (Yellott, 1977), in any order."""
+    """Draw `n` different pairs in any order, by the Gumbel trick (Yellott, 1977)."""
     import numpy as np
     import pandas as pd
 
@@ -168,16 +174,12 @@ def _pairs(user: Side, item: Side, n: int, rng: np.random.Generator) -> pd.DataF
     keys = -0.5 * np.log(rank) + rng.gumbel(size=(len(user.table), len(item.table)))
     cells = rng.permutation(np.argsort(-keys, axis=None)[:n])
     rows, columns = np.divmod(cells, len(item.table))
-    return pd.DataFrame(
-        {
-            "user": user.table["user"].to_numpy()[rows],
-            "item": item.table["item"].to_numpy()[columns],
-        }
-    )
+    users, items = user.table["user"].to_numpy()[rows], item.table["item"].to_numpy()[columns]
+    return pd.DataFrame({"user": users, "item": items})
 
 
 def _times(n: int, rng: np.random.Generator) -> Any:
-    """`n` different times within two years."""
+    """Draw `n` different times within two years."""
     import pandas as pd
 
     hours = rng.permutation(max(n, 2 * 365 * 24))[:n]

@@ -1,4 +1,4 @@
-"""Analyzers that are each wrong in one way, beside sound ones; each declaration says how."""
+"""Analyzers with one fault each, which the help names, and sound ones."""
 
 from __future__ import annotations
 

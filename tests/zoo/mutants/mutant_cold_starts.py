@@ -1,4 +1,4 @@
-"""Cold-start strategies that are each wrong in one way, beside sound ones; each declaration says how."""
+"""Cold-start strategies with one fault each, which the help names, and sound ones."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ def cfplug_cold_starts() -> list[cfplug.ColdStart]:
             knows_the_catalogue,
             "It fails for ids that the catalogue does not have.",
         ),
-        strategy(
-            "by-name", by_name, "Its answer for whom it knows nothing of depends on the name."
-        ),
+        strategy("by-name", by_name, "Its answer for an unknown id depends on the name."),
         strategy(
             "counts-none-as-zero",
             counts_none_as_zero,
@@ -128,7 +126,7 @@ def cfplug_cold_starts() -> list[cfplug.ColdStart]:
 
 @frozen(eq=False)
 class Means:
-    """The damped mean of a newcomer's own ratings; `prior` is the answer for each pair without any."""
+    """The damped mean of a newcomer's own ratings; `prior` is the answer without any."""
 
     fitted: cfplug.FittedModel
     newcomers: cfplug.Newcomers

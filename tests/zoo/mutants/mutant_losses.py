@@ -1,4 +1,4 @@
-"""Losses that are sound but for one fault, which the help of each tells; `sound` and `sound-levels` have none."""
+"""Losses with one fault each, which the help names; `sound` and `sound-levels` have none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def cfplug_losses() -> list[cfplug.Loss]:
         plain("detached", "Its gradient is cut off."),
         plain("half-hearted", "Its gradient is half of what it should be."),
         plain("favouring", "Later rows of a batch count more."),
-        plain("batch-centring", "It decodes a row by what is beside it."),
+        plain("batch-centring", "It decodes a row by the rows around it."),
         plain("clipping", "Its decode writes into the outputs."),
         plain("unseeded", "It draws what it starts with from numpy's shared generator."),
         plain("level-bound", "It cannot do without levels, and does not say so."),
@@ -116,7 +116,7 @@ def row_losing(params, scale):
 
 
 def categories(scale, fault=""):
-    """p = softmax(outputs); loss = -log p of the rating's level; rating = the expectation, with `fault`."""
+    """p = softmax(outputs); loss = -log p[level]; rating = sum of p * levels, with `fault`."""
     import torch
 
     class Categories(torch.nn.Module):

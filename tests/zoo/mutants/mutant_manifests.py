@@ -1,4 +1,4 @@
-"""Declarations that load and are wrong, as the help of each tells where it has any; `sound` is not."""
+"""Declarations that load and have one fault each; `sound` has none."""
 
 from __future__ import annotations
 

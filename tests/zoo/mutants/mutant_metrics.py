@@ -1,4 +1,4 @@
-"""Metrics that are each wrong in one way, beside sound ones; each declaration says how."""
+"""Metrics with one fault each, which the help names, and sound ones."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def cfplug_metrics() -> list[cfplug.Metric]:
         cfplug.Metric(
             "counts-absent",
             score=counts_absent,
-            help="Its mean over users counts codes that nobody has.",
+            help="Its mean over users counts codes without a user.",
         ),
         cfplug.Metric(
             "writes-into-truth", score=writes_into_truth, help="It takes the differences in place."

@@ -1,4 +1,4 @@
-"""Models that are sound but for one fault, which the help of each tells; `sound` and `sound-net` have none."""
+"""Models with one fault each, which the help names; `sound` and `sound-net` have none."""
 
 from __future__ import annotations
 
@@ -57,10 +57,14 @@ def cfplug_models() -> list[cfplug.Model]:
         by_itself(
             "deaf", "It does not look at the vectors that a batch brings.", provides=["vectors"]
         ),
-        by_itself("half-told", "Its vectors lack what was learned of users.", provides=["vectors"]),
+        by_itself(
+            "incomplete-vectors",
+            "Its vectors lack what was learned of users.",
+            provides=["vectors"],
+        ),
         by_gradient("sound-net", "Nothing is wrong with it."),
         by_gradient("swapped-net", "It takes users for items when it answers."),
-        by_gradient("counting-net", "Its output hangs on where in a batch a pair stands."),
+        by_gradient("counting-net", "Its output depends on the place of a pair in the batch."),
         by_gradient("unseeded-net", "Its embeddings are drawn from numpy's shared generator."),
         by_gradient("forgetful-net", "What it counts while it trains is not among what is saved."),
     ]
@@ -302,7 +306,7 @@ class Deaf(Offsets):
         return self.biases(side)[getattr(batch, side)]
 
 
-class HalfTold(Offsets):
+class IncompleteVectors(Offsets):
     def vectors(self, side):
         return np.zeros((len(self.user), 1)) if side == "user" else super().vectors(side)
 

@@ -1,4 +1,4 @@
-"""Sources that are each wrong in one way, beside sound ones; each declaration says how.
+"""Sources with one fault each, which the help names, and sound ones.
 
 Those whose tables are wrong make their dataset themselves, past `Dataset.build`, which would not
 let them."""

@@ -1,4 +1,4 @@
-"""Splits that are each wrong in one way, beside two that are sound; each declaration says how."""
+"""Splits with one fault each, which the help names, and two sound ones."""
 
 from __future__ import annotations
 

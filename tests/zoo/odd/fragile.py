@@ -1,4 +1,4 @@
-"""Healthy, but while the variable ZOO_FRAGILE says so its metric raises, or is stopped as if by Ctrl-C."""
+"""Healthy; by the variable ZOO_FRAGILE its metric raises, or stops as if by Ctrl-C."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Healthy, with an object that claims to have every attribute, and one that raises whenever it is asked."""
+"""Healthy, with an object that has every attribute, and one whose attributes raise."""
 
 import cfplug
 

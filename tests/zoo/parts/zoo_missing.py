@@ -1,4 +1,4 @@
-"""Components whose function cannot be had; each declaration says why. Listing and checking must not mind."""
+"""Components whose function cannot be imported, as the help says; listing them works."""
 
 from __future__ import annotations
 

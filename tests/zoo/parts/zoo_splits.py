@@ -1,4 +1,4 @@
-"""Splits that load and break the law of splits; each declaration says how."""
+"""Splits that load and return an invalid split, as the help says."""
 
 from __future__ import annotations
 

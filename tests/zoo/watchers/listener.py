@@ -1,4 +1,4 @@
-"""Healthy: it keeps what it is told."""
+"""Healthy: it keeps every event."""
 
 import cfplug
 

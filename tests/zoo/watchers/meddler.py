@@ -1,4 +1,4 @@
-"""Its observers raise, leave the program, or try to change what they are told. The run must not mind."""
+"""Its observers raise, exit, or try to change the event; the run goes on."""
 
 import cfplug
 

@@ -1,4 +1,4 @@
-"""Recipes with one fault, which no reader may accept."""
+"""Strategies for recipes with one fault, which the reader must refuse."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from cfplug.plugin.registry import Entry, Registry, load
 from cfplug.recipe.json_schema import LISTS, ONE
 from cfplug.recipe.recipe import Heading
 from cfplug.recipe.settings import TrainSettings
-from cfplug.testing.strategies.parameters import invalid_values
-from cfplug.testing.strategies.recipes import recipes
+from cfplug.testing.strategies.invalid import invalid_values
+from tests.strategies.recipes import recipes
 
 At = tuple[str | int, ...]
 """The keys and positions that lead to a place in a recipe."""
 
 GONE = object()
-"""Stands for a key that is left out."""
+"""The value of a key that is left out."""
 
-ODD_KEY, ODD_NAMES = "zz-zz", ("nonesuch-zz", "nobody-zz/pmf", "")
-"""What no parameter and no component can be called."""
+ODD_KEY, ODD_NAMES = "zz-zz", ("nonesuch-zz", "unknown-zz/pmf", "")
+"""Names that no parameter and no component can have."""
 
-WAYS = (
+KINDS_OF_FAULT = (
     *(
         "a wrong parameter",
         "a wrong setting",
         "an unknown key",
         "a missing key",
-        "a name of nobody of this kind",
+        "an unknown name",
     ),
     *("no component", "no name", "no list", "no table", "no claim", "no features"),
 )
-"""What can be wrong with a recipe."""
+"""The faults that a recipe may have."""
 
 NO_ENTRY: tuple[Any, ...] = (None, True, 5, 2.5, [], ["x"], {})
 NO_TABLE: tuple[Any, ...] = (None, True, 5, "words", [1])
@@ -72,17 +72,17 @@ class Broken:
 
 
 def broken_recipes(registry: Registry | None = None) -> SearchStrategy[Broken]:
-    """Recipes of the components of `registry` with one fault in a place drawn by chance; the reader must refuse each.
+    """Draw recipes of the components of `registry` with one fault in a random place.
 
-    A value of the wrong type or out of bounds, what is no choice, a bool or a text for a number,
-    NaN, null, a key that is unknown or missing, a name that nobody has, or that a component of
-    another kind has."""
+    A value of the wrong type or out of bounds, not among the choices, a bool or a text for a
+    number, NaN, null, a key that is unknown or missing, a name that no component of this kind
+    has."""
     return st.deferred(lambda: _broken(_Faults(registry or load())))
 
 
 @st.composite
 def _broken(draw: DrawFn, faults: _Faults) -> Broken:
-    how = draw(st.sampled_from(WAYS))  # first, as some faults have few places
+    how = draw(st.sampled_from(KINDS_OF_FAULT))  # first, as some faults have few places
     table = draw(faults.whole)
     every = list(faults.of(table))
     places = [place for place in every if place[1] == how] or every
@@ -91,12 +91,12 @@ def _broken(draw: DrawFn, faults: _Faults) -> Broken:
 
 
 Fault = tuple[At, str, SearchStrategy[Any]]
-"""A place, what is wrong there, and what stands there then."""
+"""A place, what is wrong there, and the values that it gets."""
 
 
 @frozen(eq=False, repr=False)
 class _Faults:
-    """What can be wrong with a recipe of the components of a registry."""
+    """The faults of recipes of the components of a registry."""
 
     registry: Registry
     whole: SearchStrategy[dict[str, Any]] = field(init=False)
@@ -107,7 +107,7 @@ class _Faults:
         return recipes(self.registry)
 
     def of(self, recipe: dict[str, Any]) -> Iterator[Fault]:
-        """Every fault that `recipe` can be given."""
+        """Yield every fault that `recipe` can have."""
         yield (ODD_KEY,), "an unknown key", st.sampled_from([None, 5, []])
         yield from (((key,), "a missing key", st.just(GONE)) for key in ("data", "models"))
         yield from self._of_parameters((), "setting", Heading)
@@ -139,14 +139,14 @@ class _Faults:
                 )
 
     def _of_entry(self, path: At, kind: str, written: Any) -> Iterator[Fault]:
-        """What is wrong with a component that a recipe names."""
+        """Yield the faults of a component that a recipe names."""
         listed = isinstance(path[-1], int)
         table = written if isinstance(written, dict) else {"use": written}
         others = st.sampled_from([*ODD_NAMES, *self._names_of_others(kind)])
         yield path, "no component", st.sampled_from([*NO_ENTRY, *(["error"] if listed else [])])
         yield (
             path,
-            "a name of nobody of this kind",
+            "an unknown name",
             others | others.map(lambda name: {**table, "use": name}),
         )
         yield (
@@ -173,22 +173,22 @@ class _Faults:
             yield (*path, "features"), "no features", st.sampled_from(NO_FEATURES)
 
     def _of_parameters(
-        self, path: At, what: str, owner: Entry | type, beside: dict[str, Any] | None = None
+        self, path: At, what: str, owner: Entry | type, more: dict[str, Any] | None = None
     ) -> Iterator[Fault]:
-        """One parameter is wrong, unknown or missing; all others have other values."""
+        """Yield a fault in one parameter; all others get other values."""
         key = owner if isinstance(owner, type) else (owner.kind, owner.full_name)
         if key not in self.drawn:
             self.drawn[key] = invalid_values(owner if isinstance(owner, type) else owner.component)
         yield (
             path,
             f"a wrong {what}",
-            self.drawn[key].map(lambda found: {**(beside or {}), **found[0]}),
+            self.drawn[key].map(lambda found: {**(more or {}), **found[0]}),
         )
 
     def _entry(self, kind: str, name: str) -> Entry | None:
         try:
             return self.registry.find(kind, name)
-        except PluginError:  # as for `error`, which is no component
+        except PluginError:  # as for `error`, which is not a component
             return None
 
     def _names_of_others(self, kind: str) -> list[str]:
@@ -202,7 +202,7 @@ class _Faults:
 
 
 def _put(value: Any, path: At, new: Any) -> Any:
-    """`value` with `new` at `path`; what is put at the top joins what is there."""
+    """Return `value` with `new` at `path`; at the top `new` is merged."""
     if not path:
         return {**value, **new}
     copied, (step, *rest) = value.copy(), path

@@ -1,4 +1,4 @@
-"""The strategies of recipes: the reader takes each whole one, and refuses each that has a fault."""
+"""Drawn recipes: the reader accepts each valid one, and refuses each with a fault."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ from cfplug.plugin.registry import Registry, load
 from cfplug.recipe.parser import Recipe, parse_recipe
 from cfplug.recipe.recipe import KEYS
 from cfplug.recipe.yaml import parse
-from cfplug.testing.strategies.recipes import as_yaml, recipe_texts, recipes
-from cfplug.testing.strategies.spoiling import WAYS, Broken, _Faults, _put, broken_recipes
+from tests.strategies.recipe_faults import (
+    KINDS_OF_FAULT,
+    Broken,
+    _Faults,
+    _put,
+    broken_recipes,
+)
+from tests.strategies.recipes import as_yaml, recipe_texts, recipes
 
 ODD_PLUGIN = """
 import attrs
@@ -61,7 +67,7 @@ def read(table: dict[str, Any], known: Registry | None = None) -> Recipe:
 
 
 def first(strategy: st.SearchStrategy[Any], wanted: Callable[[Any], bool]) -> Any:
-    """An example that has what is wanted; NoSuchExample if none is found."""
+    """Return an example that fits; NoSuchExample if none is found."""
     return find(
         strategy,
         wanted,
@@ -71,7 +77,7 @@ def first(strategy: st.SearchStrategy[Any], wanted: Callable[[Any], bool]) -> An
 
 @given(WHOLE)
 @few
-def test_the_reader_takes_each_recipe(table: dict[str, Any]) -> None:
+def test_reader_accepts_each_recipe(table: dict[str, Any]) -> None:
     recipe = read(table)
     assert len(recipe.models) == len(table["models"])
     assert [claim.metric for claim in recipe.claims] == [
@@ -82,14 +88,14 @@ def test_the_reader_takes_each_recipe(table: dict[str, Any]) -> None:
 
 @given(recipe_texts(registry()))
 @settings(few, max_examples=5)
-def test_a_text_is_a_recipe_too(text: str) -> None:
+def test_recipe_texts_are_accepted(text: str) -> None:
     assert set(parse(text, "r.yaml")[0].plain()) <= set(KEYS)
     parse_recipe(text, "r.yaml", registry=registry())
 
 
 @given(BROKEN)
 @few
-def test_the_reader_refuses_each_recipe_with_a_fault(broken: Broken) -> None:
+def test_reader_refuses_each_recipe_with_a_fault(broken: Broken) -> None:
     with pytest.raises(RecipeError) as caught:
         read(broken.table)
     top = str(broken.path[0]) if broken.path else ""
@@ -116,17 +122,17 @@ def test_an_empty_table_is_a_table() -> None:
     assert as_yaml({}) == "{}\n"
 
 
-def test_every_key_and_every_sort_of_fault_is_drawn() -> None:
+def test_most_keys_and_kinds_of_fault_are_drawn() -> None:
     drawn: set[str] = set()
 
     @given(BROKEN)
-    @settings(few, derandomize=True, max_examples=30, phases=[Phase.generate])
+    @settings(few, derandomize=True, max_examples=60, phases=[Phase.generate])
     def gather(broken: Broken) -> None:
         drawn.update(broken.table, [broken.how])
 
     gather()
     assert len(drawn & set(KEYS)) > 10
-    assert len(drawn & set(WAYS)) > 6
+    assert len(drawn & set(KINDS_OF_FAULT)) > 6
 
 
 @given(st.data())
@@ -145,9 +151,9 @@ def test_every_fault_of_a_full_recipe_is_refused(data: st.DataObject) -> None:
             read(_put(table, path, data.draw(values, label=how)))
 
 
-def test_a_way_of_breaking_that_a_recipe_has_no_place_for_gives_way_to_another() -> None:
-    ways = {how for _, how, _ in _Faults(registry()).of({"data": "synthetic", "models": ["mean"]})}
-    assert ways == set(WAYS) - {"no table", "no claim", "no features"}
+def test_small_recipes_lack_places_for_some_faults() -> None:
+    kinds = {how for _, how, _ in _Faults(registry()).of({"data": "synthetic", "models": ["mean"]})}
+    assert kinds == set(KINDS_OF_FAULT) - {"no table", "no claim", "no features"}
     everything = {
         "train": {},
         "features": {},
@@ -155,10 +161,10 @@ def test_a_way_of_breaking_that_a_recipe_has_no_place_for_gives_way_to_another()
         "unknown": "error",
     }
     full = _Faults(registry()).of({"data": "synthetic", "models": ["tabular"], **everything})
-    assert {how for _, how, _ in full} == set(WAYS)
+    assert {how for _, how, _ in full} == set(KINDS_OF_FAULT)
 
 
-def test_a_plugin_of_ones_own_is_drawn_by_the_names_that_are_its_own(tmp_path: Path) -> None:
+def test_components_of_other_plugins_are_drawn_by_unambiguous_names(tmp_path: Path) -> None:
     (tmp_path / "oddities.py").write_text(ODD_PLUGIN, encoding="utf-8")
     known = load([tmp_path], environment={})
     drawn = first(
@@ -170,21 +176,21 @@ def test_a_plugin_of_ones_own_is_drawn_by_the_names_that_are_its_own(tmp_path: P
 
     @given(recipes(known), broken_recipes(known))
     @settings(few, max_examples=3)
-    def law(table: dict[str, Any], broken: Broken) -> None:
+    def check(table: dict[str, Any], broken: Broken) -> None:
         entries = [table, *(model for model in table["models"] if isinstance(model, dict))]
         assert not {"mse"} & {name_of(entry["loss"]) for entry in entries if "loss" in entry}
         read(table, known)
         with pytest.raises(RecipeError):
             read(broken.table, known)
 
-    law()
+    check()
 
 
 def name_of(entry: Any) -> str:
     return str(entry["use"] if isinstance(entry, dict) else entry)
 
 
-def test_where_no_plugin_has_a_default_its_key_is_always_there() -> None:
+def test_keys_without_a_default_are_always_there() -> None:
     known = load(environment={"CFPLUG_PLUGINS": "-coldstart,-splits,-audit"})
     with pytest.raises(RecipeError, match="splits/random"):
         read({"data": "synthetic", "models": ["mean"], "unknown": "error"}, known)
@@ -192,8 +198,8 @@ def test_where_no_plugin_has_a_default_its_key_is_always_there() -> None:
 
     @given(limited)
     @settings(few, max_examples=10)
-    def law(table: dict[str, Any]) -> None:
+    def check(table: dict[str, Any]) -> None:
         assert table["unknown"] in ("error", {"use": "error"})
         assert not table.get("cold_starts")
 
-    law()
+    check()

@@ -1,4 +1,4 @@
-"""Strategies for recipes of the installed components, with valid parameters: plain tables, and the same as YAML."""
+"""Strategies for recipes of the installed components, as plain tables and as YAML."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from attrs import frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from cfplug.params import structure
 from cfplug.plugin.components import DISTRIBUTION, Model
 from cfplug.plugin.registry import Entry, Registry, load
 from cfplug.recipe.models import OF_RATINGS
@@ -21,32 +22,31 @@ from cfplug.recipe.settings import ALL, FeatureChoice, TrainSettings
 from cfplug.testing.strategies.parameters import valid_values
 
 LABELS = ("wide", "PMF ", "слово", "a.b", "no", "映画", "x-seed-")
-"""What entries may be called, each before a number that makes it unlike the others."""
+"""The first parts of names of entries; a number follows that makes each unique."""
 
 REVEALED = Heading().reveal
 
 WORDS = ("", "fast.ai book, chapter 8", "5e-3", "no", "null", "# a", "größe: 3", " \n")
-"""Texts that a title or a source may be."""
+"""Texts of titles and sources."""
 
 
 def recipes(registry: Registry | None = None) -> SearchStrategy[dict[str, Any]]:
-    """Recipes as plain tables, of the components of `registry` (or of all that are installed), with valid parameters.
+    """Draw valid recipes of the components of `registry`, by default the installed ones.
 
     >>> recipes().example()
     {'data': 'synthetic', 'models': [{'use': 'pmf', 'factors': 3}, 'mean'], 'seed': 7}
 
-    The reader accepts each. They are not for running: there are no such files, and numbers may be
-    large."""
+    They are not for running: files do not exist, and numbers may be large."""
     return st.deferred(lambda: _tables(_Stock(registry or load())))
 
 
 def recipe_texts(registry: Registry | None = None) -> SearchStrategy[str]:
-    """The same recipes as YAML."""
+    """Draw the same recipes as YAML."""
     return recipes(registry).map(as_yaml)
 
 
 def as_yaml(recipe: Mapping[str, Any]) -> str:
-    """A plain table as YAML 1.2, each of its keys on one line."""
+    """Return a plain table as YAML 1.2 with a line for each key."""
     return "".join(f"{_flow(key)}: {_flow(value)}\n" for key, value in recipe.items()) or "{}\n"
 
 
@@ -62,7 +62,7 @@ def _flow(value: Any) -> str:
 
 @frozen
 class _Used:
-    """A component that the recipe uses: how it is written there, what it is called, and what it gives."""
+    """A component of a recipe: its entry, its name, and what it provides."""
 
     written: Any
     name: str
@@ -75,7 +75,7 @@ class _Used:
 
 @frozen(eq=False, repr=False)
 class _Stock:
-    """The components that recipes are made of, with a strategy for the parameters of each."""
+    """The components of recipes, with a strategy for the parameters of each."""
 
     registry: Registry
     drawn: dict[Any, SearchStrategy[dict[str, Any]]] = attrs.field(factory=dict)
@@ -87,20 +87,28 @@ class _Stock:
         key = owner if isinstance(owner, type) else (owner.kind, owner.full_name)
         if key not in self.drawn:
             self.drawn[key] = valid_values(owner if isinstance(owner, type) else owner.component)
+        if owner is TrainSettings:
+            return self.drawn[key].filter(_can_be_saved)
         return self.drawn[key]
 
     def names(self, entry: Entry) -> list[str]:
-        """The full name, and the short one if it is nobody else's."""
+        """Return the full name, and the short one if no other component has it."""
         short = entry.component.name
         same = [each for each in self.registry.entries(entry.kind) if each.component.name == short]
         return [entry.full_name, short] if len(same) == 1 else [entry.full_name]
 
     def default(self, key: str, kind: str) -> list[_Used]:
-        """What stands for a key that is left out, as far as it is there."""
+        """Return the default components of a key, as far as they are installed."""
         names = [DEFAULTS[key]] if isinstance(DEFAULTS[key], str) else DEFAULTS[key]
         return [
             _used(each.full_name, each) for each in self.entries(kind) if each.full_name in names
         ]
+
+
+def _can_be_saved(train: Mapping[str, Any]) -> bool:
+    """Return whether epochs, which follow from cycles, have at most 40 digits, as YAML allows."""
+    made = structure(TrainSettings, train, owner="train").value
+    return bool(made.epochs < 10**40)
 
 
 def _used(written: Any, entry: Entry, name: str = "") -> _Used:
@@ -141,7 +149,7 @@ def _tables(draw: DrawFn, stock: _Stock) -> dict[str, Any]:
 
 @frozen(eq=False)
 class _Draft:
-    """Draws one part of a recipe after the other; what comes later fits what is there."""
+    """Draws the parts of a recipe in turn; later ones fit those before."""
 
     draw: DrawFn
     stock: _Stock
@@ -160,7 +168,7 @@ class _Draft:
         return [self.pick(options) for _ in range(count)]
 
     def one(self, kind: str, *, needed: bool = False) -> list[_Used]:
-        """One component of a kind, or none where there is a default for it."""
+        """Draw one component of a kind, or none where there is a default for it."""
         if not needed and self.stock.default(kind, kind) and self.perhaps():
             return []
         return [self.used(self.pick(self.stock.entries(kind)))]
@@ -169,11 +177,11 @@ class _Draft:
         self,
         entry: Entry,
         taken: Collection[str] | None = None,
-        beside: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> _Used:
-        """A component with parameters and what stands `beside` them; in a list with a name that is not taken."""
+        """Draw a component's parameters, with `more` keys; in a list it gets a free name."""
         name, called = self.pick(self.stock.names(entry)), entry.component.name
-        table = {**self.draw(self.stock.values(entry)), **(beside or {})}
+        table = {**self.draw(self.stock.values(entry)), **(more or {})}
         if taken is not None and (called.casefold() in taken or self.seldom()):
             called = table["name"] = f"{self.pick(LABELS)}{len(taken)}"
         return _used({"use": name, **table} if table or self.perhaps() else name, entry, called)
@@ -182,24 +190,24 @@ class _Draft:
         self,
         kind: str,
         fits: Callable[[Any], bool],
-        beside: Callable[[Any], dict[str, Any]] = lambda _: {},
+        more: Callable[[Any], dict[str, Any]] = lambda _: {},
         least: int = 0,
     ) -> list[_Used]:
-        """The entries of a list, perhaps none, whose components fit; each has a name of its own."""
+        """Draw the entries of a list whose components fit, each with another name."""
         found: list[_Used] = []
         for entry in self.some(self.stock.entries(kind, fits), least):
             found.append(
-                self.used(entry, {each.name.casefold() for each in found}, beside(entry.component))
+                self.used(entry, {each.name.casefold() for each in found}, more(entry.component))
             )
         return found
 
     def models(self, shared: Sequence[_Used]) -> list[_Used]:
-        """One to three models; those that learn by gradient follow the shared loss or one of their own."""
+        """Draw one to three models, some of them with a loss of their own."""
         found: list[_Used] = []
         for entry in self.some(self.stock.entries("model"), least=1):
             own = [self.used(self.pick(self.stock.entries("loss")))] if self.seldom() else []
-            beside = self._beside(cast(Model, entry.component), own)
-            model = self.used(entry, {each.name.casefold() for each in found}, beside)
+            more = self._own(cast(Model, entry.component), own)
+            model = self.used(entry, {each.name.casefold() for each in found}, more)
             followed = (own or shared) if model.component.learns_by_gradient else []
             found.append(
                 attrs.evolve(
@@ -208,8 +216,8 @@ class _Draft:
             )
         return found
 
-    def _beside(self, model: Model, loss: Sequence[_Used]) -> dict[str, Any]:
-        """The loss, the settings and the features that a model has for itself alone."""
+    def _own(self, model: Model, loss: Sequence[_Used]) -> dict[str, Any]:
+        """Draw a model's own loss, settings and features."""
         own: dict[str, Any] = {}
         if model.learns_by_gradient and loss:
             own["loss"] = loss[0].written
@@ -220,7 +228,7 @@ class _Draft:
         return own
 
     def features(self, *, of_ids: bool) -> Any:
-        """Columns by name, or all of them; those of ids alone for models that fit themselves."""
+        """Draw names of columns or all; without those of ratings if `of_ids`."""
         table = {
             side: ALL if self.seldom() else names
             for side, names in self.draw(self.stock.values(FeatureChoice)).items()
@@ -229,7 +237,7 @@ class _Draft:
         return ALL if self.seldom() else left
 
     def settings(self, models: Sequence[_Used]) -> dict[str, Any]:
-        """The recipe's own train settings and features, where a model follows them."""
+        """Draw train settings and features, where a model uses them."""
         found: dict[str, Any] = {}
         by_gradient = [
             model.component.uses_features for model in models if model.component.learns_by_gradient
@@ -241,7 +249,7 @@ class _Draft:
         return found
 
     def measured(self, models: Sequence[_Used]) -> tuple[list[_Used], list[_Used]]:
-        """Who answers for unknown ids, and metrics of what the models and that strategy give."""
+        """Draw the strategy for unknown ids, and metrics that it and the models allow."""
         default = self.stock.default("unknown", "cold-start")
         error = [_Used(self.pick([ERROR, {"use": ERROR}]), ERROR, None, frozenset({DISTRIBUTION}))]
         fitting = self.stock.entries(
@@ -260,13 +268,13 @@ class _Draft:
         )
 
     def analyzers(self, models: Sequence[_Used]) -> list[_Used]:
-        """Sections of the report, some of them on models that are named."""
+        """Draw analyzers, some of them for named models."""
 
-        def beside(analyzer: Any) -> dict[str, Any]:
+        def more(analyzer: Any) -> dict[str, Any]:
             named = [model.name for model in models if model.has(analyzer.requires)]
             return {"models": self.some(named)} if self.seldom() else {}
 
-        return self.several("analyzer", lambda _: True, beside)
+        return self.several("analyzer", lambda _: True, more)
 
     def claims(
         self,
@@ -275,7 +283,7 @@ class _Draft:
         strategies: Sequence[_Used],
         reveal: Sequence[int],
     ) -> dict[str, Any]:
-        """Promises about what is measured, and about newcomers."""
+        """Draw claims about metrics, and about cold starts."""
         measured = metrics or self.stock.default("metrics", "metric")
         of_models = [
             (metric, model)
@@ -285,8 +293,8 @@ class _Draft:
         ]
         claims = [self._claim(metric.name, model, models) for metric, model in self.some(of_models)]
         for strategy in self.some(strategies):
-            told = {"metric": "rmse", "cold_start": strategy.name, "revealed": self.pick(reveal)}
-            claims += [told | self._bound() | self._about(self.pick(models), models)]
+            claim = {"metric": "rmse", "cold_start": strategy.name, "revealed": self.pick(reveal)}
+            claims += [claim | self._bound() | self._about(self.pick(models), models)]
         return {"claims": claims} if claims or self.seldom() else {}
 
     def _claim(self, metric: str, model: _Used, models: Sequence[_Used]) -> dict[str, Any]:
@@ -295,8 +303,8 @@ class _Draft:
             "fold": st.sampled_from(WORDS),
             "source": st.sampled_from(WORDS),
         }
-        told = self.draw(st.fixed_dictionaries({}, optional=further))
-        return {"metric": metric, **self._bound(), **told, **self._about(model, models)}
+        more = self.draw(st.fixed_dictionaries({}, optional=further))
+        return {"metric": metric, **self._bound(), **more, **self._about(model, models)}
 
     def _bound(self) -> dict[str, Any]:
         one, other = self.pick([("at_most", "at_least"), ("at_least", "at_most")])
