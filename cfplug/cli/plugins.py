@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -176,52 +175,31 @@ def _takes(parameter: Parameter) -> str:
 def plugins(name: str | None, as_json: bool, folders: Sequence[Path]) -> None:
     """List all plugins and their state; with NAME, show one."""
     registry = load(folders)
-    if name is None:
-        _show_all(registry, as_json)
-    else:
-        _show_named(registry, _named(registry, name), as_json)
-
-
-def _show_all(registry: Registry, as_json: bool) -> None:
-    if as_json:
-        print_json([_to_dict(registry, each) for each in registry.plugins])
-        return
-    print_table(_overview(registry.plugins))
-    for each in registry.broken:
-        click.echo(f"\n{each.why}")
-    _echo(registry.messages)
-
-
-def _named(registry: Registry, name: str) -> list[Plugin]:
-    """Return the plugins of this name: several if several distributions have one."""
-    found = [each for each in registry.plugins if each.name == name]
-    if not found:
+    shown = [each for each in registry.plugins if name in (None, each.name)]
+    if name is not None and not shown:
         with naming():
             guess = did_you_mean(name, [each.name for each in registry.plugins])
             raise PluginError(f"no plugin called {name}{guess} (cfplug plugins)")
-    return found
-
-
-def _show_named(registry: Registry, plugins: Sequence[Plugin], as_json: bool) -> None:
     if as_json:
-        print_json([_to_full_dict(registry, each) for each in plugins])
-        return
-    for number, each in enumerate(plugins):
-        if number:
-            click.echo()
-        click.echo(_in_full(registry, each))
-        _show_components(each)
+        print_json([_to_dict(registry, each) for each in shown])
+    elif name is None:
+        print_table(_overview(registry.plugins))
+        for each in registry.broken:
+            click.echo(f"\n{each.why}")
+        _echo(registry.messages)
+    else:
+        for each in shown:
+            _show_in_full(registry, each)
 
 
 def _overview(plugins: Sequence[Plugin]) -> Table:
-    columns = ("name", "from", "version", "state", "components", "hooks", "ms")
+    columns = ("name", "from", "version", "state", "components", "hooks")
     rows = []
     for each in plugins:
         hooks = ", ".join(hook.removeprefix("cfplug_") for hook in each.hooks)
-        milliseconds = "" if each.state == "off" else round(each.milliseconds, 1)
         count = len(each.components) or ""
         origin = (each.name, each.distribution, each.version)
-        rows.append((*origin, each.state, count, hooks, milliseconds))
+        rows.append((*origin, each.state, count, hooks))
     return Table("", columns, rows)
 
 
@@ -233,47 +211,31 @@ def _to_dict(registry: Registry, plugin: Plugin) -> dict[str, Any]:
         "state": plugin.state,
         "hooks": list(plugin.hooks),
         "components": len(plugin.components),
-        "milliseconds": round(plugin.milliseconds, 1),
+        "declares": [
+            {"kind": kind, "name": each.name, "what it is": each.summary}
+            for kind, each in plugin.components
+        ],
+        "file": plugin.file,
+        "requires": list(plugin.requires),
         "why": plugin.why,
         "switch_off": "" if plugin.state == "off" else registry.switching_off(plugin),
     }
 
 
-def _to_full_dict(registry: Registry, plugin: Plugin) -> dict[str, Any]:
-    components = [
-        {"kind": kind, "name": each.name, "what it is": each.summary}
-        for kind, each in plugin.components
-    ]
-    return {
-        **_to_dict(registry, plugin),
-        "declares": components,
-        "file": plugin.file,
-        "requires": list(plugin.requires),
-    }
-
-
-def _in_full(registry: Registry, plugin: Plugin) -> str:
-    """Return the state of a plugin and each fact that is known, one a line."""
-    own = [line for line in plugin.requires if re.match(r"cfplug(?![\w-])", line)]
-    facts = {
-        "file": plugin.file,
-        "requires": ", ".join(own),
-        "hooks": ", ".join(plugin.hooks),
-        "import": "" if plugin.state == "off" else f"{plugin.milliseconds:.1f} ms",
-        "switch off": "" if plugin.state != "ok" else registry.switching_off(plugin),
-    }
-    first = f"{plugin.title}: {plugin.why or plugin.state}"
+def _show_in_full(registry: Registry, plugin: Plugin) -> None:
+    """Print the state of a plugin, each fact that is known, and its components."""
     if plugin.state == "broken":
-        first = plugin.why
-    lines = [f"  {name:10} {fact}" for name, fact in facts.items() if fact]
-    return "\n".join([first, *lines])
-
-
-def _show_components(plugin: Plugin) -> None:
-    if plugin.components:
-        click.echo()
-        rows = [(kind, each.name, each.summary) for kind, each in plugin.components]
-        print_table(Table("", ("kind", "name", "what it is"), rows))
+        click.echo(f"{plugin.why}\n")
+        return
+    click.echo(f"{plugin.title}: {plugin.why or plugin.state}")
+    if plugin.state == "off":
+        return
+    click.echo(f"  file       {plugin.file}")
+    click.echo(f"  requires   {', '.join(plugin.requires)}")
+    click.echo(f"  hooks      {', '.join(plugin.hooks)}")
+    click.echo(f"  switch off {registry.switching_off(plugin)}\n")
+    rows = [(kind, each.name, each.summary) for kind, each in plugin.components]
+    print_table(Table("", ("kind", "name", "what it is"), rows))
 
 
 @click.command()
@@ -287,19 +249,19 @@ def doctor(folders: Sequence[Path]) -> None:
     but that one, `-cfplug-x:tables` all but that of the distribution cfplug-x. CFPLUG_TRACE=1
     prints every call of a plugin's hook and its result.
     """
-    from cfplug.plugin.doctor import diagnose, variables
+    from cfplug.plugin.doctor import notes, problems, variables
 
     registry = load(folders)
     print_table(Table("", ("what", "found"), [*_versions(), *variables()]))
     click.echo()
     print_table(_overview(registry.plugins))
-    found = diagnose(registry)
+    wrong = problems(registry)
     click.echo()
-    _echo(found.wrong or ("Nothing is wrong.",))
-    if found.notes:
+    _echo(wrong or ["Nothing is wrong."])
+    if useful := list(notes(registry)):
         click.echo("\nWorth knowing:")
-        _echo(found.notes)
-    if found.wrong:
+        _echo(useful)
+    if wrong:
         sys.exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import re
@@ -21,46 +22,29 @@ from cfplug.errors import PluginError, error_text
 GROUP = "cfplug"
 
 
-@frozen
 class BrokenError(Exception):
-    """Why a plugin cannot be used; `advice` is what to do if not to switch it off."""
-
-    why: str
-    advice: str = ""
+    """Why a plugin cannot be used."""
 
 
 @frozen
 class Candidate:
     """A plugin that was found and not yet imported.
 
-    `module` is what `load` will import; `requires` are the requirements of its distribution, or
-    those that its file states.
+    `requires` are the requirements of its distribution, or those that its file states. `fault` is
+    why it cannot be loaded, if that is known already.
     """
 
     name: str
     distribution: str
     version: str
     load: Callable[[], ModuleType] = field(eq=False, repr=False)
-    module: str = field(default="", kw_only=True)
     requires: tuple[str, ...] = field(default=(), kw_only=True)
-    is_file: bool = field(default=False, kw_only=True)
-
-    @property
-    def order(self) -> tuple[bool, str, str, str]:
-        """Sort cfplug's own plugins first, then by name, whatever was installed first."""
-        return self.distribution != "cfplug", self.name, self.distribution, self.version
+    fault: str = field(default="", kw_only=True)
 
     @property
     def exact_name(self) -> str:
         """Return `distribution:name`, which is unique where two plugins have one name."""
         return f"{self.distribution}:{self.name}"
-
-
-def _failing(why: str) -> Callable[[], ModuleType]:
-    def fail() -> ModuleType:
-        raise BrokenError(why)
-
-    return fail
 
 
 # Distributions
@@ -90,11 +74,9 @@ def installed() -> Iterator[Candidate]:
         version = metadata.get("Version", "")
         requires = tuple(metadata.get_all("Requires-Dist", []))
         for point in points:
-            yield Candidate(
-                point.name, name, version, point.load, module=point.value, requires=requires
-            )
+            yield Candidate(point.name, name, version, point.load, requires=requires)
         if fault and GROUP in name:
-            yield Candidate(name, name, version, _failing(fault))
+            yield Candidate(name, name, version, lambda: ModuleType(""), fault=fault)
 
 
 def _metadata(distribution: Distribution) -> Message:
@@ -129,21 +111,15 @@ def plugin_files(folders: Iterable[Path]) -> list[Path]:
 
 
 def _of_file(file: Path) -> Candidate:
-    load = _loader_of(file.resolve())
     requires: tuple[str, ...] = ()
+    fault = ""
     try:
         requires = _script_requirements(file)
-    except BrokenError as error:
-        load = _failing(error.why)
-    return Candidate(
-        file.stem.replace("_", "-"),
-        str(file),
-        "",
-        load,
-        module=_module_name(file),
-        requires=requires,
-        is_file=True,
-    )
+    except ValueError as error:
+        fault = f"its `# /// script` block cannot be read: {error}"
+    name = file.stem.replace("_", "-")
+    load = functools.partial(_load_file, file.resolve())
+    return Candidate(name, str(file), "", load, requires=requires, fault=fault)
 
 
 _SCRIPT = re.compile(r"^# /// script\r?\n((?:#(?: .*)?\r?\n)*)# ///\s*$", re.MULTILINE)
@@ -160,45 +136,29 @@ def _script_requirements(file: Path) -> tuple[str, ...]:
     if found is None:
         return ()
     lines = [line[2:] for line in found[1].splitlines()]
+    requirements = tomllib.loads("\n".join(lines)).get("dependencies", [])
+    if not isinstance(requirements, list):
+        raise ValueError(f"dependencies: expected a list, got {requirements!r}")
+    return tuple(map(str, requirements))
+
+
+def _load_file(file: Path) -> ModuleType:
+    """Import `file`, once, as a module that declarations can name by text."""
+    name = re.sub(r"\W", "_", file.stem)
+    loaded = sys.modules.get(name)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(file):
+        return loaded
+    found = importlib.util.find_spec(name) if loaded is None else loaded.__spec__
+    if found is not None and found.origin != str(file):
+        raise BrokenError(f"{file.name} would hide the module {name}; give the file another name")
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     try:
-        requirements = tomllib.loads("\n".join(lines)).get("dependencies", [])
-    except tomllib.TOMLDecodeError as error:
-        raise BrokenError(f"its `# /// script` block is not TOML: {error}") from error
-    if not isinstance(requirements, list) or not all(isinstance(r, str) for r in requirements):
-        raise BrokenError(
-            "its `# /// script` block: dependencies must be a list of strings; "
-            f"got {requirements!r}"
-        )
-    return tuple(requirements)
-
-
-def _module_name(file: Path) -> str:
-    return re.sub(r"\W", "_", file.stem)
-
-
-def _loader_of(file: Path) -> Callable[[], ModuleType]:
-    """Return what imports `file`, once, as a module that declarations can name by text."""
-
-    def load_file() -> ModuleType:
-        name = _module_name(file)
-        loaded = sys.modules.get(name)
-        if loaded is not None and getattr(loaded, "__file__", None) == str(file):
-            return loaded
-        found = importlib.util.find_spec(name) if loaded is None else loaded.__spec__
-        if found is not None and found.origin != str(file):
-            raise BrokenError(
-                f"{file.name} would hide the module {name}; give the file another name"
-            )
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-        return module
-
-    return load_file
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -97,35 +97,23 @@ class Registry:
     def _missing(self, kind: str, name: str, entries: Sequence[Entry]) -> str:
         names = {entry.component.name for entry in entries}
         if "/" in name:
-            if why := self._unusable(name):
-                return why
             names = {entry.full_name for entry in entries}
+            plugin_name = name.partition("/")[0]
+            states = {each.state: each for each in self.plugins if each.name == plugin_name}
+            if not states:
+                guess = did_you_mean(plugin_name, [plugin.name for plugin in self.plugins])
+                return f'no plugin called "{plugin_name}"{guess} (cfplug plugins)'
+            if "broken" in states and "ok" not in states:
+                return f"{name} needs a plugin that is broken\n{states['broken'].why}"
+            if "ok" not in states:
+                return f"{name} needs the plugin {plugin_name}, which {LIMIT} switches off"
         guess = did_you_mean(name, names)
-        text = f'no {kind} called "{name}"{guess} (cfplug list {plural(kind)})'
-        return "\n".join([text, *self._elsewhere(guessed=bool(guess))])
-
-    def _unusable(self, name: str) -> str:
-        """Return why the plugin of a full name gives no components; empty if it gives some."""
-        plugin_name = name.partition("/")[0]
-        states = {plugin.state: plugin for plugin in self.plugins if plugin.name == plugin_name}
-        if not states:
-            guess = did_you_mean(plugin_name, [plugin.name for plugin in self.plugins])
-            return f'no plugin called "{plugin_name}"{guess} (cfplug plugins)'
-        if "ok" in states:
-            return ""
-        if "broken" in states:
-            return f"{name} needs a plugin that is broken\n{states['broken'].why}"
-        return f"{name} needs the plugin {plugin_name}, which {LIMIT} switches off"
-
-    def _elsewhere(self, *, guessed: bool) -> Iterator[str]:
-        """Say where an unknown component may be: in a plugin that is broken or off."""
-        if self.broken and guessed:
-            yield f"or it belongs to a plugin that is broken: {self.in_short(self.broken)}"
-        elif self.broken:
-            for plugin in self.broken:
-                yield f"perhaps it belongs to a plugin that is broken\n{plugin.why}"
+        lines = [f'no {kind} called "{name}"{guess} (cfplug list {plural(kind)})']
+        if self.broken:
+            lines.append(f"perhaps its plugin is broken: {self.in_short(self.broken)}")
         if off := [plugin.name for plugin in self.plugins if plugin.state == "off"]:
-            yield f"perhaps it belongs to a plugin that {LIMIT} switches off: {', '.join(off)}"
+            lines.append(f"perhaps its plugin is switched off by {LIMIT}: {', '.join(off)}")
+        return "\n".join(lines)
 
     def clashes(self) -> list[str]:
         """Return a message for each short name that two plugins give to one kind."""
@@ -205,18 +193,28 @@ def assemble(candidates: Iterable[Candidate], limit: str = "", *, traced: bool =
     manager.add_hookspecs(hookspecs)
     if traced:
         manager.add_hookcall_monitoring(lambda *_: None, _print_call)
-    ordered = sorted(candidates, key=lambda candidate: candidate.order)
+    ordered = sorted(
+        candidates, key=lambda each: (each.distribution != "cfplug", each.name, each.distribution)
+    )
     counts = Counter(candidate.name for candidate in ordered)
     shared = {name for name, count in counts.items() if count > 1}
     loader = Loader(manager, limit.strip(), shared)
-    allowed = _Limit.of(limit)
+    names = {name.strip() for name in limit.split(",")} - {""}
+    without = {name.removeprefix("-") for name in names if name.startswith("-")}
+    only = {name for name in names if not name.startswith("-")}
     plugins: list[Plugin] = []
     for candidate in ordered:
-        if allowed.allows(candidate):
-            plugins.append(loader.load(candidate, plugins))
-        else:
+        its_names = {candidate.name, candidate.exact_name}
+        if its_names & without or (only and not its_names & only):
             plugins.append(loader.off(candidate))
-    return Registry(tuple(plugins), manager, tuple(allowed.unknown(ordered)), limit.strip())
+        else:
+            plugins.append(loader.load(candidate, plugins))
+    known = {*counts, *(candidate.exact_name for candidate in ordered)}
+    messages = [
+        f"{LIMIT} names a plugin {name!r} that is not installed{did_you_mean(name, counts)}"
+        for name in sorted((only | without) - known)
+    ]
+    return Registry(tuple(plugins), manager, tuple(messages), limit.strip())
 
 
 def _print_call(
@@ -228,31 +226,3 @@ def _print_call(
     plugins = ", ".join(each.plugin_name for each in implementations)
     result = outcome.exception or outcome.get_result()
     print(f"trace: {plugins}: {hook} -> {reprlib.repr(result)}", file=sys.stderr)
-
-
-@frozen
-class _Limit:
-    """CFPLUG_PLUGINS: the names to load (none: all) and those to leave out."""
-
-    only: frozenset[str]
-    without: frozenset[str]
-
-    @classmethod
-    def of(cls, text: str) -> _Limit:
-        names = {name.strip() for name in text.split(",")} - {""}
-        without = {name for name in names if name.startswith("-")}
-        return cls(frozenset(names - without), frozenset(name[1:] for name in without))
-
-    def allows(self, candidate: Candidate) -> bool:
-        names = {candidate.name, candidate.exact_name}
-        if names & self.without:
-            return False
-        return not self.only or bool(names & self.only)
-
-    def unknown(self, candidates: Sequence[Candidate]) -> Iterator[str]:
-        """Yield a message for each name that no candidate has."""
-        names = {each.name for each in candidates}
-        exact_names = {each.exact_name for each in candidates}
-        for name in sorted((self.only | self.without) - names - exact_names):
-            guess = did_you_mean(name, names)
-            yield f"{LIMIT} names a plugin {name!r} that is not installed{guess}"

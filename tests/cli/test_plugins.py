@@ -110,8 +110,7 @@ def test_describe_shows_every_parameter_with_default_bounds_unit_and_help() -> N
     ]
     assert call("describe", "cold-start", "coldstart/item-mean").stdout == (
         "coldstart/item-mean: "
-        "The item's mean rating, shrunk; for an item without ratings the user's; else the "
-        "mean of all.\n"
+        "The item's damped mean rating; the user's for an unrated item; else the mean of all.\n"
         "\n"
         "It provides distribution.\n"
         "\n"
@@ -154,8 +153,9 @@ def test_plugins_shows_where_each_comes_from_and_whether_it_works() -> None:
     states = {row["name"]: row["state"] for row in rows}
     assert (states["factors"], states["leaves"], states["twice"]) == ("ok", "broken", "broken")
     (factors,) = (row for row in rows if row["name"] == "factors")
-    milliseconds = factors.pop("milliseconds")
-    assert milliseconds >= 0
+    assert len(factors.pop("declares")) == 5
+    assert factors.pop("file").endswith("__init__.py")
+    assert "attrs" in " ".join(factors.pop("requires"))
     assert factors == {
         "name": "factors",
         "distribution": "cfplug",
@@ -179,11 +179,11 @@ def test_plugins_tells_under_its_table_why_a_plugin_is_broken_and_how_to_switch_
     )
     assert (result.exit_code, result.stderr) == (0, "")
     heading, *_ = result.stdout.splitlines()
-    assert heading.split() == ["name", "from", "version", "state", "components", "hooks", "ms"]
+    assert heading.split() == ["name", "from", "version", "state", "components", "hooks"]
     assert re.search(
-        rf"\nmetrics +cfplug +{re.escape(cfplug.__version__)} +ok +12 +metrics +\d", result.stdout
+        rf"\nmetrics +cfplug +{re.escape(cfplug.__version__)} +ok +12 +metrics\b", result.stdout
     )
-    assert re.search(r"\nzoo-best +\S+zoo_best.py +ok +2 +metrics +\d", result.stdout)
+    assert re.search(r"\nzoo-best +\S+zoo_best.py +ok +2 +metrics\b", result.stdout)
     assert re.search(rf"\ntables +cfplug +{re.escape(cfplug.__version__)} +off *\n", result.stdout)
     assert result.stdout.endswith(
         f"\n\nplugin leaves ({folder / 'leaves.py'}) is broken: importing it raised SystemExit: 3\n"
@@ -204,12 +204,11 @@ def test_plugins_shows_one_in_full(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, zoo_full=text)
     result = call("plugins", "zoo-full", "--plugins-dir", folder)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert re.sub(r"\d+\.\d ms", "0.1 ms", result.stdout) == (
+    assert result.stdout == (
         f"zoo-full ({folder / 'zoo_full.py'}): ok\n"
         f"  file       {folder / 'zoo_full.py'}\n"
-        "  requires   cfplug>=0.0.1,<99\n"
+        "  requires   cfplug>=0.0.1,<99, attrs\n"
         "  hooks      cfplug_metrics\n"
-        "  import     0.1 ms\n"
         "  switch off CFPLUG_PLUGINS=-zoo-full\n"
         "\n"
         "kind    name  what it is\n"
@@ -230,11 +229,11 @@ def test_plugins_shows_one_that_is_broken_and_one_that_is_off(tmp_path: Path) ->
     folder = folder_of(tmp_path, leaves="broken/leaves.py")
     broken = call("plugins", "leaves", "--plugins-dir", folder)
     assert (broken.exit_code, broken.stderr) == (0, "")
-    assert re.sub(r"\d+\.\d ms", "0.1 ms", broken.stdout) == (
+    assert broken.stdout == (
         f"plugin leaves ({folder / 'leaves.py'}) is broken: importing it raised SystemExit: 3\n"
         f"  at {folder / 'leaves.py'}:5: sys.exit(3)\n"
         "  switch it off with CFPLUG_PLUGINS=-leaves\n"
-        "  import     0.1 ms\n"
+        "\n"
     )
     off = call(
         "plugins", "leaves", "--plugins-dir", folder, variables={"CFPLUG_PLUGINS": "-leaves"}
@@ -248,9 +247,9 @@ def test_plugins_shows_both_where_two_bear_one_name(tmp_path: Path) -> None:
     assert (first["distribution"], first["state"], second["state"]) == ("cfplug", "ok", "broken")
     assert second["switch_off"] == f"{OFF}{folder / 'metrics.py'}:metrics"
     shown = call("plugins", "metrics", "--plugins-dir", folder).stdout
-    assert f"\n\nplugin metrics ({folder / 'metrics.py'}) is broken: " in shown
+    assert f"\nplugin metrics ({folder / 'metrics.py'}) is broken: " in shown
     assert second["why"].endswith(
-        f"give the file another name; or switch it off with {second['switch_off']}"
+        f"remove or rename one\n  switch it off with {second['switch_off']}"
     )
 
 
@@ -367,13 +366,10 @@ def test_doctor_tells_what_is_wrong_what_clashes_and_what_is_switched_off(tmp_pa
         f"  at {folder / 'leaves.py'}:5: sys.exit(3)\n"
         "  switch it off with CFPLUG_PLUGINS=-movielens,-zebra,-leaves\n"
         f"{folder / 'rival.py'} lacks some of its requirements\n"
-        "  it requires nobody-has>=2, which is not installed\n"
-        "  python -m pip install 'nobody-has>=2'\n"
+        "  expected nobody-has>=2, got nothing\n"
+        "  install it: python -m pip install 'nobody-has>=2'\n"
     )
-    assert notes.startswith("2 plugins have a metric called mae; write metrics/mae or rival/mae\n")
-    assert notes.endswith(
-        "the variable CFPLUG_PLUGIN is not read by cfplug; did you mean CFPLUG_PLUGINS?\n"
-    )
+    assert notes == "2 plugins have a metric called mae; write metrics/mae or rival/mae\n"
     assert re.search(r"\nmovielens +cfplug +\S+ +off\s", result.stdout)
 
 
@@ -496,9 +492,10 @@ def test_doctor_works_though_one_plugin_leaves_and_one_is_too_new(site: Path) ->
     assert told.returncode == 1
     assert told.stdout.endswith(
         "\nplugin zoo-late (zoo_late 0.1) is broken: "
-        f"it requires cfplug>=9, and cfplug {cfplug.__version__} is installed\n"
-        "  get versions that fit: python -m pip install --upgrade cfplug zoo_late; "
-        "or switch it off with CFPLUG_PLUGINS=-zoo-late\n"
+        "it is made for another version of cfplug\n"
+        f"  expected cfplug>=9, got cfplug {cfplug.__version__}\n"
+        "  install it: python -m pip install 'cfplug>=9'\n"
+        "  switch it off with CFPLUG_PLUGINS=-zoo-late\n"
         "plugin zoo-leaves (zoo_leaves 0.1) is broken: importing it raised SystemExit: 0\n"
         f"  at {site / 'zoo_leaves.py'}:1: raise SystemExit(0)\n"
         "  switch it off with CFPLUG_PLUGINS=-zoo-leaves\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import reprlib
 import sys
 import typing
 from collections.abc import Mapping, Sequence
@@ -177,7 +178,7 @@ def test_a_hook_that_returns_a_declaration_of_another_kind_is_refused(kind: str)
     assert plugin.why == (
         f"plugin zoo (cfplug-zoo 1.2) is broken: {HOOK_OF[kind]} must return a list of "
         f"cfplug.{KINDS[kind].__name__}; "
-        f"one entry is cfplug.{KINDS[other].__name__} ant\n"
+        f"one entry is {reprlib.repr(DECLARED[other])}\n"
         "  switch it off with CFPLUG_PLUGINS=-zoo"
     )
 
