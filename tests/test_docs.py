@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import attrs
+import pandas as pd
 import pytest
 
 import cfplug
@@ -86,11 +87,25 @@ def test_the_python_in_the_readme_runs_on_the_real_data(
     )
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(compile(block("python", "cfplug.run"), "README.md", "exec"), names)
+    exec(compile(block("python", "recipes/pmf.yaml"), "README.md", "exec"), names)
     printed = capsys.readouterr().out
     assert "at most 0.8217" in printed
     assert "warm" in printed
     assert isinstance(names["again"], cfplug.Run)
+
+
+def test_the_python_with_data_in_memory_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = [(user, item) for user in range(20) for item in range(12) if (user + item) % 3]
+    ratings = pd.DataFrame(pairs, columns=["user", "item"])
+    ratings["rating"] = (ratings["user"] * ratings["item"]) % 5 + 1
+    ratings.to_csv(tmp_path / "ratings.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(block("python", "read_csv"), "README.md", "exec"), names)
+    assert [model.name for model in names["run"].models] == ["bias", "pmf"]
+    assert "prediction" in capsys.readouterr().out
 
 
 def test_the_lines_for_tests_of_ones_own_run_as_they_stand(
