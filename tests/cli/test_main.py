@@ -313,7 +313,7 @@ def test_run_says_what_it_does_and_prints_one_table_with_claimed_beside_measured
         "yes",
         "nobody",
     ]
-    assert table[4:6] == ["", "mse on valid, beside pmf"]
+    assert table[4:6] == ["", "mse on valid, compared with pmf"]
     assert table[6].split("  ")[0] == "model"
     assert [line.split()[0] for line in table[7:9]] == ["pmf", "plain"]
     assert table[9].startswith(

@@ -110,8 +110,7 @@ def test_describe_shows_every_parameter_with_default_bounds_unit_and_help() -> N
     ]
     assert call("describe", "cold-start", "coldstart/item-mean").stdout == (
         "coldstart/item-mean: "
-        "The item's mean rating, shrunk; for an item without ratings the user's; else the "
-        "mean of all.\n"
+        "The item's damped mean rating; the user's for an unrated item; else the mean of all.\n"
         "\n"
         "It provides distribution.\n"
         "\n"

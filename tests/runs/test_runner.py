@@ -1020,7 +1020,7 @@ def test_folds_are_compared_and_claimed_one_by_one_and_analyzed_once(
     ]
     page = (made.path / "report.html").read_text()
     assert "all folds" in page
-    assert "mse on valid, beside pmf" in page
+    assert "mse on valid, compared with pmf" in page
 
 
 def test_an_opened_run_of_folds_is_the_run_that_was_left(

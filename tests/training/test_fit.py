@@ -604,15 +604,15 @@ def test_ratings_without_levels_are_not_counted_by_level(tmp_path: Path) -> None
     ],
 )
 def test_a_head_of_several_outputs_leaves_no_single_bias(
-    loss: str, gives: tuple[str, ...], tmp_path: Path
+    loss: str, provides: tuple[str, ...], tmp_path: Path
 ) -> None:
     text = f"data: synthetic\nmodels: [{PMF}]\nloss: {loss}\ntrain: {{epochs: 1, batch_size: 16}}"
     entry = parse_recipe(text, "ours.yaml").models[0]
     fitted = fit(task(entry), Watch())
     back = there_and_back(fitted, entry, tmp_path)
-    assert fitted.model.provides == back.provides == gives
+    assert fitted.model.provides == back.provides == provides
     for model in (fitted.model, back):
-        if "biases" in gives:
+        if "biases" in provides:
             assert len(model.biases("item")) == 6
         else:
             with pytest.raises(CapabilityError) as caught:
