@@ -1610,7 +1610,8 @@ def test_the_problems_of_a_component_alone_are_told_like_those_of_a_recipe() -> 
         read_use("source", "csv", registry=registry())
     assert (
         str(raised.value)
-        == "csv: csv needs ratings: the file of ratings, one for each row\n1 problem; nothing was run."
+        == "csv: csv needs ratings: the file of ratings, one for each row\n1 problem; nothing "
+        "was run."
     )
     with pytest.raises(RecipeError) as raised:
         read_use("source", "synthetc", registry=registry())

@@ -72,7 +72,10 @@ def task(use: ModelUse, seed: int = 3) -> Task:
 def named(model: str) -> ModelUse:
     """An entry of a recipe, the first of two."""
     models = f"models: [{model}, {{use: pmf, name: second}}]"
-    text = f"data: synthetic\n{models}\nloss: {{use: mse, range: [0, 6]}}\ntrain: {{epochs: 2, batch_size: 16}}"
+    text = (
+        f"data: synthetic\n{models}\nloss: {{use: mse, range: [0, 6]}}\ntrain: {{epochs: 2, "
+        f"batch_size: 16}}"
+    )
     return parse_recipe(text, "ours.yaml").models[0]
 
 
@@ -383,9 +386,11 @@ def test_weights_of_another_size_are_refused() -> None:
         )
     assert str(caught.value) == (
         "the weights of pmf do not fit its recipe: Error(s) in loading state_dict for Scored:\n"
-        "\tsize mismatch for module.factors.user.weight: copying a param with shape torch.Size([9, 3]) from "
+        "\tsize mismatch for module.factors.user.weight: copying a param with shape "
+        "torch.Size([9, 3]) from "
         "checkpoint, the shape in current model is torch.Size([9, 4]).\n"
-        "\tsize mismatch for module.factors.item.weight: copying a param with shape torch.Size([6, 3]) from "
+        "\tsize mismatch for module.factors.item.weight: copying a param with shape "
+        "torch.Size([6, 3]) from "
         "checkpoint, the shape in current model is torch.Size([6, 4])."
     )
 
@@ -481,7 +486,10 @@ def test_features_survive_the_artifact(tmp_path: Path) -> None:
 
 
 def rlfm() -> ModelUse:
-    text = "data: synthetic\nmodels: [{use: rlfm, factors: 2}, tabular]\nfeatures: {user: all, item: all, time: [hour]}"
+    text = (
+        "data: synthetic\nmodels: [{use: rlfm, factors: 2}, tabular]\nfeatures: {user: all, "
+        "item: all, time: [hour]}"
+    )
     return parse_recipe(text, "ours.yaml").models[0]
 
 
