@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "plugins" / "REFERENCE.md").read_text(encoding="utf-8")
+PLACES = (ROOT, ROOT / "cfplug")
 ARCHIVE = ROOT.parent / "shared" / "data" / "ml-100k.zip"
 NOT_PAGES = {".venv", ".outside", "runs", "node_modules", "templates"}
 PAGES = sorted(path for path in ROOT.glob("**/*.md") if not set(path.parts) & NOT_PAGES)
@@ -180,3 +181,11 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     targets = re.findall(r"\]\(([^)#:]+)\)", prose)
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_paths_in_contributing_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`([\w/]+(?:\.py|/))`", text)
+    assert len(paths) > 30
+    missing = [path for path in paths if not any((top / path).exists() for top in PLACES)]
+    assert missing == []
