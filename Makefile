@@ -72,7 +72,7 @@ outside: $(READY)
 	cp -r examples/cfplug-neighbors/recipes examples/cfplug-neighbors/tests $(OUTSIDE)/desk
 	cd $(OUTSIDE)/desk && ../env/bin/cfplug doctor && ../env/bin/cfplug run recipes/quick.yaml --check
 	cd $(OUTSIDE)/desk && ../env/bin/python -m pytest -q tests
-	cd $(OUTSIDE)/desk && XDG_DATA_HOME=$(CURDIR)/$(OUTSIDE)/data ../env/bin/cfplug new plugin newborn --kind all
+	cd $(OUTSIDE)/desk && ../env/bin/cfplug new plugin newborn --kind all
 	$(OUTSIDE)/env/bin/python -m pip install --quiet --no-compile --no-deps $(OUTSIDE)/desk/cfplug-newborn
 	cd $(OUTSIDE)/desk/cfplug-newborn && ../../env/bin/python -m pytest -q
 

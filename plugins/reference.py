@@ -152,7 +152,7 @@ def _classes() -> Iterator[str]:
         methods = dict(_methods(its_class))
         if methods:
             yield "| method or property | result |\n| --- | --- |"
-            yield from (f"| `{call}` | {told} |" for call, told in methods.items())
+            yield from (f"| `{call}` | {summary} |" for call, summary in methods.items())
             yield ""
 
 
@@ -160,18 +160,18 @@ def _methods(its_class: type) -> Iterator[tuple[str, str]]:
     """Yield the public methods and properties of a class, with their docstrings' first lines."""
     for name, member in vars(its_class).items():
         function = getattr(member, "__func__", member)
-        told = (inspect.getdoc(member) or "").partition("\n")[0]
-        if name.startswith("_") or not told:
+        summary = (inspect.getdoc(member) or "").partition("\n")[0]
+        if name.startswith("_") or not summary:
             continue
         if isinstance(member, property | functools.cached_property):
-            yield name, told
+            yield name, summary
         elif inspect.isfunction(function):
             arguments = [
                 each
                 for each in inspect.signature(function).parameters
                 if each not in ("self", "cls")
             ]
-            yield f"{name}({', '.join(arguments)})", told
+            yield f"{name}({', '.join(arguments)})", summary
 
 
 def _laws() -> Iterator[str]:
@@ -201,10 +201,10 @@ def _names() -> Iterator[str]:
 
 def _rows(names: Mapping[str, Any]) -> Iterator[str]:
     for name, thing in names.items():
-        told = (
+        summary = (
             inspect.getdoc(thing) if callable(thing) else f"the words {', '.join(map(str, thing))}"
         )
-        yield f"| `{name}` | {(told or '').partition(chr(10))[0]} |"
+        yield f"| `{name}` | {(summary or '').partition(chr(10))[0]} |"
 
 
 def _components(registry: Registry) -> Iterator[str]:

@@ -51,7 +51,9 @@ def lines(name: str, run: Run) -> list[str]:
 def tried(name: str, run: Run) -> list[str]:
     """Return a line for each model and cold-start strategy: RMSE after each number of ratings."""
     found = []
-    for (model, strategy), rows in run.newcomers.groupby(["model", "cold_start"], sort=False):
+    for (model, strategy), rows in run.cold_start_results.groupby(
+        ["model", "cold_start"], sort=False
+    ):
         errors = ", ".join(
             f"{error:.4f} ({n})" for n, error in zip(rows["revealed"], rows["rmse"], strict=True)
         )

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import attrs
+import pandas as pd
 import pytest
 
 import cfplug
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "plugins" / "REFERENCE.md").read_text(encoding="utf-8")
+PLACES = (ROOT, ROOT / "cfplug")
 ARCHIVE = ROOT.parent / "shared" / "data" / "ml-100k.zip"
 NOT_PAGES = {".venv", ".outside", "runs", "node_modules", "templates"}
 PAGES = sorted(path for path in ROOT.glob("**/*.md") if not set(path.parts) & NOT_PAGES)
@@ -86,11 +88,25 @@ def test_the_python_in_the_readme_runs_on_the_real_data(
     )
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(compile(block("python", "cfplug.run"), "README.md", "exec"), names)
+    exec(compile(block("python", "recipes/pmf.yaml"), "README.md", "exec"), names)
     printed = capsys.readouterr().out
     assert "at most 0.8217" in printed
     assert "warm" in printed
     assert isinstance(names["again"], cfplug.Run)
+
+
+def test_the_python_with_data_in_memory_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = [(user, item) for user in range(20) for item in range(12) if (user + item) % 3]
+    ratings = pd.DataFrame(pairs, columns=["user", "item"])
+    ratings["rating"] = (ratings["user"] * ratings["item"]) % 5 + 1
+    ratings.to_csv(tmp_path / "ratings.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(block("python", "read_csv"), "README.md", "exec"), names)
+    assert [model.name for model in names["run"].models] == ["bias", "pmf"]
+    assert "prediction" in capsys.readouterr().out
 
 
 def test_the_lines_for_tests_of_ones_own_run_as_they_stand(
@@ -165,3 +181,11 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     targets = re.findall(r"\]\(([^)#:]+)\)", prose)
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_paths_in_contributing_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`([\w/]+(?:\.py|/))`", text)
+    assert len(paths) > 30
+    missing = [path for path in paths if not any((top / path).exists() for top in PLACES)]
+    assert missing == []

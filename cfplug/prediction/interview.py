@@ -91,7 +91,7 @@ def question(model: FittedModel, interview: Interview, answers: Mapping[Any, flo
     """Return the item that `interview` asks about next; None if there is none left.
 
     Raises:
-        PluginError: The item was asked about before, or training saw no rating of it.
+        PluginError: The item was asked about before, or has no training rating.
     """
     item = interview.next(dict(answers))
     if item is None:
@@ -99,7 +99,7 @@ def question(model: FittedModel, interview: Interview, answers: Mapping[Any, flo
     if item in answers:
         raise PluginError(f"the interview asks about {item!r} again")
     if not model.support.trained("item", model.catalogue.item.encode([item])).all():
-        raise PluginError(f"the interview asks about {item!r}, of which training saw no rating")
+        raise PluginError(f"the interview asks about {item!r}, which has no training rating")
     return item
 
 

@@ -70,7 +70,7 @@ def embedding_map(params: EmbeddingMap, fitted: FittedModel, context: Context) -
 def principal(fitted: FittedModel, side: str, most_rated: int) -> Components:
     """Return the components of the centred factors of the most rated ids, the widest first.
 
-    The sign of a component is no part of what was found. It is set so that the largest of its
+    The sign of a component is arbitrary. It is set so that the largest of its
     loadings is above zero: so the map does not flip when the rows of the data, or the ids, come in
     another order."""
     from sklearn.decomposition import PCA

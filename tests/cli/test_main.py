@@ -1,4 +1,4 @@
-"""The command line as people and programs meet it: what it prints, where, and with which exit code."""
+"""Check the command line: what it prints, where, and with which exit code."""
 
 from __future__ import annotations
 
@@ -205,8 +205,8 @@ def test_check_finds_every_problem_and_runs_nothing(here: Path) -> None:
     result = call("check", "tiny.yaml", "--set", "metrics=[rsme]", "--set", "train.epochs=0")
     assert (result.exit_code, result.stdout) == (2, "")
     assert (
-        '--set argument 1: metrics[0]: no metric called "rsme"; did you mean rmse? (cfplug list metrics)\n'
-        in (result.stderr)
+        '--set argument 1: metrics[0]: no metric called "rsme"; did you mean rmse? (cfplug list '
+        "metrics)\n" in (result.stderr)
     )
     assert "--set argument 2: train.epochs: must be at least 1; is 0\n" in result.stderr
     assert result.stderr.endswith(" problems; nothing was run.\n")
@@ -236,7 +236,8 @@ def test_a_recipe_is_a_file_or_the_name_of_one_of_cfplugs_own(here: Path) -> Non
     result = call("check", "tiny.yml")
     assert (result.exit_code, result.stderr) == (
         2,
-        "tiny.yml: cannot be read: No such file or directory; did you mean tiny.yaml?\n1 problem; nothing was run.\n",
+        "tiny.yml: cannot be read: No such file or directory; did you mean tiny.yaml?\n1 "
+        "problem; nothing was run.\n",
     )
 
 
@@ -313,7 +314,7 @@ def test_run_says_what_it_does_and_prints_one_table_with_claimed_beside_measured
         "yes",
         "nobody",
     ]
-    assert table[4:6] == ["", "mse on valid, beside pmf"]
+    assert table[4:6] == ["", "mse on valid, compared with pmf"]
     assert table[6].split("  ")[0] == "model"
     assert [line.split()[0] for line in table[7:9]] == ["pmf", "plain"]
     assert table[9].startswith(
@@ -391,7 +392,8 @@ def test_a_component_that_fails_leaves_its_own_traceback_with_notes(here: Path) 
         call("run", "tiny.yaml", *options, variables={"ZOO_FRAGILE": "raise"})
     (partial,) = (here / "runs").iterdir()
     assert caught.value.__notes__ == [
-        f"in step score: fragile/fragile of plugin fragile ({ZOO / 'odd' / 'fragile.py'}), --set argument 1",
+        f"in step score: fragile/fragile of plugin fragile ({ZOO / 'odd' / 'fragile.py'}), --set "
+        f"argument 1",
         f"what was finished is kept; go on with: cfplug resume runs/{partial.name}",
     ]
     assert caught.traceback[-1].path == ZOO / "odd" / "fragile.py"
@@ -476,8 +478,10 @@ def test_compare_sets_several_runs_beside_each_other(run: Path, here: Path) -> N
     result = call("compare", run, other["path"])
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        "pmf and mean were not measured on the same ratings: 40 of 40 of pmf are not among those of mean, and 40 of 40 "
-        "the other way round (the same are seed, fold, part, user, item and rating); the seeds are 7 here and 8 there; "
+        "pmf and mean were not measured on the same ratings: 40 of 40 of pmf are not among "
+        "those of mean, and 40 of 40 "
+        "the other way round (the same are seed, fold, part, user, item and rating); the seeds "
+        "are 7 here and 8 there; "
         "compare runs of the same data, split and seeds\n"
     )
 

@@ -242,7 +242,7 @@ def test_on_real_ratings_ninety_percent_intervals_hold_ninety_percent(tmp_path: 
     if not REAL.parent.is_dir():
         pytest.skip(f"there is no real data here: {REAL.parent} does not exist")
     (tmp_path / "recipe.yaml").write_text(RECIPE.format(data=REAL))
-    found = cfplug.run(tmp_path / "recipe.yaml", out=tmp_path / "out").newcomers
+    found = cfplug.run(tmp_path / "recipe.yaml", out=tmp_path / "out").cold_start_results
     rows = found.set_index(["cold_start", "revealed"])
     assert rows.loc["fold-in", "coverage"].between(0.88, 0.92).all()
     best = rows.loc["fold-in", "rmse"]

@@ -94,7 +94,7 @@ def test_joining_by_title_takes_from_a_fold_what_it_takes_from_the_ratings(
     if not all(parts.values()):
         assert joined.folds == {}
         assert (
-            joined.words[-1]
+            joined.notes[-1]
             == "without the published splits u1, which have a part with no rating left"
         )
         return

@@ -363,9 +363,9 @@ def test_a_copy_whose_hash_nobody_knows_is_compared_by_the_number_of_its_ratings
 ) -> None:
     path = zipped(tiny_10m)
     published = attrs.evolve(release, ratings_sha256=None, ratings=4)
-    assert read_release(published, [LAYOUT_10M], path, context).words == ()
+    assert read_release(published, [LAYOUT_10M], path, context).notes == ()
     short = read_release(attrs.evolve(published, ratings=10_000_054), [LAYOUT_10M], path, context)
-    assert short.words == (f"{path} has 4 ratings, where 10,000,054 were published",)
+    assert short.notes == (f"{path} has 4 ratings, where 10,000,054 were published",)
     assert said == [
         f"movielens-tiny: from {path}, which has as many ratings as were published, 4",
         f"movielens-tiny: {path} has 4 ratings, where 10,000,054 were published; taken as they are",

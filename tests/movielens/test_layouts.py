@@ -164,7 +164,7 @@ def test_the_wheel_gives_the_same_tables_but_for_dates_and_splits(
     pd.testing.assert_frame_equal(other.users, official.users)
     pd.testing.assert_frame_equal(other.items, official.items.drop(columns="release_date"))
     assert other.folds == {}
-    assert other.words == (
+    assert other.notes == (
         "read from the wheel: there are no release dates and no published splits "
         "(u1 to u5, ua, ub); "
         "to have them, get the official archive and name it: path: ml-100k.zip",

@@ -904,7 +904,7 @@ MESSAGES: list[tuple[str, list[str]]] = [
     ),
     (
         "data: csv\nmodels: [mean]\n",
-        ["1:7: data: csv needs ratings: the file of ratings, one a row"],
+        ["1:7: data: csv needs ratings: the file of ratings, one for each row"],
     ),
     (
         "data: {use: csv, ratngs: a}\nmodels: [mean]\n",
@@ -1362,7 +1362,10 @@ OVERRIDES: list[tuple[list[str], str]] = [
     ),
     (["models.1=mean"], "--set argument 1: models[1]: no such position; models has 1 entry"),
     (["train.batch_size="], "--set argument 1: train.batch_size: must be a whole number; is null"),
-    (["data=csv"], "--set argument 1: data: csv needs ratings: the file of ratings, one a row"),
+    (
+        ["data=csv"],
+        "--set argument 1: data: csv needs ratings: the file of ratings, one for each row",
+    ),
     (
         ["models=[mean]", "loss.range=[0, 6]"],
         "--set argument 2: loss: no model of this recipe learns by gradient",
@@ -1607,7 +1610,8 @@ def test_the_problems_of_a_component_alone_are_told_like_those_of_a_recipe() -> 
         read_use("source", "csv", registry=registry())
     assert (
         str(raised.value)
-        == "csv: csv needs ratings: the file of ratings, one a row\n1 problem; nothing was run."
+        == "csv: csv needs ratings: the file of ratings, one for each row\n1 problem; nothing "
+        "was run."
     )
     with pytest.raises(RecipeError) as raised:
         read_use("source", "synthetc", registry=registry())

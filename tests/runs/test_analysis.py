@@ -235,7 +235,10 @@ def test_an_analyzer_that_fails_costs_one_section(ran: Callable[..., Run]) -> No
         reporter=words,
     )
     raised, left, *others = made.sections
-    where = "of plugin mine (tests 1.0), ours.yaml:5:13, failed: KeyError: 'no column\\ncalled <b>year</b>'"
+    where = (
+        "of plugin mine (tests 1.0), ours.yaml:5:13, failed: KeyError: 'no column\\ncalled "
+        "<b>year</b>'"
+    )
     assert raised == Section(
         "raises of pmf", f"mine/raises {where}", analyzer="raises", model="pmf"
     )

@@ -336,7 +336,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
         read_text(tmp_path / "recipe.yaml")
     assert str(caught.value) == (
-        f"{tmp_path}/recipe.yaml cannot be read: 'utf-8' codec can't decode byte 0xff in position 7: invalid start byte"
+        f"{tmp_path}/recipe.yaml cannot be read: 'utf-8' codec can't decode byte 0xff in "
+        f"position 7: invalid start byte"
     )
 
 
@@ -396,7 +397,10 @@ def weights(tmp_path: Path) -> tuple[Path, str]:
 
 def other_file(path: Path, expected: str) -> str:
     found = sha256(path.read_bytes())
-    return f"{path} is not the file that the run wrote: its SHA-256 is {found[:12]}..., not {expected[:12]}..."
+    return (
+        f"{path} is not the file that the run wrote: its SHA-256 is {found[:12]}..., not "
+        f"{expected[:12]}..."
+    )
 
 
 @pytest.mark.parametrize("position", [0, 20, -1])

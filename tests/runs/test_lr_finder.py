@@ -1,4 +1,4 @@
-"""The learning-rate finder: its curve, what is read off it, its drawing, and that it leaves nothing behind."""
+"""Check the learning-rate finder: its curve, its suggestions, its plot, no leftovers."""
 
 from __future__ import annotations
 

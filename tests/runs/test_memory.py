@@ -132,9 +132,10 @@ def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def stop(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(pipeline, "write", stop)
-        quiet_run(MAPPING, tmp_path, data=ratings())
+        with pytest.raises(KeyboardInterrupt):
+            quiet_run(MAPPING, tmp_path, data=ratings())
     (folder,) = tmp_path.glob("*.partial")
     return folder
 
@@ -165,9 +166,10 @@ def test_resume_refuses_data_that_the_run_does_not_take(
         raise KeyboardInterrupt
 
     recipe = {**MAPPING, "data": {"use": "synthetic", "users": 31, "items": 17, "ratings": 200}}
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(pipeline, "write", stop)
-        quiet_run(recipe, tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            quiet_run(recipe, tmp_path)
     (folder,) = tmp_path.glob("*.partial")
     with pytest.raises(ArtifactError, match="comes from the source tables/synthetic"):
         cfplug.resume(folder, data=ratings(), reporter=Quiet())

@@ -237,7 +237,7 @@ def test_sections_stand_below_their_model_where_there_are_several() -> None:
 
 def test_the_comparison_of_several_models_has_its_place_with_its_note_below() -> None:
     table = Table(
-        "mse on valid, beside pmf",
+        "mse on valid, compared with pmf",
         ("model", "difference"),
         [("bias", "+0.1000")],
         "below 0 is better",
@@ -245,7 +245,7 @@ def test_the_comparison_of_several_models_has_its_place_with_its_note_below() ->
     text = page(run_of(), comparison=table)
     assert '<a href="#comparison">Comparison</a>' in text
     assert text.index('id="results"') < text.index('id="comparison"') < text.index('id="training"')
-    assert "<h3>mse on valid, beside pmf</h3>" in text
+    assert "<h3>mse on valid, compared with pmf</h3>" in text
     assert '<p class="note">below 0 is better</p>' in text
     assert "omparison" not in "".join(Page(page(run_of())).text)
 
@@ -348,10 +348,7 @@ def test_a_chart_stands_as_data_below_its_title_and_above_its_note() -> None:
     figure = text[text.index("<figure") : text.index("</figure>")]
     assert figure.index("The map") < figure.index('<div class="plot"') < figure.index("Two points.")
     data = json.loads(figure[figure.index(">{") + 1 : figure.index("</script>")])
-    assert [row for each in data["data"] if each["name"] == "rows" for row in each["values"]] == [
-        {"c0": 1, "c1": 2},
-        {"c0": 3, "c1": 5},
-    ]
+    assert data["data"] == {"name": "rows", "values": [{"c0": 1, "c1": 2}, {"c0": 3, "c1": 5}]}
     assert "The charts of this page need JavaScript" in text
     assert "need JavaScript" not in page(run_of())
 

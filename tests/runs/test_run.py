@@ -27,7 +27,7 @@ metrics: [mse, mae]
 
 
 def model_of(name: str, seed: int, fold: str) -> SimpleNamespace:
-    """A model of this name, seed and fold that learned 3 numbers, 4 with another seed, in so many seconds."""
+    """Return a model that learned 3 numbers, 4 with another seed, in `seconds`."""
     predictor = SimpleNamespace(state=lambda: {"numbers": np.zeros(3 if seed == 7 else 4)})
     return SimpleNamespace(
         name=name, seed=seed, fold=fold, seconds=seed / 2, predictor=predictor, component=name
@@ -90,7 +90,8 @@ def test_claims_stand_beside_what_was_measured() -> None:
 
 def test_two_claims_about_one_number_are_both_shown() -> None:
     run = run_of(
-        "claims: [{metric: mse, at_most: 0.4, model: pmf}, {metric: mse, at_least: 0.1, model: pmf}]\n"
+        "claims: [{metric: mse, at_most: 0.4, model: pmf}, {metric: mse, at_least: 0.1, model: "
+        "pmf}]\n"
     )
     assert [row[3:6] for row in run.table().rows if row[0] == "pmf" and row[2] == "mse"] == [
         ("0.5000", "at most 0.4", "no"),
@@ -122,7 +123,8 @@ def test_a_claim_about_the_test_part_is_not_met_by_the_valid_part() -> None:
 def test_a_claim_is_about_the_mean_over_the_seeds() -> None:
     run = run_of(
         "seeds: [7, 3, 5]\n"
-        "claims: [{metric: mse, at_most: 0.505, model: pmf}, {metric: mae, at_most: 0.26, model: pmf}]\n"
+        "claims: [{metric: mse, at_most: 0.505, model: pmf}, {metric: mae, at_most: 0.26, "
+        "model: pmf}]\n"
     )
     table = run.table()
     assert table.columns[3] == "measured, mean of 3 seeds"
@@ -174,7 +176,8 @@ def test_folds_are_reported_one_by_one_and_then_all_of_them_with_the_deviation_o
 
 def test_a_claim_is_about_one_fold_or_about_the_mean_of_all_folds_and_seeds() -> None:
     claims = (
-        "claims: [{metric: mse, at_most: 0.46, model: pmf}, {metric: mse, at_most: 0.32, model: pmf, fold: u2}, "
+        "claims: [{metric: mse, at_most: 0.46, model: pmf}, {metric: mse, at_most: 0.32, model: "
+        "pmf, fold: u2}, "
         "{metric: mse, at_least: 0.7, model: pmf, fold: u1}]\n"
     )
     run = run_of(f"seeds: [7, 3]\n{claims}", FOLDS)
@@ -267,8 +270,10 @@ def test_runs_of_other_seeds_were_not_measured_on_the_same_ratings() -> None:
     with pytest.raises(DataError) as caught:
         compare_runs(runs)
     assert str(caught.value) == (
-        "ours/pmf and theirs/pmf were not measured on the same ratings: 6 of 12 of ours/pmf are not among those of "
-        "theirs/pmf, and 6 of 12 the other way round (the same are seed, fold, part, user, item and rating); the seeds "
+        "ours/pmf and theirs/pmf were not measured on the same ratings: 6 of 12 of ours/pmf are "
+        "not among those of "
+        "theirs/pmf, and 6 of 12 the other way round (the same are seed, fold, part, user, item "
+        "and rating); the seeds "
         "are 7, 3 here and 7, 5 there; compare runs of the same data, split and seeds"
     )
 
@@ -355,7 +360,8 @@ def test_a_learner_that_is_not_there_says_why() -> None:
     with pytest.raises(CapabilityError) as caught:
         _ = run_of().learner
     assert str(caught.value) == (
-        "there is no Learner for pmf: the run was opened from its folder, was resumed after the model was trained, "
+        "there is no Learner for pmf: the run was opened from its folder, was resumed after the "
+        "model was trained, "
         "or the model fits itself"
     )
 
@@ -373,7 +379,8 @@ def test_a_run_and_its_models_show_themselves_in_a_few_lines(tmp_path: Path) -> 
     run = cfplug.run(recipe, out=tmp_path / "runs", reporter=Quiet())
     users, items = (int((run.model.support.count[side] > 0).sum()) for side in ("user", "item"))
     assert repr(run.model) == (
-        f"bias (factors/bias, seed 42): trained on {users} users and {items} items, gives biases and terms and "
+        f"bias (factors/bias, seed 42): trained on {users} users and {items} items, gives biases "
+        f"and terms and "
         "vectors; unknown ids: item-mean"
     )
     assert run.model._repr_html_() == f"<p>{run.model!r}</p>"
@@ -401,7 +408,8 @@ def test_a_claim_on_newcomers_is_about_the_rmse_of_its_strategy_and_number() -> 
         ("pmf", "item-mean", 5, 1.0, 0.9, 1.125),
     )
     claims = (
-        "claims:\n- {metric: rmse, model: pmf, cold_start: item-mean, revealed: 5, at_most: 1, source: a paper}\n"
+        "claims:\n- {metric: rmse, model: pmf, cold_start: item-mean, revealed: 5, at_most: 1, "
+        "source: a paper}\n"
         "- {metric: rmse, model: pmf, cold_start: item-mean, at_most: 1}\n"
     )
     run = run_of(TRIED + claims, cold_start_results=newcomers)

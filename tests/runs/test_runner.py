@@ -1,4 +1,4 @@
-"""A run from recipe to folder: the same twice, whole or resumable, and clear about what went wrong."""
+"""Check a run from recipe to folder: reproducible, whole or resumable, clear about errors."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def assert_same(path: Path, other: Path) -> None:
 
 
 def assert_whole_or_partial(out: Path) -> None:
-    """The promise to a user: a folder that is not called .partial opens, and every file of it is as written."""
+    """Check the promise to users: a folder without .partial opens, every file as written."""
     for path in out.iterdir() if out.exists() else ():
         if not path.name.endswith(".partial"):
             index = json.loads((path / "files.json").read_text())
@@ -270,7 +270,7 @@ class Warm:
         )
 
     def main(self, *args: object, after: float | None = None) -> tuple[int, float]:
-        """Exit status (-9 if it was killed `after` so many seconds) and seconds of `cfplug *args`."""
+        """Return the exit status (-9 if killed `after` n seconds) and seconds of `cfplug *args`."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         if not self.ready:
@@ -328,7 +328,7 @@ def test_a_run_killed_at_any_moment_is_never_half_there_and_can_be_resumed(
 
 
 def killed_until_done(warm: Warm, recipe: Path, out: Path, delays: list[float]) -> int:
-    """Begin a run, kill it, resume it, kill that, and at last let one through; gives how often it was killed."""
+    """Kill a run and its resumed runs until one gets through; return the number of kills."""
     kills = 0
     while not finished(out):
         args = ["resume", *left_of(out)] if left_of(out) else ["run", recipe, "--out", out]
@@ -347,7 +347,7 @@ def finished(out: Path) -> bool:
 def test_a_run_stopped_before_any_change_of_its_folder_goes_on_to_the_same_end(
     written: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a kill would leave, at each moment at which the folder is about to change, and with half of each draft."""
+    """Record what a kill would leave before each change of the folder, with half drafts."""
     text = f"{BASE}train: {{epochs: 1, batch_size: 160}}\nmetrics: [mse]\n".replace(
         "[bias]", "[pmf, mean]"
     )
@@ -367,7 +367,7 @@ def test_a_run_stopped_before_any_change_of_its_folder_goes_on_to_the_same_end(
 
 
 class Moments:
-    """Copies of a folder, each as it was before a change other than a draft's taking its name; equal ones once."""
+    """Return copies of a folder, each as it was before a change; equal copies once."""
 
     def __init__(self, out: Path, into: Path) -> None:
         self.out, self.into = out, into
@@ -393,7 +393,7 @@ class Moments:
         return changed
 
     def _keep(self) -> None:
-        """A draft is kept by half: it is about to be synced, and no part of it may be relied upon."""
+        """Keep half of a draft: it is about to be synced, and no part of it is reliable."""
         files = {
             path.relative_to(self.out): path.read_bytes()
             for path in self.out.rglob("*")
@@ -488,7 +488,8 @@ def test_changed_data_cannot_be_gone_on_with(tmp_path: Path) -> None:
         cfplug.resume(partial, reporter=Quiet())
     after = runner.read_data(read_recipe(recipe).data, reporter=Quiet()).hash()
     assert str(caught.value) == (
-        f"the data is not what it was when the run began: its SHA-256 is {after[:12]}..., it was {before[:12]}..."
+        f"the data is not what it was when the run began: its SHA-256 is {after[:12]}..., it was "
+        f"{before[:12]}..."
     )
     assert caught.value.__notes__ == [
         f"what was finished is kept; go on with: cfplug resume {partial}"
@@ -761,7 +762,8 @@ def test_ids_that_training_never_saw_stop_a_run_whose_policy_is_error(
     with pytest.raises(UnknownIdError) as caught:
         cfplug.run(recipe, out=tmp_path / "runs", reporter=words)
     assert str(caught.value) == (
-        "training never saw 2 users ('new', 'newer') and 1 item ('unheard'), and the recipe says `unknown: error`; "
+        "training never saw 2 users ('new', 'newer') and 1 item ('unheard'), and the recipe "
+        "says `unknown: error`; "
         "name a cold-start strategy there (cfplug list cold-starts)"
     )
     assert not any("epoch" in text for text in words.said)
@@ -770,8 +772,8 @@ def test_ids_that_training_never_saw_stop_a_run_whose_policy_is_error(
     words = Words()
     made = cfplug.run(recipe, out=tmp_path / "runs", reporter=words)
     assert (
-        "3 of 4 valid ratings have a user or item that training never saw; item-mean answers for them"
-        in words.said
+        "3 of 4 valid ratings have a user or item that training never saw; item-mean answers "
+        "for them" in words.said
     )
     origins = pd.read_parquet(made.path / "predictions.parquet")["origin"].tolist()
     assert origins == ["warm", "mean", "mean", "mean"]
@@ -786,7 +788,8 @@ def test_a_claim_about_a_part_that_is_not_measured_stops_before_training(
     with pytest.raises(RecipeError) as caught:
         cfplug.run(recipe, out=tmp_path, reporter=Quiet())
     assert str(caught.value) == (
-        f"{recipe}: claims[1].part: test is not measured; valid will be\n1 problem; nothing was run."
+        f"{recipe}: claims[1].part: test is not measured; valid will be\n1 problem; nothing was "
+        f"run."
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -795,7 +798,8 @@ def test_a_claim_about_the_test_part_is_measured_where_there_is_one(
     written: Callable[[str], Path], tmp_path: Path
 ) -> None:
     recipe = written(
-        f"{BASE}split: {{use: random, test: 0.1}}\nclaims: [{{metric: mse, at_most: 99, part: test}}]\n"
+        f"{BASE}split: {{use: random, test: 0.1}}\nclaims: [{{metric: mse, at_most: 99, part: "
+        f"test}}]\n"
     )
     made = cfplug.run(recipe, out=tmp_path, reporter=Quiet())
     assert made.metrics["part"].tolist() == ["valid", "valid", "test", "test"]
@@ -834,7 +838,8 @@ def test_a_loss_that_is_no_number_is_told_with_the_model_and_its_place(
 ) -> None:
     train = "{learning_rate: 1e6, batch_size: 40, epochs: 30, optimizer: sgd, schedule: constant}"
     recipe = written(
-        f"data: {{use: synthetic, users: 31, items: 17, ratings: 200}}\ntrain: {train}\nmodels: [pmf]\n"
+        f"data: {{use: synthetic, users: 31, items: 17, ratings: 200}}\ntrain: {train}\nmodels: "
+        f"[pmf]\n"
     )
     with pytest.raises(TrainingError) as caught:
         cfplug.run(recipe, out=tmp_path, reporter=Quiet())
@@ -945,7 +950,7 @@ def test_the_learner_of_a_run_goes_on_by_hand(
 
 
 def two_folds(dataset: Any, params: Any, context: Any) -> dict[str, cfplug.Split]:
-    """Every fifth rating validates, from one start in u2 and from another in u1; other ratings for another seed."""
+    """Validate on every fifth rating, from another start in u1, u2 and for another seed."""
     rows = np.roll(np.arange(len(dataset.ratings)), context.seed)
     return {
         fold: cfplug.Split(rows[rows % 5 != at], rows[rows % 5 == at])
@@ -1020,7 +1025,7 @@ def test_folds_are_compared_and_claimed_one_by_one_and_analyzed_once(
     ]
     page = (made.path / "report.html").read_text()
     assert "all folds" in page
-    assert "mse on valid, beside pmf" in page
+    assert "mse on valid, compared with pmf" in page
 
 
 def test_an_opened_run_of_folds_is_the_run_that_was_left(
@@ -1113,7 +1118,8 @@ HALVES = cfplug.Split(np.arange(100), np.arange(100, 200))
         (
             {"u1": HALVES, "U1": HALVES},
             PluginError,
-            "split gave folds of which bias on fold u1 and bias on fold U1 would share models/bias-fold-U1",
+            "split gave folds of which bias on fold u1 and bias on fold U1 would share "
+            "models/bias-fold-U1",
             None,
         ),
         (
@@ -1173,7 +1179,8 @@ def test_a_claim_about_a_fold_that_will_not_be_measured_stops_before_training(
     problem: str,
 ) -> None:
     path = written(
-        f"{BASE}split: {split}\nclaims: [{{metric: mse, at_most: 9}}, {{metric: mse, at_most: 1, {claim}}}]\n"
+        f"{BASE}split: {split}\nclaims: [{{metric: mse, at_most: 9}}, {{metric: mse, at_most: 1, "
+        f"{claim}}}]\n"
     )
     with pytest.raises(RecipeError) as caught:
         run_with(folding, path, tmp_path)
@@ -1212,7 +1219,8 @@ def test_ids_that_training_never_saw_are_told_with_their_fold_before_any_trainin
     words = Words()
     run_with(registry, written(text), tmp_path, words)
     assert words.said[1] == (
-        "fold cold: 1 of 1 valid ratings have a user or item that training never saw; item-mean answers for them"
+        "fold cold: 1 of 1 valid ratings have a user or item that training never saw; item-mean "
+        "answers for them"
     )
 
 
@@ -1273,7 +1281,8 @@ def test_an_observer_that_raises_is_a_warning_and_costs_nothing(
     assert (
         warnings
         == [
-            "warning: the observer cfplug_epoch_finished of plugin mine (tests 1.0) raised RuntimeError: no network"
+            "warning: the observer cfplug_epoch_finished of plugin mine (tests 1.0) raised "
+            "RuntimeError: no network"
         ]
         * 2
     )
@@ -1325,7 +1334,8 @@ def test_a_hostile_title_in_the_data_is_text_in_the_report(tmp_path: Path) -> No
     items.to_csv(tmp_path / "items.csv", index=False)
     recipe = tmp_path / "ours.yaml"
     recipe.write_text(
-        f"title: {bad}\ndata: {{use: csv, ratings: ratings.csv, items: items.csv}}\nmodels: [bias]\n"
+        f"title: {bad}\ndata: {{use: csv, ratings: ratings.csv, items: items.csv}}\nmodels: "
+        f"[bias]\n"
         f"analyzers: [bias-ranking]\n# {bad}\n"
     )
     page = (

@@ -97,7 +97,10 @@ def refused(folder: Path, name: str) -> str:
         sha256((folder / name).read_bytes()),
         json.loads((folder / "files.json").read_text()),
     )
-    return f"{folder / name} is not the file that the run wrote: its SHA-256 is {found[:12]}..., not {index[name][:12]}..."
+    return (
+        f"{folder / name} is not the file that the run wrote: its SHA-256 is {found[:12]}..., "
+        f"not {index[name][:12]}..."
+    )
 
 
 def planted(folder: Path, name: str, data: bytes) -> None:
@@ -313,7 +316,8 @@ def test_a_file_that_the_index_does_not_name_is_refused(copied: Path) -> None:
         open_run(copied)
     found = sha256((copied / "sections.json").read_bytes())[:12]
     assert str(caught.value) == (
-        f"{copied}/sections.json is not the file that the run wrote: its SHA-256 is {found}..., not None..."
+        f"{copied}/sections.json is not the file that the run wrote: its SHA-256 is {found}..., "
+        f"not None..."
     )
 
 
@@ -371,7 +375,8 @@ def test_a_recipe_cannot_name_a_module(copied: Path) -> None:
         open_run(copied)
     line = text[: text.index("use: factors/pmf")].count("\n") + 1
     assert str(caught.value) == (
-        f'{copied}/resolved.yaml:{line}:8: models[0].use: no model called "os:system" (cfplug list models)\n'
+        f'{copied}/resolved.yaml:{line}:8: models[0].use: no model called "os:system" (cfplug '
+        f"list models)\n"
         "1 problem; nothing was run."
     )
 
@@ -407,7 +412,8 @@ def test_hostile_words_of_a_model_are_refused(copied: Path, change: dict, reason
         ("metrics.json", "[]", "ValueError: it has no rows"),
         (
             "metrics.json",
-            '[{"model": "pmf", "seed": 42, "fold": "../u1", "part": "valid", "metric": "mse", "value": 1}]',
+            '[{"model": "pmf", "seed": 42, "fold": "../u1", "part": "valid", "metric": "mse", '
+            '"value": 1}]',
             "ValueError: a fold's name is text that can name a folder; is '../u1'",
         ),
         ("models/pmf/seconds.json", "{}", "KeyError: 'seconds'"),
@@ -473,7 +479,8 @@ def test_a_cut_checkpoint_is_refused(stopped: Callable[[str], RunFolder]) -> Non
     with pytest.raises(ArtifactError) as caught:
         cfplug.resume(folder.partial, reporter=Quiet())
     assert str(caught.value) == (
-        f"{path} is damaged: Error while deserializing header: incomplete metadata, file not fully covered"
+        f"{path} is damaged: Error while deserializing header: incomplete metadata, file not "
+        f"fully covered"
     )
 
 
@@ -489,7 +496,8 @@ def test_changed_weights_of_a_finished_model_are_not_gone_on_with(
     with pytest.raises(ArtifactError) as caught:
         cfplug.resume(folder.partial, reporter=Quiet())
     assert str(caught.value) == (
-        f"{path} is not the file that the run wrote: its SHA-256 is {sha256(data)[:12]}..., not {expected}..."
+        f"{path} is not the file that the run wrote: its SHA-256 is {sha256(data)[:12]}..., not "
+        f"{expected}..."
     )
 
 

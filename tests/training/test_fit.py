@@ -72,7 +72,10 @@ def task(use: ModelUse, seed: int = 3) -> Task:
 def named(model: str) -> ModelUse:
     """An entry of a recipe, the first of two."""
     models = f"models: [{model}, {{use: pmf, name: second}}]"
-    text = f"data: synthetic\n{models}\nloss: {{use: mse, range: [0, 6]}}\ntrain: {{epochs: 2, batch_size: 16}}"
+    text = (
+        f"data: synthetic\n{models}\nloss: {{use: mse, range: [0, 6]}}\ntrain: {{epochs: 2, "
+        f"batch_size: 16}}"
+    )
     return parse_recipe(text, "ours.yaml").models[0]
 
 
@@ -383,9 +386,11 @@ def test_weights_of_another_size_are_refused() -> None:
         )
     assert str(caught.value) == (
         "the weights of pmf do not fit its recipe: Error(s) in loading state_dict for Scored:\n"
-        "\tsize mismatch for module.factors.user.weight: copying a param with shape torch.Size([9, 3]) from "
+        "\tsize mismatch for module.factors.user.weight: copying a param with shape "
+        "torch.Size([9, 3]) from "
         "checkpoint, the shape in current model is torch.Size([9, 4]).\n"
-        "\tsize mismatch for module.factors.item.weight: copying a param with shape torch.Size([6, 3]) from "
+        "\tsize mismatch for module.factors.item.weight: copying a param with shape "
+        "torch.Size([6, 3]) from "
         "checkpoint, the shape in current model is torch.Size([6, 4])."
     )
 
@@ -481,7 +486,10 @@ def test_features_survive_the_artifact(tmp_path: Path) -> None:
 
 
 def rlfm() -> ModelUse:
-    text = "data: synthetic\nmodels: [{use: rlfm, factors: 2}, tabular]\nfeatures: {user: all, item: all, time: [hour]}"
+    text = (
+        "data: synthetic\nmodels: [{use: rlfm, factors: 2}, tabular]\nfeatures: {user: all, "
+        "item: all, time: [hour]}"
+    )
     return parse_recipe(text, "ours.yaml").models[0]
 
 
@@ -604,15 +612,15 @@ def test_ratings_without_levels_are_not_counted_by_level(tmp_path: Path) -> None
     ],
 )
 def test_a_head_of_several_outputs_leaves_no_single_bias(
-    loss: str, gives: tuple[str, ...], tmp_path: Path
+    loss: str, provides: tuple[str, ...], tmp_path: Path
 ) -> None:
     text = f"data: synthetic\nmodels: [{PMF}]\nloss: {loss}\ntrain: {{epochs: 1, batch_size: 16}}"
     entry = parse_recipe(text, "ours.yaml").models[0]
     fitted = fit(task(entry), Watch())
     back = there_and_back(fitted, entry, tmp_path)
-    assert fitted.model.provides == back.provides == gives
+    assert fitted.model.provides == back.provides == provides
     for model in (fitted.model, back):
-        if "biases" in gives:
+        if "biases" in provides:
             assert len(model.biases("item")) == 6
         else:
             with pytest.raises(CapabilityError) as caught:

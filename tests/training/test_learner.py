@@ -1,4 +1,4 @@
-"""Training: batches, the rules of a step, checkpoints to the bit, and a Learner to go on with by hand."""
+"""Check training: batches, the rules of a step, exact checkpoints, and the Learner."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Head(nn.Module):
 
 
 class OneNumber(nn.Module):
-    """Every rating is one weight without a dimension, so that a step can be written down by hand."""
+    """Model every rating as one scalar weight, so that a step can be written by hand."""
 
     def __init__(self, start: float) -> None:
         super().__init__()
@@ -409,7 +409,7 @@ def test_a_resumed_training_is_the_unbroken_one_whatever_its_settings(
 
 
 def check_resumed(chosen: TrainSettings) -> None:
-    """Stopped after any epoch, the checkpoints, the losses and the final weights are those of an unbroken training."""
+    """Check that a training stopped after any epoch goes on to the same bits."""
     unbroken = watched(chosen)
     final = bits(weights_of(trained(network(), chosen)[0].model))
     assert len(unbroken) == 4
@@ -504,7 +504,7 @@ def test_chance_differs_by_epoch_and_step_and_is_the_same_in_each_run() -> None:
 
 
 class Wanders(OneNumber):
-    """Starts at the mean of the validation ratings and is drawn away from it by those of training."""
+    """Start at the mean of the validation ratings; training moves the weight away from it."""
 
     def __init__(self) -> None:
         super().__init__(float(interactions(13, seed=1).rating.mean()))
@@ -815,7 +815,7 @@ for _name in (
 
 
 def test_fewer_questions_give_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DirectLearner asks a callback about the events that it defines and trains as Learner does, to the bit."""
+    """Check that DirectLearner calls a callback only for its events, and trains as Learner."""
     chosen = TrainSettings(epochs=2, learning_rate=0.02, batch_size=9)
     kept, diaries = [], []
     for kind in (training.DirectLearner, Learner):

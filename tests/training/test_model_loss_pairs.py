@@ -1,4 +1,4 @@
-"""Every model that learns by gradient with every loss: laws that hold whatever the registry lists."""
+"""Check every model that learns by gradient with every loss, whatever the registry lists."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from cfplug.training.learner import train
 from cfplug.training.module import Scored
 
 N_USERS, N_ITEMS = 11, 17
-"""Sizes that nothing else in a module has, so that a table of users is known by its number of rows."""
+"""Sizes that occur once in a module, so that the number of rows identifies a table."""
 
 SMALL: Mapping[str, str] = {
     "pmf": "factors: 3, init_deviation: 0.3",
@@ -44,7 +44,7 @@ SMALL: Mapping[str, str] = {
     "tabular": "user_factors: 3, item_factors: 4, layers: [5], init_deviation: 0.3",
     "mini-net": "factors: 3, hidden: 12, dropout: 0, embedding_dropout: 0, init_range: 0.3",
 }
-"""Parameters of models, small and without chance in a step. A model that is not here has its defaults."""
+"""Parameters of models, small and without randomness in a step; others have defaults."""
 
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     "mse": ("", "range: [0.5, 5.5]"),
@@ -305,13 +305,16 @@ def test_a_batch_gives_what_its_rows_give_one_by_one(pair: Pair) -> None:
 
 # What does not matter
 
-WHOLE = "epochs: 6, batch_size: 100, weight_decay: 0.1, schedule: constant, learning_rate: 0.01, epsilon: 1e-3"
-"""One step an epoch. The larger epsilon keeps adam from making a step of a gradient that is a rounding error."""
+WHOLE = (
+    "epochs: 6, batch_size: 100, weight_decay: 0.1, schedule: constant, learning_rate: "
+    "0.01, epsilon: 1e-3"
+)
+"""One step an epoch. The larger epsilon keeps adam from amplifying a rounding error."""
 
 
 @every_pair
 def test_the_order_of_the_rows_does_not_matter(pair: Pair) -> None:
-    """With all rows in a step, another order changes nothing but the order in which sums are rounded."""
+    """Check that with all rows in a step, another order changes only rounding."""
     order = np.random.default_rng(5).permutation(TRAIN)
     assert (order != TRAIN).any()
     first, other = (task(pair.use(WHOLE), rows=rows) for rows in (TRAIN, order))
@@ -350,7 +353,7 @@ def _renamed(table: pd.DataFrame, names: Mapping[str, Mapping[Any, Any]]) -> pd.
 
 @every_pair
 def test_the_order_of_users_and_items_in_their_tables_does_not_matter(pair: Pair) -> None:
-    """Codes are dealt anew, so the start must be dealt alike: row c of a table goes where id c went."""
+    """Give row c of a table to the new code of id c, so that both starts are alike."""
     data, rng = small(), np.random.default_rng(11)
     moved = {"user": rng.permutation(N_USERS), "item": rng.permutation(N_ITEMS)}
     shuffled = evolve(
@@ -374,7 +377,7 @@ def _moved(table: pd.DataFrame, order: np.ndarray) -> pd.DataFrame:
 def _dealt(
     state: Mapping[str, torch.Tensor], moved: Mapping[str, np.ndarray]
 ) -> dict[str, torch.Tensor]:
-    """The weights with the rows of every table of users or items, known by its size, in the new order."""
+    """Return the weights with the rows of each table of users or items in the new order."""
     orders = {len(order): torch.as_tensor(order) for order in moved.values()}
     return {
         name: tensor[orders[len(tensor)]].clone()
@@ -526,8 +529,10 @@ def test_a_loss_that_needs_levels_is_refused_on_continuous_ratings_before_traini
     with pytest.raises(RecipeError) as caught:
         run(tmp_path, text, words)
     assert str(caught.value) == (
-        f"{tmp_path / 'ours.yaml'}:4:7: loss: {loss} needs ratings in levels, such as 1 to 5; those of synthetic take "
-        "too many different values from 1 to 5 (a loss such as mse needs none)\n1 problem; nothing was run."
+        f"{tmp_path / 'ours.yaml'}:4:7: loss: {loss} needs ratings in levels, such as 1 to 5; "
+        f"those of synthetic take "
+        "too many different values from 1 to 5 (a loss such as mse needs none)\n1 problem; "
+        "nothing was run."
     )
     assert not [line for line in words.said if "epoch" in line]
     assert list((tmp_path / "runs").iterdir()) == []

@@ -1,4 +1,4 @@
-"""The rule of a step against its equations: which weights decay, by how much, and which never do."""
+"""Check a step against its equations: which weights decay, by how much, and which do not."""
 
 from __future__ import annotations
 

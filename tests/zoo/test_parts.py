@@ -373,7 +373,7 @@ CAUGHT = [
         "analyzers",
         "zoo-analyzers/ragged-analyzer",
         ValueError,
-        "rows: row 0 has 3 cells for 2 columns",
+        "row 0: expected 2 cells, one for each column, got 3",
         "analyze",
     ),
     Caught(

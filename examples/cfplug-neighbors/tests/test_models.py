@@ -296,7 +296,7 @@ def test_where_all_ratings_are_alike_so_are_all_predictions() -> None:
         np.testing.assert_allclose(fitted.predict(alike.pairs), 4.1)
         assert (
             fitted.alike.nnz == 0
-        )  # what is left of the ratings is rounding, which makes nobody alike
+        )  # what is left of the ratings is rounding, so no two users are similar
 
 
 def test_one_rating_is_enough_and_no_question_is_one_too() -> None:
@@ -304,8 +304,8 @@ def test_one_rating_is_enough_and_no_question_is_one_too() -> None:
     for side in SIDES:
         fitted = fit(side, Knn(), one.train, QUIET)
         assert fitted.predict(one.pairs).tolist() == [2.0]
-        nobody = cfplug.Batch(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
-        assert fitted.predict(nobody).shape == fitted.count(nobody).shape == (0,)
+        empty = cfplug.Batch(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+        assert fitted.predict(empty).shape == fitted.count(empty).shape == (0,)
 
 
 @pytest.mark.parametrize("kept", [1, 2, 5])
@@ -331,12 +331,12 @@ def test_more_neighbours_at_least_than_at_most_are_refused() -> None:
 
 
 def test_a_person_is_told_how_far_it_is() -> None:
-    told: list[tuple[float | None, str]] = []
+    calls: list[tuple[float | None, str]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(similarity, "CELLS", 8)
         model.fit_items(
             Knn(),
             FILMS.train,
-            evolve(QUIET, progress=lambda done, words: told.append((done, words))),
+            evolve(QUIET, progress=lambda done, words: calls.append((done, words))),
         )
-    assert told == [(0.5, "similarities of items"), (1.0, "similarities of items")]
+    assert calls == [(0.5, "similarities of items"), (1.0, "similarities of items")]

@@ -1,4 +1,4 @@
-"""Broken: it raises on import, deep in a library; the line that its author must look at is the one here."""
+"""Broken: it raises on import, deep in a library, because of a line here."""
 
 import json
 

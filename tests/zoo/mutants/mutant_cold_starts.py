@@ -6,7 +6,6 @@ import numpy as np
 from attrs import frozen
 
 import cfplug
-from cfplug.prediction.vectors import ByVectors
 
 
 @cfplug.hookimpl
@@ -166,6 +165,8 @@ def sound_vectors(params, fitted, newcomers, context):
     for side in ("user", "item"):
         mean = fitted.vectors(side)[fitted.support.count[side] > 0].mean(axis=0)
         vectors[side] = np.tile(mean, (len(newcomers.table(side)), 1))
+    from cfplug.prediction.vectors import ByVectors
+
     return ByVectors(fitted, newcomers, vectors)
 
 

@@ -44,13 +44,13 @@ def cfplug_models() -> list[cfplug.Model]:
     ]
 
 
-def fitting(fault: str, words: str, gives: list[str] | None = None) -> cfplug.Model:
+def fitting(fault: str, words: str, provides: list[str] | None = None) -> cfplug.Model:
     """A model that fits itself and has one fault."""
     return cfplug.Model(
         fault,
         fit=f"zoo_models:fit_{fault}",
         restore="zoo_models:restore",
-        provides=gives or (),
+        provides=provides or (),
         help=words,
     )
 

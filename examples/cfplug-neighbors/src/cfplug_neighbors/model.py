@@ -37,7 +37,7 @@ PARTS = ("data", "indices", "indptr")
 class Neighborhoods:
     """A fitted model whose neighbours are of one `side`.
 
-    `rests` has what lies beyond the baseline, (n_others, n_own), `alike` the similarities of the
+    `rests` has the residuals of the baseline, (n_others, n_own), `alike` the similarities of the
     own side, (n_own, n_own)."""
 
     params: Knn
@@ -121,7 +121,7 @@ def fit_users(params: Knn, train: Interactions, context: Context) -> Neighborhoo
 
 
 def fit(side: str, params: Knn, train: Interactions, context: Context) -> Neighborhoods:
-    """The baseline, what lies beyond it, and who of `side` is like whom by that."""
+    """Return the model whose neighbours are of `side`, fitted on the residuals of a baseline."""
     baseline = Baseline.of(train, params.user_damping, params.item_damping)
     rests = baseline.rests(train)
     own, others = (rests.T.tocsr(), rests) if side == "item" else (rests, rests.T.tocsr())
