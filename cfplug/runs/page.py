@@ -22,7 +22,7 @@ from cfplug.plugin.registry import load
 from cfplug.report.elements import Chart, Interval, Section, Table
 from cfplug.report.serialize import names_of, place_of
 from cfplug.report.tables import columns
-from cfplug.runs.run import INTERVAL, Run
+from cfplug.runs.run import CLAIM_TITLES, Result, Run
 from cfplug.runs.storage import OpenedFolder, opened
 
 FIGURES = "figures"
@@ -125,32 +125,33 @@ def render(
 
 def _results(run: Run) -> Table:
     """Return the table of the run with intervals as cells, without columns that are empty."""
-    table = run.table()
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    measured = next(name for name in table.columns if name.startswith("measured"))
-    has_intervals = INTERVAL in table.columns
-    if has_intervals:
-        for row in rows:
-            row[measured] = _measured(row[measured], row[INTERVAL])
-    parts = sorted({row["part"] for row in rows})
-    wanted = ["model", "fold", "part", "metric", measured, "met", "claimed", "source"]
+    results = run.results()
+    has_intervals = any(result.low is not None for result in results)
+    rows = []
+    for result in results:
+        value = _value_cell(result) if has_intervals else result.value_text
+        row: dict[str, Any] = {"model": result.model, "fold": result.fold, "part": result.part}
+        row |= {"metric": result.metric, run.value_title: value}
+        rows.append(row | dict(zip(CLAIM_TITLES, result.claim_texts, strict=True)))
+    parts = sorted({result.part for result in results})
+    wanted = ["model", "fold", "part", "metric", run.value_title, "met", "claimed", "source"]
     if len(parts) == 1:
         wanted.remove("part")
-    kept = [name for name in wanted if any(row.get(name, "") != "" for row in rows)]
+    kept = [name for name in wanted if any(row[name] != "" for row in rows)]
     note = f"Measured on the {' and the '.join(parts)} part"
     if has_intervals:
         note += f"; below a number is its 95 % interval ({JACKKNIFE})"
-    return Table(table.title, kept, [[row[name] for name in kept] for row in rows], f"{note}.")
+    return Table(run.recipe.title, kept, [[row[name] for name in kept] for row in rows], f"{note}.")
 
 
-def _measured(text: str, ends: str) -> str | float | Interval:
-    """Return a cell of the results; a mean over seeds or folds has its deviation in its text."""
-    if "±" in text:
-        return text
-    if not ends:
-        return float(text)
-    low, high = ends.split(" to ")
-    return Interval(float(text), float(low), float(high))
+def _value_cell(result: Result) -> str | float | Interval:
+    """Return a value with four decimals, with its deviation or interval if it has one."""
+    if result.deviation is not None:
+        return result.value_text
+    value = round(result.value, 4)
+    if result.low is None or result.high is None:
+        return value
+    return Interval(value, round(result.low, 4), round(result.high, 4))
 
 
 def _training(history: pd.DataFrame) -> Table:

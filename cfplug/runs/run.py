@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 import pandas as pd
 from attrs import field, frozen
@@ -32,6 +33,8 @@ ALL_FOLDS = "all folds"
 
 INTERVAL = "95 % interval"
 
+CLAIM_TITLES = ("claimed", "met", "source")
+
 
 def _none_kept() -> pd.DataFrame:
     return pd.DataFrame(columns=["model", *PAIR, "prediction", "origin"])
@@ -52,6 +55,42 @@ class Measured:
     @property
     def met(self) -> bool:
         return self.claim.met_by(self.value)
+
+
+@frozen
+class Result:
+    """A measured value, and a claim about it if there is one.
+
+    `low` and `high` are the ends of its 95 % interval, None where that is not known. The mean of
+    several seeds or folds has their standard `deviation`.
+    """
+
+    model: str
+    fold: str
+    part: str
+    metric: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    deviation: float | None = None
+    claim: Measured | None = None
+
+    @property
+    def value_text(self) -> str:
+        deviation = "" if self.deviation is None else f" ± {self.deviation:.4f}"
+        return f"{self.value:.4f}{deviation}"
+
+    @property
+    def interval_text(self) -> str:
+        return "" if self.low is None else f"{self.low:.4f} to {self.high:.4f}"
+
+    @property
+    def claim_texts(self) -> tuple[str, str, str]:
+        """Return the texts for CLAIM_TITLES, empty where there is no claim."""
+        if self.claim is None:
+            return "", "", ""
+        claim = self.claim.claim
+        return claim.bound(), "yes" if self.claim.met else "no", claim.source
 
 
 @frozen(eq=False, repr=False)
@@ -138,44 +177,64 @@ class Run:
             (rows["model"] == model) & (rows["metric"] == metric) & (rows["part"] == part) & of_fold
         ]["value"]
 
-    def table(self) -> Table:
-        """Return a row for each model, part and metric: measured and claimed values.
+    def results(self) -> tuple[Result, ...]:
+        """Return a result for each model, part and metric, with numbers.
 
-        One value stands beside its interval over users, if it is known; the mean of several with
-        their deviation. With folds there is a row for each, and one for all of them: mean and
-        deviation over the folds. Where there are several claims about one row, each has its own.
+        With folds there is one for each, and one for all of them. Where there are several claims
+        about a value, each has its own. Claims about new users and items come last.
         """
-        claims = [claim for claim in self.claim_results() if not claim.claim.cold_start]
-        folds, ends = (
-            bool(self.metrics["fold"].any()),
-            any(_ends(values) for _, values in self._measured()),
-        )
-        rows: list[tuple[object, ...]] = []
+        claims = self.claim_results()
+        found = []
         for (model, part, metric, fold), values in self._measured():
             key = (model, part, metric, "" if fold == ALL_FOLDS else fold)
-            cells = (_number(values["value"].to_numpy()), *([_ends(values)] if ends else []))
-            measured = (model, *([fold] if folds else []), part, metric, *cells)
-            its_own = [claim for claim in claims if _key(claim) == key]
-            rows += [(*measured, *_claim_cells(claim)) for claim in its_own] or [
-                (*measured, "", "", "")
-            ]
-        for claim in (each for each in self.claim_results() if each.claim.cold_start):
-            value = (
-                _number(np.array([claim.value])),
-                *([_ends(self._tried(claim.claim, claim.model))] if ends else []),
-            )
-            named = (
-                claim.model,
-                *([ALL_FOLDS] if folds else []),
-                claim.claim.part,
-                _on_newcomers(claim.claim),
-            )
-            rows.append((*named, *value, *_claim_cells(claim)))
+            result = Result(model, fold, part, metric, *_spread(values))
+            its_own = [each for each in claims if not each.claim.cold_start and _key(each) == key]
+            for claim in its_own or (None,):
+                found.append(attrs.evolve(result, claim=claim))
+        has_folds = any(result.fold for result in found)
+        has_intervals = any(result.low is not None for result in found)
+        for tried in claims:
+            if tried.claim.cold_start:
+                fold = ALL_FOLDS if has_folds else ""
+                found.append(self._on_newcomers(tried, fold, has_intervals))
+        return tuple(found)
+
+    def _on_newcomers(self, tried: Measured, fold: str, has_intervals: bool) -> Result:
+        claim = tried.claim
+        metric = f"{claim.metric}, {claim.cold_start} after {claim.revealed}"
+        result = Result(tried.model, fold, claim.part, metric, tried.value, claim=tried)
+        if not has_intervals:
+            return result
+        low, high = _ends(self._tried(claim, tried.model))
+        return attrs.evolve(result, low=low, high=high)
+
+    def table(self) -> Table:
+        """Return the results as a table of texts: measured and claimed values.
+
+        One value is next to its interval over users, if it is known; the mean of several has their
+        deviation over seeds, or over folds.
+        """
+        results = self.results()
+        titles = ("model", "fold", "part", "metric", self.value_title, INTERVAL, *CLAIM_TITLES)
+        hidden = set()
+        if not any(result.fold for result in results):
+            hidden.add("fold")
+        if all(result.low is None for result in results):
+            hidden.add(INTERVAL)
+        rows = []
+        for result in results:
+            place = (result.model, result.fold, result.part, result.metric)
+            cells = (*place, result.value_text, result.interval_text, *result.claim_texts)
+            named = zip(titles, cells, strict=True)
+            rows.append([cell for title, cell in named if title not in hidden])
+        columns = [title for title in titles if title not in hidden]
+        return Table(self.recipe.title, columns, rows)
+
+    @property
+    def value_title(self) -> str:
+        """Return the title of a column of measured values."""
         seeds = len(self.recipe.seeds)
-        mean = "measured" if seeds == 1 else f"measured, mean of {seeds} seeds"
-        shown = {"fold": folds, INTERVAL: ends}
-        columns = ("model", "fold", "part", "metric", mean, INTERVAL, "claimed", "met", "source")
-        return Table(self.recipe.title, [name for name in columns if shown.get(name, True)], rows)
+        return "measured" if seeds == 1 else f"measured, mean of {seeds} seeds"
 
     def _measured(self) -> Iterator[tuple[tuple[str, str, str, str], pd.DataFrame]]:
         """Return the values of each row: over seeds for a fold, over folds for all of them."""
@@ -274,22 +333,17 @@ def _key(claim: Measured) -> tuple[str, str, str, str]:
     return claim.model, claim.claim.part, claim.claim.metric, claim.claim.fold
 
 
-def _number(values: np.ndarray) -> str:
-    deviation = f" ± {values.std(ddof=1):.4f}" if len(values) > 1 else ""
-    return f"{values.mean():.4f}{deviation}"
+def _spread(values: pd.DataFrame) -> tuple[float, float | None, float | None, float | None]:
+    """Return the mean of values, the ends of its interval, and their deviation."""
+    numbers = values["value"].to_numpy()
+    deviation = float(numbers.std(ddof=1)) if len(numbers) > 1 else None
+    return float(numbers.mean()), *_ends(values), deviation
 
 
-def _ends(values: pd.DataFrame) -> str:
-    """The interval of one value, in words; empty where there are several, or it is not known."""
-    if len(values) != 1 or values[["low", "high"]].isna().to_numpy().any():
-        return ""
-    low, high = values[["low", "high"]].to_numpy()[0]
-    return f"{low:.4f} to {high:.4f}"
-
-
-def _on_newcomers(claim: Claim) -> str:
-    return f"{claim.metric}, {claim.cold_start} after {claim.revealed}"
-
-
-def _claim_cells(claim: Measured) -> tuple[str, str, str]:
-    return claim.claim.bound(), "yes" if claim.met else "no", claim.claim.source
+def _ends(values: pd.DataFrame) -> tuple[float, float] | tuple[None, None]:
+    """Return the interval of one value; None where there are several, or it is not known."""
+    ends = values[["low", "high"]]
+    if len(values) != 1 or ends.isna().to_numpy().any():
+        return None, None
+    low, high = ends.to_numpy()[0]
+    return float(low), float(high)

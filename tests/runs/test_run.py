@@ -147,6 +147,20 @@ def test_one_value_stands_beside_its_interval_and_several_beside_their_deviation
     ]
 
 
+def test_results_have_numbers_that_are_not_rounded() -> None:
+    rows = [
+        ("pmf", 7, "", "valid", "mse", 0.50001, 0.4, 0.61),
+        ("pmf", 7, "", "valid", "mae", 0.25, None, None),
+    ]
+    mse, mae = run_of("seeds: [7]\n", rows).results()
+    assert (mse.metric, mse.value, mse.low, mse.high) == ("mse", 0.50001, 0.4, 0.61)
+    assert (mae.low, mae.high, mae.deviation, mae.claim) == (None, None, None, None)
+    twice = [rows[1], ("pmf", 3, "", "valid", "mae", 0.75, 0.5, 1.0)]
+    (mean,) = run_of("seeds: [7, 3]\n", twice).results()
+    assert (mean.value, mean.low, mean.high) == (0.5, None, None)
+    assert mean.deviation == pytest.approx(0.5 / 2**0.5)
+
+
 # Folds
 
 FOLDS = [
