@@ -5,7 +5,8 @@ The baseline solves one ridge regression after the other.
 Ten ratings each, vectors of 50 factors and a bias, 1,682 items; first the arithmetic alone on a
 made-up population, then all that a question takes, from a table of ratings to predictions, with a
 PMF that was trained on made-up ratings. What is learned from training ratings is learned once, when
-a model is first asked, and is not measured."""
+a model is first asked, and is not measured.
+"""
 
 from __future__ import annotations
 

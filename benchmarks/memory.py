@@ -4,7 +4,8 @@ The baseline imports torch and fastai and allocates the tensors.
 
 Two fresh processes; peaks are the operating system's (maximum resident set). `make benchmark` runs
 it on ratings that it makes up itself, of the size of MovieLens 1M; `--ratings FILE` takes a CSV
-file with the columns user, item, rating."""
+file with the columns user, item, rating.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 A run with every analyzer on ratings that it makes up itself; the page is opened in headless
 Chromium five times. "Opened" is the browser's own load event, "drawn" the moment at which the
 charts below the fold are drawn too, in idle time. The ratio is to an empty page opened in the same
-browser."""
+browser.
+"""
 
 from __future__ import annotations
 

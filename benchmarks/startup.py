@@ -4,7 +4,8 @@ First what cfplug adds to fastai's own import: everything of a run but the train
 includes `fastai.collab`, which is what a fastai user of collaborative filtering imports. Then the
 commands that answer at once, with cfplug's own plugins alone and with fifty more: real
 distributions with a README, requirements, an entry point and a manifest of two components each, in
-a folder on the path. `make benchmark` runs it."""
+a folder on the path. `make benchmark` runs it.
+"""
 
 from __future__ import annotations
 

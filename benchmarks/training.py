@@ -2,7 +2,8 @@
 
 Run it with `make benchmark`, on an otherwise idle machine. Seconds are of the fit alone: for the
 first three with one validation an epoch, without reading data or importing. CPU seconds are those
-of all threads."""
+of all threads.
+"""
 
 from __future__ import annotations
 

@@ -140,7 +140,8 @@ def questions(
     """List the most informative items to ask a new user about.
 
     The list is the same for all users, such as a form to fill in. A strategy that depends on
-    answers asks as if each were "not seen"; `cfplug newcomer` uses the real ones."""
+    answers asks as if each were "not seen"; `cfplug newcomer` uses the real ones.
+    """
     with printing_aside():
         from cfplug.prediction.interview import questionnaire
 
@@ -187,7 +188,8 @@ def newcomer(
 ) -> None:
     """Interview a new user and recommend items, with RUN.
 
-    Each answer is a rating, nothing for an item that was not seen, or q to stop asking."""
+    Each answer is a rating, nothing for an item that was not seen, or q to stop asking.
+    """
     import pandas as pd
 
     with printing_aside():

@@ -67,7 +67,8 @@ def predict(
     """Predict ratings with RUN for pairs from a file or options.
 
     Each prediction has an origin: warm, or the word of the cold-start strategy. --ratings and
-    --metadata describe the one user of the pairs; without --user a new one."""
+    --metadata describe the one user of the pairs; without --user a new one.
+    """
     new = NewUser(ratings, metadata, strategy)
     wanted = 0 if new.described and not users else len(items)
     if (pairs is None) == (not users and not items) or len(users) != wanted:
@@ -129,7 +130,8 @@ def recommend(
     """Recommend items to a user with RUN, best first.
 
     A model that uses the time assumes that of the latest training rating, unless --context has
-    another. Without --user the user is the new one that --ratings or --metadata describe."""
+    another. Without --user the user is the new one that --ratings or --metadata describe.
+    """
     new = NewUser(ratings, metadata, strategy)
     if user is None and not new.described:
         raise click.UsageError("give --user, or describe a new user by --ratings or --metadata")
@@ -267,7 +269,8 @@ def compare(
     """Compare the models of one or several runs.
 
     They are compared pair by pair on the same ratings with the first model, or the one named by
-    --reference. The runs must have the same data, split and seeds."""
+    --reference. The runs must have the same data, split and seeds.
+    """
     with printing_aside():
         from cfplug.runs.run import compare_runs
         from cfplug.runs.storage import open_run

@@ -135,7 +135,8 @@ def find_rate(
     """Suggest learning rates for the models of RECIPE.
 
     Three readings of the loss as the rate grows: in its longest valley, where it is steepest, and
-    a tenth of the rate at its minimum."""
+    a tenth of the rate at its minimum.
+    """
     checked, registry = checked_recipe(recipe, sets, folders)
     with telling() as reporter:
         reporter.progress(None, "loading torch and fastai")

@@ -1,7 +1,8 @@
 """How good cold-start strategies are on new users and items, after how many revealed ratings.
 
 Each newcomer reveals some ratings, and all others are predicted. The ratings of one newcomer
-resemble each other, so errors are summed by newcomer, and newcomers are resampled."""
+resemble each other, so errors are summed by newcomer, and newcomers are resampled.
+"""
 
 from __future__ import annotations
 
@@ -125,7 +126,8 @@ class Trial:
     def interviewed(self, interview: Interview, most: int) -> pd.DataFrame:
         """Return the answers of each new user to the first `most` questions, in order.
 
-        The columns are user, item and rating, which is NaN for an item that was not seen."""
+        The columns are user, item and rating, which is NaN for an item that was not seen.
+        """
         known: dict[Any, dict[Any, float]] = {}
         for user in self.query["user"]:
             known[user] = {}
@@ -336,7 +338,8 @@ def _better_than_floor(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Return the strategies that are better than the mean of all ratings anywhere, and a note.
 
     The scale of a chart with a bad strategy would make all others look alike. All are returned if
-    fewer than two are better."""
+    fewer than two are better.
+    """
     best = rows.groupby("cold_start", sort=False)["floor_gain"].max()
     bad = [name for name, gain in best.items() if gain <= 0]
     if not bad or len(best) - len(bad) < 2:

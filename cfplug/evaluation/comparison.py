@@ -1,7 +1,8 @@
 """Paired comparisons: how much better one model is than another on the same ratings, and how sure.
 
 All numbers come from the errors of single ratings, summed by user and seed. The ratings of one user
-resemble each other, so users, not ratings, are resampled and ranked."""
+resemble each other, so users, not ratings, are resampled and ranked.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ PAIR = ("seed", "fold", "part", "user", "item", "rating")
 class Cost:
     """The cost of a model, the mean over its seeds.
 
-    `seconds` is the wall time of training, `parameters` how many numbers were learned."""
+    `seconds` is the wall time of training, `parameters` how many numbers were learned.
+    """
 
     seconds: float
     parameters: float
@@ -40,7 +42,8 @@ class ComparedModel:
 
     `mean` and `deviation` (ddof 1, None for a single seed) are over seeds. `low` and `high` are the
     ends of the interval of `difference`; `p` is that of Wilcoxon's test, `p_holm` is corrected for
-    all comparisons."""
+    all comparisons.
+    """
 
     model: str
     fold: str
@@ -247,7 +250,8 @@ class _Block:
     """The errors of single ratings, summed by user and seed.
 
     `total` has the sums of each model, shape (n_users, n_seeds); `count` is how many ratings are in
-    each sum."""
+    each sum.
+    """
 
     metric: str
     total: Mapping[str, np.ndarray]
@@ -282,7 +286,8 @@ class _Block:
         """Return the difference of each model from `reference` with its bootstrap interval.
 
         The sums of each model are multiplied by themselves, so that a twin of the reference has a
-        difference of exactly 0."""
+        difference of exactly 0.
+        """
 
         def figures(count: np.ndarray, *totals: np.ndarray) -> np.ndarray:
             values = {}
@@ -297,7 +302,8 @@ class _Block:
     def by_user(self, name: str, reference: str) -> np.ndarray:
         """Return each user's difference of mean errors, averaged over the user's seeds.
 
-        For rmse these are mean squared errors, since a user may have a single rating."""
+        For rmse these are mean squared errors, since a user may have a single rating.
+        """
         count = np.where(self.count > 0, self.count, np.nan)
         apart = (self.total[name] - self.total[reference]) / count
         differences: np.ndarray = np.nanmean(apart, axis=1)
@@ -312,7 +318,8 @@ def signed_rank(differences: np.ndarray) -> float:
 
     Zeros are left out, and p is 1 if nothing else is there. The test is exact for few differences
     without ties, else it uses the normal approximation (Wilcoxon, Individual Comparisons by Ranking
-    Methods, Biometrics Bulletin 1, 1945)."""
+    Methods, Biometrics Bulletin 1, 1945).
+    """
     from scipy.stats import wilcoxon
 
     apart = differences[differences != 0]
@@ -323,7 +330,8 @@ def holm(p: Sequence[float]) -> np.ndarray:
     """Return the values of `p`, shape (m,), corrected for m tests, in their order.
 
     The i-th smallest becomes the largest of min(1, (m - j + 1) p_(j)) over j <= i (Holm, A Simple
-    Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979)."""
+    Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979).
+    """
     raw = np.asarray(p, dtype=float)
     order = np.argsort(raw, kind="stable")
     corrected = np.empty_like(raw)

@@ -6,7 +6,8 @@ cover every figure:
 - `bootstrap` for a figure that is computed from sums over users, such as a mean or a ratio;
 - `jackknife` for any other figure, such as a score of lists or a Gini coefficient.
 
-Both use a fixed seed: the same predictions always give the same interval."""
+Both use a fixed seed: the same predictions always give the same interval.
+"""
 
 from __future__ import annotations
 
@@ -250,6 +251,7 @@ def without_each(amounts: np.ndarray, group: np.ndarray) -> np.ndarray:
 def whole_and_rest(parts: np.ndarray) -> np.ndarray:
     """Return the sum of the groups' `parts`, shape (20, ...), then the sum without each group.
 
-    The result has the shape (1 + 20, ...)."""
+    The result has the shape (1 + 20, ...).
+    """
     whole = parts.sum(axis=0)
     return np.concatenate([whole[None], whole - parts])

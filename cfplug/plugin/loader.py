@@ -271,4 +271,6 @@ _MACHINERY = tuple(
 
 def _is_foreign(file: str) -> bool:
     """Return whether a frame belongs to a plugin, not to what loads it."""
-    return not file.startswith((*_MACHINERY, "<"))
+    # The backport of importlib.metadata loads entry points too, once anything has imported it.
+    is_backport = "importlib_metadata" in Path(file).parts
+    return not is_backport and not file.startswith((*_MACHINERY, "<"))

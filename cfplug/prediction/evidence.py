@@ -18,7 +18,8 @@ class Evidence:
     `prediction` and `origin` (`warm`, or a cold-start strategy's word). `distribution`, shape
     (n, n_levels), is the probability of each rating level for them, or None. `history` has a row
     for each epoch: epoch, train_loss, valid_loss, seconds; `schedule` one for each step of
-    training: step, epoch, learning_rate, momentum. Both are empty for a model that fits itself."""
+    training: step, epoch, learning_rate, momentum. Both are empty for a model that fits itself.
+    """
 
     dataset: Dataset
     split: Split

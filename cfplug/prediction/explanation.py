@@ -17,7 +17,8 @@ class Part:
     """One reason: its name, its value for this pair, and by how much it moves the rating.
 
     `term` is its part of the sum before the loss turns that into a rating; None where the parts
-    were estimated from predictions. Then `error` is the standard error of the contribution."""
+    were estimated from predictions. Then `error` is the standard error of the contribution.
+    """
 
     name: str
     value: str
@@ -56,7 +57,8 @@ class Reasons:
 class Explanation:
     """The prediction for one pair, and the reasons, which sum to it.
 
-    `labels` are what people read for the two ids."""
+    `labels` are what people read for the two ids.
+    """
 
     model: str
     user: int | str

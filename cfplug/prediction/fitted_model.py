@@ -41,7 +41,8 @@ class FittedModel:
 
     `policy` is None where the recipe says `unknown: error`. `fold` is empty where the split has no
     named folds; `seconds` is the wall time of its training. `memo` keeps what strategies learn
-    from the training data; a copy with other data or another predictor needs a new one."""
+    from the training data; a copy with other data or another predictor needs a new one.
+    """
 
     name: str
     component: str

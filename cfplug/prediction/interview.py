@@ -33,7 +33,8 @@ class Questionnaire:
     """The questions of an interview with new users of one model.
 
     The answers are ratings: pass them to `FittedModel.newcomers` of `model`, which answers with the
-    strategy that asks."""
+    strategy that asks.
+    """
 
     model: FittedModel
     interview: Interview

@@ -24,7 +24,8 @@ class Newcomers:
 
     `users` and `items` have an id column, no id twice, and the columns of the catalogue's metadata,
     with missing values where nothing is known. `ratings` has user, item and rating; a missing
-    rating means that the user has not seen the item. Each may be empty."""
+    rating means that the user has not seen the item. Each may be empty.
+    """
 
     users: pd.DataFrame
     items: pd.DataFrame

@@ -38,7 +38,8 @@ class Predictions:
     made.
 
     `deviation`, shape (n,), is the standard deviation of the rating given all that is known, NaN
-    where it is unknown; None where it is unknown for all pairs."""
+    where it is unknown; None where it is unknown for all pairs.
+    """
 
     rating: np.ndarray
     origin: np.ndarray

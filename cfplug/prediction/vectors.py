@@ -22,7 +22,8 @@ class ByVectors:
 
     `vectors` has for each side an array of shape (n_newcomers, width), in the order of
     `newcomers.table(side)`. `learned` may have an array of shape (n_ids, width) for a side; it
-    replaces what training learned of its ids."""
+    replaces what training learned of its ids.
+    """
 
     fitted: FittedModel
     newcomers: Newcomers

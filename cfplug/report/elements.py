@@ -114,7 +114,8 @@ class Table:
     """Rows for a person to read, each with one cell for every column.
 
     A cell is text, a number, a truth value, an `Interval`, or None where there is nothing. A
-    column's title names the unit if there is one. `note` is shown below the rows."""
+    column's title names the unit if there is one. `note` is shown below the rows.
+    """
 
     title: str
     columns: tuple[str, ...] = field(converter=_texts)
@@ -163,7 +164,8 @@ class Chart:
     `facet` draws a small chart for each of its values, `log` names which of "x" and "y" have a
     logarithmic axis, `reference` is a line to measure by. Pointing at a mark shows all its columns.
     A cell is text, a finite number or None. Text is drawn in the order of the rows. Labels that
-    would overlap are left out, the last rows first."""
+    would overlap are left out, the last rows first.
+    """
 
     title: str
     mark: str

@@ -1,7 +1,8 @@
 """Find a learning rate for a model from its loss while the rate grows from step to step.
 
 After Smith (WACV 2017), by fastai's `LRFinder`. Nothing is kept of the models that are trained for
-it."""
+it.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class Sweep:
     """What the sweep of one model gave.
 
     `curve` has the columns `rate` and `loss`, one row a step; the loss is fastai's, an exponential
-    mean over the steps with factor 0.98. `suggestions` holds a rate by each of RULES."""
+    mean over the steps with factor 0.98. `suggestions` holds a rate by each of RULES.
+    """
 
     model: str
     curve: pd.DataFrame
@@ -90,7 +92,8 @@ def find_rates(
     """A sweep of each model of `recipe` that is among `names`, as `models_to_try` gives them.
 
     The data, split, settings and seed are those of the recipe's first seed and fold; no run folder
-    is written. TrainingError if the loss is no number from the start."""
+    is written. TrainingError if the loss is no number from the start.
+    """
     with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
         for task in tasks(recipe, registry, Path(scratch), reporter=reporter):
             if task.use.name in names:
@@ -119,7 +122,8 @@ def sweep(task: Task) -> Sweep:
     """Train a model for STEPS steps at rates that grow from LOWEST to HIGHEST by one factor.
 
     It ends sooner where the loss is four times its lowest. Optimizer, decay and batch size are the
-    recipe's; the momentum is that of its settings throughout."""
+    recipe's; the momentum is that of its settings throughout.
+    """
     name, settings = task.use.name, task.use.train
     assert settings is not None
     parts = (task.train, task.valid)

@@ -101,7 +101,8 @@ class Run:
     `model` is the first model of the recipe, `models` are all of them, one for each seed and fold.
     `predictions()` gives what every model predicted for the ratings on which it was measured:
     model, seed, fold, part, user, item, rating, prediction, origin. `cold_start_results` is how the
-    recipe's `cold_starts` did on newcomers; its columns are `evaluation.cold_start.SUMMARY`."""
+    recipe's `cold_starts` did on newcomers; its columns are `evaluation.cold_start.SUMMARY`.
+    """
 
     path: Path
     recipe: Recipe
@@ -288,7 +289,8 @@ def compare_runs(runs: Sequence[Run], *, reference: str = "", metric: str = "mse
 
     A model bears the name of its run's folder before its own where two runs have one of that name.
     DataError if the runs were not measured on the same ratings; CapabilityError if there is only
-    one model, or none called `reference`."""
+    one model, or none called `reference`.
+    """
     entrants = _entrants(runs)
     kept = {id(run): dict(iter(run.predictions().groupby("model", sort=False))) for run in runs}
     predictions = {label: kept[id(run)][name] for label, (run, name) in entrants.items()}

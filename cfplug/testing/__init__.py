@@ -6,7 +6,8 @@
 
 is a whole test file: pytest shows one item for each check and component. `cfplug check-plugin
 my-plugin` does the same on the command line. It needs hypothesis (`python -m pip install
-"cfplug[author]"`) and loads neither torch nor pandas."""
+"cfplug[author]"`) and loads neither torch nor pandas.
+"""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ class Subject:
 
     `entry` is None where the plugin as a whole is checked. `examples` is the number of examples of
     a property. `oracle` is a naive version of the component's function with the same arguments,
-    written by its author; None without one."""
+    written by its author; None without one.
+    """
 
     registry: Registry
     plugin: Plugin
@@ -125,7 +126,8 @@ def always(_subject: Subject) -> bool:
 class Check:
     """One check. `test` raises if the subject fails; its name and docstring describe the check.
 
-    `applies` tells for which components it is run, such as those that declare a distribution."""
+    `applies` tells for which components it is run, such as those that declare a distribution.
+    """
 
     test: Callable[[Subject], None]
     applies: Callable[[Subject], bool] = always
@@ -164,7 +166,8 @@ class Outcome:
     """The result of an item.
 
     `state` is `passed`, `failed`, `known` (it fails, as declared) or `unexpected` (it passes
-    although it was declared to fail)."""
+    although it was declared to fail).
+    """
 
     item: Item
     state: str

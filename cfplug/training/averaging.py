@@ -26,7 +26,8 @@ class Averager(Callback):  # type: ignore[misc]
 
     The running means and variances of normalisation layers are averaged in the same way; every
     other buffer is the model's own. What was averaged depends on nothing but the weights and a
-    step's number in the training."""
+    step's number in the training.
+    """
 
     order, run_valid = 70, False  # before the keeper of checkpoints
 

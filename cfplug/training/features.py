@@ -166,7 +166,8 @@ def learn(
     """The features that a recipe asks for, and what a person should be told of them.
 
     What is learned of the rating's own columns is learned from the training `rows` alone.
-    DataError, with the key of the recipe, for a column that is not there, is text, or is empty."""
+    DataError, with the key of the recipe, for a column that is not there, is text, or is empty.
+    """
     learning = _Learning(dataset, rows)
     sides = [feature for side in TABLES for feature in learning.side(side, getattr(choice, side))]
     of_time, start, now, born = learning.time(choice.time)
@@ -179,7 +180,8 @@ def described(
     """Return columns of users or items as features, learned from the ids of `rows` alone.
 
     A column that can tell nothing apart among `rows` is left out. DataError for one that is not
-    there."""
+    there.
+    """
     for name in names:
         if name != ALL and name not in metadata.roles:
             there = ", ".join(metadata.roles) or "none"

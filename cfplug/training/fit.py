@@ -64,7 +64,8 @@ def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
     """Build and train, or let the model fit itself; it knows its fold and seconds.
 
     The seconds are those of the epochs, also of epochs before the run was stopped, or of the
-    model's own fit."""
+    model's own fit.
+    """
     started = time.perf_counter()
     fitted = _fitted(task, watch, resume)
     wall = time.perf_counter() - started

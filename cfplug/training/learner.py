@@ -2,7 +2,8 @@
 
 Batches are slices of tensors that already lie on the device. What an epoch does depends on the seed
 and the epoch's number alone, so a run that goes on from a checkpoint gives the same bits as one
-that was never stopped."""
+that was never stopped.
+"""
 
 from __future__ import annotations
 
@@ -164,7 +165,8 @@ def train(
 
     The weights are those of the last step, or their average where one is asked for, and with
     `patience` those of the best epoch, measured with the average. With `resume` it goes on after
-    the last epoch of that checkpoint. TrainingError if a loss is no number."""
+    the last epoch of that checkpoint. TrainingError if a loss is no number.
+    """
     learner = learner_of(scored, data, settings, seed=seed, device=device)
     averager = Averager(scored, settings, epochs_of(settings) * len(learner.dls.train))
     keeper = EpochKeeper(seed, name, watch, settings, averager)

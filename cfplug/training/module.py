@@ -16,7 +16,8 @@ class Scored(nn.Module):
     """A model's module and the loss's head as one, so that both are trained and saved.
 
     A head with an attribute `per_user` above 0 gets so many numbers of each user beside the
-    outputs: rows of an embedding of shape (n_users, per_user) that starts at zero."""
+    outputs: rows of an embedding of shape (n_users, per_user) that starts at zero.
+    """
 
     def __init__(
         self, module: nn.Module, head: nn.Module, loss: str = "the loss", n_users: int = 0

@@ -49,7 +49,8 @@ def optimizer_of(
     `share` is 1, but with decay_rows `occurring` it is c_r * R / n for row r of an embedding of R
     rows that the step's batch looks up n times, c_r of them for r. So the mean of the shares over
     the rows is 1, and a row that a step does not look up does not decay in it. This holds for every
-    nn.Embedding and nn.EmbeddingBag, of metadata too."""
+    nn.Embedding and nn.EmbeddingBag, of metadata too.
+    """
     coupled = settings.decay == "coupled"
     torchs: Callable[..., torch.optim.Optimizer]
     if settings.optimizer == "sgd":
@@ -72,7 +73,8 @@ def parameter_groups(scored: nn.Module) -> list[list[nn.Parameter]]:
 
     What never decays: the part `head`, which is the loss's, the layers of normalisation, and the
     `bias` of a layer that has a `weight` beside it, such as nn.Linear. An embedding of biases
-    decays."""
+    decays.
+    """
     exempt = _exempt(scored)
     groups: tuple[list[nn.Parameter], ...] = ([], [])
     for parameter in scored.parameters():

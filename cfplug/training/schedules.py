@@ -29,7 +29,8 @@ def courses(settings: TrainSettings, epochs: int) -> dict[str, Course]:
     to rate / 1e5, while the momentum goes down and up. flat-cosine: the rate, then a cosine down to
     rate / 1e5. sgdr (Loshchilov and Hutter, ICLR 2017): in each cycle rate * (1 + cos(pi * part of
     the cycle that is done)) / 2, but rate / 100 in the part `warm_up` of the first, as in fastai
-    0.7 with a twentieth. steps: the rate times step_factor**(how many of step_epochs are done)."""
+    0.7 with a twentieth. steps: the rate times step_factor**(how many of step_epochs are done).
+    """
     rate = settings.learning_rate
     if settings.schedule == "one-cycle":
         share = settings.peak_share
@@ -52,7 +53,8 @@ def by_step(settings: TrainSettings | None, epochs: int, rows: int) -> pd.DataFr
     """Return the learning rate and momentum of each step: step and epoch from 1, and both.
 
     At most 2,000 steps, the first and the last among them. Empty without settings, for a model that
-    fits itself."""
+    fits itself.
+    """
     columns = ("step", "epoch", "learning_rate", "momentum")
     if settings is None or not epochs:
         return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
@@ -85,7 +87,8 @@ def _cycles(rate: float, lengths: Sequence[int], warm_up: float) -> Course:
     """Cosines from `rate` to 0, the first after a share of it at a hundredth of the rate.
 
     The ends are divided as fastai divides an epoch's number, so an epoch that begins a cycle falls
-    into it to the bit."""
+    into it to the bit.
+    """
     ends = [end / sum(lengths) for end in accumulate(lengths)]
     starts = [0.0, *ends]
 

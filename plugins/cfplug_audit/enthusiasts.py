@@ -1,7 +1,8 @@
 """The mean rating of a genre, and of its items, with and without its most active raters.
 
 The anime effect of the fast.ai book, chapter 8: a few users who watch and rate much of one kind may
-decide what is recommended to all."""
+decide what is recommended to all.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ SHOW = 10
 class Ratings:
     """The training ratings: codes and ratings of shape (n,), and each user's group, (n_users,).
 
-    Of more than `MOST` ratings, those of some users are drawn at random; `message` then says so."""
+    Of more than `MOST` ratings, those of some users are drawn at random; `message` then says so.
+    """
 
     user: np.ndarray
     item: np.ndarray
@@ -85,7 +87,8 @@ class Ratings:
 class Effect:
     """The effect of a genre's most active raters on its mean rating.
 
-    `change` is the mean with them minus that without; `share` is their percentage of ratings."""
+    `change` is the mean with them minus that without; `share` is their percentage of ratings.
+    """
 
     column: str
     name: str

@@ -12,7 +12,8 @@ def gini(amounts: np.ndarray) -> float:
 
     It is 0 if all are the same, and (n - 1) / n if one has everything: sum_ij |x_i - x_j| / (2 n^2
     mean), which over the sorted amounts is (2 sum_i i x_i) / (n sum x) - (n + 1) / n, with i from 1
-    to n. NaN if all are 0."""
+    to n. NaN if all are 0.
+    """
     n, total = len(amounts), amounts.sum()
     if total <= 0:
         return math.nan
@@ -23,7 +24,8 @@ def gini(amounts: np.ndarray) -> float:
 def lorenz(amounts: np.ndarray, points: int = 101) -> tuple[np.ndarray, np.ndarray]:
     """Return points x and y of the Lorenz curve (Lorenz, 1905), both from 0 to 1.
 
-    The share x of the amounts with the least has the share y of the whole."""
+    The share x of the amounts with the least has the share y of the whole.
+    """
     x = np.linspace(0, 1, min(points, len(amounts) + 1))
     owned = np.concatenate([[0], np.cumsum(np.sort(amounts))]) / amounts.sum()
     return x, np.interp(x * len(amounts), np.arange(len(amounts) + 1), owned)

@@ -1,7 +1,8 @@
 """Measures of lists of recommendations: a number for each user, or one for all lists together.
 
 Lists are codes of items of shape (m, k), with -1 if a list is short. A measure of a user leaves out
-the empty places, and is NaN for a list without items."""
+the empty places, and is NaN for a list without items.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def percentile(count: np.ndarray) -> np.ndarray:
     """Return the popularity of each item as a percentile among the items with a rating.
 
     100 ((items with fewer ratings) + (items with as many) / 2) / items, so the mean is 50. `count`
-    are the training ratings of each item, shape (n_items,)."""
+    are the training ratings of each item, shape (n_items,).
+    """
     known = np.sort(count[count > 0])
     below, up_to = (np.searchsorted(known, count, side=side) for side in ("left", "right"))
     return np.asarray(50 * (below + up_to) / max(len(known), 1))
@@ -56,7 +58,8 @@ def novelty(count: np.ndarray, n_users: int) -> np.ndarray:
 def coverage(exposure: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Return the share of the items with a training rating that are in any list, shape (...,).
 
-    `exposure` is how often each item is recommended, shape (..., n_items)."""
+    `exposure` is how often each item is recommended, shape (..., n_items).
+    """
     return np.asarray((exposure[..., count > 0] > 0).mean(axis=-1))
 
 
@@ -71,7 +74,8 @@ def miscalibration(profile: list[np.ndarray], lists: Lists, member: np.ndarray) 
     KL(p || q') = sum_g p_g ln(p_g / q'_g) with q' = (1 - a) q + a p and a = 0.01 (Steck, RecSys
     2018), where p and q are the means over the profile's and the list's items of their genres, each
     genre of an item having an equal part. 0: the same mix; the most that it can be is ln(100) =
-    4.6. `member` is bool of shape (n_items, n_genres)."""
+    4.6. `member` is bool of shape (n_items, n_genres).
+    """
     parts = member / np.maximum(member.sum(axis=1, keepdims=True), 1)
     p = np.full((len(profile), member.shape[1]), np.nan)
     for row, items in enumerate(profile):

@@ -92,7 +92,8 @@ class Kinds:
     """What makes items similar: their groups (genres), or their factors, or nothing.
 
     `name` is what a reader sees, `member` is bool of shape (n_items, n_groups), `factors` has the
-    shape (n_items, factors)."""
+    shape (n_items, factors).
+    """
 
     name: str = ""
     member: np.ndarray | None = None

@@ -91,7 +91,8 @@ def _enthusiasm(
 ) -> tuple[list[str], list[Table], list[Chart]]:
     """Return text, tables and charts on enthusiasts, over all columns of items.
 
-    Single items are shown for the first column with a genre that has enough raters."""
+    Single items are shown for the first column with a genre that has enough raters.
+    """
     found: list[enthusiasts.Effect] = []
     tables: list[Table] = []
     for column in items:
@@ -168,7 +169,8 @@ def _user_shares(fitted: FittedModel, column: Column, seen: Batch, places: Place
     """Return groups of users: their share of users, of ratings, and behind recommendations.
 
     The last one is, over all places in lists, the mean share that the group has of the training
-    ratings of the item in that place."""
+    ratings of the item in that place.
+    """
     groups, count = column.groups, fitted.support.count["user"]
     members, ratings = groups.sums(count > 0), groups.sums(count)
     behind = None if places is None else 100 * places.share(_parts(fitted, groups, seen))
@@ -199,7 +201,8 @@ def _user_shares(fitted: FittedModel, column: Column, seen: Batch, places: Place
 def _user_chart(fitted: FittedModel, users: Sequence[Column], group: np.ndarray) -> Iterator[Chart]:
     """Yield how many more ratings than the average the users of each group gave.
 
-    Groups by activity itself are left out."""
+    Groups by activity itself are left out.
+    """
     rows = [
         (f"{column.name}: {name}", *astuple(Interval.of(more)), n)
         for column in users

@@ -16,7 +16,8 @@ class AnswerEncoder:
     """The items that new users may be asked about: `codes` (n,), and `means` (n,) of their ratings.
 
     Answers of m users have the shape (m, n, 2): the rating less the item's mean, and 1 for "not
-    seen". Both numbers are 0 where there is no answer."""
+    seen". Both numbers are 0 where there is no answer.
+    """
 
     codes: np.ndarray
     means: np.ndarray

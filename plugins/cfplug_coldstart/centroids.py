@@ -34,7 +34,8 @@ def mean_embedding(
 class Representatives(VectorPredictor):
     """Predictions where new ids have the vectors of trained ones.
 
-    `codes` has for each side the code of the trained id, shape (n_newcomers,)."""
+    `codes` has for each side the code of the trained id, shape (n_newcomers,).
+    """
 
     codes: dict[str, np.ndarray] = field(kw_only=True)
 

@@ -4,7 +4,8 @@
 
 for the distance d of a vector from its prior mean. Each round takes the posterior of every d, then
 the shift, S and s2 that fit these best. Where the other side is uncertain, its variance is part of
-the expected squared error."""
+the expected squared error.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class Ratings:
     """m training ratings as residuals.
 
     `rows` and `others` (m,) are the id and the other id of each, `residual` (m,) how far it is from
-    the prediction. `slopes` (n_others, width) and `uncertainty` belong to the other side."""
+    the prediction. `slopes` (n_others, width) and `uncertainty` belong to the other side.
+    """
 
     rows: np.ndarray
     others: np.ndarray
@@ -84,7 +86,8 @@ class Moments:
     """Posteriors of all d.
 
     `means` (n_trained, width), `covs` (width, width) the sum of their covariances, and `errors`
-    (n_others,) the expected squared errors by other id."""
+    (n_others,) the expected squared errors by other id.
+    """
 
     means: np.ndarray
     covs: np.ndarray

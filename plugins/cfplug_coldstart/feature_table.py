@@ -26,7 +26,8 @@ class FeatureColumn:
     """One column of n ids: `values`, float64 (n, width), 0 where missing, and `known`, bool (n,).
 
     A category is one column of its code; a set has a column for each member, 1 for those that the
-    id has; a number is one column, in standard deviations from the mean of the trained ids."""
+    id has; a number is one column, in standard deviations from the mean of the trained ids.
+    """
 
     feature: Feature
     values: np.ndarray

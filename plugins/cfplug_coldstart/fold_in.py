@@ -52,7 +52,8 @@ class SidePrior:
 class SidePosterior:
     """The posterior of the vectors of n new ids of one side.
 
-    `described` and `rated`, bool of shape (n,), are which ids have metadata, and which ratings."""
+    `described` and `rated`, bool of shape (n,), are which ids have metadata, and which ratings.
+    """
 
     learned: SidePrior
     posterior: Normals
@@ -65,7 +66,8 @@ class FoldInPredictor:
     """Predictions by the posterior means of the vectors of new ids, and their deviations.
 
     `shift_of_both` gives how far to move the vectors of new users in pairs with new items, shape
-    (width,), or None."""
+    (width,), or None.
+    """
 
     fitted: FittedModel
     newcomers: Newcomers

@@ -34,7 +34,8 @@ class InterviewPlan:
 
     `order` (m,) are the places of the candidates in the order in which they are asked; None where
     that depends on the answers. `weight` (width, width) is how much an error in the vector matters.
-    `base` (n_items,) are the predictions for a user without answers and metadata."""
+    `base` (n_items,) are the predictions for a user without answers and metadata.
+    """
 
     learned: SidePrior
     joint: JointPrior

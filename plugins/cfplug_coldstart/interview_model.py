@@ -8,7 +8,8 @@ s_c = 0 for "not seen", else s_c = 1 and
 
 The posterior is the closed form of linear regression, Kalman's filter (1960) in one step. Ratings
 are missing not at random (Marlin and Zemel, RecSys 2009): who has seen a film differs in taste from
-who has not, before either rates it."""
+who has not, before either rates it.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class JointPrior:
     `items` (m,) are the codes of the candidates, `shift` (width,) how far those who rate much are
     from their prior means, `rate` (m,) the probability that a user can answer, `cov` (width + m,
     width + m) the covariance of both. `slopes` (n_items, width) and `noise` (n_items,) of ratings
-    are those of the population. Without `evidence`, what was seen says nothing of the vector."""
+    are those of the population. Without `evidence`, what was seen says nothing of the vector.
+    """
 
     items: np.ndarray
     shift: np.ndarray
@@ -62,7 +64,8 @@ class Answers:
 
     `seen` (a,) is 1 for candidates that the user has seen, else 0, and `places` (a,) which ones.
     `items` (b,) are the codes of rated items, `residual` (b,) how far each rating is from the
-    prediction at the user's prior mean."""
+    prediction at the user's prior mean.
+    """
 
     places: np.ndarray
     seen: np.ndarray
@@ -75,7 +78,8 @@ class JointPosterior:
     """The distribution of (v, s) after some answers.
 
     `moved` (width + m,) is its mean less that of the prior. `cov` has the columns of v alone, shape
-    (width + m, width); `variance` (m,) is that of each of s."""
+    (width + m, width); `variance` (m,) is that of each of s.
+    """
 
     moved: np.ndarray
     cov: np.ndarray

@@ -69,7 +69,8 @@ def by_variance(fitted: FittedModel, items: np.ndarray) -> np.ndarray:
     """Return the order of `items`, as places, by log(number of ratings) x their variance.
 
     As log(popularity) x entropy of Rashid et al. (IUI 2002), for ratings that are numbers: entropy
-    does not use that 1 and 5 are farther apart than 4 and 5."""
+    does not use that 1 and 5 are farther apart than 4 and 5.
+    """
     train, n = fitted.train, len(fitted.catalogue.item)
     rated = train.batch.item
     count = np.bincount(rated, minlength=n)
@@ -85,7 +86,8 @@ def greedy(joint: JointPrior, weight: np.ndarray) -> np.ndarray:
     """Return the order of the candidates, as places, by what each adds for the average user.
 
     Each next one lowers tr(Q V) most. The average user's rating counts with the precision
-    p_c / noise_c, where p_c is the probability that there is one."""
+    p_c / noise_c, where p_c is the probability that there is one.
+    """
     cov = joint.cov[: joint.width, : joint.width]
     noise = (joint.noise[joint.items] + ROUGH) / np.clip(joint.rate, *UNSURE)
     slopes, order = joint.slopes[joint.items], np.zeros(0, dtype=np.int64)

@@ -25,7 +25,8 @@ def metadata_model(
 
     Where nothing is known of a new id its vector is the weighted mean. For new ids of a side in
     `refold`, the other side's vectors are learned again on their training ratings against what the
-    networks predict for this side's trained ids."""
+    networks predict for this side's trained ids.
+    """
     columns = columns_of(fitted, params.columns, "columns")
     vectors, known, refolded = {}, {}, {}
     for side in SIDES:

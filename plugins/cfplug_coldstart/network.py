@@ -35,7 +35,8 @@ class Inputs:
 
     `codes` of categories, int64 (n, n_categories), of which `sizes` gives the number of codes for
     each; `numbers`, float32 (n, n_numbers); and `answers` to questions, float32 (n, questions, 2):
-    the rating, centred, and 1 for "not seen"; both are 0 for what was not asked."""
+    the rating, centred, and 1 for "not seen"; both are 0 for what was not asked.
+    """
 
     codes: Tensor
     numbers: Tensor

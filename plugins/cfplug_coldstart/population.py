@@ -36,7 +36,8 @@ class Population:
     `cov` (width, width) that of vectors about their prior means `prior` (n_ids, width), of which
     `shift` (width,) was learned here. `vectors` (n_ids, width) are the posterior means given the
     training ratings, and `prior` where there is none. `others` (n_others, vectors of the other
-    side) replaces the trained ones, unless it is None."""
+    side) replaces the trained ones, unless it is None.
+    """
 
     side: str
     mean: np.ndarray

@@ -2,7 +2,8 @@
 
 With slopes X of the ratings at the prior mean, residuals y, and both in units of the noise, a prior
 N(m, S) becomes N(m + G y, (I - G X) S) with the gain G = S X' (X S X' + I)^-1: ridge regression, or
-one step of Kalman's filter (1960)."""
+one step of Kalman's filter (1960).
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class Block:
     """Ids with about as many ratings each: slopes and residuals in units of noise, zero-padded.
 
     `rows` (b,) are the ids, `others` (b, k) the other side's codes, `slopes` (b, k, width),
-    `residual` (b, k)."""
+    `residual` (b, k).
+    """
 
     rows: np.ndarray
     others: np.ndarray
@@ -178,7 +180,8 @@ def _next(
     """Return where the block after the one at `place` starts, and which ids are in it.
 
     The most ratings of an id are at most twice the fewest, so that no block is filled up by more
-    than half."""
+    than half.
+    """
     rising = counts[by_count[place:]]
     n = int(np.searchsorted(rising, 2 * rising[0], side="right"))
     n = max(1, min(n, CELLS // (int(rising[n - 1]) * width)))

@@ -54,7 +54,8 @@ class Regression:
 
     Where nothing is known of an id its vector is the intercept, the mean of the trained ids'
     vectors. `weights` (columns, width) are zero where metadata says nothing that holds for ids that
-    were left out."""
+    were left out.
+    """
 
     bases: tuple[Basis, ...]
     centre: np.ndarray

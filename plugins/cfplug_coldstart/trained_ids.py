@@ -21,7 +21,8 @@ class TrainedIds:
     """The n ids of one side that training saw.
 
     `codes` has the shape (n,), `vectors` (n, width), `count`, the number of their training ratings,
-    (n,)."""
+    (n,).
+    """
 
     side: str
     codes: np.ndarray
@@ -91,7 +92,8 @@ def in_ratings(fitted: FittedModel, side: str) -> np.ndarray:
     That is the root of the mean squared difference of their predicted ratings over the trained ids
     of the other side, to first order about the mean vector: R R' = mean of J J', where J is the
     slope of a rating. For a model that looks at more of a rating than its user and item R is the
-    identity: the time and context of ratings to come are unknown."""
+    identity: the time and context of ratings to come are unknown.
+    """
     key = ("cfplug-coldstart in ratings", side)
     root: np.ndarray = fitted.once(key, lambda: _root(fitted, side))
     return root

@@ -5,7 +5,8 @@ certain, these make users seem more different than they are: the spread of users
 every round of EM, and ratings get too much weight. With the vector t of the other id ~ N(., C), a
 rating linear in t with slope K(v) = K + B (v - m) varies by K(v)' C K(v): the second moment that
 variational Bayes adds (Lim and Teh, KDD Cup 2007), here from the posterior covariance of t given
-the vectors of this side."""
+the vectors of this side.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ class VectorModel:
 
     `share` is a pair: for ids that answered nothing, and for ids that answered something. `table`
     has a row for each code of the catalogue: for each trained id the output of the network that
-    was not trained on it, and the mean for all others."""
+    was not trained on it, and the mean for all others.
+    """
 
     fitted: FittedModel
     side: str

@@ -17,7 +17,8 @@ class VectorPredictor:
 
     `by_both`, if it is not None, is for pairs of a new user and a new item, `by` for all others.
     `known` has for each side which of its new ids got a vector from their metadata, bool of shape
-    (n_newcomers,), in the order of `newcomers.table(side)`."""
+    (n_newcomers,), in the order of `newcomers.table(side)`.
+    """
 
     by: ByVectors
     known: Mapping[str, np.ndarray]

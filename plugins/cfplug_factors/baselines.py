@@ -73,7 +73,8 @@ def fit_bias(params: Bias, train: Interactions, context: Context) -> Offsets:
     time.
 
     Each step has the closed form b_i = sum_u (r - mean - b_u) / (n_i + d_i), after Koren (KDD
-    2008)."""
+    2008).
+    """
     mean = float(train.rating.mean())
     residual = train.rating - mean
     user, item = np.zeros(train.n_users), np.zeros(train.n_items)

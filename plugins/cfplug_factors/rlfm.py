@@ -2,7 +2,8 @@
 
 rating = mean + b_u + b_i + <p_u, q_i>, where (p_u, b_u) and (q_i, b_i) are drawn about linear
 functions of the user's and the item's features: Agarwal and Chen, "Regression-based latent factor
-models" (KDD 2009), by the closed-form rounds of `variational` in place of their sampling."""
+models" (KDD 2009), by the closed-form rounds of `variational` in place of their sampling.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class Factors:
     (n_ids, factors + 1).
 
     Factors have the mean 0 over the ids of either side that training saw, so that a bias is all
-    that an id has with the average one; they are orthogonal, those that matter most first."""
+    that an id has with the average one; they are orthogonal, those that matter most first.
+    """
 
     mean: float
     user: np.ndarray
@@ -146,7 +148,8 @@ def readable(
     item adds to each user goes to the user's bias and the other way round; the users' mean bias
     goes to the items. The factors are then those of the singular value decomposition of all
     products, its singular values shared by both sides; the item that has the most of a factor has
-    it above 0."""
+    it above 0.
+    """
     user, item = vectors["user"].copy(), vectors["item"].copy()
     for one, other, known in ((user, item, seen["item"]), (item, user, seen["user"])):
         middle = other[known, :-1].mean(axis=0)

@@ -82,7 +82,8 @@ class Ratings:
     and which.
 
     Both have the shape (n_users, n_items). `squares`, shape (n_items,), is the sum of the squares
-    for each item."""
+    for each item.
+    """
 
     seen: Any
     values: Any
@@ -138,7 +139,8 @@ def posterior(
 
     `weighted` holds 1 / s2 and r / s2 of each rating, (n, n_others); `one` is the place of the
     rows' own 1. Precision: cov^-1 + sum E[z z'] / s2, over the others z that the row has rated,
-    without the row and column `one`."""
+    without the row and column `one`.
+    """
     seen, values = weighted
     sums = _sums(seen, others.second())
     free = np.delete(np.arange(sums.shape[1]), one)

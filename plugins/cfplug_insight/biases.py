@@ -49,7 +49,8 @@ class Ranking:
 
     `mean` is the mean training rating, `count` how many there are. `reach` is half the 95 %
     interval of the mean, by Student's t over the id's ratings; NaN for an id with one rating, or
-    for ratings without levels. Rank 1 is the highest; equal values share a rank."""
+    for ratings without levels. Rank 1 is the highest; equal values share a rank.
+    """
 
     side: str
     name: tuple[str, ...]
@@ -126,7 +127,8 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> Interval | None:
     """Return Spearman's correlation of x and y, shape (n,), with its 95 % interval.
 
     The standard error on Fisher's scale is sqrt((1 + r^2 / 2) / (n - 3)) (Bonett and Wright,
-    Psychometrika 65, 2000). None if n < 4 or x or y is constant."""
+    Psychometrika 65, 2000). None if n < 4 or x or y is constant.
+    """
     if len(x) < 4 or min(np.ptp(x), np.ptp(y)) == 0:
         return None
     r = float(np.corrcoef(pd.Series(x).rank(), pd.Series(y).rank())[0, 1])

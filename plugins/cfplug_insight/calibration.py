@@ -46,7 +46,8 @@ PREDICTED, HAPPENED = "predicted probability, %", "happened, % of ratings"
 class HeldOut:
     """n held-out ratings and their `distribution` over `levels`, shape (n, n_levels).
 
-    `truth` is the position of each rating among the levels, shape (n,)."""
+    `truth` is the position of each rating among the levels, shape (n,).
+    """
 
     ratings: pd.DataFrame
     distribution: np.ndarray
@@ -172,7 +173,8 @@ def _interval(figures: np.ndarray) -> Cell:
     """Return a calibration error in percentage points, with its interval within 0 to 100.
 
     An error is a sum of distances, not of ratings: in each draw of a bootstrap chance would add to
-    chance, and so move the whole interval up."""
+    chance, and so move the whole interval up.
+    """
     found = jackknife(figures, (0, 100))
     return None if found is None else rounded(found, 2)
 

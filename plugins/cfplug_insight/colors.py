@@ -33,7 +33,8 @@ SERVES = ("set", "category", "number", "time")
 class Color:
     """A title, a category or number for every code, shape (n_ids,), and a note.
 
-    A missing number is None."""
+    A missing number is None.
+    """
 
     title: str
     values: tuple[Any, ...]

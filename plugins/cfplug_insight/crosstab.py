@@ -53,7 +53,8 @@ def crosstab(n: int, fitted: FittedModel, counts: Mapping[str, np.ndarray]) -> t
 def filled(fitted: FittedModel, users: np.ndarray, items: np.ndarray) -> tuple[pd.DataFrame, str]:
     """Return user, item, rating and prediction of each pair, and why some pairs have neither.
 
-    A missing number is NaN. The model predicts only pairs without a rating that it can predict."""
+    A missing number is NaN. The model predicts only pairs without a rating that it can predict.
+    """
     cells = pd.DataFrame({"user": users.repeat(len(items)), "item": np.tile(items, len(users))})
     given = {
         (user, item): float(rating)

@@ -72,7 +72,8 @@ def principal(fitted: FittedModel, side: str, most_rated: int) -> Components:
 
     The sign of a component is arbitrary. It is set so that the largest of its
     loadings is above zero: so the map does not flip when the rows of the data, or the ids, come in
-    another order."""
+    another order.
+    """
     from sklearn.decomposition import PCA
 
     count = fitted.support.count[side]
@@ -186,7 +187,8 @@ def spread(place: np.ndarray, n: int) -> list[int]:
     The map is a grid, and the first row of each field is taken.
 
     Rows are in the order of their weight, and so are those that are chosen; what is left of `n`
-    goes to the first rows that have no field of their own."""
+    goes to the first rows that have no field of their own.
+    """
     if n < 1 or len(place) == 0:
         return []
     side = int(np.ceil(np.sqrt(n)))

@@ -24,7 +24,8 @@ class Forecasts:
 class Bin:
     """The forecasts with a probability from `low` to `high`, and the share that happened.
 
-    `predicted` is their mean probability."""
+    `predicted` is their mean probability.
+    """
 
     low: float
     high: float

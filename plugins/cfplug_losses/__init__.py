@@ -74,7 +74,8 @@ class Huber:
     """Huber's loss, with an optional sigmoid range: squared for small errors, else absolute.
 
     For an error e it is e^2 / 2 where |e| <= delta, and delta (|e| - delta / 2) beyond (Huber,
-    1964)."""
+    1964).
+    """
 
     delta: float = cfplug.param(
         1.0, above=0, unit="rating points", help="the error above which the loss is linear"

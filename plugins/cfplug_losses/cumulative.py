@@ -73,7 +73,8 @@ class Cumulative(nn.Module):
 
         For a gap g from a to b: sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(-g)), in
         which nothing cancels, so its logarithm is finite where the difference itself would round to
-        zero."""
+        zero.
+        """
         cuts, gaps = self._cuts(outputs[:, 1:] if self.per_user else None)
         above = cuts - outputs[:, :1]
         within = torch.log(-torch.expm1(-gaps)).expand(len(outputs), -1)

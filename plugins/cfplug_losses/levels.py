@@ -20,7 +20,8 @@ class Levels(nn.Module):
     `weights` has the shape (K, K). With s = label_smoothing and w = class_weights (ones if null),
     weights[y, k] = w_k ((1 - s) [k = y] + s q_yk), where q_y is even over all K levels (Szegedy et
     al., CVPR 2016), or over those next to y. The matrices are rebuilt from the scale, so they are
-    buffers that are not saved."""
+    buffers that are not saved.
+    """
 
     values: Tensor
     middles: Tensor

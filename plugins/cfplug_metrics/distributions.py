@@ -25,7 +25,8 @@ def nll(params: NoParams, truth: np.ndarray, prediction: Predictions) -> float:
     """Return mean(-log p_y) in nats, with y the level of the rating.
 
     A probability below 1.2e-38 counts as 1.2e-38, so one rating of probability 0 costs 87.3 nats
-    and not infinity."""
+    and not infinity.
+    """
     probability, codes = _checked(truth, prediction)
     own = probability[np.arange(len(codes)), codes]
     return float(-np.log(np.maximum(own, LEAST)).mean())
@@ -42,7 +43,8 @@ def ece(params: Calibration, truth: np.ndarray, prediction: Predictions) -> floa
 
     The confidence is max_k p_k. Naeini, Cooper and Hauskrecht (AAAI 2015); Guo et al. (ICML 2017)
     with 15 bins. A bin is an interval (low, high]. Bins of equal mass end at the quantiles b / bins
-    of the confidence."""
+    of the confidence.
+    """
     probability, codes = _checked(truth, prediction)
     confidence = probability.max(axis=1)
     right = probability.argmax(axis=1) == codes
@@ -56,7 +58,8 @@ def rps(params: NoParams, truth: np.ndarray, prediction: Predictions) -> float:
     """Return mean(1 / (K - 1) sum_{k<K} (P(rating <= v_k) - [y <= k])^2).
 
     Distances count in levels, not in rating points. Epstein (J. Appl. Meteor. 1969), in the form of
-    Murphy (1971), over K - 1 so that it goes from 0 to 1 on any scale. With one level it is 0."""
+    Murphy (1971), over K - 1 so that it goes from 0 to 1 on any scale. With one level it is 0.
+    """
     probability, codes = _checked(truth, prediction)
     reached = codes[:, None] <= np.arange(probability.shape[1] - 1)
     squares = (probability.cumsum(axis=1)[:, :-1] - reached) ** 2

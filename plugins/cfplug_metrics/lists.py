@@ -138,7 +138,8 @@ def _ranked(
     """Return gain and hazard of each place, shape (m, k), of each user's rows ranked by `score`.
 
     Ties are in random order: a place among t equals, r of them relevant, gains their mean. Its
-    hazard, if the j - 1 equals before it are not relevant, is r / (t - j + 1)."""
+    hazard, if the j - 1 equals before it are not relevant, is r / (t - j + 1).
+    """
     order = np.lexsort((-score, user))
     user, score, gain = user[order], score[order], gain[order]
     row = np.arange(len(order))

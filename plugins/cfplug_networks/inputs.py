@@ -19,7 +19,8 @@ class Inputs(nn.Module):
 
     The features of users and items are looked up in tables on the device, unless the batch has
     others for them; those of the rating are in the batch. A set such as genres becomes the mean of
-    its members' embeddings, zero if it is empty."""
+    its members' embeddings, zero if it is empty.
+    """
 
     def __init__(self, features: Sequence[Feature], deviation: float) -> None:
         super().__init__()

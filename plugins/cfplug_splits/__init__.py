@@ -16,7 +16,8 @@ class RandomParams:
 
     For n ratings in the source's order and the recipe's seed s, the first round(valid n) of
     `numpy.random.RandomState(s).permutation(n)` validate, the next round(test n) test, the others
-    train."""
+    train.
+    """
 
     valid: float = cfplug.param(
         0.2, above=0, below=1, help="the part of the ratings that validates"
@@ -40,7 +41,8 @@ class ByTimeParams:
     round(valid n) before them validate, the others train; each cut lies between two different
     times, where the part that it begins comes nearest to that size, and is rather larger than
     smaller where two are equally near. No part is empty. The seed changes nothing, nor does the
-    order of the rows."""
+    order of the rows.
+    """
 
     valid: float = cfplug.param(
         0.2, above=0, below=1, help="the part of the ratings that validates"
@@ -62,7 +64,8 @@ class LeaveLastParams:
     `test` of them test, the `valid` before these validate. A user with fewer than valid + test +
     keep ratings stays wholly in training. One user's last rating may be older than what others
     train with, so training may know what came later; by-time rules that out. The seed changes
-    nothing."""
+    nothing.
+    """
 
     valid: int = cfplug.param(
         1, at_least=1, unit="ratings", help="how many of each user's ratings validate"
@@ -91,7 +94,8 @@ class KFoldParams:
     `numpy.random.RandomState(s).permutation(n)` is cut into k runs, the first n mod k of them
     longer by one. Fold 1 validates on the first run and trains on all others, fold 2 on the second,
     so each rating validates once. Names, such as [u1, u2, u3, u4, u5], take the folds that the data
-    source has, as they are."""
+    source has, as they are.
+    """
 
     folds: int | tuple[str, ...] = cfplug.param(
         5,
@@ -124,7 +128,8 @@ class ColdUsersParams:
     revealed: in it the first `support` of each cold user are the support, the others validate. A
     number below 1 is a share of m ratings, round(share m). All ratings of warm users train. So each
     user is cold once, and what validates is the same for every strategy and number of revealed
-    ratings. A user of whom nothing is left counts as support alone."""
+    ratings. A user of whom nothing is left counts as support alone.
+    """
 
     folds: int = cfplug.param(5, at_least=2, help="how many folds the users are drawn into")
     support: int | float = cfplug.param(
@@ -145,7 +150,8 @@ class ColdItemsParams:
     `numpy.random.RandomState(s)`; `numpy.array_split(rng.permutation(n), k)` gives the cold items
     of fold 1, 2 to k. Then `rng.permutation(number of ratings)` is the order in which ratings are
     revealed: in it the first `support` of each cold item are the support, the others validate. A
-    number below 1 is a share of m ratings, round(share m). All ratings of warm items train."""
+    number below 1 is a share of m ratings, round(share m). All ratings of warm items train.
+    """
 
     folds: int = cfplug.param(5, at_least=2, help="how many folds the items are drawn into")
     support: int | float = cfplug.param(
@@ -168,7 +174,8 @@ class ColdBothParams:
     `rng.permutation(number of ratings)` is the order in which ratings are revealed. In each fold
     warm users' ratings of warm items train, cold users' of cold items validate, and those with one
     cold side are the support. So each id is cold once, but only about one rating in k validates at
-    all."""
+    all.
+    """
 
     folds: int = cfplug.param(
         5, at_least=2, help="how many folds the users, and the items, are drawn into"
@@ -180,7 +187,8 @@ class PredefinedParams:
     """A split that comes with the data, such as a fold, or files such as u1.base and u1.test.
 
     Each row of such a file begins with a user and an item; further cells, such as the rating, are
-    not looked at. Ids are matched by value: the text 17 is the number 17."""
+    not looked at. Ids are matched by value: the text 17 is the number 17.
+    """
 
     fold: str | None = cfplug.param(
         None, help="the name of a split that the data source has, such as u1"

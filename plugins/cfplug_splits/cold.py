@@ -31,7 +31,8 @@ def users(dataset: Dataset, params: ColdUsersParams, context: Context) -> dict[s
     which ratings are revealed.
 
     Says how many users have all their ratings in the support. DataError if there are more folds
-    than users with ratings, or support leaves a fold nothing to measure."""
+    than users with ratings, or support leaves a fold nothing to measure.
+    """
     return _one_side(_USERS, dataset, params, context)
 
 
@@ -45,7 +46,8 @@ def both(dataset: Dataset, params: ColdBothParams, context: Context) -> dict[str
     validate.
 
     DataError if there are more folds than users or items with ratings, or a fold trains or
-    validates on nothing."""
+    validates on nothing.
+    """
     import numpy as np
 
     rng = np.random.RandomState(context.seed)

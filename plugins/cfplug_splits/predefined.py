@@ -24,7 +24,8 @@ def split(dataset: Dataset, params: PredefinedParams, context: Context) -> Split
     """Return the parts as they are named.
 
     DataError for a fold that is not there, or a pair that is not in the data, in two files, or in
-    none."""
+    none.
+    """
     if params.fold is not None:
         return fold(dataset, params.fold)
     files = {part: read_pairs(path, params) for part, path in params.files().items()}
@@ -58,7 +59,8 @@ def _finder(ratings: pd.DataFrame) -> Callable[[PairFile], np.ndarray]:
     there is none.
 
     Ids are compared as text; a pair becomes one number, so that a million of them are found at
-    once."""
+    once.
+    """
     import numpy as np
     import pandas as pd
 

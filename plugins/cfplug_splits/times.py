@@ -32,7 +32,8 @@ def times_of(dataset: Dataset, column: str | None, least: int = 2) -> Times:
     role).
 
     DataError unless there is such a column, every rating has a time, and at least `least` times
-    differ."""
+    differ.
+    """
     import pandas as pd
 
     name = _column(dataset, column)

@@ -152,7 +152,8 @@ class SyntheticParams:
     The pairs are distinct; one is the likelier the more popular its item, in proportion to
     rank^-skew, and the more active its user, rank^(-skew / 2). A user joins at a moment whose
     density grows like (days since the start)^drift and rates less and less often from then on. Rows
-    are in order of time."""
+    are in order of time.
+    """
 
     users: int = cfplug.param(300, at_least=1, help="how many users")
     items: int = cfplug.param(200, at_least=1, help="how many items")

@@ -27,7 +27,8 @@ def made(
 ) -> FittedModel:
     """Return a model of random ratings, without metadata if `plain`.
 
-    Item 1 has no genre, and user 1 no age."""
+    Item 1 has no genre, and user 1 no age.
+    """
     rng = np.random.default_rng(seed)
     pairs = rng.choice(users * items, ratings, replace=False)
     rated = pd.DataFrame({"user": pairs // items + 1, "item": pairs % items + 1})

@@ -75,7 +75,8 @@ class Plan:
     """Build one.
 
     `matters` is the share of the vectors' variance that metadata explains; `shuffle` permutes
-        ids."""
+        ids.
+    """
 
     matters: float = 1.0
     seed: int = 0

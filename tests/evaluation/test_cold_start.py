@@ -529,7 +529,8 @@ def test_no_trials_give_an_empty_summary() -> None:
 def summary_of(**errors: tuple[float, ...]) -> pd.DataFrame:
     """Return a summary of strategies with these mean squared errors after 0, 1, ... ratings.
 
-    The error of the mean of all ratings is 1."""
+    The error of the mean of all ratings is 1.
+    """
     rows = [
         {
             "cold_start": name.replace("_", "-"),

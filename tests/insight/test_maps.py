@@ -41,7 +41,8 @@ class Factors:
 def dataset(order: Any = range(N_ITEMS)) -> Dataset:
     """Return a model of 100 ratings; item 17 has none in training.
 
-    `order` is that of the rows of the items table."""
+    `order` is that of the rows of the items table.
+    """
     rng = np.random.default_rng(1)
     user, item = np.divmod(rng.permutation(N_USERS * (N_ITEMS - 1))[: N - 1], N_ITEMS - 1)
     ratings = pd.DataFrame({"user": [*(user + 1), 1], "item": [*(item + 1), N_ITEMS]})

@@ -47,7 +47,8 @@ def model(
 ) -> FittedModel:
     """Return a model of 17 users and 29 items, a third of its ratings held out.
 
-    `prediction` is a number, or one for each held-out rating."""
+    `prediction` is a number, or one for each held-out rating.
+    """
     rng = np.random.default_rng(seed)
     pairs = rng.permutation(USERS * ITEMS)[:rows]
     rating = (

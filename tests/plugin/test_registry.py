@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cfplug
+from cfplug.plugin import loader
 from cfplug.plugin.components import KINDS
 from cfplug.plugin.discovery import Candidate, in_folders, installed
 from cfplug.plugin.hookspecs import RunStarted
@@ -1085,3 +1087,10 @@ def test_the_last_line_is_told_for_a_plugin_that_is_installed_beside_cfplug(site
         f"  at {site / 'cfplug_broken' / 'leaves.py'}:5: sys.exit(3)\n"
         "  switch it off with CFPLUG_PLUGINS=-leaves"
     )
+
+
+def test_frames_of_what_loads_a_plugin_are_not_taken_for_its_own() -> None:
+    backport = "/env/lib/python3.11/site-packages/importlib_metadata/__init__.py"
+    assert not loader._is_foreign(backport)
+    assert not loader._is_foreign(importlib.__file__)
+    assert loader._is_foreign("/env/lib/python3.11/site-packages/cfplug_bee/__init__.py")

@@ -2,7 +2,8 @@
 
 The laws are held with recipes that hypothesis makes. A recipe is a tree that knows which values
 each place may not have; `Page` writes it in one of many styles and notes where everything stands,
-so that the places in messages are held against another hand's counting."""
+so that the places in messages are held against another hand's counting.
+"""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ def broken_recipes(registry: Registry | None = None) -> SearchStrategy[Broken]:
 
     A value of the wrong type or out of bounds, not among the choices, a bool or a text for a
     number, NaN, null, a key that is unknown or missing, a name that no component of this kind
-    has."""
+    has.
+    """
     return st.deferred(lambda: _broken(_Faults(registry or load())))
 
 

@@ -36,7 +36,8 @@ def recipes(registry: Registry | None = None) -> SearchStrategy[dict[str, Any]]:
     >>> recipes().example()
     {'data': 'synthetic', 'models': [{'use': 'pmf', 'factors': 3}, 'mean'], 'seed': 7}
 
-    They are not for running: files do not exist, and numbers may be large."""
+    They are not for running: files do not exist, and numbers may be large.
+    """
     return st.deferred(lambda: _tables(_Stock(registry or load())))
 
 

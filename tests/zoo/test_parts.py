@@ -34,7 +34,8 @@ FITS_ITSELF = GRADIENT.replace("{use: pmf, factors: 3}", "mean").replace("train:
 class Caught:
     """How a run with a broken component ends: error, text, step, and the component in the note.
 
-    `key` is the key of the recipe that names it."""
+    `key` is the key of the recipe that names it.
+    """
 
     key: str
     name: str

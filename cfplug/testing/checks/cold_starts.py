@@ -76,7 +76,8 @@ def no_query_leak(subject: Subject) -> None:
     """Return the same where held-out ratings, which are not revealed, differ or are missing.
 
     `fitted.catalogue` has every rating, held out or not; only `fitted.train` and
-    `newcomers.ratings` may be used."""
+    `newcomers.ratings` may be used.
+    """
     case = cold_start_case(subject)
     model = case.trained.model
     known, seen = model.catalogue, model.support.rated

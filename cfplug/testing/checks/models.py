@@ -148,7 +148,8 @@ def row_order_does_not_matter(subject: Subject) -> None:
     """Predict the same, or have the same gradient, where the ratings are in another order.
 
     A whole training by gradient depends on which rows share a step, which is random; the gradient
-    of a step over all rows without dropout does not."""
+    of a step over all rows without dropout does not.
+    """
 
     def check(case: Case) -> None:
         if cast(Model, subject.component).learns_by_gradient:

@@ -128,7 +128,8 @@ def rating_values_do_not_matter(subject: Subject) -> None:
     """Return the same split where the rows have other ratings.
 
     A split that looks at the ratings lets what is to be predicted decide what is measured. One that
-    must, such as a stratified split, declares this as a known failure."""
+    must, such as a stratified split, declares this as a known failure.
+    """
 
     def check(spec: DatasetSpec, seed: int) -> None:
         dataset = small_dataset(spec)
@@ -166,7 +167,8 @@ def impossible_splits_are_refused(subject: Subject) -> None:
 def _split(subject: Subject, dataset: Dataset, seed: int = 0, state: int = 0) -> Folds | None:
     """Return the splits by name, or None; other checks report where there are none.
 
-    `state` is the seed of the global generators."""
+    `state` is the seed of the global generators.
+    """
     try:
         with seeded(state):
             return named(subject.function("split")(dataset, subject.params, check_context(seed)))

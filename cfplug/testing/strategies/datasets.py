@@ -212,7 +212,8 @@ class Wanted:
     """What a table of ratings must have; None leaves it open.
 
     `spare` allows ids besides those of the ratings; `corners`, 0 to 2, is how many ratings must be
-    such that they can be held out while training still has their users and items."""
+    such that they can be held out while training still has their users and items.
+    """
 
     min_ratings: int = 1
     max_ratings: int = 60
@@ -308,7 +309,8 @@ def _cells(n_users: int, n_items: int, skewed: bool, without: tuple[Pair, ...]) 
     """Return the pairs to draw from; with `skewed` the user of rank r has few items.
 
     These are the first max(n_users, n_items) / r; so the number of pairs of an item falls like one
-    over its rank, as in Zipf's distribution."""
+    over its rank, as in Zipf's distribution.
+    """
     most = max(n_users, n_items) if skewed else n_users * n_items
     found = []
     for user in range(n_users):

@@ -90,7 +90,8 @@ def faulty(values: Values) -> SearchStrategy[Any] | None:
     """Draw plain values with exactly one fault for a parameter; None where every value is valid.
 
     Wrong types, numbers out of bounds or not finite, what is not among the choices, lists of a
-    wrong length, and lists and tables with one such item."""
+    wrong length, and lists and tables with one such item.
+    """
     found = _faulty(values, values.kind)
     return st.one_of(*found) if found else None
 

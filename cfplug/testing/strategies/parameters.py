@@ -153,7 +153,8 @@ class CompatibleTable:
     """A table of plain values to which only values are added that the parameter class accepts.
 
     A rule between parameters is code in `__attrs_post_init__`, so it can only be run: every value
-    is valid for its own parameter, and making the object shows whether all fit together."""
+    is valid for its own parameter, and making the object shows whether all fit together.
+    """
 
     params: type
     values: dict[str, Any] = field(factory=dict)
@@ -179,7 +180,8 @@ class CompatibleTable:
         A value that is refused is tried together with each that was refused before (`schedule:
         steps` and `step_epochs: [3]`), and with each of `choices` of a parameter that is not there
         yet (`flat_share: 0.5` needs `schedule: flat-cosine`); at last all that are left are tried
-        again."""
+        again.
+        """
         for name, value in more.items():
             if name in self.values:
                 continue

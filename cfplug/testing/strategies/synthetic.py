@@ -27,7 +27,8 @@ ROLES = {
 class Side:
     """The true values of the users, or of the items, in the order of `table`.
 
-    `factors` has the shape (n, k), `bias` (n,)."""
+    `factors` has the shape (n, k), `bias` (n,).
+    """
 
     key: str
     table: pd.DataFrame

@@ -1,7 +1,8 @@
 """Sources with one fault each, which the help names, and sound ones.
 
 Those whose tables are wrong make their dataset themselves, past `Dataset.build`, which would not
-let them."""
+let them.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ class Lists:
 
     `total`, shape (n_ids,), is in how many lists each is: its k-occurrence (Radovanovic et al.,
     Journal of Machine Learning Research 11, 2010). Ids that are equally similar share a place, so
-    it may be a fraction."""
+    it may be a fraction.
+    """
 
     side: str
     count: int

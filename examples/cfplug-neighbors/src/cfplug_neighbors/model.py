@@ -9,7 +9,8 @@ It is Koren's (KDD 2008, equation 3) with two things more: the amplification a o
 and Kadie (UAI 1998), by which the most similar ones count for more, and a damping of the
 denominator as in Bell and Koren (KDD Cup 2007), so that little similarity moves little. Without the
 two, and with item means for the baseline, it is LensKit's ItemKNN. Neighbours of users are the same
-with users and items in each other's place (Herlocker et al., SIGIR 1999)."""
+with users and items in each other's place (Herlocker et al., SIGIR 1999).
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class Neighborhoods:
     """A fitted model whose neighbours are of one `side`.
 
     `rests` has the residuals of the baseline, (n_others, n_own), `alike` the similarities of the
-    own side, (n_own, n_own)."""
+    own side, (n_own, n_own).
+    """
 
     params: Knn
     side: str
