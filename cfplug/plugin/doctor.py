@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 
 from cfplug.plugin.loader import LIMIT
 from cfplug.plugin.registry import TRACE, Registry
@@ -29,8 +30,9 @@ def notes(registry: Registry) -> Iterator[str]:
     yield from registry.clashes()
     for plugin in registry.plugins:
         values = vars(registry.manager.get_plugin(plugin.name)) if plugin.state == "ok" else {}
-        modules = [getattr(value, "__name__", "") for value in values.values()]
-        heavy = [name for name in HEAVY if name in modules]
+        modules = [value.__name__ for value in values.values() if isinstance(value, ModuleType)]
+        packages = {name.partition(".")[0] for name in modules}
+        heavy = [name for name in HEAVY if name in packages]
         if heavy:
             yield (
                 f"plugin {plugin.title} imports {', '.join(heavy)}; every command waits for that. "

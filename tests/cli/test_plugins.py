@@ -88,7 +88,7 @@ def test_list_shows_the_components_of_a_kind_in_the_singular_and_the_plural() ->
     )
 
 
-def test_an_unknown_kind_is_told_with_the_nearest_one_and_all_of_them() -> None:
+def test_an_unknown_kind_names_the_nearest_one_and_all_kinds() -> None:
     kinds = "(source, split, model, loss, metric, cold-start, analyzer)"
     for command in (["list", "modles"], ["describe", "modles", "pmf"]):
         assert usage_error(call(*command)) == (
@@ -120,7 +120,7 @@ def test_describe_shows_every_parameter_with_default_bounds_unit_and_help() -> N
     )
 
 
-def test_describe_tells_what_must_be_given_what_a_model_gives_and_what_takes_nothing() -> None:
+def test_describe_shows_required_parameters_capabilities_and_no_parameters() -> None:
     (ratings, *_), shown = (
         answer("describe", "source", "csv"),
         call("describe", "source", "csv").stdout,
@@ -139,7 +139,7 @@ def test_describe_tells_what_must_be_given_what_a_model_gives_and_what_takes_not
     assert answer("describe", "metric", "mae") == []
 
 
-def test_an_unknown_component_is_a_bad_option_and_told_with_the_nearest_one() -> None:
+def test_an_unknown_component_is_a_bad_option_and_names_the_nearest_one() -> None:
     result = call("describe", "model", "pfm")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == 'no model called "pfm"; did you mean pmf? (cfplug list models)\n'
@@ -168,7 +168,7 @@ def test_plugins_shows_where_each_comes_from_and_whether_it_works() -> None:
     }
 
 
-def test_plugins_tells_under_its_table_why_a_plugin_is_broken_and_how_to_switch_it_off(
+def test_plugins_says_below_its_table_why_a_plugin_is_broken_and_how_to_switch_it_off(
     tmp_path: Path,
 ) -> None:
     folder = folder_of(
@@ -241,7 +241,7 @@ def test_plugins_shows_one_that_is_broken_and_one_that_is_off(tmp_path: Path) ->
     assert off.stdout == f"leaves ({folder / 'leaves.py'}): switched off by CFPLUG_PLUGINS\n"
 
 
-def test_plugins_shows_both_where_two_bear_one_name(tmp_path: Path) -> None:
+def test_plugins_shows_both_where_two_have_one_name(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, metrics=METRICS.format(names=["a"]))
     first, second = answer("plugins", "metrics", "--plugins-dir", folder)
     assert (first["distribution"], first["state"], second["state"]) == ("cfplug", "ok", "broken")
@@ -253,7 +253,7 @@ def test_plugins_shows_both_where_two_bear_one_name(tmp_path: Path) -> None:
     )
 
 
-def test_a_plugin_that_is_not_there_is_a_bad_option_and_told_with_the_nearest() -> None:
+def test_an_unknown_plugin_is_a_bad_option_and_names_the_nearest_one() -> None:
     result = call("plugins", "facotrs")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "no plugin called facotrs; did you mean factors? (cfplug plugins)\n"
@@ -309,7 +309,7 @@ def test_cfplug_plugins_with_a_wrong_name_is_mentioned() -> None:
     )
 
 
-def test_the_help_of_all_and_of_doctor_tells_of_the_variables() -> None:
+def test_the_help_of_cfplug_and_of_doctor_explains_the_variables() -> None:
     shown, doctor = (" ".join(call(*words, "--help").stdout.split()) for words in ((), ("doctor",)))
     assert (
         "CFPLUG_PLUGINS=-NAME leaves a plugin out; CFPLUG_TRACE=1 prints every call of a "
@@ -351,7 +351,7 @@ def test_doctor_finds_nothing_wrong_where_nothing_is() -> None:
     )
 
 
-def test_doctor_tells_what_is_wrong_what_clashes_and_what_is_switched_off(tmp_path: Path) -> None:
+def test_doctor_reports_what_is_wrong_what_clashes_and_what_is_switched_off(tmp_path: Path) -> None:
     needy = '# /// script\n# dependencies = ["nobody-has>=2"]\n# ///\n' + METRICS.format(
         names=["mae"]
     )

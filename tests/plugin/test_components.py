@@ -381,14 +381,14 @@ def test_a_strategy_may_ask_and_say_how_sure_it_is() -> None:
     assert cfplug.Model("toy", build="a:b", provides=["vectors"]).provides == ("vectors",)
 
 
-def test_what_cannot_be_asked_is_told() -> None:
+def test_an_undeclared_function_is_an_error() -> None:
     with pytest.raises(cfplug.PluginError) as caught:
         cfplug.ColdStart("toy", adapt="a:b").function("ask")
     assert str(caught.value) == "toy declares no ask"
     with pytest.raises(cfplug.PluginError) as caught:
         cfplug.ColdStart("toy", adapt="a:b", ask=lambda params, fitted, newcomers, context: None)
     assert str(caught.value) == (
-        "ask: test_what_cannot_be_asked_is_told.<locals>.<lambda> takes (params, fitted, "
+        "ask: test_an_undeclared_function_is_an_error.<locals>.<lambda> takes (params, fitted, "
         "newcomers, context); "
         "expected (params, fitted, context)"
     )

@@ -84,7 +84,7 @@ def test_the_hooks_are_one_for_each_kind_and_the_observers() -> None:
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_has_a_test_that_bears_its_name(hook: str) -> None:
+def test_every_hook_has_a_test_with_its_name(hook: str) -> None:
     assert any(name.startswith(f"test_{hook}_") for name in globals())
 
 
@@ -241,7 +241,7 @@ def told_of(watched: Watched, hook: str) -> list[object]:
     return [event for name, event in watched[2] if name == hook]
 
 
-def test_cfplug_run_started_is_told_once_before_anything_is_read(
+def test_cfplug_run_started_is_called_once_before_anything_is_read(
     watched: Watched,
 ) -> None:
     (event,) = told_of(watched, "cfplug_run_started")
@@ -255,7 +255,7 @@ def test_cfplug_run_started_is_told_once_before_anything_is_read(
     assert thawed(event.resolved) == run.recipe.tree()
 
 
-def test_cfplug_step_finished_is_told_after_each_step_in_the_order_of_the_run(
+def test_cfplug_step_finished_is_called_after_each_step_in_the_order_of_the_run(
     watched: Watched,
 ) -> None:
     events = told_of(watched, "cfplug_step_finished")
@@ -286,7 +286,7 @@ def test_every_event_of_a_run_says_which_run_it_is(
     assert {event.run for _, event in watched[2]} == {watched[0].path}  # type: ignore[attr-defined]
 
 
-def test_cfplug_epoch_finished_is_told_with_the_numbers_of_the_history(
+def test_cfplug_epoch_finished_is_called_with_the_numbers_of_the_history(
     watched: Watched,
 ) -> None:
     events = told_of(watched, "cfplug_epoch_finished")
@@ -299,7 +299,7 @@ def test_cfplug_epoch_finished_is_told_with_the_numbers_of_the_history(
     assert losses == [(event.train_loss, event.valid_loss) for event in events]  # type: ignore[attr-defined]
 
 
-def test_cfplug_run_finished_is_told_once_last_with_the_metrics_and_the_claims(
+def test_cfplug_run_finished_is_called_once_last_with_the_metrics_and_the_claims(
     watched: Watched,
 ) -> None:
     (event,) = told_of(watched, "cfplug_run_finished")
@@ -310,7 +310,7 @@ def test_cfplug_run_finished_is_told_once_last_with_the_metrics_and_the_claims(
     assert run.path.is_dir()
 
 
-def test_cfplug_run_failed_is_told_in_the_place_of_finished_with_the_error_and_where_it_was(
+def test_cfplug_run_failed_is_called_instead_of_finished_with_the_error_and_where_it_was(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(OSError, match="the server does not answer"):
@@ -331,7 +331,7 @@ def test_cfplug_run_failed_is_told_in_the_place_of_finished_with_the_error_and_w
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_cfplug_run_failed_tells_that_a_person_stopped_the_run_and_a_resumed_one_starts_again(
+def test_cfplug_run_failed_says_that_a_person_stopped_the_run_and_a_resumed_one_starts_again(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(KeyboardInterrupt):

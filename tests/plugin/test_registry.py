@@ -183,19 +183,19 @@ def only(registry: Registry) -> Plugin:
 # The zoo
 
 
-def test_every_specimen_of_the_zoo_is_told_in_full_here() -> None:
+def test_every_broken_plugin_of_the_zoo_has_its_message_here() -> None:
     assert set(specimens()) == set(WHY)
 
 
 @pytest.mark.parametrize("stem", sorted(WHY))
-def test_a_broken_plugin_is_told_with_its_origin_and_what_to_do(stem: str) -> None:
+def test_a_broken_plugin_is_reported_with_its_origin_and_what_to_do(stem: str) -> None:
     plugin = only(assemble([specimens()[stem]]))
     assert plugin.state == "broken"
     assert plugin.why == full_text(stem)
     assert plugin.components == ()
 
 
-def test_a_plugin_that_is_no_python_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "half_written.py"
     file.write_text("import cfplug\n\nmetrics = [\n")
     assert only(assemble(in_folders([tmp_path]))).why == (
@@ -207,7 +207,7 @@ def test_a_plugin_that_is_no_python_is_told_with_its_line(tmp_path: Path) -> Non
     )
 
 
-def test_the_line_told_is_the_plugins_own_and_not_one_of_a_library(tmp_path: Path) -> None:
+def test_the_reported_line_is_in_the_plugin_and_not_in_a_library(tmp_path: Path) -> None:
     package = tmp_path / "cfplug_layered"
     package.mkdir()
     (package / "__init__.py").write_text("from cfplug_layered import names\n")
@@ -315,7 +315,7 @@ def test_the_listing_does_not_depend_on_the_order_of_installation(
 
 @settings(deadline=None, max_examples=25)
 @given(shuffled(), st.sets(st.sampled_from(["ant", "dog", "twice"])))
-def test_who_does_as_told_has_no_broken_plugin_left_and_every_healthy_one(
+def test_the_advised_setting_removes_the_broken_plugins_and_keeps_the_others(
     drawn: tuple[list[Candidate], list[Candidate], list[str]], unwanted: set[str]
 ) -> None:
     every, _, _ = drawn
@@ -374,7 +374,7 @@ def test_cfplug_plugins_decides_what_is_loaded_and_what_is_not_even_imported(
     assert len(registry.messages) == ("eel" in wanted | unwanted)
 
 
-def test_cfplug_plugins_with_an_unknown_name_is_told_with_the_nearest_one() -> None:
+def test_an_unknown_name_in_cfplug_plugins_names_the_nearest_one() -> None:
     registry = assemble(
         [candidate("movielens", "best"), candidate("tables", "worst")], "movilens, -zebra"
     )
@@ -454,7 +454,7 @@ def test_two_plugins_with_one_component_name_break_nothing_until_the_short_name_
     assert registry.clashes() == ["2 plugins have a metric called best; write ant/best or bee/best"]
 
 
-def test_a_recipe_that_uses_a_short_name_of_two_plugins_is_told_both_full_names() -> None:
+def test_a_short_name_of_two_plugins_in_a_recipe_names_both_full_names() -> None:
     registry = assemble([*installed(), candidate("ant", "mse")])
     assert recipe_problems(registry, "mse") == (
         "zoo.yaml:3:11: metrics[0]: 2 plugins have a metric called mse; write ant/mse or "
@@ -464,7 +464,7 @@ def test_a_recipe_that_uses_a_short_name_of_two_plugins_is_told_both_full_names(
     assert recipe_problems(registry, "ant/mse") == ""
 
 
-def test_two_distributions_with_one_plugin_name_keep_the_first_and_tell_of_the_other() -> None:
+def test_two_distributions_with_one_plugin_name_keep_the_first_and_report_the_other() -> None:
     registry = assemble(
         [candidate("ant", "b", distribution="zz"), candidate("ant", "a", distribution="aa")]
     )
@@ -491,7 +491,7 @@ def test_of_two_plugins_of_one_name_either_can_be_switched_off() -> None:
     assert assemble(two, "-zz:ant, aa:ant").messages == ()
 
 
-def test_two_files_of_one_name_are_told_to_differ(tmp_path: Path) -> None:
+def test_two_files_of_one_name_must_be_renamed(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "zoo_namesake.py").write_text(METRIC_PLUGIN.format("zoo_namesake"))
@@ -531,7 +531,7 @@ def test_one_module_under_two_names_is_one_plugin() -> None:
     assert registry.find("metric", "best").full_name == "ant/best"
 
 
-def test_an_entry_point_that_names_no_module_is_told() -> None:
+def test_an_entry_point_must_name_a_module() -> None:
     registry = assemble([Candidate("ant", "cfplug-zoo", "1.2", lambda: {"metrics": 3})])  # type: ignore[arg-type, return-value]
     assert only(registry).why == (
         "plugin ant (cfplug-zoo 1.2) is broken: its entry point must name a module; got "
@@ -546,7 +546,7 @@ def missing(registry: Registry, kind: str, name: str) -> str:
     return str(caught.value)
 
 
-def test_an_unknown_name_is_told_with_the_nearest_one() -> None:
+def test_an_unknown_component_names_the_nearest_one() -> None:
     registry = assemble([candidate("ant", "rmse", "precision")])
     assert (
         missing(registry, "metric", "rsme")
@@ -562,7 +562,7 @@ def test_an_unknown_name_is_told_with_the_nearest_one() -> None:
     )
 
 
-def test_a_name_that_a_broken_plugin_may_have_is_told_with_why_it_is_broken() -> None:
+def test_an_unknown_component_names_the_broken_plugins() -> None:
     registry = assemble([candidate("ant", "rmse"), failing("bee")])
     why = registry.plugins[1].why
     assert why.startswith(
@@ -584,7 +584,7 @@ def test_a_name_that_a_broken_plugin_may_have_is_told_with_why_it_is_broken() ->
     )
 
 
-def test_a_name_of_a_plugin_that_is_switched_off_is_told_so() -> None:
+def test_an_unknown_component_names_the_plugins_that_are_switched_off() -> None:
     registry = assemble([candidate("ant", "best"), candidate("bee", "sting")], "-bee")
     assert (
         missing(registry, "metric", "bee/sting")
@@ -606,7 +606,7 @@ def recipe_problems(registry: Registry, metric: str) -> str:
     return ""
 
 
-def test_a_recipe_that_needs_a_broken_plugin_is_told_why_with_its_own_line() -> None:
+def test_a_recipe_that_needs_a_broken_plugin_says_why_with_its_own_line() -> None:
     registry = assemble([*installed(), specimens()["import_error"]])
     assert recipe_problems(registry, "import-error/best") == (
         "zoo.yaml:3:11: metrics[0]: import-error/best needs a plugin that is broken\n"
@@ -642,7 +642,7 @@ STARTED = RunStarted("Tiny", "tiny.yaml", Path("runs/tiny.partial"))
 
 
 @pytest.mark.parametrize("error", [LookupError("no table"), SystemExit("enough"), GeneratorExit()])
-def test_an_observer_that_raises_becomes_a_warning_and_the_others_are_still_told(
+def test_an_observer_that_raises_becomes_a_warning_and_the_others_are_still_called(
     error: BaseException,
 ) -> None:
     told: list[tuple[str, object]] = []
@@ -660,7 +660,7 @@ def test_an_observer_that_raises_becomes_a_warning_and_the_others_are_still_told
     assert all(event is STARTED for _, event in told)
 
 
-def test_an_observer_cannot_change_what_it_is_told() -> None:
+def test_an_observer_cannot_change_its_event() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         STARTED.title = "mine"  # type: ignore[misc]
 
@@ -765,7 +765,7 @@ def test_of_two_installed_versions_the_one_that_python_imports_counts(tmp_path: 
     assert found(tmp_path / "0.5", tmp_path / "0.4")["bee"].title == "bee (cfplug-bee 0.5)"
 
 
-def test_a_distribution_that_was_removed_by_half_takes_no_other_plugin_away(tmp_path: Path) -> None:
+def test_a_half_removed_distribution_breaks_only_itself(tmp_path: Path) -> None:
     announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin")
     (tmp_path / "bee_plugin.py").write_text(METRIC_PLUGIN.format("bee_plugin"))
     announce(tmp_path, "cfplug-gone", "0.1", "gone = gone_plugin", metadata=False)
@@ -778,7 +778,7 @@ def test_a_distribution_that_was_removed_by_half_takes_no_other_plugin_away(tmp_
     )
 
 
-def test_a_damaged_entry_point_file_takes_no_other_plugin_away(tmp_path: Path) -> None:
+def test_a_damaged_entry_point_file_breaks_only_its_own_plugin(tmp_path: Path) -> None:
     announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin")
     (tmp_path / "bee_plugin.py").write_text(METRIC_PLUGIN.format("bee_plugin"))
     announce(tmp_path, "cfplug-torn", "0.1", "torn")
@@ -790,7 +790,7 @@ def test_a_damaged_entry_point_file_takes_no_other_plugin_away(tmp_path: Path) -
     )
 
 
-def test_files_that_are_no_text_take_no_other_plugin_away(tmp_path: Path) -> None:
+def test_undecodable_metadata_breaks_only_its_own_plugin(tmp_path: Path) -> None:
     announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin")
     (tmp_path / "bee_plugin.py").write_text(METRIC_PLUGIN.format("bee_plugin"))
     points = announce(tmp_path, "cfplug-fly", "0.1", "fly = fly_plugin") / "entry_points.txt"
@@ -814,7 +814,7 @@ def test_files_that_are_no_text_take_no_other_plugin_away(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("needed", ["cfplug>=9", "cfplug<0.0.1", "cfplug (==7.*)", "CFPLUG>=9"])
-def test_a_plugin_made_for_another_cfplug_is_told_so_and_not_imported(
+def test_a_plugin_made_for_another_cfplug_is_broken_and_not_imported(
     tmp_path: Path, needed: str
 ) -> None:
     announce(tmp_path, "cfplug-bee", "0.4", "bee = bee_plugin", requires=["attrs", needed])
@@ -845,7 +845,7 @@ def test_a_plugin_made_for_this_cfplug_is_loaded(tmp_path: Path, needed: str) ->
     assert (found(tmp_path)["bee"].state, found(tmp_path)["bee"].requires) == ("ok", (needed,))
 
 
-def test_a_plugin_whose_dependency_is_missing_tells_which_and_how_to_install_it(
+def test_a_missing_requirement_is_reported_with_how_to_install_it(
     tmp_path: Path,
 ) -> None:
     needs = [
@@ -868,7 +868,7 @@ def test_a_plugin_whose_dependency_is_missing_tells_which_and_how_to_install_it(
     )
 
 
-def test_a_plugin_that_imports_itself_in_a_circle_is_told_where(tmp_path: Path) -> None:
+def test_a_circular_import_is_reported_with_its_place(tmp_path: Path) -> None:
     announce(tmp_path, "cfplug-ring", "0.1", "ring = cfplug_ring")
     manifest, inner = (
         "from cfplug_ring.inner import RATES\n\nNAMES = ()\n",
@@ -887,7 +887,7 @@ def test_a_plugin_that_imports_itself_in_a_circle_is_told_where(tmp_path: Path) 
     ]
 
 
-def test_two_plugins_that_import_each_other_are_each_told(tmp_path: Path) -> None:
+def test_two_plugins_that_import_each_other_are_both_reported(tmp_path: Path) -> None:
     for name, other in (("ant", "bee"), ("bee", "ant")):
         announce(tmp_path, f"cfplug-{name}", "0.1", f"{name} = cfplug_{name}")
         write_package(
@@ -921,7 +921,7 @@ def test_a_plugin_that_asks_for_all_plugins_while_it_is_imported_breaks_only_its
     )
 
 
-def test_two_distributions_with_one_plugin_name_are_told_with_both(tmp_path: Path) -> None:
+def test_two_installed_distributions_with_one_plugin_name_are_both_named(tmp_path: Path) -> None:
     for distribution, package in (("cfplug-zz", "cfplug_zz"), ("cfplug-aa", "cfplug_aa")):
         announce(tmp_path, distribution, "0.1", f"bee = {package}")
         write_package(tmp_path, package, manifest=METRIC_PLUGIN.format(package))
@@ -966,7 +966,7 @@ def test_a_plugin_with_a_thousand_components_has_them_all(tmp_path: Path) -> Non
 # Single files
 
 
-def test_a_file_that_says_badly_what_it_needs_is_told(tmp_path: Path) -> None:
+def test_a_file_with_an_unreadable_script_block_is_broken(tmp_path: Path) -> None:
     for name, line in (
         ("half", "dependencies = ["),
         ("texts", "dependencies = 'scipy'"),
@@ -997,7 +997,7 @@ def test_a_folder_gives_its_single_files_and_leaves_private_ones_out(tmp_path: P
     assert states(assemble(in_folders([tmp_path]))) == {"green-bee": "ok"}
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(cfplug.PluginError) as caught:
         list(in_folders([tmp_path / "nowhere"]))
     assert str(caught.value) == f"--plugins-dir {tmp_path / 'nowhere'}: there is no such folder"
@@ -1076,7 +1076,7 @@ def test_plugins_and_doctor_work_whatever_is_broken(site: Path) -> None:
         assert plugins[name]["why"] in doctor.stdout
 
 
-def test_the_last_line_is_told_for_a_plugin_that_is_installed_beside_cfplug(site: Path) -> None:
+def test_the_last_line_is_reported_for_a_plugin_installed_next_to_cfplug(site: Path) -> None:
     (plugin,) = (
         each
         for each in json.loads(command(site, "plugins", "--json").stdout)
