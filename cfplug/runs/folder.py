@@ -10,15 +10,11 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from cfplug.errors import ArtifactError
 from cfplug.files import write_bytes, writing
-
-if TYPE_CHECKING:
-    pass
 
 PARTIAL = ".partial"
 """The ending of a folder that is not whole; one without it always is."""
@@ -118,6 +114,3 @@ def _sync(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-# Reading

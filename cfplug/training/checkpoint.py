@@ -90,7 +90,7 @@ def restore_learner(learner: Learner, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def with_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """The arrays whose names begin with `prefix`, by the rest of their names."""
+    """Return the arrays whose names begin with `prefix`, by the rest of their names."""
     return {
         name.removeprefix(prefix): array
         for name, array in arrays.items()

@@ -25,7 +25,7 @@ from cfplug.prediction.network import NetworkPredictor
 from cfplug.prediction.policy import Policy
 from cfplug.random import seed_for
 from cfplug.recipe.recipe import ModelUse, Use
-from cfplug.training.checkpoint import Checkpoint, Epoch, Watch
+from cfplug.training.checkpoint import Checkpoint, Epoch, Watch, with_prefix
 from cfplug.training.learner import train
 from cfplug.training.module import Scored, load_weights, weights_of
 
@@ -237,7 +237,7 @@ def restore(
     policy: Policy | None,
 ) -> FittedModel:
     """Return the model of `arrays_of` and `words_of`; ArtifactError if they do not fit."""
-    state = _named(arrays, WEIGHTS)
+    state = with_prefix(arrays, WEIGHTS)
     seed, fold, scale = _facts(use.name, words)
     try:
         support = Support(
@@ -247,7 +247,9 @@ def restore(
             np.unpackbits(arrays[f"{SUPPORT}rated"], count=len(catalogue.rated_user)).astype(bool),
         )
         features = (
-            read(words["features"], _named(arrays, FEATURES)) if use.features is not None else None
+            read(words["features"], with_prefix(arrays, FEATURES))
+            if use.features is not None
+            else None
         )
         predictor = _restored(use, catalogue, scale, seed, state, features)
     except (KeyError, TypeError, RuntimeError) as error:
@@ -266,14 +268,6 @@ def restore(
         fold,
         scale=scale,
     )
-
-
-def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
 
 
 def _facts(name: str, words: Mapping[str, Any]) -> tuple[int, str, Scale]:
