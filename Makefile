@@ -44,7 +44,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist lo
 
 test: $(READY)
 	@echo "First tier of the tests: under five minutes on two idle cores (make test-all runs everything)"
-	$(PYTEST) --cpu-limit 100
+	$(PYTEST) --cpu-limit 3
 
 test-all: $(READY)
 	@echo "Every test, every recipe whole, more examples of each property: about an hour and a half on two cores"

@@ -1,7 +1,8 @@
 """Set up every test session: hypothesis profiles, and the two tiers of tests.
 
 `make test` runs the first tier. `make test-all` runs both, with more examples of each property.
-A test belongs to the second tier if it has the mark `slow`, or if `tests/slow.txt` lists its id.
+A test belongs to the second tier if it has the mark `slow`, or if `tests/slow.txt` lists its id,
+its function (then every case of it) or its file. Functions and files are listed by hand.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ settings.load_profile("first-tier")
 
 SLOW_LIST = Path(__file__).with_name("slow.txt")
 
-SLOW_FROM = 2.0
+SLOW_FROM = 1.0
 """CPU seconds from which `--update-slow` lists a test. Below the limit, since machines differ."""
 
 
@@ -66,12 +67,14 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the listed tests, and refuse a list that names tests that do not exist."""
-    listed = set(read_slow_list())
+    missing = set(read_slow_list())
+    listed = frozenset(missing)
     for item in items:
-        if item.nodeid in listed:
+        lines = listed & names_in_list(item.nodeid)
+        if lines:
             item.add_marker(pytest.mark.slow)
+            missing -= lines
     whole_suite = config.args == config.getini("testpaths")
-    missing = listed - {item.nodeid for item in items}
     if whole_suite and missing and not config.getoption("update_slow"):
         raise pytest.UsageError(
             f"tests/slow.txt: {min(missing)} does not exist ({len(missing)} such lines). "
@@ -139,9 +142,20 @@ class SlowListUpdate:
                 self.seconds[report.nodeid] = value
 
     def pytest_sessionfinish(self) -> None:
-        kept = [nodeid for nodeid in read_slow_list() if nodeid not in self.seconds]
-        slow = [nodeid for nodeid, value in self.seconds.items() if value > SLOW_FROM]
-        SLOW_LIST.write_text("".join(f"{nodeid}\n" for nodeid in sorted({*kept, *slow})))
+        kept = {line for line in read_slow_list() if line not in self.seconds}
+        slow = {
+            nodeid
+            for nodeid, value in self.seconds.items()
+            if value > SLOW_FROM and not kept & names_in_list(nodeid)
+        }
+        SLOW_LIST.write_text("".join(f"{line}\n" for line in sorted(kept | slow)))
+
+
+def names_in_list(nodeid: str) -> set[str]:
+    """Return the lines of tests/slow.txt that would list this test: file, function and id."""
+    path, _, name = nodeid.partition("::")
+    function = name.partition("[")[0]
+    return {path, f"{path}::{function}", nodeid}
 
 
 def read_slow_list() -> list[str]:
