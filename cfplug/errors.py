@@ -54,6 +54,23 @@ class ProblemsError(CfplugError):
         super().__init__("\n".join([*map(str, self.problems), closing]))
 
 
+class ParameterError(ValueError):
+    """A parameter that breaks a rule, or two that do not fit together.
+
+    Args:
+        key: The parameter, or the keys that lead to the value in it: `("roles", "users.age")`.
+        message: What was expected, and what was given.
+    """
+
+    def __init__(self, key: str | Iterable[str], message: str) -> None:
+        self.path = (key,) if isinstance(key, str) else tuple(key)
+        self.message = message
+        super().__init__(self.path, message)
+
+    def __str__(self) -> str:
+        return f"{': '.join(self.path)}: {self.message}"
+
+
 class RecipeError(ProblemsError):
     """A recipe that cannot be run as it is written."""
 

@@ -15,7 +15,7 @@ import cattrs
 from attrs import frozen
 from cattrs.cols import mapping_structure_factory
 
-from cfplug.errors import did_you_mean, nearest, shown
+from cfplug.errors import ParameterError, did_you_mean, nearest, shown
 
 _KEY = "cfplug"
 
@@ -117,7 +117,7 @@ def param(
 
     The field's annotation is its type: `int`, `float`, `str`, `bool`, `Path`, a tuple of one of
     these, a `dict[str, ...]`, or any of them `| None`. Rules hold for every item of a tuple or
-    table. A value that breaks a rule raises `ValueError`, in Python as in a recipe.
+    table. A value that breaks a rule raises `ParameterError`, in Python as in a recipe.
 
     Args:
         default: the value where none is given; a parameter without a default is required.
@@ -135,7 +135,7 @@ def param(
     def check(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
         why = rule.broken_by(value)
         if why:
-            raise ValueError(f"{attribute.name}: {why}")
+            raise ParameterError(attribute.name, why)
 
     return attrs.field(default=default, validator=check, metadata={_KEY: rule})
 
@@ -265,7 +265,7 @@ def structure(
     *,
     owner: str,
     base: Callable[[str], Path] = _here,
-    beside: Iterable[str] = (),
+    other_keys: Iterable[str] = (),
 ) -> Structured:
     """Make a `cls` of plain values, strictly, and find every fault in one pass.
 
@@ -276,11 +276,11 @@ def structure(
         values: the plain values by parameter.
         owner: the name that messages use.
         base: gives the folder from which a relative path of a parameter starts.
-        beside: further keys of the same table, of which a misspelt key may be meant to be one.
+        other_keys: the further keys of the same table, which a misspelt key may mean.
     """
     fields = {field.name: field for field in attrs.fields(cls)}
     unknown = [key for key in values if key not in fields]
-    known = (*fields, *beside)
+    known = (*fields, *other_keys)
     meant = {nearest(key, known) for key in unknown}
     faults = [
         Fault((key,), f"unknown parameter of {owner}{did_you_mean(key, known)}", on_key=True)
@@ -319,20 +319,15 @@ def _rebased(value: Any, folder: Path) -> Any:
 def _made(cls: type, found: Mapping[str, Any], owner: str, values: Mapping[str, Any]) -> Structured:
     try:
         return Structured(cls(**found))
-    except ValueError as error:  # a rule between parameters, in __attrs_post_init__
-        return Structured(None, (_located(str(error), values),))
+    except ParameterError as error:  # a rule between parameters, in __attrs_post_init__
+        if error.path[0] in values:
+            return Structured(None, (Fault(error.path, error.message),))
+        return Structured(None, (Fault((), str(error)),))
+    except ValueError as error:
+        return Structured(None, (Fault((), str(error)),))
     except Exception as error:  # an error in such a rule, which must not stop the reader
         message = f"checking {owner} raised {type(error).__name__}: {error}"
         return Structured(None, (Fault((), message),))
-
-
-def _located(message: str, values: Any) -> Fault:
-    """Return the fault at the key that a rule names first, as plugins do: `range: must ...`."""
-    path: list[str | int] = []
-    while isinstance(values, Mapping) and message.partition(": ")[0] in values:
-        key, _, message = message.partition(": ")
-        path, values = [*path, key], values[key]
-    return Fault(tuple(path), message)
 
 
 def structure_value(value: Any, kind: Any) -> Structured:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfplug import param
+from cfplug.errors import ParameterError
 from cfplug.params import (
     Fault,
     NoParams,
@@ -174,7 +175,7 @@ def test_an_unknown_parameter_names_the_nearest_one() -> None:
 
 
 def test_a_misspelt_key_may_have_meant_one_that_stands_beside_the_parameters() -> None:
-    outcome = structure(NoParams, {"nmae": "x"}, owner="mse", beside=("use", "name"))
+    outcome = structure(NoParams, {"nmae": "x"}, owner="mse", other_keys=("use", "name"))
     assert outcome.faults == (
         Fault(("nmae",), "unknown parameter of mse; did you mean name?", on_key=True),
     )
@@ -227,10 +228,10 @@ class Between:
 
     def __attrs_post_init__(self) -> None:
         if self.low >= self.high:
-            raise ValueError(f"high: must be above low; is {self.high:g}")
+            raise ParameterError("high", f"must be above low; is {self.high:g}")
         for key, role in self.roles.items():
             if role == "odd":
-                raise ValueError(f"roles: {key}: no such role")
+                raise ParameterError(("roles", key), "no such role")
             if role == "free":
                 raise ValueError("nothing is free: neither is a role")
             if role == "slip":

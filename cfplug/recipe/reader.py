@@ -238,7 +238,7 @@ class Reading:
             {key: item.plain() for key, item in nodes.items()},
             owner=owner,
             base=lambda key: self._folder(nodes[key].place),
-            beside=others,
+            other_keys=others,
         )
         for fault in outcome.faults:
             self.problem((*path, *fault.path), fault.message, on_key=fault.on_key)

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from cfplug.errors import Place, is_one_line, shown
+from cfplug.errors import ParameterError, Place, is_one_line, shown
 from cfplug.params import NoParams, number_words, param, plain
 from cfplug.plugin.components import (
     DISTRIBUTION,
@@ -148,7 +148,7 @@ class AnalyzerUse:
 
 def _check_one_line(name: str, text: str) -> None:
     if not is_one_line(text.strip()):
-        raise ValueError(f"{name}: must be one line of text; is {shown(text)}")
+        raise ParameterError(name, f"must be one line of text; is {shown(text)}")
 
 
 @frozen
@@ -173,17 +173,17 @@ class Claim:
 
     def __attrs_post_init__(self) -> None:
         if not self.metric:
-            raise ValueError("metric: must be the name of one of the recipe's metrics; is ''")
+            raise ParameterError("metric", "must be the name of one of the recipe's metrics; is ''")
         if self.at_most is None and self.at_least is None:
             raise ValueError("a claim needs at_most or at_least")
         if self.at_most is not None and self.at_least is not None:
             advice = "make it a claim of its own"
-            raise ValueError(f"at_least: cannot be given together with at_most; {advice}")
+            raise ParameterError("at_least", f"cannot be given together with at_most; {advice}")
         if self.cold_start and (self.fold or self.part != "valid"):
             where = "the valid part of all folds together"
-            raise ValueError(f"cold_start: is measured on {where}; leave out fold and part")
+            raise ParameterError("cold_start", f"is measured on {where}; leave out fold and part")
         if self.revealed and not self.cold_start:
-            raise ValueError("revealed: needs cold_start, the name of the strategy")
+            raise ParameterError("revealed", "needs cold_start, the name of the strategy")
         _check_one_line("source", self.source)
 
     def met_by(self, measured: float) -> bool:
@@ -222,14 +222,14 @@ class Heading:
 
     def __attrs_post_init__(self) -> None:
         if self.seed is not None and self.seeds is not None:
-            raise ValueError("seeds: cannot be given together with seed; give one of them")
+            raise ParameterError("seeds", "cannot be given together with seed; give one of them")
         if self.seeds is not None and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
-            raise ValueError(
-                f"seeds: must be different numbers, at least one; is {shown(self.seeds)}"
+            raise ParameterError(
+                "seeds", f"must be different numbers, at least one; is {shown(self.seeds)}"
             )
         if not self.reveal or list(self.reveal) != sorted(set(self.reveal)):
             what = "different numbers in rising order, at least one"
-            raise ValueError(f"reveal: must be {what}; is {shown(self.reveal)}")
+            raise ParameterError("reveal", f"must be {what}; is {shown(self.reveal)}")
         _check_one_line("title", self.title)
 
 

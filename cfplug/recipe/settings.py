@@ -7,7 +7,7 @@ from itertools import pairwise
 import attrs
 from attrs import frozen
 
-from cfplug.errors import shown
+from cfplug.errors import ParameterError, shown
 from cfplug.params import param, plain
 
 SCHEDULES = ("one-cycle", "constant", "flat-cosine", "sgdr", "steps")
@@ -157,21 +157,21 @@ class TrainSettings:
         owner, choices = NEEDS.get(name, ("", ()))
         if owner and getattr(self, owner) not in choices:
             needed, found = " or ".join(choices), getattr(self, owner)
-            raise ValueError(
-                f"{name}: has no effect where {owner} is {found}; it needs {owner}: {needed}"
+            raise ParameterError(
+                name, f"has no effect where {owner} is {found}; it needs {owner}: {needed}"
             )
         if name in NEED_PATIENCE and self.patience is None:
-            raise ValueError(
-                f"{name}: has no effect without patience, the epochs to wait for an improvement"
+            raise ParameterError(
+                name, "has no effect without patience, the epochs to wait for an improvement"
             )
 
     def _check_steps(self) -> None:
         steps = self.step_epochs
         if self.schedule == "steps" and not steps:
             needed = "step_epochs, the epochs after which the rate drops, such as [3]"
-            raise ValueError(f"schedule: steps needs {needed}")
+            raise ParameterError("schedule", f"steps needs {needed}")
         if any(later <= earlier for earlier, later in pairwise(steps)):
-            raise ValueError(f"step_epochs: must rise; is {list(steps)}")
+            raise ParameterError("step_epochs", f"must rise; is {list(steps)}")
 
     def _all_epochs(self) -> int:
         if self.schedule != "sgdr":
@@ -180,7 +180,7 @@ class TrainSettings:
         if self.epochs not in (None, needed):
             lengths = " + ".join(map(str, self.cycle_lengths))
             must = f"must be {needed}, as the cycles of sgdr are {lengths}, or left out"
-            raise ValueError(f"epochs: {must}; is {self.epochs}")
+            raise ParameterError("epochs", f"{must}; is {self.epochs}")
         return needed
 
 
@@ -210,6 +210,6 @@ class FeatureChoice:
     def __attrs_post_init__(self) -> None:
         for side, names in plain(self).items():
             if len(set(names)) < len(names):
-                raise ValueError(f"{side}: names a column twice; is {shown(names)}")
+                raise ParameterError(side, f"names a column twice; is {shown(names)}")
             if ALL in names and len(names) > 1:
-                raise ValueError(f"{side}: all must be the only entry; is {shown(names)}")
+                raise ParameterError(side, f"all must be the only entry; is {shown(names)}")

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 import cfplug
+from cfplug.errors import ParameterError
 
 
 def _init_range() -> Any:
@@ -16,7 +17,7 @@ def _init_range() -> Any:
 
 def _check_range(span: tuple[float, float] | None) -> None:
     if span is not None and span[0] >= span[1]:
-        raise ValueError(f"init_range: must go from low to high; is {list(span)}")
+        raise ParameterError("init_range", f"must go from low to high; is {list(span)}")
 
 
 @attrs.frozen

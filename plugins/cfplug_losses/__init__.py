@@ -8,11 +8,12 @@ from typing import Any
 import attrs
 
 import cfplug
+from cfplug.errors import ParameterError
 
 
 def _check_range(span: tuple[float, float] | None) -> None:
     if span is not None and span[0] >= span[1]:
-        raise ValueError(f"range: must go from low to high; is {list(span)}")
+        raise ParameterError("range", f"must go from low to high; is {list(span)}")
 
 
 def _range() -> Any:

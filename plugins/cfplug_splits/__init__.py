@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import frozen
 
 import cfplug
+from cfplug.errors import ParameterError
 
 
 @frozen
@@ -107,14 +108,15 @@ class KFoldParams:
         if isinstance(self.folds, int):
             return
         if len(self.folds) < 2:
-            raise ValueError(
-                f"folds: must be at least 2; names {', '.join(self.folds) or 'none'} "
-                "(for one fold alone, split: {use: predefined, fold: u1})"
+            raise ParameterError(
+                "folds",
+                f"must be at least 2; names {', '.join(self.folds) or 'none'} "
+                "(for one fold alone, split: {use: predefined, fold: u1})",
             )
         for name in self.folds:
             if self.folds.count(name) > 1:
-                raise ValueError(
-                    f"folds: must differ; {name} is given {self.folds.count(name)} times"
+                raise ParameterError(
+                    "folds", f"must differ; {name} is given {self.folds.count(name)} times"
                 )
 
 
@@ -214,12 +216,12 @@ class PredefinedParams:
                 "give the name of a fold (fold: u1) or a file of validation pairs (valid: u1.test)"
             )
         if self.separator in ("", "\n", "\r"):
-            raise ValueError(f"separator: must be text within a line; is {self.separator!r}")
+            raise ParameterError("separator", f"must be text within a line; is {self.separator!r}")
         try:
             codecs.lookup(self.encoding)
         except LookupError:
-            raise ValueError(
-                f"encoding: Python knows no encoding called {self.encoding!r}"
+            raise ParameterError(
+                "encoding", f"Python knows no encoding called {self.encoding!r}"
             ) from None
 
     def files(self) -> dict[str, Path]:
@@ -237,7 +239,9 @@ def _check_left(valid: float, test: float) -> None:
 
 def _check_support(support: float) -> None:
     if support >= 1 and not isinstance(support, int):
-        raise ValueError(f"support: must be a whole number, or a share below 1; is {support!r}")
+        raise ParameterError(
+            "support", f"must be a whole number, or a share below 1; is {support!r}"
+        )
 
 
 @cfplug.hookimpl

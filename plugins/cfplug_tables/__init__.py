@@ -9,7 +9,7 @@ from attrs import frozen
 
 import cfplug
 from cfplug.data.dataset import REPEATS, ROLES
-from cfplug.errors import did_you_mean
+from cfplug.errors import ParameterError, did_you_mean
 
 TABLES = ("ratings", "users", "items")
 
@@ -61,11 +61,11 @@ class TableParams:
         for key, role in self.roles.items():
             _check_role(key, role)
         if self.scale is not None and self.scale[0] >= self.scale[1]:
-            raise ValueError(
-                f"scale: expected the lowest and the highest rating, got {list(self.scale)}"
+            raise ParameterError(
+                "scale", f"expected the lowest and the highest rating, got {list(self.scale)}"
             )
         if not self.set_separator:
-            raise ValueError("set_separator: must not be empty")
+            raise ParameterError("set_separator", "must not be empty")
 
     def files(self) -> dict[str, Path]:
         """The files that are given, by table."""
@@ -76,9 +76,11 @@ class TableParams:
 def _check_role(key: str, role: str) -> None:
     table, _, column = key.partition(".")
     if table not in TABLES or not column:
-        raise ValueError(f"roles: expected a table and a column such as users.age, got {key!r}")
+        raise ParameterError(
+            "roles", f"expected a table and a column such as users.age, got {key!r}"
+        )
     if role not in ROLES:
-        raise ValueError(f"roles: {key}: no role called {role!r}{did_you_mean(role, ROLES)}")
+        raise ParameterError(("roles", key), f"no role called {role!r}{did_you_mean(role, ROLES)}")
 
 
 @frozen
@@ -118,16 +120,16 @@ class CsvParams(TableParams):
         try:
             codecs.lookup(self.encoding)
         except LookupError:
-            raise ValueError(
-                f"encoding: Python knows no encoding called {self.encoding!r}"
+            raise ParameterError(
+                "encoding", f"Python knows no encoding called {self.encoding!r}"
             ) from None
         for name in ("separator", "users_separator", "items_separator"):
             if getattr(self, name) in ("", "\n", "\r"):
-                raise ValueError(
-                    f"{name}: expected text within a line, got {getattr(self, name)!r}"
+                raise ParameterError(
+                    name, f"expected text within a line, got {getattr(self, name)!r}"
                 )
         if self.quote is not None and len(self.quote) != 1:
-            raise ValueError(f"quote: expected one character or null, got {self.quote!r}")
+            raise ParameterError("quote", f"expected one character or null, got {self.quote!r}")
 
 
 @frozen
@@ -186,22 +188,24 @@ class SyntheticParams:
     def __attrs_post_init__(self) -> None:
         pairs = self.users * self.items
         if self.ratings > pairs:
-            raise ValueError(
-                f"ratings: {self.ratings:,} are more than the {pairs:,} pairs "
-                f"of {self.users:,} users and {self.items:,} items"
+            raise ParameterError(
+                "ratings",
+                f"{self.ratings:,} are more than the {pairs:,} pairs "
+                f"of {self.users:,} users and {self.items:,} items",
             )
         low, high = self.scale
         if low >= high:
-            raise ValueError(
-                f"scale: expected the lowest and the highest rating, got {[low, high]}"
+            raise ParameterError(
+                "scale", f"expected the lowest and the highest rating, got {[low, high]}"
             )
         if (
             self.step is not None
             and abs((high - low) / self.step - round((high - low) / self.step)) > 1e-9
         ):
-            raise ValueError(
-                f"step: expected a step that divides the scale from {low:g} to {high:g} evenly, "
-                f"got {self.step:g}"
+            raise ParameterError(
+                "step",
+                f"expected a step that divides the scale from {low:g} to {high:g} evenly, "
+                f"got {self.step:g}",
             )
 
 

@@ -37,7 +37,7 @@ class Odd:
 
     def __attrs_post_init__(self) -> None:
         if self.ends[0] > self.ends[1]:
-            raise ValueError("ends: must go from low to high")
+            raise ParameterError("ends", "must go from low to high")
 
 
 def build(params, scale):

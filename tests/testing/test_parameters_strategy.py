@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from cfplug import param
+from cfplug.errors import ParameterError
 from cfplug.params import NoParams, parameters, plain, structure
 from cfplug.plugin.components import KINDS, Component
 from cfplug.plugin.registry import load
@@ -62,11 +63,11 @@ class Ruled:
 
     def __attrs_post_init__(self) -> None:
         if (self.mode == "steps") != bool(self.steps):
-            raise ValueError("steps: go with mode steps")
+            raise ParameterError("steps", "go with mode steps")
         if self.length is not None and self.mode != "cycles":
-            raise ValueError("length: needs mode cycles")
+            raise ParameterError("length", "needs mode cycles")
         if self.range[0] >= self.range[1]:
-            raise ValueError("range: must rise")
+            raise ParameterError("range", "must rise")
         if (self.fold is None) == (self.file is None):
             raise ValueError("give fold or file")
 

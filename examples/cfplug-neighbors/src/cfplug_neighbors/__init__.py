@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 import cfplug
+from cfplug.errors import ParameterError
 
 SIMILARITIES = ("cosine", "pearson")
 
@@ -72,9 +73,9 @@ class Knn:
 
     def __attrs_post_init__(self) -> None:
         if self.min_neighbors > self.neighbors:
-            raise ValueError(
-                f"min_neighbors: expected at most neighbors, {self.neighbors}, "
-                f"got {self.min_neighbors}"
+            raise ParameterError(
+                "min_neighbors",
+                f"expected at most neighbors, {self.neighbors}, got {self.min_neighbors}",
             )
 
 
