@@ -37,9 +37,10 @@ SHARED = (
     "pyarrow.parquet",
     "scipy.stats",
     "sklearn.decomposition",
+    "torch._dynamo",
     "vl_convert",
 )
-"""What many tests import, a few CPU seconds in all."""
+"""What many tests import, some ten CPU seconds in all; torch needs dynamo for any optimizer."""
 
 STARTED = pytest.StashKey[float]()
 
