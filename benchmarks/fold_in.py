@@ -28,7 +28,7 @@ from cfplug.progress import Quiet
 
 NEWCOMERS, RATINGS, WIDTH, ITEMS = 10_000, 10, 51, 1_682
 NAIVE = 500
-"""Newcomers that are solved for one by one; their seconds are told for all 10,000."""
+"""Newcomers that are solved for one by one; their seconds are scaled to all 10,000."""
 
 
 def made_up(rng: np.random.Generator) -> Population:
@@ -69,8 +69,8 @@ def trained(folder: Path) -> FittedModel:
     return model
 
 
-def told(users: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Ten ratings of each of so many users whom training never saw."""
+def new_ratings(users: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Return ten ratings of each of `users` users that training never saw."""
     items = np.argsort(rng.random((users, ITEMS // 4)), axis=1)[:, :RATINGS] + 1
     ids = 10**6 + np.repeat(np.arange(users), RATINGS)
     return pd.DataFrame(
@@ -123,7 +123,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = trained(Path(folder))
     for users in (NEWCOMERS, 1):
-        ratings = told(users, rng)
+        ratings = new_ratings(users, rng)
         whole = seconds(functools.partial(answered, model, ratings))
         print(
             f"{users:,} new users, from a table of ratings to a prediction for each: "

@@ -58,7 +58,7 @@ def timed(work: Callable[[], Callable[[], float]]) -> Result:
 
 
 def collab_learner(splits: Splits, seed: int) -> Result:
-    """The call of the fast.ai book's chapter 8, as it stands in fastai today."""
+    """Train as chapter 8 of the fast.ai book does, with today's fastai."""
     from fastai.callback.progress import ProgressCallback
     from fastai.collab import TabularCollab, collab_learner
     from fastai.data.block import TransformBlock

@@ -1,4 +1,4 @@
-"""Write the list of components into README.md beside this file: `python recipes/components.py`."""
+"""Write the list of components into README.md next to this file: `python recipes/components.py`."""
 
 from __future__ import annotations
 

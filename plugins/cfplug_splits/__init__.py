@@ -130,7 +130,7 @@ class ColdUsersParams:
     revealed: in it the first `support` of each cold user are the support, the others validate. A
     number below 1 is a share of m ratings, round(share m). All ratings of warm users train. So each
     user is cold once, and what validates is the same for every strategy and number of revealed
-    ratings. A user of whom nothing is left counts as support alone.
+    ratings. A user without ratings left counts as support alone.
     """
 
     folds: int = cfplug.param(5, at_least=2, help="how many folds the users are drawn into")

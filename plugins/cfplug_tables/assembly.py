@@ -117,7 +117,7 @@ def _build(files: Files, params: TableParams) -> Dataset:
     if merged:
         mean = ", with the mean rating" if params.repeats == "mean" else ""
         rows = "1 rating was" if merged == 1 else f"{merged:,} ratings were"
-        words.append(f"{rows} repeated later; the last row of each pair stands{mean}")
+        words.append(f"{rows} repeated later; the last row of each pair counts{mean}")
     users, items = (files[table].frame if table in files else None for table in ("users", "items"))
     roles = {table: _declared(table, params) for table in files}
     scale = _scale(ratings["rating"], params.scale)

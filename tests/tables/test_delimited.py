@@ -313,14 +313,14 @@ REPEATED = "user,item,rating\n1,10,1\n2,10,3\n1,10,4\n"
 def test_of_repeated_pairs_the_last_row_may_stand(write: Write, context: cfplug.Context) -> None:
     dataset = read(CsvParams(write("ratings.csv", REPEATED), repeats="last"), context)
     assert rows(dataset.ratings) == [(2, 10, 3.0), (1, 10, 4.0)]
-    assert dataset.notes == ("1 rating was repeated later; the last row of each pair stands",)
+    assert dataset.notes == ("1 rating was repeated later; the last row of each pair counts",)
 
 
 def test_repeated_pairs_may_have_the_mean_rating(write: Write, context: cfplug.Context) -> None:
     dataset = read(CsvParams(write("ratings.csv", REPEATED), repeats="mean"), context)
     assert rows(dataset.ratings) == [(2, 10, 3.0), (1, 10, 2.5)]
     assert dataset.notes == (
-        "1 rating was repeated later; the last row of each pair stands, with the mean rating",
+        "1 rating was repeated later; the last row of each pair counts, with the mean rating",
     )
 
 
