@@ -39,9 +39,7 @@ def with_evidence(
         part,
         held_out.assign(prediction=given.rating, origin=given.origin.astype(str)),
         given.distribution,
-        pd.DataFrame(
-            map(attrs.astuple, fitted.history), columns=[each.name for each in attrs.fields(Epoch)]
-        ),
+        pd.DataFrame(map(attrs.astuple, fitted.history), columns=list(attrs.fields_dict(Epoch))),
         by_step(use.train, len(fitted.history), len(split.train)),
     )
     return attrs.evolve(fitted.model, evidence=evidence)

@@ -14,7 +14,7 @@ from pathlib import Path
 from attrs import frozen
 
 from cfplug.errors import ArtifactError
-from cfplug.files import write_bytes, writing
+from cfplug.files import write_bytes, write_file, writing
 
 PARTIAL = ".partial"
 """The ending of a folder that is not whole; one without it always is."""
@@ -84,9 +84,7 @@ class RunFolder:
     def write(self, name: str, data: bytes | str) -> Path:
         """Put one file into the folder, whole or not at all."""
         path = self.partial / name
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, data.encode() if isinstance(data, str) else data)
+        write_file(path, data)
         return path
 
     def finish(self, scratch: str) -> Path:
