@@ -177,6 +177,7 @@ class Fold:
             with self.steps.step("cold-start", use, self.seed, model.name, self.name) as context:
                 outcome = try_strategy(trial, use, adapting, self.recipe.reveal, context)
             self.results.outcomes.append(outcome)
+            self.results.new.add(trial.side)
 
     def _able(self, uses: Sequence[Use[T]], model: FittedModel, done: str) -> list[Use[T]]:
         """Return those of `uses` that fit the model; of the others say once that they are not."""

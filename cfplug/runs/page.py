@@ -48,7 +48,8 @@ def remake(
     """
     folder = OpenedFolder.at(Path(path))
     run = opened(folder, load(map(Path, plugins_dir)))
-    history = pd.read_csv(folder.check("history.csv"), keep_default_na=False)
+    texts = {"model": str, "fold": str}
+    history = pd.read_csv(folder.check("history.csv"), keep_default_na=False, dtype=texts)
     comparison = run.comparison_table() if len(run.recipe.models) > 1 else None
     environment = folder.json("environment.json")
     files = {"report.html": render(run, environment, training_table(history), comparison)}

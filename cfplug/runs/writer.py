@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from cfplug.data.catalogue import Catalogue
 from cfplug.data.dataset import Dataset
+from cfplug.data.vocabulary import Side
 from cfplug.evaluation.cold_start import OUTCOMES, summarize, summary_sections
 from cfplug.files import json_text
 from cfplug.recipe.recipe import Recipe
@@ -41,7 +42,10 @@ class Prepared:
 
 @frozen(eq=False)
 class Results:
-    """What the models of a run gave, in the order in which they were trained."""
+    """What the models of a run gave, in the order in which they were trained.
+
+    `new` are the sides whose ids are new in the trials of cold-start strategies.
+    """
 
     fitted: list[Fitted] = field(factory=list)
     metrics: list[dict[str, Any]] = field(factory=list)
@@ -49,6 +53,7 @@ class Results:
     sections: list[Section] = field(factory=list)
     said: list[str] = field(factory=list)
     outcomes: list[pd.DataFrame] = field(factory=list)
+    new: set[Side] = field(factory=set)
 
 
 def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, started: float) -> Run:
@@ -60,7 +65,7 @@ def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, starte
     predictions = storage.parquet(pd.concat(results.predictions, ignore_index=True))
     newcomers = _write_newcomers(folder, results)
     asking = frozenset(use.name for use in recipe.cold_starts if use.component.ask is not None)
-    results.sections.extend(summary_sections(newcomers, asking))
+    results.sections.extend(summary_sections(newcomers, asking, results.new))
     run = _run(recipe, folder, results, predictions, newcomers)
     comparison = run.comparison() if len(recipe.models) > 1 else None
     environment = _environment(recipe, steps, data, started)
