@@ -31,7 +31,7 @@ def check_levels(recipe: Recipe, dataset: Dataset) -> None:
 
 
 def check_folders(recipe: Recipe, folds: Iterable[str], seed: int) -> None:
-    """Raise PluginError if two models would share a folder: not every disk tells U1 from u1."""
+    """Raise PluginError if two models would share a folder on a disk that ignores case."""
     seen: dict[str, str] = {}
     for fold, use in itertools.product(folds, recipe.models):
         place = model_folder(recipe, use.name, seed, fold)

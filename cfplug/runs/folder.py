@@ -43,35 +43,14 @@ class RunFolder:
                 draft.mkdir()
                 for name, text in files.items():
                     write_bytes(draft / name, text.encode())
-                return cls._named(draft, out, f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+                return _renamed(draft, out / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise
 
     @classmethod
-    def _named(cls, draft: Path, out: Path, name: str) -> RunFolder:
-        """Give `draft` the first free name, even if another run takes one just now."""
-        folder, number = cls(out / name), 1
-        while not folder._take(draft):
-            number += 1
-            folder = cls(out / f"{name}-{number}")
-        return folder
-
-    def _take(self, draft: Path) -> bool:
-        """Make `draft` this folder, unless there is one of its name."""
-        if self.final.exists() or self.partial.exists():
-            return False
-        try:
-            draft.rename(self.partial)
-        except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                return False
-            raise
-        return True
-
-    @classmethod
     def of_partial(cls, path: Path) -> RunFolder:
-        """The folder of a run that was stopped; ArtifactError if `path` is none."""
+        """Return the folder of a run that was stopped; ArtifactError if `path` is not one."""
         path = Path(os.path.abspath(path))
         if path.is_dir() and path.name.endswith(PARTIAL):
             return cls(path.with_name(path.name.removesuffix(PARTIAL)))
@@ -83,9 +62,8 @@ class RunFolder:
 
     def write(self, name: str, data: bytes | str) -> Path:
         """Put one file into the folder, whole or not at all."""
-        path = self.partial / name
-        write_file(path, data)
-        return path
+        write_file(self.partial / name, data)
+        return self.partial / name
 
     def finish(self, scratch: str) -> Path:
         """Drop the folder called `scratch`, give the run folder its final name, and return it."""
@@ -102,6 +80,21 @@ class RunFolder:
     def discard(self) -> None:
         """Take the unfinished folder away."""
         shutil.rmtree(self.partial, ignore_errors=True)
+
+
+def _renamed(draft: Path, final: Path) -> RunFolder:
+    """Give `draft` the first free name, even if another run takes one at this moment."""
+    folder, number = RunFolder(final), 1
+    while True:
+        if not folder.final.exists() and not folder.partial.exists():
+            try:
+                draft.rename(folder.partial)
+                return folder
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+        number += 1
+        folder = RunFolder(final.with_name(f"{final.name}-{number}"))
 
 
 def _sync(folder: Path) -> None:

@@ -79,27 +79,24 @@ def render(
     scripts = [_asset("page.js")]
     if any(section.charts for section in sections):
         scripts.insert(0, _drawing_script())
-    content = {
-        "run": run,
-        "environment": environment,
-        "history": history,
-        "comparison": comparison,
-        "results": _results(run),
-        "sections": sections,
-        "groups": _by_model(sections),
-    }
-    look = {
-        "columns": columns,
-        "style": _asset("style.css"),
-        "scripts": scripts,
-        "policy": _policy(scripts),
-        "themes": THEMES,
-        "rows_shown": ROWS,
-    }
     pages = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    text: str = pages.from_string(_asset("page.html.j2")).render(**content, **look)
+    text: str = pages.from_string(_asset("page.html.j2")).render(
+        run=run,
+        environment=environment,
+        history=history,
+        comparison=comparison,
+        results=_results(run),
+        sections=sections,
+        groups=_by_model(sections),
+        columns=columns,
+        style=_asset("style.css"),
+        scripts=scripts,
+        policy=_policy(scripts),
+        themes=THEMES,
+        rows_shown=ROWS,
+    )
     return text
 
 

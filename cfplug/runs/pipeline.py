@@ -97,7 +97,8 @@ class Pipeline:
         self.steps.reporter.progress(None, "writing")
         run = write(self.recipe, self.steps, data, self.results, self.started)
         seconds = time.perf_counter() - started
-        self.steps.finished(StepFinished("write", "", self.recipe.seeds[0], seconds))
+        event = StepFinished("write", "", self.recipe.seeds[0], seconds, run=run.path)
+        self.steps.notify("cfplug_step_finished", event)
         return self.steps.run_finished(run)
 
     def _one_seed(self, data: Prepared, seed: int) -> None:
