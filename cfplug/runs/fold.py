@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -29,7 +30,7 @@ from cfplug.runs.analysis import analyze, empty_section, with_evidence
 from cfplug.runs.run import METRICS
 from cfplug.runs.steps import Steps, noting
 from cfplug.runs.writer import Prepared, Results
-from cfplug.training.checkpoint import Checkpoint, Epoch, Watch
+from cfplug.training.checkpoint import Epoch, Watch
 from cfplug.training.features import learn
 from cfplug.training.fit import Fitted, Task, fit
 
@@ -144,9 +145,7 @@ class Fold:
             )
             self.steps.notify("cfplug_epoch_finished", event)
 
-        def checkpoint(state: Checkpoint) -> None:
-            storage.write_checkpoint(folder, place, state)
-
+        checkpoint = functools.partial(storage.write_checkpoint, folder, place)
         return Watch(reporter.progress, epoch_finished, checkpoint, reporter.say)
 
     # Measures

@@ -60,10 +60,9 @@ class RunFolder:
             raise ArtifactError(f"{path.name} is whole already; there is nothing to resume")
         raise ArtifactError(f"{path}: there is no such run")
 
-    def write(self, name: str, data: bytes | str) -> Path:
+    def write(self, name: str, data: bytes | str) -> None:
         """Put one file into the folder, whole or not at all."""
         write_file(self.partial / name, data)
-        return self.partial / name
 
     def finish(self, scratch: str) -> Path:
         """Drop the folder called `scratch`, give the run folder its final name, and return it."""

@@ -6,7 +6,6 @@ it.
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,8 @@ from cfplug.plugin.registry import Registry
 from cfplug.progress import Reporter
 from cfplug.random import seed_for
 from cfplug.recipe.recipe import Recipe
+from cfplug.report import vega
+from cfplug.report.elements import Chart
 from cfplug.runs.runner import tasks
 from cfplug.training.fit import Task, untrained
 from cfplug.training.learner import learner_of, quietly
@@ -53,24 +54,17 @@ class Sweep:
     suggestions: Mapping[str, float]
 
     def svg(self) -> str:
-        """Return a drawing of the curve and the suggestions on it."""
-        import altair as alt
-
-        rates = np.array(list(self.suggestions.values()))
-        losses = np.interp(np.log(rates), np.log(self.curve["rate"]), self.curve["loss"])
-        marked = pd.DataFrame({"suggestion": list(self.suggestions), "rate": rates, "loss": losses})
-        axes = {
-            "x": alt.X("rate", title="learning rate").scale(type="log").axis(format=".0e"),
-            "y": alt.Y("loss", title="training loss, smoothed").scale(zero=False),
-        }
-        line = alt.Chart(self.curve).mark_line(color="#555").encode(**axes)
-        points = alt.Chart(marked).mark_point(filled=True, size=90, opacity=1)
-        chart = (line + points.encode(**axes, color="suggestion")).properties(
-            title=f"{self.model}: the loss as the rate grows", width=560, height=320
-        )
-        out = io.StringIO()
-        chart.save(out, format="svg")
-        return out.getvalue()
+        """Return a drawing of the curve, with the suggestions named on it."""
+        curve = self.curve
+        rates = np.log(list(self.suggestions.values()))
+        losses = np.interp(rates, np.log(curve["rate"]), curve["loss"])
+        rows = [(rate, loss, "curve", "") for rate, loss in curve.to_numpy().tolist()]
+        for (rule, rate), loss in zip(self.suggestions.items(), losses.tolist(), strict=True):
+            rows.append((rate, loss, rule, rule))
+        columns = ("learning rate", "training loss, smoothed", "suggestion", "label")
+        roles = dict(zip(("x", "y", "color", "label"), columns, strict=True))
+        title = f"{self.model}: the loss as the rate grows"
+        return vega.svg(Chart(title, "point", columns, rows, log=("x",), **roles))
 
     def write(self, folder: Path, stem: str) -> tuple[Path, Path]:
         """Write the plot `stem`.svg and the curve `stem`.csv to `folder`."""
