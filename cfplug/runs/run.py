@@ -131,7 +131,7 @@ class Run:
 
     @property
     def learner(self) -> Learner:
-        """The fastai Learner that trained the first model, ready to go on by hand."""
+        """Return the fastai Learner that trained the first model, ready to go on by hand."""
         learner = self.learners.get((self.model.name, self.model.seed, self.model.fold))
         if learner is None:
             raise CapabilityError(

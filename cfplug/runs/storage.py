@@ -133,7 +133,7 @@ def parquet(frame: pd.DataFrame) -> bytes:
 def write_index(folder: RunFolder) -> None:
     """Write the SHA-256 of every file, by which a changed one is refused."""
     index = {}
-    for path in sorted(folder.partial.rglob("*")):
+    for path in folder.partial.rglob("*"):
         name = path.relative_to(folder.partial)
         is_kept = name.parts[0] != CHECKPOINTS and not path.name.startswith(".")
         if is_kept and path.is_file():

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder when all is measured, and in which order."""
+"""Write what a run leaves in its folder when all is measured."""
 
 from __future__ import annotations
 
@@ -91,26 +91,27 @@ def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, starte
 def _run(
     recipe: Recipe, folder: RunFolder, results: Results, kept: bytes, newcomers: pd.DataFrame
 ) -> Run:
-    """The run as its folder will tell it; `kept` are the predictions as they are written there."""
+    """Return the run as its folder has it; `kept` are the predictions as written there."""
     # As they will be read: ids of several types are one type in a file.
     predictions = pd.read_parquet(io.BytesIO(kept))
-    learners = {
-        (each.model.name, each.model.seed, each.model.fold): each.learner for each in results.fitted
-    }
+    learners = {}
+    for each in results.fitted:
+        if each.learner is not None:
+            learners[each.model.name, each.model.seed, each.model.fold] = each.learner
     return Run(
         folder.final,
         recipe,
         tuple(fitted.model for fitted in results.fitted),
         pd.DataFrame(results.metrics, columns=list(METRICS)),
         tuple(results.sections),
-        {key: learner for key, learner in learners.items() if learner},
+        learners,
         lambda: predictions,
         newcomers,
     )
 
 
 def _write_newcomers(folder: RunFolder, results: Results) -> pd.DataFrame:
-    """How the cold-start strategies compare; two files, if any was tried."""
+    """Return how the cold-start strategies compare; write two files if any was tried."""
     if not results.outcomes:
         return summarize(pd.DataFrame(columns=list(OUTCOMES)))
     outcomes = pd.concat(results.outcomes, ignore_index=True)
