@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns a full disk or a read-only folder into an ArtifactError that names `path`."""
+    """Turn a full disk or a read-only folder into an ArtifactError that names `path`."""
     try:
         yield
     except OSError as error:
@@ -39,13 +39,20 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise
 
 
+def write_file(path: Path, data: bytes | str) -> None:
+    """Write a file whole or not at all, and the folders above it that are missing."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, data.encode() if isinstance(data, str) else data)
+
+
 def json_text(data: Any) -> str:
-    """`data` as JSON for people and programs: one form for one value, no NaN."""
+    """Return `data` as JSON for people and programs: one form for one value, no NaN."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_text(path: Path) -> str:
-    """The text of a file of a run folder; ArtifactError if it is missing or no text."""
+    """Return a text file of a run folder; ArtifactError if it is missing or not text."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -57,7 +64,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """The data of a JSON file of a run folder."""
+    """Return the data of a JSON file of a run folder."""
     try:
         return json.loads(read_text(path))
     except (json.JSONDecodeError, RecursionError) as error:
@@ -71,7 +78,7 @@ def sha256(data: bytes) -> str:
 def arrays_to_bytes(
     arrays: Mapping[str, np.ndarray], words: Mapping[str, str] | None = None
 ) -> bytes:
-    """Named arrays as safetensors: data only, never code. `words` are texts that travel along."""
+    """Return named arrays and texts as safetensors, which hold data only, never code."""
     import numpy as np
     from safetensors.numpy import save
 
@@ -79,15 +86,11 @@ def arrays_to_bytes(
     return save(whole, dict(words) if words else None)
 
 
-def read_arrays(
-    path: Path, expected: str | None = None
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays and words of a safetensors file.
+def read_bytes(path: Path, expected: str | None = None) -> bytes:
+    """Return the content of a file of a run folder.
 
-    ArtifactError if the file is missing, cut, or is not the one whose SHA-256 is `expected`.
+    ArtifactError if it cannot be read, or is not the one whose SHA-256 is `expected`.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -97,9 +100,19 @@ def read_arrays(
             f"{path} is not the file that the run wrote: "
             f"its SHA-256 is {sha256(data)[:12]}..., not {expected[:12]}..."
         )
+    return data
+
+
+def read_arrays(
+    path: Path, expected: str | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the arrays and texts of a safetensors file; ArtifactError as for `read_bytes`."""
+    from safetensors import SafetensorError, safe_open
+
+    read_bytes(path, expected)
     try:
         with safe_open(path, framework="numpy") as file:
-            names = file.keys()  # the file is no mapping: it cannot be iterated itself
+            names = file.keys()  # the file itself cannot be iterated
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except SafetensorError as error:
         raise ArtifactError(f"{path} is damaged: {error}") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import sys
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
@@ -58,14 +57,13 @@ class Bar:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (
+        self._bar: Progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[percent]}"),
             TimeRemainingColumn(),
-        )
-        self._bar: Progress = Progress(
-            *columns, console=console or Console(stderr=True), transient=True
+            console=console or Console(stderr=True),
+            transient=True,
         )
         self._task: TaskID | None = None
         self._working: tuple[str, bool] | None = None
@@ -74,12 +72,7 @@ class Bar:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._bar.stop()
 
     def say(self, text: str) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -40,14 +40,10 @@ def printing_aside() -> contextlib.redirect_stdout[Any]:
 
 def print_frame(frame: pd.DataFrame, as_json: bool) -> None:
     """Print a frame; without `--json`, with four decimals."""
-    rows = frame.astype(object).to_numpy().tolist()
     if not as_json:
-        rows = [[_with_four_decimals(cell) for cell in row] for row in rows]
+        frame = frame.map(lambda cell: f"{cell:.4f}" if isinstance(cell, float) else cell)
+    rows = frame.astype(object).to_numpy().tolist()
     print_rows(tuple(frame.columns), rows, as_json)
-
-
-def _with_four_decimals(cell: Any) -> Any:
-    return f"{cell:.4f}" if isinstance(cell, float) else cell
 
 
 def put(frame: pd.DataFrame, out: Path | None, as_json: bool, what: str) -> None:
@@ -87,18 +83,13 @@ def print_table(table: Table) -> None:
     from rich.text import Text
 
     console = Console()
-    drawn = Drawn(
-        title=Text(table.title) if table.title else None, title_justify="left", box=box.ROUNDED
-    )
-    widths = _widths(table, console.width)
-    for index, column in enumerate(table.columns):
-        justify: Literal["left", "right"] = "left"
-        if all(_is_number(row[index]) for row in table.rows):
-            justify = "right"
-        width = widths[index]
+    title = Text(table.title) if table.title else None
+    drawn = Drawn(title=title, title_justify="left", box=box.ROUNDED)
+    for index, width in enumerate(_widths(table, console.width)):
+        is_numeric = all(_is_number(row[index]) for row in table.rows)
         drawn.add_column(
-            Text(column),
-            justify=justify,
+            Text(table.columns[index]),
+            justify="right" if is_numeric else "left",
             no_wrap=index == 0 and not width,
             overflow="fold",
             width=width,
@@ -126,10 +117,8 @@ def _widths(table: Table, most: int) -> list[int | None]:
 
 
 def _without_empty_columns(table: Table) -> Table:
-    shown = []
-    for index in range(len(table.columns)):
-        if any(str(row[index]) for row in table.rows):
-            shown.append(index)
+    indexes = range(len(table.columns))
+    shown = [index for index in indexes if any(str(row[index]) for row in table.rows)]
     if not shown:
         return table
     columns = [table.columns[index] for index in shown]

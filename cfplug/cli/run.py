@@ -13,7 +13,7 @@ import rich_click as click
 from cfplug.cli.options import json_option, naming, overrides, plugins_dir
 from cfplug.cli.output import print_json, print_rows, print_table, telling
 from cfplug.cli.recipes import checked_recipe, recipe_argument, recipe_path
-from cfplug.errors import Problem, RecipeError
+from cfplug.errors import Place, Problem, RecipeError
 
 if TYPE_CHECKING:
     from cfplug.runs.run import Run
@@ -43,15 +43,11 @@ def run_command(
 
         finished = run(checked, out=out, plugins_dir=folders, reporter=reporter)
     _print_run(finished, as_json)
-    missed = [result for result in finished.claim_results() if not result.met]
-    for result in missed:
-        claim = result.claim
-        click.echo(
-            f"missed: {result.model}: {claim.metric} is {result.value:.4f}, "
-            f"claimed {claim.bound()}",
-            err=True,
-        )
-    if check and missed:
+    for each in finished.claim_results():
+        if not each.met:
+            claim = f"{each.claim.metric} is {each.value:.4f}, claimed {each.claim.bound()}"
+            click.echo(f"missed: {each.model}: {claim}", err=True)
+    if check and not finished.claims_met:
         sys.exit(1)
 
 
@@ -96,7 +92,7 @@ def check_command(recipe: str, sets: Sequence[str], as_json: bool, folders: Sequ
     except RecipeError as error:
         if not as_json:
             raise
-        print_json([_problem_dict(problem) for problem in error.problems])
+        print_json(list(map(_problem_dict, error.problems)))
         sys.exit(error.exit_code)
     if as_json:
         print_json([])
@@ -105,7 +101,7 @@ def check_command(recipe: str, sets: Sequence[str], as_json: bool, folders: Sequ
 
 
 def _problem_dict(problem: Problem) -> dict[str, Any]:
-    place = {"source": None, "line": None, "column": None}
+    place = dict.fromkeys(attrs.fields_dict(Place))
     if problem.place is not None:
         place = attrs.asdict(problem.place)
     return {**place, "path": problem.path, "message": problem.message}
@@ -147,19 +143,15 @@ def find_rate(
         sweeps = list(find_rates(checked, registry, names, reporter=reporter))
         stem = Path(checked.source).stem
         written = [sweep.write(out, f"{stem}-{sweep.model}") for sweep in sweeps]
-    columns = ("model", *sweeps[0].suggestions)
     rows = []
     for sweep in sweeps:
-        rates = [float(f"{rate:.2g}") for rate in sweep.suggestions.values()]
-        rows.append((sweep.model, *rates))
-    if not as_json:
-        print_rows(columns, rows, as_json)
-        click.echo()
-        for plot, curve in written:
-            click.echo(f"{plot}\n{curve}")
+        rates = {rule: float(f"{rate:.2g}") for rule, rate in sweep.suggestions.items()}
+        rows.append({"model": sweep.model, **rates})
+    if as_json:
+        paths = [{"plot": str(plot), "curve": str(curve)} for plot, curve in written]
+        print_json([{**row, **its_paths} for row, its_paths in zip(rows, paths, strict=True)])
         return
-    results = []
-    for row, (plot, curve) in zip(rows, written, strict=True):
-        suggestions = dict(zip(columns, row, strict=True))
-        results.append({**suggestions, "plot": str(plot), "curve": str(curve)})
-    print_json(results)
+    print_rows(tuple(rows[0]), [tuple(row.values()) for row in rows], as_json)
+    click.echo()
+    for plot, curve in written:
+        click.echo(f"{plot}\n{curve}")

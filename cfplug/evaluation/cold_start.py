@@ -7,7 +7,7 @@ resemble each other, so errors are summed by newcomer, and newcomers are resampl
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -242,13 +242,22 @@ def summary_tables(summary: pd.DataFrame) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-def summary_sections(summary: pd.DataFrame, asking: frozenset[str]) -> tuple[Section, ...]:
-    """Return a section for each model; `asking` are the names of the strategies that interview."""
+def summary_sections(
+    summary: pd.DataFrame, asking: frozenset[str], new: Collection[Side]
+) -> tuple[Section, ...]:
+    """Return a section for each model.
+
+    Args:
+        summary: What `summarize` returned.
+        asking: The names of the strategies that interview.
+        new: The sides that are new.
+    """
+    who = " and ".join(f"{side}s" for side in SIDES if side in new)
     by_model = summary.groupby("model", sort=False)
-    return tuple(_section(str(model), rows, asking) for model, rows in by_model)
+    return tuple(_section(f"New {who}", str(model), rows, asking) for model, rows in by_model)
 
 
-def _section(model: str, rows: pd.DataFrame, asking: frozenset[str]) -> Section:
+def _section(title: str, model: str, rows: pd.DataFrame, asking: frozenset[str]) -> Section:
     first = str(rows["cold_start"].iloc[0])
     others = rows[rows["cold_start"] != first]
     tables = [
@@ -257,7 +266,7 @@ def _section(model: str, rows: pd.DataFrame, asking: frozenset[str]) -> Section:
         _coverage(rows),
     ]
     return Section(
-        f"Newcomers: {model}",
+        f"{title}: {model}",
         tuple(_text(rows, first, asking)),
         [table for table in tables if table.rows],
         [_chart(rows)],

@@ -39,36 +39,19 @@ def with_evidence(
         part,
         held_out.assign(prediction=given.rating, origin=given.origin.astype(str)),
         given.distribution,
-        pd.DataFrame(
-            map(attrs.astuple, fitted.history), columns=[each.name for each in attrs.fields(Epoch)]
-        ),
+        pd.DataFrame(map(attrs.astuple, fitted.history), columns=list(attrs.fields_dict(Epoch))),
         by_step(use.train, len(fitted.history), len(split.train)),
     )
     return attrs.evolve(fitted.model, evidence=evidence)
 
 
-def missing_capability(use: Use[Analyzer], model: FittedModel) -> str:
-    """Return which capability an analyzer lacks in `model`, in a sentence; empty if none."""
-    missing = [need for need in use.component.requires if need not in model.provides]
-    return f"{model.name} has no {missing[0]}, which this needs." if missing else ""
-
-
 def analyze(use: Use[Analyzer], model: FittedModel, context: Context) -> Section:
     """Return the section of an analyzer on `model`; PluginError if it is not a Section."""
     section = check_section(use.component.function("analyze")(use.params, model, context))
-    return _signed(section, use, model)
+    return attrs.evolve(section, analyzer=use.name, model=model.name)
 
 
 def empty_section(use: Use[Analyzer], model: FittedModel, why: str) -> Section:
     """Return a section that says why an analyzer has none."""
-    return _signed(Section(f"{use.name} of {model.name}", why), use, model)
-
-
-def failure(use: Use[Analyzer], error: Exception) -> str:
-    """Return what an analyzer raised, with its plugin and place, in one line."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{use.full_name} of plugin {use.title}, {use.place}, failed: {text}"
-
-
-def _signed(section: Section, use: Use[Analyzer], model: FittedModel) -> Section:
-    return attrs.evolve(section, analyzer=use.name, model=model.name)
+    title = f"{use.name} of {model.name}"
+    return Section(title, why, analyzer=use.name, model=model.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from cfplug.data.dataset import Dataset, Split
 from cfplug.errors import Place, PluginError, Problem, RecipeError
@@ -16,14 +16,14 @@ def check_levels(recipe: Recipe, dataset: Dataset) -> None:
     """Raise RecipeError if a loss needs rating levels and the data has none."""
     if dataset.scale.levels:
         return
-    losses = dict.fromkeys(model.loss for model in recipe.models if model.loss is not None)
+    scale = dataset.scale
     problems = []
-    for loss in losses:
-        if loss.component.needs_levels:
+    for loss in dict.fromkeys(model.loss for model in recipe.models):
+        if loss is not None and loss.component.needs_levels:
             why = (
                 f"{loss.name} needs ratings in levels, such as 1 to 5; those of {dataset.name} "
-                f"take too many different values from {dataset.scale.low:g} to "
-                f"{dataset.scale.high:g} (a loss such as mse needs none)"
+                f"take too many different values from {scale.low:g} to {scale.high:g} "
+                "(a loss such as mse needs none)"
             )
             problems.append(Problem(loss.place, "loss", why))
     if problems:
@@ -31,7 +31,7 @@ def check_levels(recipe: Recipe, dataset: Dataset) -> None:
 
 
 def check_folders(recipe: Recipe, folds: Iterable[str], seed: int) -> None:
-    """Raise PluginError if two models would share a folder: not every disk tells U1 from u1."""
+    """Raise PluginError if two models would share a folder on a disk that ignores case."""
     seen: dict[str, str] = {}
     for fold, use in itertools.product(folds, recipe.models):
         place = model_folder(recipe, use.name, seed, fold)
@@ -44,12 +44,9 @@ def check_folders(recipe: Recipe, folds: Iterable[str], seed: int) -> None:
 
 def check_claims(recipe: Recipe, folds: Mapping[str, Split]) -> None:
     """Raise RecipeError if a claim is about a part or fold that will not be measured."""
-    problems = list(_unmeasured_claims(recipe, folds))
-    if problems:
-        raise RecipeError(problems)
-
-
-def _unmeasured_claims(recipe: Recipe, folds: Mapping[str, Split]) -> Iterator[Problem]:
+    problems = []
     for position, claim in enumerate(recipe.claims):
         for key, why in unmeasured(claim, folds):
-            yield Problem(Place(recipe.source), f"claims[{position}].{key}", why)
+            problems.append(Problem(Place(recipe.source), f"claims[{position}].{key}", why))
+    if problems:
+        raise RecipeError(problems)

@@ -14,7 +14,7 @@ from pathlib import Path
 from attrs import frozen
 
 from cfplug.errors import ArtifactError
-from cfplug.files import write_bytes, writing
+from cfplug.files import write_bytes, write_file, writing
 
 PARTIAL = ".partial"
 """The ending of a folder that is not whole; one without it always is."""
@@ -43,35 +43,14 @@ class RunFolder:
                 draft.mkdir()
                 for name, text in files.items():
                     write_bytes(draft / name, text.encode())
-                return cls._named(draft, out, f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+                return _renamed(draft, out / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise
 
     @classmethod
-    def _named(cls, draft: Path, out: Path, name: str) -> RunFolder:
-        """Give `draft` the first free name, even if another run takes one just now."""
-        folder, number = cls(out / name), 1
-        while not folder._take(draft):
-            number += 1
-            folder = cls(out / f"{name}-{number}")
-        return folder
-
-    def _take(self, draft: Path) -> bool:
-        """Make `draft` this folder, unless there is one of its name."""
-        if self.final.exists() or self.partial.exists():
-            return False
-        try:
-            draft.rename(self.partial)
-        except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                return False
-            raise
-        return True
-
-    @classmethod
     def of_partial(cls, path: Path) -> RunFolder:
-        """The folder of a run that was stopped; ArtifactError if `path` is none."""
+        """Return the folder of a run that was stopped; ArtifactError if `path` is not one."""
         path = Path(os.path.abspath(path))
         if path.is_dir() and path.name.endswith(PARTIAL):
             return cls(path.with_name(path.name.removesuffix(PARTIAL)))
@@ -81,13 +60,9 @@ class RunFolder:
             raise ArtifactError(f"{path.name} is whole already; there is nothing to resume")
         raise ArtifactError(f"{path}: there is no such run")
 
-    def write(self, name: str, data: bytes | str) -> Path:
+    def write(self, name: str, data: bytes | str) -> None:
         """Put one file into the folder, whole or not at all."""
-        path = self.partial / name
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, data.encode() if isinstance(data, str) else data)
-        return path
+        write_file(self.partial / name, data)
 
     def finish(self, scratch: str) -> Path:
         """Drop the folder called `scratch`, give the run folder its final name, and return it."""
@@ -104,6 +79,21 @@ class RunFolder:
     def discard(self) -> None:
         """Take the unfinished folder away."""
         shutil.rmtree(self.partial, ignore_errors=True)
+
+
+def _renamed(draft: Path, final: Path) -> RunFolder:
+    """Give `draft` the first free name, even if another run takes one at this moment."""
+    folder, number = RunFolder(final), 1
+    while True:
+        if not folder.final.exists() and not folder.partial.exists():
+            try:
+                draft.rename(folder.partial)
+                return folder
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+        number += 1
+        folder = RunFolder(final.with_name(f"{final.name}-{number}"))
 
 
 def _sync(folder: Path) -> None:

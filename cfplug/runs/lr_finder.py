@@ -6,7 +6,6 @@ it.
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,8 @@ from cfplug.plugin.registry import Registry
 from cfplug.progress import Reporter
 from cfplug.random import seed_for
 from cfplug.recipe.recipe import Recipe
+from cfplug.report import vega
+from cfplug.report.elements import Chart
 from cfplug.runs.runner import tasks
 from cfplug.training.fit import Task, untrained
 from cfplug.training.learner import learner_of, quietly
@@ -53,28 +54,17 @@ class Sweep:
     suggestions: Mapping[str, float]
 
     def svg(self) -> str:
-        """The curve and the suggestions on it, drawn."""
-        import altair as alt
-
-        rates = np.array(list(self.suggestions.values()))
-        losses = np.interp(np.log(rates), np.log(self.curve["rate"]), self.curve["loss"])
-        marked = pd.DataFrame({"suggestion": list(self.suggestions), "rate": rates, "loss": losses})
-        axes = {
-            "x": alt.X("rate", title="learning rate").scale(type="log").axis(format=".0e"),
-            "y": alt.Y("loss", title="training loss, smoothed").scale(zero=False),
-        }
-        line = alt.Chart(self.curve).mark_line(color="#555").encode(**axes)
-        points = (
-            alt.Chart(marked)
-            .mark_point(filled=True, size=90, opacity=1)
-            .encode(**axes, color="suggestion")
-        )
-        chart = (line + points).properties(
-            title=f"{self.model}: the loss as the rate grows", width=560, height=320
-        )
-        out = io.StringIO()
-        chart.save(out, format="svg")
-        return out.getvalue()
+        """Return a drawing of the curve, with the suggestions named on it."""
+        curve = self.curve
+        rates = np.log(list(self.suggestions.values()))
+        losses = np.interp(rates, np.log(curve["rate"]), curve["loss"])
+        rows = [(rate, loss, "curve", "") for rate, loss in curve.to_numpy().tolist()]
+        for (rule, rate), loss in zip(self.suggestions.items(), losses.tolist(), strict=True):
+            rows.append((rate, loss, rule, rule))
+        columns = ("learning rate", "training loss, smoothed", "suggestion", "label")
+        roles = dict(zip(("x", "y", "color", "label"), columns, strict=True))
+        title = f"{self.model}: the loss as the rate grows"
+        return vega.svg(Chart(title, "point", columns, rows, log=("x",), **roles))
 
     def write(self, folder: Path, stem: str) -> tuple[Path, Path]:
         """Write the plot `stem`.svg and the curve `stem`.csv to `folder`."""
@@ -89,10 +79,10 @@ class Sweep:
 def find_rates(
     recipe: Recipe, registry: Registry, names: Collection[str], *, reporter: Reporter
 ) -> Iterator[Sweep]:
-    """A sweep of each model of `recipe` that is among `names`, as `models_to_try` gives them.
+    """Yield a sweep of each model of `recipe` that is among `names`, as `models_to_try` gives them.
 
     The data, split, settings and seed are those of the recipe's first seed and fold; no run folder
-    is written. TrainingError if the loss is no number from the start.
+    is written. TrainingError if the loss is not a number from the start.
     """
     with tempfile.TemporaryDirectory(prefix="cfplug-") as scratch:
         for task in tasks(recipe, registry, Path(scratch), reporter=reporter):
@@ -104,18 +94,18 @@ def find_rates(
 def models_to_try(recipe: Recipe, name: str | None) -> list[str]:
     """Return the model called `name`, or all that learn by gradient; CfplugError if none is."""
     learns = {use.name: use.train is not None for use in recipe.models}
-    if name is None and not any(learns.values()):
-        raise CfplugError(
-            f"{recipe.source}: no model of it learns by gradient, so none has a learning rate"
-        )
-    if name is not None and name not in learns:
-        raise CfplugError(
-            f"{recipe.source}: no model called {name}{did_you_mean(name, learns)} "
-            f"({', '.join(learns)})"
-        )
-    if name is not None and not learns[name]:
+    if name is None:
+        names = [each for each in learns if learns[each]]
+        if not names:
+            why = "no model of it learns by gradient, so none has a learning rate"
+            raise CfplugError(f"{recipe.source}: {why}")
+        return names
+    if name not in learns:
+        guess = did_you_mean(name, learns)
+        raise CfplugError(f"{recipe.source}: no model called {name}{guess} ({', '.join(learns)})")
+    if not learns[name]:
         raise CfplugError(f"{recipe.source}: {name} fits itself, so it has no learning rate")
-    return [each for each in learns if learns[each] and name in (None, each)]
+    return [name]
 
 
 def sweep(task: Task) -> Sweep:
@@ -124,20 +114,16 @@ def sweep(task: Task) -> Sweep:
     It ends sooner where the loss is four times its lowest. Optimizer, decay and batch size are the
     recipe's; the momentum is that of its settings throughout.
     """
-    name, settings = task.use.name, task.use.train
+    settings = task.use.train
     assert settings is not None
-    parts = (task.train, task.valid)
-    learner = learner_of(
-        untrained(task), parts, settings, seed=task.seed, device=task.context.device
-    )
-    torch.manual_seed(seed_for(task.seed, f"rates {name}"))
+    parts, device = (task.train, task.valid), task.context.device
+    learner = learner_of(untrained(task), parts, settings, seed=task.seed, device=device)
+    torch.manual_seed(seed_for(task.seed, f"rates {task.use.name}"))
     with quietly(learner, settings.threads):
         learner.fit(STEPS // len(learner.dls.train) + 1, cbs=_Growing(LOWEST, HIGHEST, STEPS))
-    recorded = {
-        "rate": learner.recorder.lrs,
-        "loss": [float(loss) for loss in learner.recorder.losses],
-    }
-    return read_off(name, pd.DataFrame(recorded, dtype=float))
+    losses = list(map(float, learner.recorder.losses))
+    curve = pd.DataFrame({"rate": learner.recorder.lrs, "loss": losses}, dtype=float)
+    return read_off(task.use.name, curve)
 
 
 class _Growing(LRFinder):  # type: ignore[misc]
@@ -162,6 +148,5 @@ def read_off(model: str, curve: pd.DataFrame) -> Sweep:
             f"at a rate of {LOWEST:g} and more"
         )
     rates, losses = (torch.tensor(inner[name].to_numpy()) for name in ("rate", "loss"))
-    return Sweep(
-        model, curve, {name: float(rule(rates, losses, STEPS)[0]) for name, rule in RULES.items()}
-    )
+    suggestions = {name: float(rule(rates, losses, STEPS)[0]) for name, rule in RULES.items()}
+    return Sweep(model, curve, suggestions)

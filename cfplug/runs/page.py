@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
@@ -16,13 +15,12 @@ from typing import Any
 import pandas as pd
 from attrs import frozen
 
-from cfplug.evaluation.comparison import Comparison
 from cfplug.evaluation.resampling import JACKKNIFE
 from cfplug.plugin.registry import load
 from cfplug.report.elements import Chart, Interval, Section, Table
 from cfplug.report.serialize import names_of, place_of
 from cfplug.report.tables import columns
-from cfplug.runs.run import CLAIM_TITLES, Result, Run
+from cfplug.runs.run import Result, Run
 from cfplug.runs.storage import OpenedFolder, opened
 
 FIGURES = "figures"
@@ -30,21 +28,6 @@ FIGURES = "figures"
 
 ROWS = 25
 """Rows of a long table that are shown before someone asks for all of them."""
-
-
-def page(
-    run: Run, environment: Mapping[str, Any], history: pd.DataFrame, comparison: Comparison | None
-) -> str:
-    """Return the page of a run.
-
-    Args:
-        run: the finished run.
-        environment: the content of its `environment.json`.
-        history: the content of its `history.csv`.
-        comparison: how its models compare, None if there is only one.
-    """
-    compared = None if comparison is None else comparison.table()
-    return render(run, environment, str(environment["data"]), _training(history), compared)
 
 
 def remake(
@@ -65,28 +48,24 @@ def remake(
     """
     folder = OpenedFolder.at(Path(path))
     run = opened(folder, load(map(Path, plugins_dir)))
-    text = io.BytesIO(folder.check("history.csv").read_bytes())
-    history = pd.read_csv(text, keep_default_na=False)
-    comparison = run.comparison() if len(run.recipe.models) > 1 else None
-    files = {"report.html": page(run, folder.json("environment.json"), history, comparison)}
+    texts = {"model": str, "fold": str}
+    history = pd.read_csv(folder.check("history.csv"), keep_default_na=False, dtype=texts)
+    comparison = run.comparison_table() if len(run.recipe.models) > 1 else None
+    environment = folder.json("environment.json")
+    files = {"report.html": render(run, environment, training_table(history), comparison)}
     if figures:
         files |= dict(_figures(run))
     return folder.add(files)
 
 
 def render(
-    run: Run,
-    environment: Mapping[str, Any],
-    data: str,
-    history: Table,
-    comparison: Table | None = None,
+    run: Run, environment: Mapping[str, Any], history: Table, comparison: Table | None = None
 ) -> str:
     """Return the page of a run: results, comparison, sections, training, metrics, recipe.
 
     Args:
         run: the finished run.
         environment: the content of its `environment.json`.
-        data: a line about the data, shown below the title.
         history: the losses by epoch.
         comparison: how the models compare, None if there is only one.
     """
@@ -94,32 +73,30 @@ def render(
 
     from cfplug.report.themes import THEMES
 
-    sections = tuple(_shown(run.sections))
+    sections = []
+    for number, section in enumerate(run.sections, start=1):
+        sections.append(_shown(f"section-{number}", section))
     scripts = [_asset("page.js")]
     if any(section.charts for section in sections):
         scripts.insert(0, _drawing_script())
-    content = {
-        "run": run,
-        "environment": environment,
-        "data": data,
-        "history": history,
-        "comparison": comparison,
-        "results": _results(run),
-        "sections": sections,
-        "groups": _by_model(sections),
-    }
-    look = {
-        "columns": columns,
-        "style": _asset("style.css"),
-        "scripts": scripts,
-        "policy": _policy(scripts),
-        "themes": THEMES,
-        "rows_shown": ROWS,
-    }
     pages = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    text: str = pages.from_string(_asset("page.html.j2")).render(**content, **look)
+    text: str = pages.from_string(_asset("page.html.j2")).render(
+        run=run,
+        environment=environment,
+        history=history,
+        comparison=comparison,
+        results=_results(run),
+        sections=sections,
+        groups=_by_model(sections),
+        columns=columns,
+        style=_asset("style.css"),
+        scripts=scripts,
+        policy=_policy(scripts),
+        themes=THEMES,
+        rows_shown=ROWS,
+    )
     return text
 
 
@@ -127,34 +104,33 @@ def _results(run: Run) -> Table:
     """Return the table of the run with intervals as cells, without columns that are empty."""
     results = run.results()
     has_intervals = any(result.low is not None for result in results)
-    rows = []
+    value_title = run.value_title
+    rows: list[dict[str, Any]] = []
     for result in results:
-        value = _value_cell(result) if has_intervals else result.value_text
-        row: dict[str, Any] = {"model": result.model, "fold": result.fold, "part": result.part}
-        row |= {"metric": result.metric, run.value_title: value}
-        rows.append(row | dict(zip(CLAIM_TITLES, result.claim_texts, strict=True)))
+        row: dict[str, Any] = result.texts(value_title)
+        if has_intervals and result.deviation is None:
+            row[value_title] = _with_interval(result)
+        rows.append(row)
     parts = sorted({result.part for result in results})
-    wanted = ["model", "fold", "part", "metric", run.value_title, "met", "claimed", "source"]
+    columns = ["model", "fold", "part", "metric", value_title, "met", "claimed", "source"]
     if len(parts) == 1:
-        wanted.remove("part")
-    kept = [name for name in wanted if any(row[name] != "" for row in rows)]
+        columns.remove("part")
+    kept = [name for name in columns if any(row[name] != "" for row in rows)]
     note = f"Measured on the {' and the '.join(parts)} part"
     if has_intervals:
         note += f"; below a number is its 95 % interval ({JACKKNIFE})"
     return Table(run.recipe.title, kept, [[row[name] for name in kept] for row in rows], f"{note}.")
 
 
-def _value_cell(result: Result) -> str | float | Interval:
-    """Return a value with four decimals, with its deviation or interval if it has one."""
-    if result.deviation is not None:
-        return result.value_text
+def _with_interval(result: Result) -> float | Interval:
+    """Return a value with four decimals, with its interval if it has one."""
     value = round(result.value, 4)
     if result.low is None or result.high is None:
         return value
     return Interval(value, round(result.low, 4), round(result.high, 4))
 
 
-def _training(history: pd.DataFrame) -> Table:
+def training_table(history: pd.DataFrame) -> Table:
     """Return the history for a person to read, without the fold if there are none."""
     if not history["fold"].any():
         history = history.drop(columns="fold")
@@ -177,36 +153,30 @@ def _figures(run: Run) -> Iterator[tuple[str, str]]:
 
 
 @frozen
-class ShownChart:
-    """A chart, its specification, and the table of the section with the same title, if any."""
-
-    chart: Chart
-    specification: Mapping[str, Any]
-    numbers: Table | None
-
-
-@frozen
 class ShownSection:
-    """A section, the target of its link, its charts, and the tables that belong to no chart."""
+    """A section, the target of its link, and what it shows.
+
+    `charts` are the charts, each with its specification and the table of the same title, if any;
+    `tables` are those that belong to no chart.
+    """
 
     place: str
     section: Section
-    charts: tuple[ShownChart, ...]
-    tables: tuple[Table, ...]
+    charts: Sequence[tuple[Chart, Mapping[str, Any], Table | None]]
+    tables: Sequence[Table]
 
 
-def _shown(sections: Sequence[Section]) -> Iterator[ShownSection]:
+def _shown(place: str, section: Section) -> ShownSection:
     from cfplug.report.vega import specification
 
-    for number, section in enumerate(sections, start=1):
-        by_title = {table.title: table for table in reversed(section.tables) if table.title}
-        charts = []
-        for chart in section.charts:
-            numbers = by_title.pop(chart.title, None)
-            charts.append(ShownChart(chart, specification(chart), numbers))
-        in_charts = {id(each.numbers) for each in charts}
-        tables = tuple(table for table in section.tables if id(table) not in in_charts)
-        yield ShownSection(f"section-{number}", section, tuple(charts), tables)
+    by_title = {table.title: table for table in reversed(section.tables) if table.title}
+    charts, in_charts = [], []
+    for chart in section.charts:
+        numbers = by_title.pop(chart.title, None)
+        charts.append((chart, specification(chart), numbers))
+        in_charts.append(id(numbers))
+    tables = [table for table in section.tables if id(table) not in in_charts]
+    return ShownSection(place, section, charts, tables)
 
 
 def _by_model(sections: Sequence[ShownSection]) -> list[tuple[str, list[ShownSection]]]:

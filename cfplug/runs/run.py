@@ -29,19 +29,11 @@ METRICS = ("model", "seed", "fold", "part", "metric", "value", "low", "high")
 """The columns of a run's metrics; the fold is empty without named folds, low and high where the
 95 % interval of the value is not known."""
 
+PREDICTIONS = ("model", *PAIR, "prediction", "origin")
+
 ALL_FOLDS = "all folds"
 
 INTERVAL = "95 % interval"
-
-CLAIM_TITLES = ("claimed", "met", "source")
-
-
-def _none_kept() -> pd.DataFrame:
-    return pd.DataFrame(columns=["model", *PAIR, "prediction", "origin"])
-
-
-def _none_tried() -> pd.DataFrame:
-    return pd.DataFrame(columns=SUMMARY)
 
 
 @frozen
@@ -56,13 +48,20 @@ class Measured:
     def met(self) -> bool:
         return self.claim.met_by(self.value)
 
+    def is_about(self, result: Result) -> bool:
+        """Return whether `result` is the value that was claimed, not one of new users or items."""
+        claim = self.claim
+        place = (result.model, result.part, result.metric, result.fold or ALL_FOLDS)
+        own_place = (self.model, claim.part, claim.metric, claim.fold or ALL_FOLDS)
+        return not claim.cold_start and place == own_place
+
 
 @frozen
 class Result:
     """A measured value, and a claim about it if there is one.
 
-    `low` and `high` are the ends of its 95 % interval, None where that is not known. The mean of
-    several seeds or folds has their standard `deviation`.
+    The mean of several seeds or folds has their standard `deviation`. `low` and `high` are the ends
+    of the 95 % interval of a single value, None where that is not known.
     """
 
     model: str
@@ -70,27 +69,22 @@ class Result:
     part: str
     metric: str
     value: float
+    deviation: float | None = None
     low: float | None = None
     high: float | None = None
-    deviation: float | None = None
     claim: Measured | None = None
 
-    @property
-    def value_text(self) -> str:
+    def texts(self, value_title: str) -> dict[str, str]:
+        """Return the result as texts by column, empty where there is nothing to show."""
         deviation = "" if self.deviation is None else f" ± {self.deviation:.4f}"
-        return f"{self.value:.4f}{deviation}"
-
-    @property
-    def interval_text(self) -> str:
-        return "" if self.low is None else f"{self.low:.4f} to {self.high:.4f}"
-
-    @property
-    def claim_texts(self) -> tuple[str, str, str]:
-        """Return the texts for CLAIM_TITLES, empty where there is no claim."""
+        row = {"model": self.model, "fold": self.fold, "part": self.part, "metric": self.metric}
+        row[value_title] = f"{self.value:.4f}{deviation}"
+        row[INTERVAL] = "" if self.low is None else f"{self.low:.4f} to {self.high:.4f}"
         if self.claim is None:
-            return "", "", ""
+            return {**row, "claimed": "", "met": "", "source": ""}
         claim = self.claim.claim
-        return claim.bound(), "yes" if self.claim.met else "no", claim.source
+        met = "yes" if self.claim.met else "no"
+        return {**row, "claimed": claim.bound(), "met": met, "source": claim.source}
 
 
 @frozen(eq=False, repr=False)
@@ -110,8 +104,8 @@ class Run:
     metrics: pd.DataFrame
     sections: tuple[Section, ...] = ()
     learners: Mapping[tuple[str, int, str], Learner] = field(factory=dict)
-    predictions: Callable[[], pd.DataFrame] = _none_kept
-    cold_start_results: pd.DataFrame = field(factory=_none_tried)
+    predictions: Callable[[], pd.DataFrame] = lambda: pd.DataFrame(columns=PREDICTIONS)
+    cold_start_results: pd.DataFrame = field(factory=lambda: pd.DataFrame(columns=SUMMARY))
 
     @property
     def model(self) -> FittedModel:
@@ -119,25 +113,25 @@ class Run:
 
     def find(self, name: str, seed: int | None = None, fold: str | None = None) -> FittedModel:
         """Return the first model of this name, seed and fold; CapabilityError if none is."""
-        asked = {"model": name, "seed": seed, "fold": fold}
+        asked = {"name": name, "seed": seed, "fold": fold}
+        wanted = {key: value for key, value in asked.items() if value is not None}
         for model in self.models:
-            if all(asked[key] in (None, has) for key, has in _place(model).items()):
+            if all(getattr(model, key) == value for key, value in wanted.items()):
                 return model
-        raise CapabilityError(self._why_not(asked))
-
-    def _why_not(self, asked: Mapping[str, object]) -> str:
-        """Which of name, seed and fold no model has, or that no model has them together."""
-        for key, value in asked.items():
-            there = sorted({str(_place(model)[key]) for model in self.models})
-            if value is not None and str(value) not in there:
-                has = ", ".join(there) if any(there) else "none"
+        for key, value in wanted.items():
+            there = sorted({str(getattr(model, key)) for model in self.models})
+            if str(value) not in there:
+                kind = "model" if key == "name" else key
                 guess = did_you_mean(str(value), there)
-                return f"the run has no {key} called {value!r}{guess} (it has {has})"
-        return f"the run has no {asked['model']} of seed {asked['seed']} on fold {asked['fold']}"
+                has = ", ".join(there) or "none"
+                raise CapabilityError(
+                    f"the run has no {kind} called {value!r}{guess} (it has {has})"
+                )
+        raise CapabilityError(f"the run has no {name} of seed {seed} on fold {fold}")
 
     @property
     def learner(self) -> Learner:
-        """The fastai Learner that trained the first model, ready to go on by hand."""
+        """Return the fastai Learner that trained the first model, ready to go on by hand."""
         learner = self.learners.get((self.model.name, self.model.seed, self.model.fold))
         if learner is None:
             raise CapabilityError(
@@ -147,16 +141,16 @@ class Run:
         return learner
 
     def claim_results(self) -> tuple[Measured, ...]:
-        """Each claim of the recipe with what was measured."""
-        first = self.recipe.models[0].name
-        named = [(claim, claim.model or first) for claim in self.recipe.claims]
-        return tuple(Measured(claim, model, self._claimed(claim, model)) for claim, model in named)
-
-    def _claimed(self, claim: Claim, model: str) -> float:
-        """The value that a claim is about; NaN where it was not measured."""
-        if not claim.cold_start:
-            return float(self.values(model, claim.metric, claim.part, claim.fold).mean())
-        return float(self._tried(claim, model)["rmse"].mean())
+        """Return each claim of the recipe with what was measured, NaN if nothing was."""
+        found = []
+        for claim in self.recipe.claims:
+            model = claim.model or self.recipe.models[0].name
+            if claim.cold_start:
+                values = self._tried(claim, model)["rmse"]
+            else:
+                values = self.values(model, claim.metric, claim.part, claim.fold)
+            found.append(Measured(claim, model, float(values.mean())))
+        return tuple(found)
 
     def _tried(self, claim: Claim, model: str) -> pd.DataFrame:
         """Return the row of a cold-start strategy that a claim is about, if it was tried."""
@@ -171,12 +165,12 @@ class Run:
     def values(
         self, model: str, metric: str, part: str = "valid", fold: str = ""
     ) -> pd.Series[float]:
-        """The values of one metric, one for each seed and fold, or of one fold alone."""
+        """Return the values of one metric, one for each seed and fold, or of one fold alone."""
         rows = self.metrics
-        of_fold = rows["fold"].isin([fold]) if fold else True
-        return rows[
-            (rows["model"] == model) & (rows["metric"] == metric) & (rows["part"] == part) & of_fold
-        ]["value"]
+        wanted = (rows["model"] == model) & (rows["metric"] == metric) & (rows["part"] == part)
+        if fold:
+            wanted &= rows["fold"] == fold
+        return rows[wanted]["value"]
 
     def results(self) -> tuple[Result, ...]:
         """Return a result for each model, part and metric, with numbers.
@@ -185,29 +179,40 @@ class Run:
         about a value, each has its own. Claims about new users and items come last.
         """
         claims = self.claim_results()
+        results = list(self._measured())
         found = []
-        for (model, part, metric, fold), values in self._measured():
-            key = (model, part, metric, "" if fold == ALL_FOLDS else fold)
-            result = Result(model, fold, part, metric, *_spread(values))
-            its_own = [each for each in claims if not each.claim.cold_start and _key(each) == key]
+        for result in results:
+            its_own = [claim for claim in claims if claim.is_about(result)]
             for claim in its_own or (None,):
                 found.append(attrs.evolve(result, claim=claim))
-        has_folds = any(result.fold for result in found)
-        has_intervals = any(result.low is not None for result in found)
+        fold = ALL_FOLDS if any(result.fold for result in results) else ""
+        has_intervals = any(result.low is not None for result in results)
         for tried in claims:
             if tried.claim.cold_start:
-                fold = ALL_FOLDS if has_folds else ""
-                found.append(self._on_newcomers(tried, fold, has_intervals))
+                result = self._on_newcomers(tried)
+                if not has_intervals:
+                    result = attrs.evolve(result, low=None, high=None)
+                found.append(attrs.evolve(result, fold=fold))
         return tuple(found)
 
-    def _on_newcomers(self, tried: Measured, fold: str, has_intervals: bool) -> Result:
+    def _measured(self) -> Iterator[Result]:
+        """Yield the result of each fold, the mean over seeds, and of all folds together."""
+        keys = ["model", "part", "metric"]
+        for key, group in self.metrics.groupby(keys, sort=False):
+            model, part, metric = map(str, key)
+            by_fold = group.groupby("fold", sort=False)
+            for fold, rows in by_fold:
+                mean = _mean(rows["value"])
+                yield Result(model, str(fold), part, metric, *mean, *_ends(rows))
+            if group["fold"].any():
+                yield Result(model, ALL_FOLDS, part, metric, *_mean(by_fold["value"].mean()))
+
+    def _on_newcomers(self, tried: Measured) -> Result:
+        """Return the result of a claim about new users and items."""
         claim = tried.claim
         metric = f"{claim.metric}, {claim.cold_start} after {claim.revealed}"
-        result = Result(tried.model, fold, claim.part, metric, tried.value, claim=tried)
-        if not has_intervals:
-            return result
         low, high = _ends(self._tried(claim, tried.model))
-        return attrs.evolve(result, low=low, high=high)
+        return Result(tried.model, "", claim.part, metric, tried.value, None, low, high, tried)
 
     def table(self) -> Table:
         """Return the results as a table of texts: measured and claimed values.
@@ -215,41 +220,19 @@ class Run:
         One value is next to its interval over users, if it is known; the mean of several has their
         deviation over seeds, or over folds.
         """
-        results = self.results()
-        titles = ("model", "fold", "part", "metric", self.value_title, INTERVAL, *CLAIM_TITLES)
-        hidden = set()
-        if not any(result.fold for result in results):
-            hidden.add("fold")
-        if all(result.low is None for result in results):
-            hidden.add(INTERVAL)
-        rows = []
-        for result in results:
-            place = (result.model, result.fold, result.part, result.metric)
-            cells = (*place, result.value_text, result.interval_text, *result.claim_texts)
-            named = zip(titles, cells, strict=True)
-            rows.append([cell for title, cell in named if title not in hidden])
-        columns = [title for title in titles if title not in hidden]
-        return Table(self.recipe.title, columns, rows)
+        rows = [result.texts(self.value_title) for result in self.results()]
+        columns = ["model", "fold", "part", "metric", self.value_title, INTERVAL]
+        columns += ["claimed", "met", "source"]
+        for optional in ("fold", INTERVAL):
+            if not any(row[optional] for row in rows):
+                columns.remove(optional)
+        return Table(self.recipe.title, columns, [[row[name] for name in columns] for row in rows])
 
     @property
     def value_title(self) -> str:
         """Return the title of a column of measured values."""
         seeds = len(self.recipe.seeds)
         return "measured" if seeds == 1 else f"measured, mean of {seeds} seeds"
-
-    def _measured(self) -> Iterator[tuple[tuple[str, str, str, str], pd.DataFrame]]:
-        """Return the values of each row: over seeds for a fold, over folds for all of them."""
-        for (model, part, metric), group in self.metrics.groupby(
-            ["model", "part", "metric"], sort=False
-        ):
-            for fold, values in group.groupby("fold", sort=False):
-                yield (str(model), str(part), str(metric), str(fold)), values
-            if group["fold"].any():
-                means = group.groupby("fold", sort=False)[["value"]].mean()
-                yield (
-                    (str(model), str(part), str(metric), ALL_FOLDS),
-                    means.assign(low=np.nan, high=np.nan),
-                )
 
     def comparison(self, *, reference: str = "", metric: str = "mse") -> Comparison:
         """Compare the models with one of them, pair by pair on the same ratings.
@@ -285,41 +268,34 @@ class Run:
 
 
 def compare_runs(runs: Sequence[Run], *, reference: str = "", metric: str = "mse") -> Comparison:
-    """The models of one or several runs beside one of them (by default the first run's first).
+    """Compare the models of one or several runs with one of them, by default the first.
 
-    A model bears the name of its run's folder before its own where two runs have one of that name.
-    DataError if the runs were not measured on the same ratings; CapabilityError if there is only
-    one model, or none called `reference`.
+    The name of its run's folder comes before the name of a model that two runs have.
+
+    Raises:
+        DataError: the runs were not measured on the same ratings.
+        CapabilityError: there is only one model, or none called `reference`.
     """
-    entrants = _entrants(runs)
-    kept = {id(run): dict(iter(run.predictions().groupby("model", sort=False))) for run in runs}
-    predictions = {label: kept[id(run)][name] for label, (run, name) in entrants.items()}
-    costs = {
-        (label, fold): cost
-        for label, entrant in entrants.items()
-        for fold, cost in _costs(*entrant)
-    }
+    count = Counter(use.name for run in runs for use in run.recipe.models)
+    predictions: dict[str, pd.DataFrame] = {}
+    costs = {}
+    for run in runs:
+        by_model = dict(iter(run.predictions().groupby("model", sort=False)))
+        for use in run.recipe.models:
+            label = use.name if count[use.name] == 1 else f"{run.path.name}/{use.name}"
+            if label in predictions:
+                raise CapabilityError(
+                    f"two runs have a model called {label}; give each run once, "
+                    "in folders of other names"
+                )
+            predictions[label] = by_model[use.name]
+            for fold, cost in _costs(run, use.name):
+                costs[label, fold] = cost
     return compare(predictions, costs, metric=metric, reference=reference)
 
 
-def _entrants(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
-    """Every model of every run by a name that no other has."""
-    models = [(run, use.name) for run in runs for use in run.recipe.models]
-    count = Counter(name for _, name in models)
-    entrants: dict[str, tuple[Run, str]] = {}
-    for run, name in models:
-        label = name if count[name] == 1 else f"{run.path.name}/{name}"
-        if label in entrants:
-            raise CapabilityError(
-                f"two runs have a model called {label}; give each run once, "
-                "in folders of other names"
-            )
-        entrants[label] = (run, name)
-    return entrants
-
-
 def _costs(run: Run, name: str) -> Iterator[tuple[str, Cost]]:
-    """What a model cost on each fold, as mean over the seeds."""
+    """Yield what a model cost on each fold, the mean over the seeds."""
     models = [model for model in run.models if model.name == name]
     for fold in dict.fromkeys(model.fold for model in models):
         of_fold = [(model.seconds, parameters_of(model)) for model in models if model.fold == fold]
@@ -327,25 +303,17 @@ def _costs(run: Run, name: str) -> Iterator[tuple[str, Cost]]:
         yield fold, Cost(seconds, parameters)
 
 
-def _place(model: FittedModel) -> dict[str, object]:
-    return {"model": model.name, "seed": model.seed, "fold": model.fold}
-
-
-def _key(claim: Measured) -> tuple[str, str, str, str]:
-    return claim.model, claim.claim.part, claim.claim.metric, claim.claim.fold
-
-
-def _spread(values: pd.DataFrame) -> tuple[float, float | None, float | None, float | None]:
-    """Return the mean of values, the ends of its interval, and their deviation."""
-    numbers = values["value"].to_numpy()
+def _mean(values: pd.Series[float]) -> tuple[float, float | None]:
+    """Return the mean of values and, if there are several, their standard deviation."""
+    numbers = values.to_numpy()
     deviation = float(numbers.std(ddof=1)) if len(numbers) > 1 else None
-    return float(numbers.mean()), *_ends(values), deviation
+    return float(numbers.mean()), deviation
 
 
-def _ends(values: pd.DataFrame) -> tuple[float, float] | tuple[None, None]:
+def _ends(rows: pd.DataFrame) -> tuple[float, float] | tuple[None, None]:
     """Return the interval of one value; None where there are several, or it is not known."""
-    ends = values[["low", "high"]]
-    if len(values) != 1 or ends.isna().to_numpy().any():
+    ends = rows[["low", "high"]].to_numpy(dtype=float)
+    if len(ends) != 1 or np.isnan(ends).any():
         return None, None
-    low, high = ends.to_numpy()[0]
-    return float(low), float(high)
+    low, high = ends[0].tolist()
+    return low, high

@@ -69,7 +69,7 @@ def run(
     files = {"recipe.yaml": checked.text, "resolved.yaml": checked.resolved()}
     folder = RunFolder.create(Path(out), Path(checked.source).stem, files)
     steps = Steps(registry, folder, device, reporter or Lines())
-    return Pipeline(checked, steps, given).carry_out(keep=False)
+    return Pipeline(checked, steps, given).carry_out()
 
 
 def check(
@@ -130,7 +130,7 @@ def resume(
     if storage.lacks_only_its_name(folder):
         return pipeline.name_folder()
     check_resumed(recipe, given, folder.partial)
-    return pipeline.carry_out(keep=True)
+    return pipeline.carry_out()
 
 
 def _checked(

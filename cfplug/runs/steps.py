@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import attrs
 import numpy as np
 from attrs import frozen
 
@@ -36,7 +35,7 @@ class Steps:
     scratch: Path = Path()
 
     def context(self, step: str, seed: int) -> Context:
-        """What a component gets, with a generator spawned for this step alone."""
+        """Return what a component gets, with a generator spawned for this step alone."""
         rng = np.random.default_rng(seed_for(seed, step))
         return Context(
             seed, rng, self.device, self.scratch, self.reporter.progress, self.reporter.say
@@ -46,18 +45,20 @@ class Steps:
     def step(
         self, step: str, use: Use[Component], seed: int, model: str = "", fold: str = ""
     ) -> Iterator[Context]:
-        """Run one step of one component: an exception leaves with notes, observers are told."""
+        """Run one step of one component: an exception leaves with notes, then notify observers."""
         started = time.perf_counter()
         with noting(step, use):
             yield self.context(f"{step} {use.name}", seed)
         name = model or (use.name if step == "train" else "")
         seconds = time.perf_counter() - started
-        self.finished(StepFinished(step, name, seed, seconds, fold, component=use.full_name))
+        run = self.folder.final
+        event = StepFinished(step, name, seed, seconds, fold, run, use.full_name)
+        self.notify("cfplug_step_finished", event)
 
     # Observers
 
     def notify(self, hook: str, event: object) -> None:
-        """Tell every observer; one that raises is a warning."""
+        """Send an event to every observer; one that raises is a warning."""
         for warning in self.registry.notify(hook, event):
             self.reporter.say(f"warning: {warning}")
 
@@ -66,16 +67,13 @@ class Steps:
         event = RunStarted(recipe.title, recipe.source, partial, resumed, final, recipe.tree())
         self.notify("cfplug_run_started", event)
 
-    def finished(self, event: StepFinished) -> None:
-        self.notify("cfplug_step_finished", attrs.evolve(event, run=self.folder.final))
-
     def run_finished(self, run: Run) -> Run:
         rows = tuple(run.metrics[[*METRICS[:6]]].itertuples(index=False, name=None))
         self.notify("cfplug_run_finished", RunFinished(run.path, rows, run.claims_met))
         return run
 
     def run_failed(self, error: BaseException, *, kept: bool) -> None:
-        """The run ended before its time; `kept` says whether it can be resumed."""
+        """Notify observers of the end of a run; `kept` says whether it can be resumed."""
         where = tuple(" ".join(note.split()) for note in getattr(error, "__notes__", ()))
         interrupted = isinstance(error, KeyboardInterrupt)
         partial, final = self.folder.partial, self.folder.final

@@ -3,7 +3,7 @@
 | file | what it holds |
 | --- | --- |
 | `recipe.yaml`, `resolved.yaml` | the recipe as it was written, and with every default filled in |
-| `metrics.json`, `claims.json` | what was measured; what was claimed beside it |
+| `metrics.json`, `claims.json` | what was measured; what was claimed about it |
 | `comparison.csv` | where there are several models: how they differ on the same ratings |
 | `history.csv` | the losses and seconds of every epoch |
 | `predictions.parquet` | a prediction for every rating that is measured, with its origin |
@@ -15,7 +15,7 @@
 | `models/NAME/model.json` | the model as JSON: component, seed, shapes, scale, weights' SHA-256 |
 | `models/NAME/seconds.json` | how long it trained: apart, since all else is the same each time |
 | `catalogue.json`, `rated.safetensors` | ids and labels of users and items; ratings in codes |
-| `metadata.json` | what is known of users and items beside that |
+| `metadata.json` | what else is known of users and items |
 | `data.json` | the data's SHA-256: a resumed run must find the same data |
 | `figures/MODEL/ANALYZER/*.svg` | every chart as a picture, once someone has asked for them |
 | `files.json` | the SHA-256 of every other file, written last; what was changed is refused |
@@ -24,13 +24,10 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
-import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +46,11 @@ from cfplug.files import (
     arrays_to_bytes,
     json_text,
     read_arrays,
+    read_bytes,
     read_json,
     read_text,
     sha256,
-    write_bytes,
-    writing,
+    write_file,
 )
 from cfplug.plugin.registry import Registry, load
 from cfplug.prediction.fitted_model import FittedModel
@@ -81,22 +78,21 @@ INDEX = "files.json"
 
 def model_folder(recipe: Recipe, name: str, seed: int, fold: str = "") -> str:
     """Return the folder of a model; it names fold and seed where there are several."""
-    of_fold, of_seed = (
-        f"-fold-{fold}" if fold else "",
-        f"-seed-{seed}" if len(recipe.seeds) > 1 else "",
-    )
-    return f"models/{name}{of_fold}{of_seed}"
+    place = f"models/{name}"
+    if fold:
+        place += f"-fold-{fold}"
+    if len(recipe.seeds) > 1:
+        place += f"-seed-{seed}"
+    return place
 
 
 # Writing
 
 
 def write_model(folder: RunFolder, place: str, fitted: Fitted, scale: Scale) -> None:
-    """The weights first, then the words: a folder with model.json is whole."""
-    folder.write(
-        f"{CHECKPOINTS}/{place}.history.json",
-        json_text([attrs.asdict(epoch) for epoch in fitted.history]),
-    )
+    """Write the history and weights first: a folder with model.json is whole."""
+    history = json_text([attrs.asdict(epoch) for epoch in fitted.history])
+    folder.write(f"{CHECKPOINTS}/{place}.history.json", history)
     weights = arrays_to_bytes(arrays_of(fitted.model))
     folder.write(f"{place}/weights.safetensors", weights)
     folder.write(f"{place}/{SECONDS}", json_text({"seconds": fitted.model.seconds}))
@@ -105,23 +101,23 @@ def write_model(folder: RunFolder, place: str, fitted: Fitted, scale: Scale) -> 
 
 
 def write_catalogue(folder: RunFolder, catalogue: Catalogue) -> None:
-    """The vocabularies as JSON, the ratings as arrays of codes and numbers."""
-    folder.write(
-        "catalogue.json", json_text({side: catalogue.side(side).to_json() for side in SIDES})
-    )
-    folder.write(
-        "metadata.json", json_text({side: catalogue.metadata[side].to_json() for side in SIDES})
-    )
+    """Write the vocabularies and metadata as JSON, the ratings as arrays of codes and numbers."""
+    ids, metadata = {}, {}
+    for side in SIDES:
+        ids[side] = catalogue.side(side).to_json()
+        metadata[side] = catalogue.metadata[side].to_json()
     rated = {
         "user": catalogue.rated_user,
         "item": catalogue.rated_item,
         "rating": catalogue.rated_rating,
     }
+    folder.write("catalogue.json", json_text(ids))
+    folder.write("metadata.json", json_text(metadata))
     folder.write("rated.safetensors", arrays_to_bytes(rated))
 
 
 def write_checkpoint(folder: RunFolder, place: str, checkpoint: Checkpoint) -> None:
-    """The state after an epoch; it replaces the one before."""
+    """Write the state after an epoch; it replaces the one before."""
     words = {"history": json.dumps([attrs.asdict(epoch) for epoch in checkpoint.history])}
     folder.write(f"{CHECKPOINTS}/{place}.safetensors", arrays_to_bytes(checkpoint.arrays, words))
 
@@ -134,45 +130,15 @@ def parquet(frame: pd.DataFrame) -> bytes:
     return out.getvalue()
 
 
-def read_parquet(data: bytes) -> pd.DataFrame:
-    """The table that `parquet` made bytes of."""
-    return pd.read_parquet(io.BytesIO(data))
-
-
-def environment(
-    recipe: Recipe, registry: Registry, data_hash: str, facts: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return what the numbers depend on besides the recipe, and further `facts`."""
-    import torch
-
-    names = ("cfplug", "torch", "fastai", "numpy", "pandas", "pluggy")
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "versions": {name: version(name) for name in names},
-        "plugins": [
-            {"name": plugin.name, "distribution": plugin.distribution, "version": plugin.version}
-            for plugin in registry.plugins
-            if plugin.state == "ok"
-        ],
-        "data_sha256": data_hash,
-        "seeds": list(recipe.seeds),
-        "threads": torch.get_num_threads(),
-        **facts,
-    }
-
-
 def write_index(folder: RunFolder) -> None:
-    """The SHA-256 of every file, by which a changed one is refused."""
-    files = (
-        path
-        for path in folder.partial.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
-    )
-    names = [path.relative_to(folder.partial) for path in files]
-    kept = sorted(name.as_posix() for name in names if name.parts[0] != CHECKPOINTS)
-    index = {name: sha256((folder.partial / name).read_bytes()) for name in kept}
-    folder.write(INDEX, json_text(index))
+    """Write the SHA-256 of every file, by which a changed one is refused."""
+    index = {}
+    for path in folder.partial.rglob("*"):
+        name = path.relative_to(folder.partial)
+        is_kept = name.parts[0] != CHECKPOINTS and not path.name.startswith(".")
+        if is_kept and path.is_file():
+            index[name.as_posix()] = sha256(path.read_bytes())
+    folder.write(INDEX, json_text(dict(sorted(index.items()))))
 
 
 # Reading
@@ -187,7 +153,7 @@ class OpenedFolder:
 
     @classmethod
     def at(cls, path: Path) -> OpenedFolder:
-        """ArtifactError if there is no finished run at `path`."""
+        """Open the run at `path`; ArtifactError if there is no finished one."""
         if path.name.endswith(PARTIAL) and path.is_dir():
             raise ArtifactError(f"{path} is not finished; go on with: cfplug resume {path}")
         if not path.is_dir():
@@ -196,37 +162,25 @@ class OpenedFolder:
 
     @classmethod
     def unnamed(cls, path: Path) -> OpenedFolder:
-        """The same for a folder that has every file, whatever its name."""
+        """Open a folder that has every file, whatever its name."""
         index = read_json(path / INDEX)
         if not isinstance(index, dict):
             raise ArtifactError(f"{path / INDEX} is damaged: it is no table of files")
         return cls(path, index)
 
     def check(self, name: str) -> Path:
-        """The path of a file that is still what the run wrote."""
+        """Return the path of a file that is still what the run wrote."""
         path = self.path / name
-        try:
-            found = sha256(path.read_bytes())
-        except OSError as error:
-            raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
-        if found != self.index.get(name):
-            raise ArtifactError(
-                f"{path} is not the file that the run wrote: its SHA-256 is {found[:12]}..., "
-                f"not {str(self.index.get(name))[:12]}..."
-            )
+        read_bytes(path, str(self.index.get(name)))
         return path
 
     def add(self, files: Mapping[str, str]) -> list[Path]:
         """Write texts by file name, each whole or not at all; return their paths."""
         index = dict(self.index)
         for name, text in files.items():
-            path = self.path / name
-            with writing(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_bytes(path, text.encode())
+            write_file(self.path / name, text)
             index[name] = sha256(text.encode())
-        with writing(self.path / INDEX):
-            write_bytes(self.path / INDEX, json_text(dict(sorted(index.items()))).encode())
+        write_file(self.path / INDEX, json_text(dict(sorted(index.items()))))
         return [self.path / name for name in files]
 
     def json(self, name: str) -> Any:
@@ -237,15 +191,14 @@ class OpenedFolder:
 
 
 def read_recipe_of(folder: Path, registry: Registry) -> Recipe:
-    """The resolved recipe of a run folder, finished or not, with the text as it was written."""
-    resolved = parse_recipe(
-        read_text(folder / "resolved.yaml"), str(folder / "resolved.yaml"), registry=registry
-    )
+    """Return the recipe of a run folder, finished or not, with the text as it was written."""
+    path = folder / "resolved.yaml"
+    resolved = parse_recipe(read_text(path), str(path), registry=registry)
     return attrs.evolve(resolved, text=read_text(folder / "recipe.yaml"))
 
 
 def has_checkpoints(folder: RunFolder) -> bool:
-    """Whether anything was finished that a resumed run need not do again."""
+    """Return whether anything was finished that a resumed run need not do again."""
     return any(path.is_file() for path in (folder.partial / CHECKPOINTS).rglob("*"))
 
 
@@ -260,7 +213,7 @@ def lacks_only_its_name(folder: RunFolder) -> bool:
 
 
 def read_checkpoint(folder: RunFolder, place: str) -> Checkpoint | None:
-    """The last checkpoint of a model that was still training; None if it had none yet."""
+    """Return the last checkpoint of a model that was still training; None if it had none yet."""
     path = folder.partial / CHECKPOINTS / f"{place}.safetensors"
     if not path.exists():
         return None
@@ -272,32 +225,29 @@ def read_checkpoint(folder: RunFolder, place: str) -> Checkpoint | None:
 def read_fitted(
     folder: RunFolder, place: str, use: ModelUse, catalogue: Catalogue, policy: Policy | None
 ) -> Fitted | None:
-    """A model that was finished before the run was stopped; None if it was not."""
-    words_file = folder.partial / place / "model.json"
-    if not words_file.exists():
+    """Return a model that was finished before the run was stopped; None if it was not."""
+    path = folder.partial / place
+    if not (path / "model.json").exists():
         return None
-    words = read_json(words_file)
-    with _intact(words_file):
+    words = read_json(path / "model.json")
+    with _intact(path / "model.json"):
         expected = str(words["weights_sha256"])
-    arrays, _ = read_arrays(folder.partial / place / "weights.safetensors", expected)
+    arrays, _ = read_arrays(path / "weights.safetensors", expected)
     history_file = folder.partial / CHECKPOINTS / f"{place}.history.json"
     with _intact(history_file):
         history = _history(read_json(history_file))
-    seconds_file = folder.partial / place / SECONDS
-    model = _timed(
-        restore(use, catalogue, words, arrays, policy), read_json(seconds_file), seconds_file
-    )
-    return Fitted(model, None, history)
+    model = restore(use, catalogue, words, arrays, policy)
+    return Fitted(_with_seconds(model, path / SECONDS), None, history)
 
 
-def _timed(model: FittedModel, words: Any, file: Path) -> FittedModel:
-    with _intact(file):
-        return attrs.evolve(model, seconds=float(words["seconds"]))
+def _with_seconds(model: FittedModel, path: Path) -> FittedModel:
+    with _intact(path):
+        return attrs.evolve(model, seconds=float(read_json(path)["seconds"]))
 
 
 @contextmanager
 def _intact(path: Path) -> Iterator[None]:
-    """Turns data of another shape than was written into an ArtifactError that names the file."""
+    """Turn data of another shape than was written into an ArtifactError that names the file."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -315,34 +265,37 @@ def open_run(path: str | Path, *, plugins_dir: Iterable[str | Path] = ()) -> Run
 
 
 def opened(folder: OpenedFolder, registry: Registry) -> Run:
-    """The run in an opened folder."""
+    """Return the run in an opened folder."""
     for name in ("recipe.yaml", "resolved.yaml"):
         folder.check(name)
     recipe = read_recipe_of(folder.path, registry)
     with _intact(folder.path / "metrics.json"):
         metrics = pd.DataFrame(folder.json("metrics.json"), columns=list(METRICS))
         occasions = _occasions(metrics)
-    open_model = functools.partial(_opened_model, folder, recipe, read_catalogue(folder))
-    models = tuple(open_model(use, *occasion) for occasion in occasions for use in recipe.models)
+    catalogue = read_catalogue(folder)
+    models = []
+    for seed, fold in occasions:
+        policy = policy_of(recipe, quiet_context(seed))
+        for use in recipe.models:
+            place = model_folder(recipe, use.name, seed, fold)
+            arrays = folder.arrays(f"{place}/weights.safetensors")
+            model = restore(use, catalogue, folder.json(f"{place}/model.json"), arrays, policy)
+            models.append(_with_seconds(model, folder.check(f"{place}/{SECONDS}")))
     with _intact(folder.path / "sections.json"):
-        sections = tuple(read_section(words) for words in folder.json("sections.json"))
-
-    def predictions() -> pd.DataFrame:
-        return read_parquet(folder.check("predictions.parquet").read_bytes())
-
+        sections = tuple(map(read_section, folder.json("sections.json")))
     return Run(
         folder.path,
         recipe,
-        models,
+        tuple(models),
         metrics,
         sections,
-        predictions=predictions,
-        cold_start_results=_standings(folder),
+        predictions=lambda: pd.read_parquet(folder.check("predictions.parquet")),
+        cold_start_results=_cold_start_results(folder),
     )
 
 
-def _standings(folder: OpenedFolder) -> pd.DataFrame:
-    """How the recipe's cold-start strategies did on newcomers; an empty table where it has none."""
+def _cold_start_results(folder: OpenedFolder) -> pd.DataFrame:
+    """Return how the recipe's cold-start strategies did; an empty table where it has none."""
     if NEWCOMERS not in folder.index:
         return pd.DataFrame(columns=SUMMARY)
     path = folder.check(NEWCOMERS)
@@ -361,27 +314,16 @@ def _occasions(metrics: pd.DataFrame) -> list[tuple[int, str]]:
     return [(int(seed), fold) for seed, fold in found]
 
 
-def _opened_model(
-    folder: OpenedFolder, recipe: Recipe, catalogue: Catalogue, use: ModelUse, seed: int, fold: str
-) -> FittedModel:
-    place = model_folder(recipe, use.name, seed, fold)
-    words, arrays = (
-        folder.json(f"{place}/model.json"),
-        folder.arrays(f"{place}/weights.safetensors"),
-    )
-    model = restore(use, catalogue, words, arrays, policy_of(recipe, quiet_context(seed)))
-    return _timed(model, folder.json(f"{place}/{SECONDS}"), folder.path / place / SECONDS)
-
-
 def read_catalogue(folder: OpenedFolder) -> Catalogue:
-    vocabularies, rated = folder.json("catalogue.json"), folder.arrays("rated.safetensors")
+    """Return the ids, metadata and ratings that `write_catalogue` wrote."""
+    ids, metadata = folder.json("catalogue.json"), folder.json("metadata.json")
+    rated = folder.arrays("rated.safetensors")
     with _intact(folder.path / "catalogue.json"):
-        user, item = (Vocabulary.from_json(side, vocabularies[side]) for side in SIDES)
-    about = folder.json("metadata.json")
+        user, item = (Vocabulary.from_json(side, ids[side]) for side in SIDES)
     with _intact(folder.path / "metadata.json"):
-        metadata = {
-            side.side: Metadata.from_json(side.side, about[side.side], len(side))
-            for side in (user, item)
+        about = {
+            "user": Metadata.from_json("user", metadata["user"], len(user)),
+            "item": Metadata.from_json("item", metadata["item"], len(item)),
         }
     with _intact(folder.path / "rated.safetensors"):
-        return Catalogue(user, item, rated["user"], rated["item"], rated["rating"], metadata)
+        return Catalogue(user, item, rated["user"], rated["item"], rated["rating"], about)

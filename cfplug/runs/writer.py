@@ -1,9 +1,12 @@
-"""What a run leaves in its folder when all is measured, and in which order."""
+"""Write what a run leaves in its folder when all is measured."""
 
 from __future__ import annotations
 
+import io
+import platform
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import attrs
@@ -12,6 +15,7 @@ from attrs import field, frozen
 
 from cfplug.data.catalogue import Catalogue
 from cfplug.data.dataset import Dataset
+from cfplug.data.vocabulary import Side
 from cfplug.evaluation.cold_start import OUTCOMES, summarize, summary_sections
 from cfplug.files import json_text
 from cfplug.recipe.recipe import Recipe
@@ -20,8 +24,8 @@ from cfplug.report.serialize import csv_files, to_dicts
 from cfplug.runs import storage
 from cfplug.runs.folder import RunFolder
 from cfplug.runs.memory import is_from_memory
-from cfplug.runs.page import page
-from cfplug.runs.run import METRICS, Run
+from cfplug.runs.page import render, training_table
+from cfplug.runs.run import METRICS, Measured, Run
 from cfplug.runs.steps import Steps
 from cfplug.training.checkpoint import Epoch
 from cfplug.training.fit import Fitted
@@ -38,7 +42,10 @@ class Prepared:
 
 @frozen(eq=False)
 class Results:
-    """What the models of a run gave, in the order in which they were trained."""
+    """What the models of a run gave, in the order in which they were trained.
+
+    `new` are the sides whose ids are new in the trials of cold-start strategies.
+    """
 
     fitted: list[Fitted] = field(factory=list)
     metrics: list[dict[str, Any]] = field(factory=list)
@@ -46,6 +53,7 @@ class Results:
     sections: list[Section] = field(factory=list)
     said: list[str] = field(factory=list)
     outcomes: list[pd.DataFrame] = field(factory=list)
+    new: set[Side] = field(factory=set)
 
 
 def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, started: float) -> Run:
@@ -56,29 +64,25 @@ def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, starte
     folder = steps.folder
     predictions = storage.parquet(pd.concat(results.predictions, ignore_index=True))
     newcomers = _write_newcomers(folder, results)
-    results.sections.extend(summary_sections(newcomers, _asking(recipe)))
+    asking = frozenset(use.name for use in recipe.cold_starts if use.component.ask is not None)
+    results.sections.extend(summary_sections(newcomers, asking, results.new))
     run = _run(recipe, folder, results, predictions, newcomers)
+    comparison = run.comparison() if len(recipe.models) > 1 else None
+    environment = _environment(recipe, steps, data, started)
+    history = _history(results.fitted)
     storage.write_catalogue(folder, data.catalogue)
     folder.write("metrics.json", json_text(results.metrics))
-    folder.write("claims.json", json_text([_claim_row(each) for each in run.claim_results()]))
+    folder.write("claims.json", json_text(list(map(_claim_row, run.claim_results()))))
     folder.write("predictions.parquet", predictions)
     folder.write("sections.json", json_text(to_dicts(results.sections)))
     for name, text in csv_files(results.sections):
         folder.write(name, text)
-    seconds = time.time() - started
-    source = ", from memory" if is_from_memory(recipe) else ""
-    facts = {
-        "data": f"{data.dataset}{source}",
-        "device": steps.device,
-        "started": started,
-        "seconds": seconds,
-    }
-    _write_page(
-        run,
-        folder,
-        _history(results.fitted),
-        storage.environment(recipe, steps.registry, data.hash, facts),
-    )
+    if comparison is not None:
+        folder.write("comparison.csv", comparison.frame().to_csv(index=False))
+    folder.write("history.csv", history.to_csv(index=False))
+    folder.write("environment.json", json_text(environment))
+    compared = None if comparison is None else comparison.table()
+    folder.write("report.html", render(run, environment, training_table(history), compared))
     storage.write_index(folder)
     folder.finish(storage.CHECKPOINTS)
     return run
@@ -87,27 +91,27 @@ def write(recipe: Recipe, steps: Steps, data: Prepared, results: Results, starte
 def _run(
     recipe: Recipe, folder: RunFolder, results: Results, kept: bytes, newcomers: pd.DataFrame
 ) -> Run:
-    """The run as its folder will tell it; `kept` are the predictions as they are written there."""
-    predictions = storage.read_parquet(
-        kept
-    )  # as they will be read: ids of several types are one type in a file
-    learners = {
-        (each.model.name, each.model.seed, each.model.fold): each.learner for each in results.fitted
-    }
+    """Return the run as its folder has it; `kept` are the predictions as written there."""
+    # As they will be read: ids of several types are one type in a file.
+    predictions = pd.read_parquet(io.BytesIO(kept))
+    learners = {}
+    for each in results.fitted:
+        if each.learner is not None:
+            learners[each.model.name, each.model.seed, each.model.fold] = each.learner
     return Run(
         folder.final,
         recipe,
         tuple(fitted.model for fitted in results.fitted),
         pd.DataFrame(results.metrics, columns=list(METRICS)),
         tuple(results.sections),
-        {key: learner for key, learner in learners.items() if learner},
+        learners,
         lambda: predictions,
         newcomers,
     )
 
 
 def _write_newcomers(folder: RunFolder, results: Results) -> pd.DataFrame:
-    """How the cold-start strategies compare; two files, if any was tried."""
+    """Return how the cold-start strategies compare; write two files if any was tried."""
     if not results.outcomes:
         return summarize(pd.DataFrame(columns=list(OUTCOMES)))
     outcomes = pd.concat(results.outcomes, ignore_index=True)
@@ -117,43 +121,52 @@ def _write_newcomers(folder: RunFolder, results: Results) -> pd.DataFrame:
     return newcomers
 
 
-def _asking(recipe: Recipe) -> frozenset[str]:
-    """The names of the strategies that interview newcomers."""
-    return frozenset(use.name for use in recipe.cold_starts if use.component.ask is not None)
+def _environment(recipe: Recipe, steps: Steps, data: Prepared, started: float) -> dict[str, Any]:
+    """Return what the numbers depend on besides the recipe."""
+    import torch
 
-
-def _write_page(
-    run: Run, folder: RunFolder, history: pd.DataFrame, environment: dict[str, Any]
-) -> None:
-    comparison = run.comparison() if len(run.recipe.models) > 1 else None
-    if comparison is not None:
-        folder.write("comparison.csv", comparison.frame().to_csv(index=False))
-    folder.write("history.csv", history.to_csv(index=False))
-    folder.write("environment.json", json_text(environment))
-    folder.write("report.html", page(run, environment, history, comparison))
+    names = ("cfplug", "torch", "fastai", "numpy", "pandas", "pluggy")
+    plugins = []
+    for plugin in steps.registry.plugins:
+        if plugin.state == "ok":
+            facts = {"name": plugin.name, "distribution": plugin.distribution}
+            plugins.append({**facts, "version": plugin.version})
+    source = ", from memory" if is_from_memory(recipe) else ""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: version(name) for name in names},
+        "plugins": plugins,
+        "data_sha256": data.hash,
+        "seeds": list(recipe.seeds),
+        "threads": torch.get_num_threads(),
+        "data": f"{data.dataset}{source}",
+        "device": steps.device,
+        "started": started,
+        "seconds": time.time() - started,
+    }
 
 
 def _history(fitted: Sequence[Fitted]) -> pd.DataFrame:
-    columns = ["model", "seed", "fold", *(each.name for each in attrs.fields(Epoch))]
-    named = [((each.model.name, each.model.seed, each.model.fold), each.history) for each in fitted]
-    return pd.DataFrame(
-        [(*name, *attrs.astuple(epoch)) for name, epochs in named for epoch in epochs],
-        columns=columns,
-    )
+    """Return a row for each epoch of each model."""
+    rows = []
+    for each in fitted:
+        place = (each.model.name, each.model.seed, each.model.fold)
+        for epoch in each.history:
+            rows.append((*place, *attrs.astuple(epoch)))
+    columns = ["model", "seed", "fold", *attrs.fields_dict(Epoch)]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _claim_row(measured: Any) -> dict[str, Any]:
+def _claim_row(measured: Measured) -> dict[str, Any]:
     claim = measured.claim
-    return {
+    row: dict[str, Any] = {
         "model": measured.model,
         "fold": claim.fold,
         "part": claim.part,
         "metric": claim.metric,
-        **(
-            {"cold_start": claim.cold_start, "revealed": claim.revealed} if claim.cold_start else {}
-        ),
-        "claimed": claim.bound(),
-        "measured": measured.value,
-        "met": bool(measured.met),
-        "source": claim.source,
     }
+    if claim.cold_start:
+        row |= {"cold_start": claim.cold_start, "revealed": claim.revealed}
+    row |= {"claimed": claim.bound(), "measured": measured.value, "met": bool(measured.met)}
+    return {**row, "source": claim.source}

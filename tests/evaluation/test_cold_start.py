@@ -19,6 +19,7 @@ from cfplug import DataError, Dataset, FittedModel, PluginError, Split
 from cfplug.data.batch import Batch
 from cfplug.data.catalogue import Catalogue, Support
 from cfplug.data.dataset import Scale
+from cfplug.data.vocabulary import Side
 from cfplug.errors import Place
 from cfplug.evaluation.cold_start import (
     NORMAL_90,
@@ -519,7 +520,7 @@ def test_one_newcomer_has_an_interval_without_width() -> None:
 def test_no_trials_give_an_empty_summary() -> None:
     found = summarize(table_of([]))
     assert (list(found.columns), len(found)) == (SUMMARY, 0)
-    assert summary_sections(found, frozenset()) == ()
+    assert summary_sections(found, frozenset(), {"user"}) == ()
     assert summary_tables(found) == ()
 
 
@@ -552,8 +553,9 @@ def test_text_names_the_best_strategy_and_warns_of_bad_ones() -> None:
     (section,) = summary_sections(
         summary_of(mean=(1.0, 1.0), sure=(0.81, 0.64), bad=(1.21, 0.9), worse=(1.44, 1.21)),
         frozenset(),
+        {"user"},
     )
-    assert section.title == "Newcomers: m"
+    assert section.title == "New users: m"
     assert (section.analyzer, section.model) == ("newcomers", "m")
     assert section.text == (
         "How far predictions for newcomers are from 60 ratings that stay hidden, after some of "
@@ -578,12 +580,14 @@ def test_a_strategy_that_may_be_as_good_as_the_mean_has_no_warning() -> None:
     ]
     found = summarize(table_of(rows))
     assert found["floor_gain"].item() < 0 < found["floor_gain_high"].item()
-    (section,) = summary_sections(found, frozenset())
+    (section,) = summary_sections(found, frozenset(), {"user"})
     assert not [text for text in section.text if "Warning" in text]
 
 
 def test_the_first_strategy_may_be_the_best_with_nothing_revealed() -> None:
-    (section,) = summary_sections(summary_of(mean=(0.81,), other=(1.0,)), frozenset({"other"}))
+    (section,) = summary_sections(
+        summary_of(mean=(0.81,), other=(1.0,)), frozenset({"other"}), {"user"}
+    )
     assert section.text[1:] == (
         "These strategies ask, and an answer may be that an item was not seen: other. "
         "The others get ratings of the newcomer.",
@@ -594,7 +598,9 @@ def test_the_first_strategy_may_be_the_best_with_nothing_revealed() -> None:
 
 
 def test_tables_have_a_row_for_each_strategy_and_a_column_for_each_number() -> None:
-    (section,) = summary_sections(summary_of(mean=(1.0, 1.0), sure=(0.81, 0.64)), frozenset())
+    (section,) = summary_sections(
+        summary_of(mean=(1.0, 1.0), sure=(0.81, 0.64)), frozenset(), {"user"}
+    )
     errors, gains, coverage = section.tables
     assert errors.columns == ("strategy", "after 0", "after 1")
     assert [(row[0], *(cell.value for cell in row[1:])) for row in errors.rows] == [
@@ -608,16 +614,25 @@ def test_tables_have_a_row_for_each_strategy_and_a_column_for_each_number() -> N
 
 
 def test_a_single_strategy_without_intervals_has_one_table() -> None:
-    (section,) = summary_sections(summary_of(mean=(1.0, 1.0)), frozenset())
+    (section,) = summary_sections(summary_of(mean=(1.0, 1.0)), frozenset(), {"user"})
     assert [table.title for table in section.tables] == ["RMSE on newcomers"]
+
+
+@pytest.mark.parametrize(
+    ("new", "title"),
+    [({"item"}, "New items: m"), ({"item", "user"}, "New users and items: m")],
+)
+def test_the_title_of_a_section_says_what_is_new(new: set[Side], title: str) -> None:
+    (section,) = summary_sections(summary_of(mean=(1.0,)), frozenset(), new)
+    assert section.title == title
 
 
 def test_each_model_has_its_section_and_its_table() -> None:
     one = {"newcomer": "n", "ratings": 4, "squared_error": 4.0, "floor": 9.0}
     found = summarize(table_of([{**one, "model": "second"}, {**one, "model": "first"}]))
-    assert [section.title for section in summary_sections(found, frozenset())] == [
-        "Newcomers: second",
-        "Newcomers: first",
+    assert [section.title for section in summary_sections(found, frozenset(), {"user"})] == [
+        "New users: second",
+        "New users: first",
     ]
     assert [table.title for table in summary_tables(found)] == [
         "RMSE on newcomers: second",

@@ -92,7 +92,7 @@ def page(
     history: Table = HISTORY,
     comparison: Table | None = None,
 ) -> str:
-    return render(run, ENVIRONMENT, data, history, comparison)
+    return render(run, {**ENVIRONMENT, "data": data}, history, comparison)
 
 
 def chart_of(word: str, n: int = 3) -> Chart:

@@ -22,6 +22,7 @@ from cfplug.runs.run import Run
 RECIPE = """\
 title: ours & theirs
 data: {use: synthetic, users: 31, items: 17, ratings: 300}
+split: {use: k-fold, folds: 2}
 train: {epochs: 1, batch_size: 80}
 models: [{use: pmf, factors: 3}, bias]
 metrics: [mse, mae]

@@ -617,7 +617,7 @@ def test_how_newcomers_were_answered_comes_back(tried: Run) -> None:
         opened.cold_start_results["cold_start"].tolist()
         == ["global-mean"] * 2 + ["mean-embedding"] * 2
     )
-    outcomes = storage.read_parquet((tried.path / "newcomers.parquet").read_bytes())
+    outcomes = pd.read_parquet(tried.path / "newcomers.parquet")
     assert list(outcomes.columns) == OUTCOMES
     pd.testing.assert_frame_equal(summarize(outcomes), tried.cold_start_results)
     asked = outcomes[(outcomes["cold_start"] == "global-mean") & (outcomes["revealed"] == 0)]

@@ -270,6 +270,7 @@ def _page(subject: Subject, section: Section) -> str:
     row = ("mean", 42, "", "valid", "mse", 1.0, np.nan, np.nan)
     run = Run(Path("check"), recipe, (), pd.DataFrame([row], columns=list(METRICS)), (section,))
     environment = {
+        "data": "a check",
         "python": "3",
         "device": "cpu",
         "threads": 1,
@@ -277,7 +278,7 @@ def _page(subject: Subject, section: Section) -> str:
         "data_sha256": "0" * 64,
         "versions": {"cfplug": "0", "torch": "0"},
     }
-    return render(run, environment, "a check", Table("Training", (), ()))
+    return render(run, environment, Table("Training", (), ()))
 
 
 CHECKS = (
