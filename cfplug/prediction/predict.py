@@ -28,8 +28,10 @@ SHOWN_IDS = 3
 """Unknown ids of each side that an error names."""
 
 
-def answer(model: FittedModel, pairs: pd.DataFrame, newcomers: Newcomers | None) -> Predictions:
-    """Return the predictions of `model` for n pairs, as `FittedModel.answer`."""
+def answer(
+    model: FittedModel, pairs: pd.DataFrame, *, newcomers: Newcomers | None = None
+) -> Predictions:
+    """Return the same as arrays, with the distribution where the model has one."""
     codes = model.encoded(pairs)
     warm = model.support.trained("user", codes.user) & model.support.trained("item", codes.item)
     n = len(pairs)

@@ -9,7 +9,6 @@ import attrs
 
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.interview import question
-from cfplug.prediction.memo import Memo
 from cfplug.testing.check import Check, CheckError, Subject, no_error
 from cfplug.testing.fixtures.cold_start import (
     ColdStartCase,
@@ -51,7 +50,7 @@ def next_question_depends_only_on_answers(subject: Subject) -> None:
     answer, model = _answers(case), case.model()
     expected = _questions(_interview(subject, model), answer)
 
-    interview = _interview(subject, attrs.evolve(model, memo=Memo()))
+    interview = _interview(subject, attrs.evolve(model, memo={}))
     _questions(interview, lambda item: None)
     found = _questions(interview, answer)
     advice = "Keep nothing between two calls of next."
@@ -63,7 +62,7 @@ def next_question_depends_only_on_answers(subject: Subject) -> None:
         model,
         catalogue=without_ratings(model.catalogue, ~seen),
         support=attrs.evolve(model.support, rated=seen[seen]),
-        memo=Memo(),
+        memo={},
     )
     found = _questions(_interview(subject, hidden), answer)
     advice = "Look at fitted.train."
