@@ -147,7 +147,7 @@ def swapped(
         background: The inputs of n pairs.
         rng: Draws the orders.
     """
-    pairs = {name: _as_wide(asked[name], background[name]) for name in asked}
+    pairs = {name: as_wide(asked[name], background[name]) for name in asked}
     names = [name for name, (one, many) in pairs.items() if (one != many).any()]
     n = len(background["user"])
     turn = rng.permuted(np.tile(np.arange(len(names))[:, None], n), axis=0)  # (n_inputs, n)
@@ -178,7 +178,7 @@ def _all_steps(
     return Batch(columns.pop("user"), columns.pop("item"), columns)
 
 
-def _as_wide(one: np.ndarray, many: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def as_wide(one: np.ndarray, many: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return both as wide as the wider of them: sets are filled up with 0."""
     if one.ndim == 1:
         return one, many

@@ -52,10 +52,8 @@ class Newcomers:
 
     def rated_by(self, user: object) -> pd.Series[Any]:
         """Return the items that `user` rated, without those that were not seen."""
-        value = _id_value(user)
-        rated = self.ratings[self.ratings["rating"].notna()]
-        own = np.array([_id_value(each) == value for each in rated["user"]], dtype=bool)
-        items: pd.Series[Any] = rated["item"][own]
+        own = _id_values(self.ratings["user"]) == _id_value(user)
+        items: pd.Series[Any] = self.ratings["item"][own & self.ratings["rating"].notna()]
         return items
 
 

@@ -372,8 +372,8 @@ class Gives:
 @pytest.mark.parametrize(
     ("rating", "told"),
     [
-        (np.zeros(1), "expected 2 ratings, got an array of shape (1,)"),
-        (np.zeros((2, 1)), "expected 2 ratings, got an array of shape (2, 1)"),
+        (np.zeros(1), "expected ratings of shape (2,), got (1,)"),
+        (np.zeros((2, 1)), "expected ratings of shape (2,), got (2, 1)"),
         (np.array([1.0, np.nan]), "1 of 2 ratings are not finite numbers"),
         (np.array([np.inf, -np.inf]), "2 of 2 ratings are not finite numbers"),
     ],
@@ -1246,32 +1246,32 @@ def test_without_origins_a_strategy_has_one_word_and_no_deviation() -> None:
     [
         (
             {"origins": ["x"]},
-            "tells: expected 2 origins, got an array of shape (1,)",
+            "tells: expected origins of shape (2,), got (1,)",
         ),
         (
             {"origins": "mean"},
-            "tells: expected 2 origins, got an array of shape ()",
+            "tells: expected origins of shape (2,), got ()",
         ),
         ({"origins": ["x", None]}, "tells: an origin must be a text; got None"),
         (
             {"deviation": [1.0]},
-            "tells: its deviation must have the shape (2,); got an array of shape (1,)",
+            "tells: expected deviations of shape (2,), got (1,)",
         ),
         (
             {"deviation": [[1.0, 1.0]]},
-            "tells: its deviation must have the shape (2,); got an array of shape (1, 2)",
+            "tells: expected deviations of shape (2,), got (1, 2)",
         ),
         (
             {"deviation": ["1", "2"]},
-            "tells: its deviation must be numbers; got an array of <U1",
+            "tells: deviations must be numbers; got an array of <U1",
         ),
         (
             {"deviation": [1.0, -0.1]},
-            "tells: 1 of 2 numbers of its deviation are not finite or below 0",
+            "tells: 1 of 2 deviations are not finite numbers of at least 0",
         ),
         (
             {"deviation": [np.nan, np.inf]},
-            "tells: 2 of 2 numbers of its deviation are not finite or below 0",
+            "tells: 2 of 2 deviations are not finite numbers of at least 0",
         ),
     ],
 )
@@ -1287,10 +1287,10 @@ def test_what_a_strategy_gives_next_to_ratings_is_checked(more: dict[str, Any], 
     [
         (
             np.ones((2, 2)),
-            "tells: its distribution must have the shape (2, 3); got an array of shape (2, 2)",
+            "tells: expected probabilities of shape (2, 3), got (2, 2)",
         ),
-        (-np.ones((2, 3)), "tells: 6 of 6 numbers of its distribution are not finite or below 0"),
-        (np.full((2, 3), "x"), "tells: its distribution must be numbers; got an array of <U1"),
+        (-np.ones((2, 3)), "tells: 6 of 6 probabilities are not finite numbers of at least 0"),
+        (np.full((2, 3), "x"), "tells: probabilities must be numbers; got an array of <U1"),
     ],
 )
 def test_a_strategys_distribution_is_checked(share: Any, text: str) -> None:
