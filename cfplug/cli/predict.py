@@ -64,18 +64,14 @@ def predict(
         asked = _pairs(pairs, users, items).assign(**context)
         newcomers = None
         if new.described:
-            newcomers = new.newcomers(model, _only_user(asked["user"].unique().tolist()))
+            distinct = asked["user"].unique().tolist()
+            if len(distinct) != 1:
+                raise click.UsageError(
+                    f"--ratings and --metadata describe one user; the pairs have {len(distinct)}"
+                )
+            newcomers = new.newcomers(model, distinct[0])
         predictions = model.predict(asked, newcomers=newcomers)
     put(predictions, out, as_json, "predictions")
-
-
-def _only_user(users: Sequence[object]) -> object:
-    """Return the user that --ratings and --metadata describe."""
-    if len(users) != 1:
-        raise click.UsageError(
-            f"--ratings and --metadata describe one user; the pairs have {len(users)}"
-        )
-    return users[0]
 
 
 def _pairs(path: Path | None, users: Sequence[str], items: Sequence[str]) -> pd.DataFrame:

@@ -55,8 +55,7 @@ def explain(
         reasons = by_terms(model.predictor, asked, model.catalogue, model.features)
     else:
         rng = np.random.default_rng(seed)
-        others = background(model, pair, rng)
-        reasons = by_swaps(model.predictor, asked, others, model.catalogue, model.features, rng)
+        reasons = by_swaps(model, asked, background(model, pair, rng), rng)
     prediction = float(model.answer(pair).rating[0])
     labels = (titles["user"], titles["item"])
     return Explanation(model.name, ids["user"], ids["item"], labels, prediction, reasons)
