@@ -68,7 +68,9 @@ class NewUser:
         from cfplug.plugin.registry import load
 
         name = self.strategy or (FOLD_IN if self.described else "")
-        return model.with_cold_start(name, registry=load(folders)) if name else model
+        if not name:
+            return model
+        return model.with_cold_start(name, registry=load(folders))
 
     def newcomers(self, model: FittedModel, user: object) -> Newcomers | None:
         """Return the new user, called `user`; None if nothing is known."""
@@ -78,13 +80,14 @@ class NewUser:
 
 
 def new_user_options(command: Command) -> Command:
-    """Add what describes a new user and who answers, given to the command as `new`."""
+    """Add --ratings, --metadata and --cold-start, given to the command as one NewUser `new`."""
 
     @functools.wraps(command)
-    def with_new_user(
-        *, ratings: Path | None, metadata: Mapping[str, str], strategy: str | None, **others: Any
-    ) -> None:
-        command(new=NewUser(ratings, metadata, strategy), **others)
+    def with_new_user(**given: Any) -> None:
+        ratings = given.pop("ratings")
+        metadata = given.pop("metadata")
+        new = NewUser(ratings, metadata, given.pop("strategy"))
+        command(new=new, **given)
 
     strategy_option = click.option(
         "--cold-start", "strategy", metavar="NAME", help="Use this strategy for new users."
@@ -207,9 +210,9 @@ def newcomer(
 
 
 def _summary(answers: Mapping[Any, float | None]) -> str:
-    seen = sum(rating is not None for rating in answers.values())
     if not answers:
         return "You answered no question; these are for an average user:"
+    seen = sum(rating is not None for rating in answers.values())
     return f"You rated {seen} of {len(answers)} items. For you:"
 
 
