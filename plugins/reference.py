@@ -166,11 +166,7 @@ def _methods(its_class: type) -> Iterator[tuple[str, str]]:
         if isinstance(member, property | functools.cached_property):
             yield name, summary
         elif inspect.isfunction(function):
-            arguments = [
-                each
-                for each in inspect.signature(function).parameters
-                if each not in ("self", "cls")
-            ]
+            _, *arguments = inspect.signature(function).parameters  # without self or cls
             yield f"{name}({', '.join(arguments)})", summary
 
 

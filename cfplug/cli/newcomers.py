@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,35 +41,13 @@ def _metadata(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]
     return metadata
 
 
-def metadata_option(command: Command) -> Command:
-    option = click.option(
-        "--metadata",
-        multiple=True,
-        metavar="KEY=VALUE",
-        callback=_metadata,
-        help="Describe a new user: age=34,occupation=engineer.",
-    )
-    return option(command)
-
-
-def strategy_option(command: Command) -> Command:
-    option = click.option(
-        "--cold-start",
-        "strategy",
-        metavar="NAME",
-        help="Use this strategy for new users.",
-    )
-    return option(command)
-
-
-def ratings_option(command: Command) -> Command:
-    option = click.option(
-        "--ratings",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Read a new user's ratings: item, rating, user.",
-    )
-    return option(command)
+metadata_option = click.option(
+    "--metadata",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_metadata,
+    help="Describe a new user: age=34,occupation=engineer.",
+)
 
 
 @frozen(eq=False)
@@ -86,16 +65,48 @@ class NewUser:
 
     def adapted(self, model: FittedModel, folders: Sequence[Path]) -> FittedModel:
         """Return the model with the named strategy, or one that uses what is known."""
-        from cfplug.prediction.policy import with_strategy
+        from cfplug.plugin.registry import load
 
         name = self.strategy or (FOLD_IN if self.described else "")
-        return with_strategy(model, _use(name, (), folders)) if name else model
+        if not name:
+            return model
+        return model.with_cold_start(name, registry=load(folders))
 
     def newcomers(self, model: FittedModel, user: object) -> Newcomers | None:
         """Return the new user, called `user`; None if nothing is known."""
         if not self.described:
             return None
         return model.newcomers_from_files(self.ratings, self.metadata, user)
+
+
+def new_user_options(command: Command) -> Command:
+    """Add --ratings, --metadata and --cold-start, given to the command as one NewUser `new`."""
+
+    @functools.wraps(command)
+    def with_new_user(**given: Any) -> None:
+        ratings = given.pop("ratings")
+        metadata = given.pop("metadata")
+        new = NewUser(ratings, metadata, given.pop("strategy"))
+        command(new=new, **given)
+
+    strategy_option = click.option(
+        "--cold-start", "strategy", metavar="NAME", help="Use this strategy for new users."
+    )
+    ratings_option = click.option(
+        "--ratings",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Read a new user's ratings: item, rating, user.",
+    )
+    return ratings_option(metadata_option(strategy_option(with_new_user)))
+
+
+asking_option = click.option(
+    "--cold-start", "named", metavar="NAME", help="Ask by this strategy; interview by default."
+)
+count_option = click.option(
+    "-n", "count", default=10, show_default=True, type=click.IntRange(1), help="Return N items."
+)
 
 
 def _use(name: str, sets: Sequence[str], folders: Sequence[Path]) -> Use[ColdStart]:
@@ -120,9 +131,7 @@ def model_of(run: Path, name: str | None, folders: Sequence[Path]) -> FittedMode
 @click.option(
     "-n", "count", default=5, show_default=True, type=click.IntRange(1), help="Ask N questions."
 )
-@click.option(
-    "--cold-start", "named", metavar="NAME", help="Ask by this strategy; interview by default."
-)
+@asking_option
 @click.option("--out", type=click.Path(path_type=Path), help="Write a CSV file; print nothing.")
 @overrides
 @json_option
@@ -162,17 +171,8 @@ def questions(
     type=click.IntRange(1),
     help="Ask at most N questions.",
 )
-@click.option(
-    "-n",
-    "count",
-    default=10,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Recommend N items.",
-)
-@click.option(
-    "--cold-start", "named", metavar="NAME", help="Ask by this strategy; interview by default."
-)
+@count_option
+@asking_option
 @metadata_option
 @overrides
 @plugins_dir
@@ -210,9 +210,9 @@ def newcomer(
 
 
 def _summary(answers: Mapping[Any, float | None]) -> str:
-    seen = sum(rating is not None for rating in answers.values())
     if not answers:
         return "You answered no question; these are for an average user:"
+    seen = sum(rating is not None for rating in answers.values())
     return f"You rated {seen} of {len(answers)} items. For you:"
 
 

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import rich_click as click
 
-from cfplug.cli.newcomers import (
-    NewUser,
-    metadata_option,
-    model_of,
-    ratings_option,
-    strategy_option,
-)
+from cfplug.cli.newcomers import NewUser, count_option, model_of, new_user_options
 from cfplug.cli.options import context_option, json_option, naming, of_run, plugins_dir
 from cfplug.cli.output import print_frame, print_json, print_table, printing_aside, put
 
@@ -29,10 +23,6 @@ if TYPE_CHECKING:
 SHOWN_RATINGS = 5
 """Ratings of similar items that are printed under an explanation."""
 
-count_option = click.option(
-    "-n", "count", default=10, show_default=True, type=click.IntRange(1), help="Return N items."
-)
-
 
 @click.command()
 @of_run
@@ -44,9 +34,7 @@ count_option = click.option(
     help="Read the columns user and item from a CSV or Parquet file.",
 )
 @context_option
-@ratings_option
-@metadata_option
-@strategy_option
+@new_user_options
 @click.option("--out", type=click.Path(path_type=Path), help="Write a CSV file; print nothing.")
 @json_option
 @plugins_dir
@@ -57,9 +45,7 @@ def predict(
     items: Sequence[str],
     pairs: Path | None,
     context: Mapping[str, str],
-    ratings: Path | None,
-    metadata: Mapping[str, str],
-    strategy: str | None,
+    new: NewUser,
     out: Path | None,
     as_json: bool,
     folders: Sequence[Path],
@@ -69,7 +55,6 @@ def predict(
     Each prediction has an origin: warm, or the word of the cold-start strategy. --ratings and
     --metadata describe the one user of the pairs; without --user a new one.
     """
-    new = NewUser(ratings, metadata, strategy)
     wanted = 0 if new.described and not users else len(items)
     if (pairs is None) == (not users and not items) or len(users) != wanted:
         raise click.UsageError("give either --pairs, or --user and --item equally often")
@@ -79,18 +64,14 @@ def predict(
         asked = _pairs(pairs, users, items).assign(**context)
         newcomers = None
         if new.described:
-            newcomers = new.newcomers(model, _only_user(asked["user"].unique().tolist()))
+            distinct = asked["user"].unique().tolist()
+            if len(distinct) != 1:
+                raise click.UsageError(
+                    f"--ratings and --metadata describe one user; the pairs have {len(distinct)}"
+                )
+            newcomers = new.newcomers(model, distinct[0])
         predictions = model.predict(asked, newcomers=newcomers)
     put(predictions, out, as_json, "predictions")
-
-
-def _only_user(users: Sequence[object]) -> object:
-    """Return the user that --ratings and --metadata describe."""
-    if len(users) != 1:
-        raise click.UsageError(
-            f"--ratings and --metadata describe one user; the pairs have {len(users)}"
-        )
-    return users[0]
 
 
 def _pairs(path: Path | None, users: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
@@ -109,9 +90,7 @@ def _pairs(path: Path | None, users: Sequence[str], items: Sequence[str]) -> pd.
 @count_option
 @click.option("--include-seen", is_flag=True, help="Include items that the user has rated.")
 @context_option
-@ratings_option
-@metadata_option
-@strategy_option
+@new_user_options
 @json_option
 @plugins_dir
 def recommend(
@@ -121,9 +100,7 @@ def recommend(
     count: int,
     include_seen: bool,
     context: Mapping[str, str],
-    ratings: Path | None,
-    metadata: Mapping[str, str],
-    strategy: str | None,
+    new: NewUser,
     as_json: bool,
     folders: Sequence[Path],
 ) -> None:
@@ -132,7 +109,6 @@ def recommend(
     A model that uses the time assumes that of the latest training rating, unless --context has
     another. Without --user the user is the new one that --ratings or --metadata describe.
     """
-    new = NewUser(ratings, metadata, strategy)
     if user is None and not new.described:
         raise click.UsageError("give --user, or describe a new user by --ratings or --metadata")
     with printing_aside():

@@ -21,7 +21,7 @@ from cfplug.errors import DataError, PluginError
 from cfplug.evaluation.resampling import bootstrap
 from cfplug.plugin.components import ColdStart, Context
 from cfplug.prediction.fitted_model import FittedModel
-from cfplug.prediction.interview import Interview, conversation
+from cfplug.prediction.interview import Interview, Questionnaire
 from cfplug.prediction.newcomers import Newcomers
 from cfplug.prediction.policy import Policy
 from cfplug.prediction.predictions import Predictions
@@ -135,8 +135,9 @@ class Trial:
         for user, item, rating in pool.itertuples(index=False, name=None):
             known.setdefault(user, {})[item] = rating
         rows = []
+        questionnaire = Questionnaire(self.model, interview)
         for user, ratings in known.items():
-            for item, answer in conversation(self.model, interview, ratings.get, most):
+            for item, answer in questionnaire.conversation(ratings.get, most):
                 rows.append((user, item, np.nan if answer is None else answer))
         return pd.DataFrame(rows, columns=["user", "item", "rating"])
 

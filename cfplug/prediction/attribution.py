@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from cfplug.data.catalogue import Catalogue
 from cfplug.data.features import Feature, Features
 from cfplug.data.vocabulary import SIDES
 from cfplug.prediction.explanation import Part, Reasons
+
+if TYPE_CHECKING:
+    from cfplug.prediction.fitted_model import FittedModel
 
 MEAN = "mean"
 """The term that is the same for every pair, if a model has one: the start of the sum."""
@@ -100,26 +103,19 @@ def inputs(batch: Batch, features: Features | None) -> dict[str, np.ndarray]:
 
 
 def by_swaps(
-    predictor: Any,
-    asked: Batch,
-    background: Batch,
-    catalogue: Catalogue,
-    features: Features | None,
-    rng: np.random.Generator,
+    model: FittedModel, asked: Batch, background: Batch, rng: np.random.Generator
 ) -> Reasons:
     """Return the inputs of one pair as parts of its rating, compared with other pairs.
 
     Args:
-        predictor: Has `predict`.
+        model: Predicts.
         asked: One pair.
         background: Rated pairs whose mean prediction is the base.
-        catalogue: Has the labels.
-        features: What the model sees of a pair; None if nothing.
         rng: Draws the orders of the inputs.
     """
-    one, many = inputs(asked, features), inputs(background, features)
-    base, found = swapped(predictor.predict, one, many, rng)
-    shown = values(asked, catalogue, features)
+    one, many = inputs(asked, model.features), inputs(background, model.features)
+    base, found = swapped(model.predictor.predict, one, many, rng)
+    shown = values(asked, model.catalogue, model.features)
     parts = [Part(name, shown[name], mean, error=error) for name, (mean, error) in found.items()]
     note = SWAPS
     same = [name for name in one if name not in found]
@@ -147,7 +143,7 @@ def swapped(
         background: The inputs of n pairs.
         rng: Draws the orders.
     """
-    pairs = {name: _as_wide(asked[name], background[name]) for name in asked}
+    pairs = {name: as_wide(asked[name], background[name]) for name in asked}
     names = [name for name, (one, many) in pairs.items() if (one != many).any()]
     n = len(background["user"])
     turn = rng.permuted(np.tile(np.arange(len(names))[:, None], n), axis=0)  # (n_inputs, n)
@@ -178,7 +174,7 @@ def _all_steps(
     return Batch(columns.pop("user"), columns.pop("item"), columns)
 
 
-def _as_wide(one: np.ndarray, many: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def as_wide(one: np.ndarray, many: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return both as wide as the wider of them: sets are filled up with 0."""
     if one.ndim == 1:
         return one, many

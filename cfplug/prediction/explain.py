@@ -12,7 +12,6 @@ from cfplug.data.batch import Batch
 from cfplug.data.vocabulary import SIDES
 from cfplug.prediction.attribution import DRAWS, by_swaps, by_terms
 from cfplug.prediction.explanation import Explanation, titled
-from cfplug.prediction.predict import answer
 from cfplug.prediction.recommend import with_context
 from cfplug.prediction.similarity import trained_code
 
@@ -21,9 +20,28 @@ if TYPE_CHECKING:
 
 
 def explain(
-    model: FittedModel, user: object, item: object, context: Mapping[str, object], seed: int
+    model: FittedModel,
+    user: object,
+    item: object,
+    *,
+    context: Mapping[str, object] | None = None,
+    seed: int = 0,
 ) -> Explanation:
-    """Return the parts of which the prediction is the sum, as `FittedModel.explain`."""
+    """Return the parts of which the prediction for one pair is the sum.
+
+    They are exact for a model that provides terms. For others they are estimated from
+    predictions in which one input after the other is that of another rated pair.
+
+    Args:
+        user: An id or a label.
+        item: An id or a label.
+        context: As in `recommend`.
+        seed: Draws the other pairs.
+
+    Raises:
+        DataError: No id or label matches a name.
+        UnknownIdError: Training never saw an id.
+    """
     ids, titles = {}, {}
     for side, name in (("user", user), ("item", item)):
         code = trained_code(model, side, name)
@@ -31,15 +49,14 @@ def explain(
         ids[side] = vocabulary.ids[code]
         titles[side] = titled(side, ids[side], vocabulary.label(code))
     pair = pd.DataFrame({side: [id_] for side, id_ in ids.items()})
-    pair = with_context(model, pair, context)
+    pair = with_context(model, pair, context or {})
     asked = model.encoded(pair)
     if "terms" in model.provides:
         reasons = by_terms(model.predictor, asked, model.catalogue, model.features)
     else:
         rng = np.random.default_rng(seed)
-        others = background(model, pair, rng)
-        reasons = by_swaps(model.predictor, asked, others, model.catalogue, model.features, rng)
-    prediction = float(answer(model, pair, None).rating[0])
+        reasons = by_swaps(model, asked, background(model, pair, rng), rng)
+    prediction = float(model.answer(pair).rating[0])
     labels = (titles["user"], titles["item"])
     return Explanation(model.name, ids["user"], ids["item"], labels, prediction, reasons)
 

@@ -1,7 +1,7 @@
 """Hold what a trained model needs to answer questions about raw ids.
 
-`FittedModel` is the one object that users have; each of its methods delegates to the module that
-does the work: `predict`, `recommend`, `newcomers`, `policy`, `interview`, `similarity`, `explain`.
+`FittedModel` is the one object that users have; the methods that answer a question are functions of
+`predict`, `recommend`, `similarity` and `explain`, whose first argument is the model.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from cfplug.data.dataset import Scale
 from cfplug.data.features import Features
 from cfplug.data.vocabulary import SIDES, Side
 from cfplug.errors import CapabilityError
-from cfplug.prediction import explain, newcomer_files, predict, recommend, similarity
+from cfplug.prediction import explain as explanations
+from cfplug.prediction import newcomer_files, similarity
+from cfplug.prediction import predict as answers
+from cfplug.prediction import recommend as ranking
 from cfplug.prediction.evidence import Evidence
-from cfplug.prediction.explanation import Explanation
 from cfplug.prediction.interview import Questionnaire, questionnaire
-from cfplug.prediction.memo import Memo
 from cfplug.prediction.network import by_differences
 from cfplug.prediction.newcomers import KnownIds, Newcomers, introduce
 from cfplug.prediction.policy import Policy, strategy, with_strategy
-from cfplug.prediction.predictions import Predictions
 
 if TYPE_CHECKING:
     from cfplug.plugin.registry import Registry
@@ -58,7 +58,7 @@ class FittedModel:
     seconds: float = 0.0
     scale: Scale | None = None
     _evidence: Evidence | None = field(default=None, alias="evidence")
-    memo: Memo = field(factory=Memo)
+    memo: dict[Hashable, Any] = field(factory=dict)
 
     def __repr__(self) -> str:
         users, items = (int((self.support.count[side] > 0).sum()) for side in SIDES)
@@ -130,7 +130,9 @@ class FittedModel:
             key: Starts with the name of the plugin; has all that the result depends on.
             work: Computes the result.
         """
-        return self.memo.once(key, work)
+        if key not in self.memo:
+            self.memo[key] = work()
+        return self.memo[key]
 
     # Predictions
 
@@ -153,9 +155,7 @@ class FittedModel:
             prediction=predictions.rating, origin=predictions.origin
         )
 
-    def answer(self, pairs: pd.DataFrame, *, newcomers: Newcomers | None = None) -> Predictions:
-        """Return the same as arrays, with the distribution where the model has one."""
-        return predict.answer(self, pairs, newcomers)
+    answer = answers.answer
 
     def encoded(self, pairs: pd.DataFrame) -> Batch:
         """Return the pairs in codes, with the columns of the rating that the model looks at."""
@@ -164,45 +164,8 @@ class FittedModel:
             return codes
         return Batch(codes.user, codes.item, self.features.context(pairs, codes))
 
-    def recommend(
-        self,
-        user: object,
-        n: int = 10,
-        *,
-        exclude_seen: bool = True,
-        context: Mapping[str, object] | None = None,
-        newcomers: Newcomers | None = None,
-    ) -> pd.DataFrame:
-        """Return the `n` items with the highest predictions; the first in the catalogue at ties.
-
-        Args:
-            user: An id.
-            n: How many items to return.
-            exclude_seen: Whether to leave out items that the user has rated.
-            context: The columns of the rating that the model looks at; the time is that of the
-                latest training rating where it is not given.
-            newcomers: What is known of a new user.
-
-        Returns:
-            The columns rank, item, label, prediction and origin.
-
-        Raises:
-            DataError: Fewer than `n` items are left, or a column is missing.
-        """
-        return recommend.recommend(self, user, n, exclude_seen, context or {}, newcomers)
-
-    def top(self, users: np.ndarray, rated: Batch, k: int) -> np.ndarray:
-        """Return the codes of the best items for each of m users, among those that training saw.
-
-        Args:
-            users: Codes, shape (m,).
-            rated: Pairs that are left out.
-            k: How many items to return for each user.
-
-        Returns:
-            Codes of shape (m, k), best first; a row ends with UNKNOWN where fewer are left.
-        """
-        return recommend.top(self, users, rated, k)
+    recommend = ranking.recommend
+    top = ranking.top
 
     # New users and items
 
@@ -341,68 +304,6 @@ class FittedModel:
 
     # Explanations
 
-    def similar(
-        self,
-        name: object,
-        n: int = 10,
-        *,
-        side: Side = "item",
-        measure: str = similarity.COSINE,
-        most_rated: int | None = None,
-    ) -> pd.DataFrame:
-        """Return the `n` ids whose factors are most similar to those of `name`, best first.
-
-        Args:
-            name: An id, a label, or a part of exactly one label.
-            n: How many ids to return.
-            side: "user" or "item".
-            measure: "cosine" or "euclidean".
-            most_rated: Compare only this many ids with the most training ratings; all if None.
-
-        Returns:
-            The columns rank, item (or user), label, similarity (or distance), and ratings: how
-            many of them training saw.
-
-        Raises:
-            DataError: No id or label matches `name`.
-            UnknownIdError: Training never saw the id.
-        """
-        return similarity.similar(self, name, n, side, measure, most_rated)
-
-    def rated(self, user: object, *, like: object = None) -> pd.DataFrame:
-        """Return every rating of `user` that the run knows, of all parts of the split.
-
-        Args:
-            user: An id; there are no ratings of an unknown one.
-            like: An item's id or label; then only the ratings of other items that training saw,
-                the most similar first, with the column similarity.
-
-        Returns:
-            The columns item, label and rating.
-        """
-        return similarity.rated(self, user, like)
-
-    def explain(
-        self,
-        user: object,
-        item: object,
-        *,
-        context: Mapping[str, object] | None = None,
-        seed: int = 0,
-    ) -> Explanation:
-        """Return the parts of which the prediction for one pair is the sum.
-
-        They are exact for a model that provides terms. For others they are estimated from
-        predictions in which one input after the other is that of another rated pair.
-
-        Args:
-            user: An id or a label.
-            item: An id or a label.
-            context: As in `recommend`.
-            seed: Draws the other pairs.
-
-        Raises:
-            DataError: No id or label matches a name.
-            UnknownIdError: Training never saw an id.
-        """
-        return explain.explain(self, user, item, context or {}, seed)
+    similar = similarity.similar
+    rated = similarity.rated
+    explain = explanations.explain

@@ -48,7 +48,35 @@ class Questionnaire:
         Raises:
             PluginError: The strategy asks about an item again, or about one without ratings.
         """
-        return question(self.model, self.interview, answers)
+        item = self.interview.next(dict(answers))
+        if item is None:
+            return None
+        if item in answers:
+            raise PluginError(f"the interview asks about {item!r} again")
+        code = self.model.catalogue.item.encode([item])
+        if not self.model.support.trained("item", code).all():
+            raise PluginError(f"the interview asks about {item!r}, which has no training rating")
+        return item
+
+    def conversation(
+        self, answer: Callable[[Any], float | None], most: int
+    ) -> Iterator[tuple[Any, float | None]]:
+        """Yield at most `most` questions with their answers.
+
+        Args:
+            answer: Gives the rating of an item, None for "not seen".
+            most: How many questions to ask at most.
+
+        Raises:
+            PluginError: As `next`.
+        """
+        answers: dict[Any, float | None] = {}
+        while len(answers) < most:
+            item = self.next(answers)
+            if item is None:
+                return
+            answers[item] = answer(item)
+            yield item, answers[item]
 
     def table(self, n: int = 5) -> pd.DataFrame:
         """Return a form with the first `n` questions, as if each answer were "not seen".
@@ -57,7 +85,7 @@ class Questionnaire:
             The columns question, item, label, ratings (how many of the item training saw) and
             rating, which is empty.
         """
-        asked = conversation(self.model, self.interview, lambda item: None, n)
+        asked = self.conversation(lambda item: None, n)
         items = pd.Series([item for item, _ in asked], dtype=object)
         vocabulary = self.model.catalogue.item
         codes = vocabulary.encode(items)
@@ -86,42 +114,3 @@ def questionnaire(model: FittedModel, use: Use[ColdStart]) -> Questionnaire:
         )
     ask = component.function("ask")
     return Questionnaire(adapted, ask(use.params, adapted, quiet_context(model.seed)))
-
-
-def question(model: FittedModel, interview: Interview, answers: Mapping[Any, float | None]) -> Any:
-    """Return the item that `interview` asks about next; None if there is none left.
-
-    Raises:
-        PluginError: The item was asked about before, or has no training rating.
-    """
-    item = interview.next(dict(answers))
-    if item is None:
-        return None
-    if item in answers:
-        raise PluginError(f"the interview asks about {item!r} again")
-    if not model.support.trained("item", model.catalogue.item.encode([item])).all():
-        raise PluginError(f"the interview asks about {item!r}, which has no training rating")
-    return item
-
-
-def conversation(
-    model: FittedModel, interview: Interview, answer: Callable[[Any], float | None], most: int
-) -> Iterator[tuple[Any, float | None]]:
-    """Yield at most `most` questions with their answers.
-
-    Args:
-        model: Has learned of the items that are asked about.
-        interview: Chooses the questions.
-        answer: Gives the rating of an item, None for "not seen".
-        most: How many questions to ask at most.
-
-    Raises:
-        PluginError: As `question`.
-    """
-    answers: dict[Any, float | None] = {}
-    while len(answers) < most:
-        item = question(model, interview, answers)
-        if item is None:
-            return
-        answers[item] = answer(item)
-        yield item, answers[item]

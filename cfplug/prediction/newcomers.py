@@ -52,10 +52,8 @@ class Newcomers:
 
     def rated_by(self, user: object) -> pd.Series[Any]:
         """Return the items that `user` rated, without those that were not seen."""
-        value = _id_value(user)
-        rated = self.ratings[self.ratings["rating"].notna()]
-        own = np.array([_id_value(each) == value for each in rated["user"]], dtype=bool)
-        items: pd.Series[Any] = rated["item"][own]
+        own = _id_values(self.ratings["user"]) == _id_value(user)
+        items: pd.Series[Any] = self.ratings["item"][own & self.ratings["rating"].notna()]
         return items
 
 
@@ -97,12 +95,12 @@ def introduce(
     Raises:
         DataError: With column and row.
     """
-    user_table = _checked_table(known, "user", users)
-    item_table = _checked_table(known, "item", items)
+    user_table = _new_ids(known, "user", users)
+    item_table = _new_ids(known, "item", items)
     checked = _checked_ratings(known, _no_ratings() if ratings is None else ratings)
     return Newcomers(
-        _with_rated(known, "user", user_table, checked),
-        _with_rated(known, "item", item_table, checked),
+        _with_others(known, "user", user_table, checked),
+        _with_others(known, "item", item_table, checked),
         checked,
     )
 
@@ -118,21 +116,26 @@ def newcomers_among(
         introduced: New users and items with what is known of them; of others the catalogue's
             metadata is known.
     """
-    users = known.described("user", known.cold("user", pairs["user"]))
-    items = known.described("item", known.cold("item", pairs["item"]))
     if introduced is None:
+        users = known.described("user", known.cold("user", pairs["user"]))
+        items = known.described("item", known.cold("item", pairs["item"]))
         return Newcomers(users, items, _no_ratings())
     return Newcomers(
-        _with_others(introduced, "user", users),
-        _with_others(introduced, "item", items),
+        _with_others(known, "user", introduced.users, pairs),
+        _with_others(known, "item", introduced.items, pairs),
         introduced.ratings,
     )
 
 
-def _with_others(introduced: Newcomers, side: Side, others: pd.DataFrame) -> pd.DataFrame:
-    table = introduced.table(side)
-    left = others[introduced.places(side, others[side]) == UNKNOWN]
-    return table if left.empty else pd.concat([table, left], ignore_index=True)
+def _with_others(
+    known: KnownIds, side: Side, table: pd.DataFrame, pairs: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the new ids of the table, then those that are only in the pairs."""
+    cold = known.cold(side, pairs[side])
+    others = cold[~_id_values(cold).isin(set(_id_values(table[side])))]
+    if others.empty:
+        return table
+    return pd.concat([table, known.described(side, others)], ignore_index=True)
 
 
 def _no_ratings() -> pd.DataFrame:
@@ -154,8 +157,8 @@ def _id_values(ids: pd.Series[Any]) -> pd.Series[Any]:
     return ids.astype(object).map(_id_value)
 
 
-def _checked_table(known: KnownIds, side: Side, table: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the table with an id column in which each id is new and no id is twice."""
+def _new_ids(known: KnownIds, side: Side, table: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the table with all metadata; DataError unless each id is new and there once."""
     table = pd.DataFrame({side: []}) if table is None else table.reset_index(drop=True)
     _require_column(side, table, f"new {side}s")
     ids = table[side]
@@ -173,7 +176,8 @@ def _checked_table(known: KnownIds, side: Side, table: pd.DataFrame | None) -> p
     if twice.any():
         row = int(twice.argmax())
         raise DataError(f"{ids.iloc[row]!r} is in the table twice", column=side, row=row)
-    return table
+    metadata = known.catalogue.metadata[side].read(table.drop(columns=side))
+    return pd.concat([table[[side]].astype(object), metadata], axis=1)
 
 
 def _require_column(name: str, table: pd.DataFrame, owner: str) -> None:
@@ -185,19 +189,6 @@ def _require_column(name: str, table: pd.DataFrame, owner: str) -> None:
     raise DataError(
         f"{owner} need a column called {name}; found {found}{did_you_mean(name, there)}"
     )
-
-
-def _with_rated(
-    known: KnownIds, side: Side, table: pd.DataFrame, ratings: pd.DataFrame
-) -> pd.DataFrame:
-    """Return the new ids of the table, then those that are only in the ratings."""
-    metadata = known.catalogue.metadata[side].read(table.drop(columns=side))
-    new = pd.concat([table[[side]].astype(object), metadata], axis=1)
-    rated = known.cold(side, ratings[side])
-    only_rated = rated[~_id_values(rated).isin(set(_id_values(table[side])))]
-    if only_rated.empty:
-        return new
-    return pd.concat([new, known.described(side, only_rated)], ignore_index=True)
 
 
 def _checked_ratings(known: KnownIds, ratings: pd.DataFrame) -> pd.DataFrame:

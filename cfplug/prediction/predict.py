@@ -15,9 +15,8 @@ from cfplug.prediction.newcomers import Newcomers, newcomers_among
 from cfplug.prediction.predictions import (
     WARM,
     Predictions,
+    checked_numbers,
     checked_origins,
-    checked_ratings,
-    checked_sizes,
 )
 
 if TYPE_CHECKING:
@@ -28,19 +27,22 @@ SHOWN_IDS = 3
 """Unknown ids of each side that an error names."""
 
 
-def answer(model: FittedModel, pairs: pd.DataFrame, newcomers: Newcomers | None) -> Predictions:
-    """Return the predictions of `model` for n pairs, as `FittedModel.answer`."""
+def answer(
+    model: FittedModel, pairs: pd.DataFrame, *, newcomers: Newcomers | None = None
+) -> Predictions:
+    """Return the same as arrays, with the distribution where the model has one."""
     codes = model.encoded(pairs)
     warm = model.support.trained("user", codes.user) & model.support.trained("item", codes.item)
     n = len(pairs)
     rating = np.empty(n)
     origin = np.full(n, WARM, dtype=object)
-    predicted = model.predictor.predict(codes[warm])
-    rating[warm] = checked_ratings(predicted, int(warm.sum()), model.component)
+    known = codes[warm]
+    predicted = model.predictor.predict(known)
+    rating[warm] = checked_numbers(predicted, (len(known),), "ratings", model.component)
     distribution, deviation = None, None
     if "distribution" in model.provides:
         distribution = np.empty((n, len(model.levels)))
-        distribution[warm] = model.predictor.distribution(codes[warm])
+        distribution[warm] = model.predictor.distribution(known)
     if not warm.all():
         if model.policy is None:
             raise unknown_ids(model.support, pairs, codes)
@@ -80,21 +82,20 @@ def _by_policy(
 def _checked(adapted: Any, policy: Policy, pairs: pd.DataFrame, model: FittedModel) -> Predictions:
     """Return what an adapted predictor gives for n pairs; PluginError for what it may not give."""
     n = len(pairs)
-    rating = checked_ratings(adapted.predict(pairs), n, policy.name)
-    origins = _optional(adapted, "origins", pairs)
+    rating = checked_numbers(adapted.predict(pairs), (n,), "ratings", policy.name)
+    origin = _optional(adapted, "origins", pairs)
+    if origin is None:
+        origin = [policy.origin] * n
+    origin = checked_origins(origin, n, policy.name)
     deviation = _optional(adapted, "deviation", pairs)
+    if deviation is not None:
+        deviation = checked_numbers(deviation, (n,), "deviations", policy.name, least=0)
     distribution = None
     if "distribution" in model.provides:
         distribution = _optional(adapted, "distribution", pairs)
-    if origins is None:
-        origin = np.full(n, policy.origin, dtype=object)
-    else:
-        origin = checked_origins(origins, n, policy.name)
     if distribution is not None:
         shape = (n, len(model.levels))
-        distribution = checked_sizes(distribution, shape, "distribution", policy.name)
-    if deviation is not None:
-        deviation = checked_sizes(deviation, (n,), "deviation", policy.name)
+        distribution = checked_numbers(distribution, shape, "probabilities", policy.name, least=0)
     return Predictions(rating, origin, distribution, deviation=deviation)
 
 

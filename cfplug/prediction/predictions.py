@@ -57,9 +57,6 @@ class Predictions:
             rows: Positions, shape (m,), or a mask, shape (n,).
         """
         user = _rows(self.user, rows)
-        top = self.top
-        if top is not None:
-            top = None if user is None else self._lists_of(top, user)
         return Predictions(
             self.rating[rows],
             self.origin[rows],
@@ -67,15 +64,15 @@ class Predictions:
             self.levels,
             user,
             _rows(self.item, rows),
-            top,
+            self._lists_of(user),
             _rows(self.deviation, rows),
         )
 
-    def _lists_of(
-        self, top: Callable[[int], np.ndarray], users: np.ndarray
-    ) -> Callable[[int], np.ndarray]:
+    def _lists_of(self, users: np.ndarray | None) -> Callable[[int], np.ndarray] | None:
         """Return the lists of those of `users` alone."""
-        assert self.user is not None
+        top = self.top
+        if top is None or users is None or self.user is None:
+            return None
         left = np.isin(np.unique(self.user), users)
         return lambda k: top(k)[left]
 
@@ -84,43 +81,33 @@ def _rows(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
     return None if values is None else values[rows]
 
 
-def checked_ratings(ratings: object, n: int, component: str) -> np.ndarray:
-    """Return ratings that `component` gave; PluginError unless they are `n` finite numbers."""
-    found = np.asarray(ratings)
-    if found.shape != (n,):
-        raise PluginError(f"{component}: expected {n} ratings, got an array of shape {found.shape}")
+def checked_numbers(
+    values: object, shape: tuple[int, ...], name: str, component: str, least: float = -np.inf
+) -> np.ndarray:
+    """Return numbers that `component` gave; PluginError unless all are finite and >= `least`."""
+    found = np.asarray(values)
+    _check_shape(found, shape, name, component)
     if found.dtype.kind not in NUMBERS:
-        raise PluginError(f"{component}: ratings must be numbers; got an array of {found.dtype}")
-    wrong = int((~np.isfinite(found)).sum())
+        raise PluginError(f"{component}: {name} must be numbers; got an array of {found.dtype}")
+    wrong = int((~np.isfinite(found) | (found < least)).sum())
     if wrong:
-        raise PluginError(f"{component}: {wrong} of {n} ratings are not finite numbers")
+        bound = "" if least == -np.inf else f" of at least {least:g}"
+        raise PluginError(
+            f"{component}: {wrong} of {found.size} {name} are not finite numbers{bound}"
+        )
     return found
 
 
 def checked_origins(origins: object, n: int, strategy: str) -> np.ndarray:
     """Return the origins that a strategy gave; PluginError unless they are `n` texts."""
     found = np.asarray(origins, dtype=object)
-    if found.shape != (n,):
-        raise PluginError(f"{strategy}: expected {n} origins, got an array of shape {found.shape}")
+    _check_shape(found, (n,), "origins", strategy)
     for origin in found.tolist():
         if not isinstance(origin, str):
             raise PluginError(f"{strategy}: an origin must be a text; got {origin!r}")
     return found
 
 
-def checked_sizes(values: object, shape: tuple[int, ...], name: str, strategy: str) -> np.ndarray:
-    """Return what a strategy gave as `name`; PluginError unless all are finite and at least 0."""
-    found = np.asarray(values)
+def _check_shape(found: np.ndarray, shape: tuple[int, ...], name: str, component: str) -> None:
     if found.shape != shape:
-        raise PluginError(
-            f"{strategy}: its {name} must have the shape {shape}; "
-            f"got an array of shape {found.shape}"
-        )
-    if found.dtype.kind not in NUMBERS:
-        raise PluginError(f"{strategy}: its {name} must be numbers; got an array of {found.dtype}")
-    wrong = int((~(np.isfinite(found) & (found >= 0))).sum())
-    if wrong:
-        raise PluginError(
-            f"{strategy}: {wrong} of {found.size} numbers of its {name} are not finite or below 0"
-        )
-    return found
+        raise PluginError(f"{component}: expected {name} of shape {shape}, got {found.shape}")

@@ -12,7 +12,6 @@ from cfplug.data.batch import Batch
 from cfplug.data.vocabulary import UNKNOWN
 from cfplug.errors import DataError, did_you_mean
 from cfplug.prediction.newcomers import Newcomers
-from cfplug.prediction.predict import answer
 
 if TYPE_CHECKING:
     from cfplug.prediction.fitted_model import FittedModel
@@ -24,12 +23,28 @@ PAIRS = 200_000
 def recommend(
     model: FittedModel,
     user: object,
-    n: int,
-    exclude_seen: bool,
-    context: Mapping[str, object],
-    newcomers: Newcomers | None,
+    n: int = 10,
+    *,
+    exclude_seen: bool = True,
+    context: Mapping[str, object] | None = None,
+    newcomers: Newcomers | None = None,
 ) -> pd.DataFrame:
-    """Return the `n` items with the highest predictions, as `FittedModel.recommend`."""
+    """Return the `n` items with the highest predictions; the first in the catalogue at ties.
+
+    Args:
+        user: An id.
+        n: How many items to return.
+        exclude_seen: Whether to leave out items that the user has rated.
+        context: The columns of the rating that the model looks at; the time is that of the
+            latest training rating where it is not given.
+        newcomers: What is known of a new user.
+
+    Returns:
+        The columns rank, item, label, prediction and origin.
+
+    Raises:
+        DataError: Fewer than `n` items are left, or a column is missing.
+    """
     if isinstance(user, np.generic):
         user = user.item()
     items = _candidates(model, user, exclude_seen, newcomers)
@@ -38,7 +53,7 @@ def recommend(
     catalogue = model.catalogue.item
     ids = pd.Series(catalogue.decode(items), dtype=object)
     pairs = pd.DataFrame({"user": pd.Series([user] * len(ids), dtype=object), "item": ids})
-    predictions = answer(model, with_context(model, pairs, context), newcomers)
+    predictions = model.answer(with_context(model, pairs, context or {}), newcomers=newcomers)
     best = np.argsort(-predictions.rating, kind="stable")[:n]
     return pd.DataFrame(
         {
@@ -68,7 +83,16 @@ def _candidates(
 
 
 def top(model: FittedModel, users: np.ndarray, rated: Batch, k: int) -> np.ndarray:
-    """Return the codes of the best items for many users, as `FittedModel.top`."""
+    """Return the codes of the best items for each of m users, among those that training saw.
+
+    Args:
+        users: Codes, shape (m,).
+        rated: Pairs that are left out.
+        k: How many items to return for each user.
+
+    Returns:
+        Codes of shape (m, k), best first; a row ends with UNKNOWN where fewer are left.
+    """
     items = np.flatnonzero(model.support.count["item"] > 0)
     item_ids = model.catalogue.item.decode(items)
     lists = np.full((len(users), k), UNKNOWN, dtype=np.int64)
@@ -78,7 +102,7 @@ def top(model: FittedModel, users: np.ndarray, rated: Batch, k: int) -> np.ndarr
         chunk = users[start : start + per_chunk]
         user_ids = pd.Series(model.catalogue.user.decode(chunk.repeat(len(items))))
         pairs = pd.DataFrame({"user": user_ids, "item": item_ids * len(chunk)})
-        predictions = answer(model, with_context(model, pairs, {}), None)
+        predictions = model.answer(with_context(model, pairs, {}))
         rating = predictions.rating.reshape(len(chunk), len(items))
         for row, user in enumerate(chunk):
             left = ~np.isin(items, seen.get(user, []))

@@ -84,9 +84,31 @@ def nearest(
 
 
 def similar(
-    model: FittedModel, name: object, n: int, side: Side, measure: str, most_rated: int | None
+    model: FittedModel,
+    name: object,
+    n: int = 10,
+    *,
+    side: Side = "item",
+    measure: str = COSINE,
+    most_rated: int | None = None,
 ) -> pd.DataFrame:
-    """Return the ids of `side` that are most similar to `name`, as `FittedModel.similar`."""
+    """Return the `n` ids whose factors are most similar to those of `name`, best first.
+
+    Args:
+        name: An id, a label, or a part of exactly one label.
+        n: How many ids to return.
+        side: "user" or "item".
+        measure: "cosine" or "euclidean".
+        most_rated: Compare only this many ids with the most training ratings; all if None.
+
+    Returns:
+        The columns rank, item (or user), label, similarity (or distance), and ratings: how
+        many of them training saw.
+
+    Raises:
+        DataError: No id or label matches `name`.
+        UnknownIdError: Training never saw the id.
+    """
     column = column_of(measure)
     vectors = model.capability("embeddings")(side)
     if n < 1:
@@ -106,8 +128,17 @@ def similar(
     )
 
 
-def rated(model: FittedModel, user: object, like: object) -> pd.DataFrame:
-    """Return the ratings of `user`, the most similar items to `like` first if it is not None."""
+def rated(model: FittedModel, user: object, *, like: object = None) -> pd.DataFrame:
+    """Return every rating of `user` that the run knows, of all parts of the split.
+
+    Args:
+        user: An id; there are no ratings of an unknown one.
+        like: An item's id or label; then only the ratings of other items that training saw,
+            the most similar first, with the column similarity.
+
+    Returns:
+        The columns item, label and rating.
+    """
     catalogue = model.catalogue
     code = int(catalogue.user.encode([user])[0])
     items = catalogue.rated_by(code)
@@ -122,7 +153,7 @@ def rated(model: FittedModel, user: object, like: object) -> pd.DataFrame:
     )
     if like is None:
         return ratings
-    neighbors = similar(model, like, len(catalogue.item), "item", COSINE, None)
+    neighbors = similar(model, like, len(catalogue.item))
     found = neighbors[["item", "similarity"]].merge(ratings, on="item")
     return found[[*ratings.columns, "similarity"]]
 

@@ -12,6 +12,7 @@ from cfplug.data.batch import Batch
 from cfplug.data.features import Feature
 from cfplug.data.vocabulary import SIDES, UNKNOWN, Side
 from cfplug.errors import UnknownIdError
+from cfplug.prediction.attribution import as_wide
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.newcomers import Newcomers
 
@@ -84,12 +85,7 @@ class ByVectors:
         table = feature.table
         own = feature.encode(self.newcomers.table(feature.side)[feature.name.partition(".")[2]])
         if feature.kind == "set":
-            width = max(table.shape[1], own.shape[1])
-            table, own = _padded(table, width), _padded(own, width)
+            table, own = as_wide(table, own)
         encoded: np.ndarray = table[codes.clip(min=0)]
         encoded[~warm] = own[places[~warm]]
         return encoded
-
-
-def _padded(codes: np.ndarray, width: int) -> np.ndarray:
-    return np.pad(codes, ((0, 0), (0, width - codes.shape[1])))

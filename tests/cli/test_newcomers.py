@@ -47,7 +47,7 @@ def answer(*arguments: str | Path) -> list[dict[str, object]]:
     return rows
 
 
-def told(*arguments: str | Path) -> tuple[int, str]:
+def refused(*arguments: str | Path) -> tuple[int, str]:
     """The exit code of a command that fails, and what it says on standard error."""
     result = call(*arguments)
     assert result.stdout == ""
@@ -56,7 +56,7 @@ def told(*arguments: str | Path) -> tuple[int, str]:
 
 def usage(*arguments: str | Path) -> str:
     """What click says of a bad option, without its box."""
-    code, text = told(*arguments)
+    code, text = refused(*arguments)
     assert code == 2
     return " ".join(line.strip("│ ") for line in text.splitlines() if line.startswith("│"))
 
@@ -137,7 +137,7 @@ def test_a_named_strategy_answers_and_its_word_is_the_origin(run: Path, ratings:
         "predict", run, "--item", "3", "--ratings", ratings, "--cold-start", "item-mean"
     )
     assert row["origin"] == "mean"
-    code, text = told(
+    code, text = refused(
         "predict", run, "--item", "3", "--ratings", ratings, "--cold-start", "item-meen"
     )
     assert code == 2
@@ -145,7 +145,7 @@ def test_a_named_strategy_answers_and_its_word_is_the_origin(run: Path, ratings:
 
 
 def test_a_model_that_cannot_be_adapted_says_so(run: Path, ratings: Path) -> None:
-    code, text = told("recommend", run, "--model", "plain", "--ratings", ratings)
+    code, text = refused("recommend", run, "--model", "plain", "--ratings", ratings)
     assert (code, text) == (1, "fold-in needs vectors, and plain (factors/mean) gives none\n")
 
 
@@ -165,7 +165,7 @@ def test_a_model_that_cannot_be_adapted_says_so(run: Path, ratings: Path) -> Non
     ],
 )
 def test_wrong_metadata_is_refused(run: Path, metadata: str, text: str) -> None:
-    code, said = told("recommend", run, "--metadata", metadata)
+    code, said = refused("recommend", run, "--metadata", metadata)
     assert code == 1
     assert text in said
 
@@ -188,13 +188,13 @@ def test_ratings_that_cannot_be_are_refused_with_their_row(
 ) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(lines)
-    code, said = told("recommend", run, "--ratings", path)
+    code, said = refused("recommend", run, "--ratings", path)
     assert code == 1
     assert text in said
 
 
 def test_a_known_user_is_not_a_new_one(run: Path, ratings: Path) -> None:
-    code, text = told("recommend", run, "--user", "5", "--ratings", ratings)
+    code, text = refused("recommend", run, "--user", "5", "--ratings", ratings)
     assert code == 1
     assert "user '5' is not new: it has " in text
 
@@ -208,15 +208,15 @@ def test_a_user_or_a_description_is_required(run: Path) -> None:
         == "give either --pairs, or --user and --item equally often"
     )
     two = ("--user", "61", "--item", "1", "--user", "62", "--item", "2")
-    told_of = usage("predict", run, *two, "--metadata", "age=34")
-    assert told_of == "--ratings and --metadata describe one user; the pairs have 2"
+    message = usage("predict", run, *two, "--metadata", "age=34")
+    assert message == "--ratings and --metadata describe one user; the pairs have 2"
     assert "must look like age=34,occupation=engineer; is 'age'" in usage(
         "recommend", run, "--metadata", "age"
     )
 
 
 def test_a_missing_file_of_ratings_is_refused(run: Path, tmp_path: Path) -> None:
-    code, text = told("recommend", run, "--ratings", tmp_path / "none.csv")
+    code, text = refused("recommend", run, "--ratings", tmp_path / "none.csv")
     assert (code, text) == (
         1,
         f"{tmp_path / 'none.csv'} cannot be read: No such file or directory\n",
@@ -226,7 +226,7 @@ def test_a_missing_file_of_ratings_is_refused(run: Path, tmp_path: Path) -> None
 # questions
 
 
-def test_questions_are_a_list_of_known_items_for_everybody(run: Path, titles: list[str]) -> None:
+def test_questions_are_a_list_of_known_items(run: Path, titles: list[str]) -> None:
     rows = answer("questions", run, "-n", "6")
     assert [row["question"] for row in rows] == [1, 2, 3, 4, 5, 6]
     items = [int(str(row["item"])) for row in rows]
@@ -257,7 +257,7 @@ def test_a_filled_in_form_is_a_file_of_ratings(run: Path, tmp_path: Path) -> Non
 
 
 def test_a_strategy_that_asks_nothing_says_so(run: Path) -> None:
-    code, text = told("questions", run, "--cold-start", "item-mean")
+    code, text = refused("questions", run, "--cold-start", "item-mean")
     assert (code, text) == (
         1,
         "item-mean asks no questions; use interview (cfplug list cold-starts)\n",
@@ -287,9 +287,7 @@ def test_an_answer_off_the_scale_is_asked_for_again(run: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "words"), [("q\n", "You answered no question"), ("4\n", "You rated 1 of 1 items")]
 )
-def test_who_stops_early_is_recommended_something_all_the_same(
-    run: Path, typed: str, words: str
-) -> None:
+def test_stopping_early_still_gives_recommendations(run: Path, typed: str, words: str) -> None:
     result = call("newcomer", run, "-n", "2", typed=typed)
     assert result.exit_code == 0, result.stderr
     assert words in result.stdout
@@ -297,6 +295,6 @@ def test_who_stops_early_is_recommended_something_all_the_same(
 
 
 def test_wrong_metadata_is_refused_before_the_first_question(run: Path) -> None:
-    code, text = told("newcomer", run, "--metadata", "age=-3")
+    code, text = refused("newcomer", run, "--metadata", "age=-3")
     assert code == 1
     assert "must not be below 0" in text

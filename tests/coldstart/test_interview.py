@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from cfplug import Context, DataError, Dataset, FittedModel
 from cfplug.data.catalogue import Catalogue, Support
-from cfplug.prediction.interview import conversation
+from cfplug.prediction.interview import Questionnaire
 
 quick = settings(max_examples=12, deadline=None)
 FIXED = ("popular", "variance", "greedy")
@@ -279,7 +279,7 @@ def test_every_candidate_is_asked_about_once_and_then_nothing(
 ) -> None:
     model = town().model
     asked = ask(Interview(choose=choose, candidates=9), model, quiet)
-    told = list(conversation(model, asked, {3: 4.0, 10: 1.0}.get, 50))
+    told = list(Questionnaire(model, asked).conversation({3: 4.0, 10: 1.0}.get, 50))
     items = [item for item, _ in told]
     assert sorted(items) == sorted(model.catalogue.item.decode(most_rated(model, 9)))
     assert asked.next(dict(told)) is None
@@ -292,7 +292,7 @@ def test_a_fixed_list_is_the_same_for_everybody(
     model = town().model
     asked = ask(Interview(choose=choose), model, quiet)
     lists = [
-        [item for item, _ in conversation(model, asked, answer, 20)]
+        [item for item, _ in Questionnaire(model, asked).conversation(answer, 20)]
         for answer in (lambda item: None, lambda item: 1.0, lambda item: 5.0 if item % 2 else None)
     ]
     assert lists[0] == lists[1] == lists[2]
@@ -304,9 +304,9 @@ def test_the_popular_list_starts_with_what_most_have_rated(
     model = town().model
     items = [
         item
-        for item, _ in conversation(
-            model, ask(Interview(choose="popular"), model, quiet), {}.get, 10
-        )
+        for item, _ in Questionnaire(
+            model, ask(Interview(choose="popular"), model, quiet)
+        ).conversation({}.get, 10)
     ]
     count = pd.Series(model.support.count["item"], model.catalogue.item.ids)
     assert count[items].tolist() == sorted(count, reverse=True)[:10]
@@ -397,9 +397,9 @@ def test_nothing_is_learned_of_ratings_that_were_not_revealed(
         lists = [
             [
                 item
-                for item, _ in conversation(
-                    here.model, ask(Interview(choose=each), here.model, quiet), {3: 1.0}.get, 9
-                )
+                for item, _ in Questionnaire(
+                    here.model, ask(Interview(choose=each), here.model, quiet)
+                ).conversation({3: 1.0}.get, 9)
             ]
             for each in (*FIXED, "adaptive")
         ]

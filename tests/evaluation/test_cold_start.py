@@ -32,7 +32,7 @@ from cfplug.evaluation.cold_start import (
     try_strategy,
 )
 from cfplug.params import NoParams
-from cfplug.prediction.interview import conversation, question
+from cfplug.prediction.interview import Questionnaire
 from cfplug.prediction.newcomers import Newcomers
 from cfplug.prediction.policy import Policy
 from cfplug.prediction.predictions import Predictions
@@ -347,7 +347,9 @@ def test_an_interview_cannot_change_the_answers() -> None:
             answers.clear()  # type: ignore[attr-defined]
             return item
 
-    assert list(conversation(quiz().model, Forgets((11, 12, 14)), lambda item: None, 9)) == [
+    assert list(
+        Questionnaire(quiz().model, Forgets((11, 12, 14))).conversation(lambda item: None, 9)
+    ) == [
         (11, None),
         (12, None),
         (14, None),
@@ -365,12 +367,11 @@ def test_a_question_without_information_is_an_error_of_the_plugin(
     items: tuple[int, ...], text: str
 ) -> None:
     with pytest.raises(PluginError) as caught:
-        list(conversation(quiz().model, Asks(items), lambda item: 3.0, 5))
+        list(Questionnaire(quiz().model, Asks(items)).conversation(lambda item: 3.0, 5))
     assert str(caught.value) == text
-    assert (
-        len(list(conversation(quiz().model, Asks(items), lambda item: 3.0, len(items) - 1)))
-        == len(items) - 1
-    )
+    fewer = len(items) - 1
+    asked = Questionnaire(quiz().model, Asks(items)).conversation(lambda item: 3.0, fewer)
+    assert len(list(asked)) == fewer
 
 
 def test_an_item_without_training_ratings_is_not_asked_about() -> None:
@@ -378,7 +379,7 @@ def test_an_item_without_training_ratings_is_not_asked_about() -> None:
     with pytest.raises(
         PluginError, match=r"^the interview asks about 18, which has no training rating$"
     ):
-        question(trial.model, Asks((18,)), {})
+        Questionnaire(trial.model, Asks((18,))).next({})
 
 
 def test_an_interview_needs_a_next_method() -> None:

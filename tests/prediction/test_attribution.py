@@ -19,13 +19,13 @@ from cfplug.prediction.attribution import base_and_rate, by_terms, in_words, inp
 
 quick = settings(max_examples=20, deadline=None)
 
-NOBODY = np.zeros(0, np.int32)
+NO_CODES = np.zeros(0, np.int32)
 CATALOGUE = Catalogue(
     Vocabulary("user", ("ann", "bob")),
     Vocabulary("item", (1, 2, 3), ("Heat", "Ran", "Jaws")),
-    NOBODY,
-    NOBODY,
-    NOBODY,
+    NO_CODES,
+    NO_CODES,
+    NO_CODES,
 )
 PAIR = Batch(np.array([1]), np.array([2]))
 
@@ -69,10 +69,10 @@ def test_base_and_contributions_sum_to_the_rating_in_proportion_to_the_terms(
         rating, abs=1e-9
     )
     assert {part.name.replace(" ", "_"): part.term for part in found.parts} == named
-    told = [
+    large = [
         part for part in found.parts if abs(part.term) > 1e-300
     ]  # the least numbers have no six digits
-    rates = {round(part.contribution / part.term, 6) for part in told}
+    rates = {round(part.contribution / part.term, 6) for part in large}
     assert len(rates) <= 1
     assert all(rate > 0 for rate in rates)
 
@@ -275,7 +275,7 @@ def test_features_are_gathered_by_the_codes_of_their_side() -> None:
 
 
 @pytest.mark.parametrize(
-    ("feature", "cells", "told"),
+    ("feature", "cells", "words"),
     [
         (YEAR, YEAR.table, ["1995", "1990.50", "not known"]),
         (GENRES, GENRES.table, ["Crime, War", "none", "War"]),
@@ -284,5 +284,5 @@ def test_features_are_gathered_by_the_codes_of_their_side() -> None:
     ],
     ids=lambda each: getattr(each, "name", ""),
 )
-def test_a_value_is_shown_in_words(feature: Feature, cells: np.ndarray, told: list[str]) -> None:
-    assert [in_words(feature, cell) for cell in cells] == told
+def test_a_value_is_shown_in_words(feature: Feature, cells: np.ndarray, words: list[str]) -> None:
+    assert [in_words(feature, cell) for cell in cells] == words

@@ -142,8 +142,8 @@ def test_an_interview_asks_and_its_answers_are_ratings(
     answers = {form.next({}): 4.0}
     answers[form.next(answers)] = 1.0
     assert list(answers) == table["item"].tolist()[:2]
-    told = pd.DataFrame({"user": 61, "item": list(answers), "rating": list(answers.values())})
-    newcomers = form.model.newcomers(ratings=told)
+    answered = pd.DataFrame({"user": 61, "item": list(answers), "rating": list(answers.values())})
+    newcomers = form.model.newcomers(ratings=answered)
     best = form.model.recommend(61, 4, newcomers=newcomers)
     assert set(best["origin"]) == {"folded-in"}
 

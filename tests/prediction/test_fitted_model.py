@@ -301,7 +301,7 @@ def naive_item(data: Data, user: Any, item: Any) -> float:
 
 
 @pytest.mark.parametrize(
-    ("pairs", "told"),
+    ("pairs", "text"),
     [
         ([("a", 1), ("new", 2)], "1 user ('new')"),
         ([("c", 1)], "1 user ('c')"),
@@ -310,11 +310,11 @@ def naive_item(data: Data, user: Any, item: Any) -> float:
         ([(f"n{n}", 1) for n in range(7)], "7 users ('n0', 'n1', 'n2', ...)"),
     ],
 )
-def test_the_policy_error_names_the_ids(pairs: list[tuple[Any, Any]], told: str) -> None:
+def test_the_policy_error_names_the_ids(pairs: list[tuple[Any, Any]], text: str) -> None:
     with pytest.raises(UnknownIdError) as raised:
         story(None).predict(pairs_of(pairs))
     assert str(raised.value) == (
-        f"training never saw {told}, and the recipe says `unknown: error`; "
+        f"training never saw {text}, and the recipe says `unknown: error`; "
         "name a cold-start strategy there (cfplug list cold-starts)"
     )
 
@@ -353,7 +353,7 @@ def test_a_strategy_gets_the_newcomers_and_only_their_pairs() -> None:
 
 def test_a_strategy_is_not_asked_where_all_is_known() -> None:
     def adapt(model: FittedModel, newcomers: Newcomers) -> Any:
-        raise AssertionError("nobody is new")
+        raise AssertionError("no one is new")
 
     model = evolve(story(), policy=Policy("never", "guess", adapt))
     assert model.predict(pairs_of([("a", 1)]))["origin"].tolist() == [WARM]
@@ -370,22 +370,22 @@ class Gives:
 
 
 @pytest.mark.parametrize(
-    ("rating", "told"),
+    ("rating", "text"),
     [
-        (np.zeros(1), "expected 2 ratings, got an array of shape (1,)"),
-        (np.zeros((2, 1)), "expected 2 ratings, got an array of shape (2, 1)"),
+        (np.zeros(1), "expected ratings of shape (2,), got (1,)"),
+        (np.zeros((2, 1)), "expected ratings of shape (2,), got (2, 1)"),
         (np.array([1.0, np.nan]), "1 of 2 ratings are not finite numbers"),
         (np.array([np.inf, -np.inf]), "2 of 2 ratings are not finite numbers"),
     ],
 )
-def test_wrong_ratings_are_refused(rating: np.ndarray, told: str) -> None:
+def test_wrong_ratings_are_refused(rating: np.ndarray, text: str) -> None:
     warm, cold = pairs_of([("a", 1), ("b", 2)]), pairs_of([("new", 1), ("b", 5)])
     with pytest.raises(PluginError) as raised:
         evolve(story(), predictor=Gives(rating)).predict(warm)
-    assert str(raised.value) == f"factors/bias: {told}"
+    assert str(raised.value) == f"factors/bias: {text}"
     with pytest.raises(PluginError) as raised:
         evolve(story(), policy=Policy("guess", "guess", lambda *_: Gives(rating))).predict(cold)
-    assert str(raised.value) == f"guess: {told}"
+    assert str(raised.value) == f"guess: {text}"
 
 
 # Recommendations
@@ -422,7 +422,7 @@ def test_recommendations_are_the_best_of_what_is_left(
     assert best["origin"].tolist() == [answers["origin"][at] for at in order]
 
 
-def test_ten_are_recommended_unless_it_is_said_otherwise() -> None:
+def test_ten_items_are_recommended_by_default() -> None:
     rows = [("a", n, 1.0) for n in range(1, 4)] + [("b", n, 2.0) for n in range(1, 26)]
     table = pairs_of([row[:2] for row in rows]).assign(rating=[row[2] for row in rows])
     best = fitted(Data(table, ["a", "b"], list(range(1, 26)), np.arange(len(rows)))).recommend("a")
@@ -439,7 +439,7 @@ def test_ties_go_to_the_item_that_comes_first_in_the_catalogue() -> None:
     assert model.recommend("a", 4, exclude_seen=False)["item"].tolist() == [40, 20, 50, 30]
 
 
-def test_what_is_recommended_is_shown_with_its_title() -> None:
+def test_recommended_items_have_their_titles() -> None:
     films = pd.DataFrame({"item": [1, 2, 3], "title": ["Heat", "Ran", None]})
     table = pairs_of([("a", 1), ("b", 2), ("b", 3)]).assign(rating=[1.0, 5.0, 2.0])
     dataset = Dataset.build("films", table, items=films)
@@ -480,7 +480,7 @@ def test_a_newcomer_is_refused_where_the_policy_is_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "user", "n", "seen", "told"),
+    ("policy", "user", "n", "seen", "text"),
     [
         ("item-mean", "a", 4, False, "asked for 4 items; 3 can be recommended to user 'a'"),
         ("item-mean", "new", 6, False, "asked for 6 items; 5 can be recommended to user 'new'"),
@@ -490,12 +490,12 @@ def test_a_newcomer_is_refused_where_the_policy_is_error() -> None:
         ("item-mean", "a", -1, True, "asked for -1 items; 5 can be recommended to user 'a'"),
     ],
 )
-def test_more_than_there_are_is_refused(
-    policy: str | None, user: str, n: int, seen: bool, told: str
+def test_asking_for_more_items_than_there_are_is_refused(
+    policy: str | None, user: str, n: int, seen: bool, text: str
 ) -> None:
     with pytest.raises(DataError) as raised:
         story(policy).recommend(user, n, exclude_seen=not seen)
-    assert str(raised.value) == told
+    assert str(raised.value) == text
 
 
 def test_a_user_is_found_by_value_and_shown_plainly() -> None:
@@ -906,7 +906,7 @@ def test_codes_come_with_an_answer() -> None:
     assert answers.top is None
 
 
-# Who is like whom
+# Similar ids
 
 
 @quick
@@ -989,7 +989,7 @@ def test_equally_near_ones_are_in_the_order_of_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "error", "told"),
+    ("question", "error", "text"),
     [
         (
             lambda model: model.similar("Hent"),
@@ -1030,12 +1030,10 @@ def test_equally_near_ones_are_in_the_order_of_the_catalogue() -> None:
         ),
     ],
 )
-def test_a_question_about_what_was_not_learned_is_refused(
-    question: Any, error: Any, told: str
-) -> None:
+def test_question_about_an_untrained_id_is_refused(question: Any, error: Any, text: str) -> None:
     with pytest.raises(error) as raised:
         question(titled_story())
-    assert str(raised.value) == told
+    assert str(raised.value) == text
 
 
 def titled_story(model: str = "pmf") -> FittedModel:
@@ -1157,11 +1155,11 @@ def test_context_is_held_where_no_data_is_at_hand_and_that_is_said() -> None:
     )
     assert found.prediction == 21 + 100 + 0.002
     assert [part.name for part in found.parts] == ["item", "user"]
-    told = (
+    note = (
         "The same in all these pairs, and so without a part: "
         "context.device, context.volume, time.hour."
     )
-    assert found.reasons.note.endswith(told)
+    assert found.reasons.note.endswith(note)
 
 
 def test_with_the_data_at_hand_context_comes_from_other_ratings() -> None:
@@ -1195,7 +1193,7 @@ def test_with_the_data_at_hand_context_comes_from_other_ratings() -> None:
     assert parts["user"].contribution == 0
 
 
-# Newcomers who are told of
+# New users with ratings
 
 
 @frozen(eq=False)
@@ -1214,15 +1212,17 @@ class Adapted:
         return np.full(len(pairs), self.rating)
 
 
-def telling(model: FittedModel, rating: float = 3.5, **more: Any) -> FittedModel:
-    return evolve(model, policy=Policy("tells", "guess", lambda fitted, new: Adapted(rating, more)))
+def guessing(model: FittedModel, rating: float = 3.5, **more: Any) -> FittedModel:
+    return evolve(
+        model, policy=Policy("guesses", "guess", lambda fitted, new: Adapted(rating, more))
+    )
 
 
 FOUR = pairs_of([("new", 1), ("a", 1), ("c", 5), ("b", 3)])
 
 
 def test_a_strategy_may_say_where_each_answer_came_from_and_how_sure_it_is() -> None:
-    model = telling(story(), origins=["folded-in", "metadata"], deviation=[0.5, 0])
+    model = guessing(story(), origins=["folded-in", "metadata"], deviation=[0.5, 0])
     answer = model.answer(FOUR)
     assert answer.origin.tolist() == ["folded-in", WARM, "metadata", WARM]
     assert answer.deviation is not None
@@ -1234,11 +1234,11 @@ def test_a_strategy_may_say_where_each_answer_came_from_and_how_sure_it_is() -> 
 
 
 def test_without_origins_a_strategy_has_one_word_and_no_deviation() -> None:
-    answer = telling(story()).answer(FOUR)
+    answer = guessing(story()).answer(FOUR)
     assert answer.origin.tolist() == ["guess", WARM, "guess", WARM]
     assert answer.deviation is None
     assert answer.take(np.array([0])).deviation is None
-    assert telling(story(), deviation=None, origins=None).answer(FOUR).deviation is None
+    assert guessing(story(), deviation=None, origins=None).answer(FOUR).deviation is None
 
 
 @pytest.mark.parametrize(
@@ -1246,40 +1246,40 @@ def test_without_origins_a_strategy_has_one_word_and_no_deviation() -> None:
     [
         (
             {"origins": ["x"]},
-            "tells: expected 2 origins, got an array of shape (1,)",
+            "guesses: expected origins of shape (2,), got (1,)",
         ),
         (
             {"origins": "mean"},
-            "tells: expected 2 origins, got an array of shape ()",
+            "guesses: expected origins of shape (2,), got ()",
         ),
-        ({"origins": ["x", None]}, "tells: an origin must be a text; got None"),
+        ({"origins": ["x", None]}, "guesses: an origin must be a text; got None"),
         (
             {"deviation": [1.0]},
-            "tells: its deviation must have the shape (2,); got an array of shape (1,)",
+            "guesses: expected deviations of shape (2,), got (1,)",
         ),
         (
             {"deviation": [[1.0, 1.0]]},
-            "tells: its deviation must have the shape (2,); got an array of shape (1, 2)",
+            "guesses: expected deviations of shape (2,), got (1, 2)",
         ),
         (
             {"deviation": ["1", "2"]},
-            "tells: its deviation must be numbers; got an array of <U1",
+            "guesses: deviations must be numbers; got an array of <U1",
         ),
         (
             {"deviation": [1.0, -0.1]},
-            "tells: 1 of 2 numbers of its deviation are not finite or below 0",
+            "guesses: 1 of 2 deviations are not finite numbers of at least 0",
         ),
         (
             {"deviation": [np.nan, np.inf]},
-            "tells: 2 of 2 numbers of its deviation are not finite or below 0",
+            "guesses: 2 of 2 deviations are not finite numbers of at least 0",
         ),
     ],
 )
 def test_what_a_strategy_gives_next_to_ratings_is_checked(more: dict[str, Any], text: str) -> None:
     with pytest.raises(PluginError) as caught:
-        telling(story(), **more).answer(FOUR)
+        guessing(story(), **more).answer(FOUR)
     assert str(caught.value) == text
-    assert caught.value.__notes__ == ["while tells answered for ids that training never saw"]
+    assert caught.value.__notes__ == ["while guesses answered for ids that training never saw"]
 
 
 @pytest.mark.parametrize(
@@ -1287,10 +1287,10 @@ def test_what_a_strategy_gives_next_to_ratings_is_checked(more: dict[str, Any], 
     [
         (
             np.ones((2, 2)),
-            "tells: its distribution must have the shape (2, 3); got an array of shape (2, 2)",
+            "guesses: expected probabilities of shape (2, 3), got (2, 2)",
         ),
-        (-np.ones((2, 3)), "tells: 6 of 6 numbers of its distribution are not finite or below 0"),
-        (np.full((2, 3), "x"), "tells: its distribution must be numbers; got an array of <U1"),
+        (-np.ones((2, 3)), "guesses: 6 of 6 probabilities are not finite numbers of at least 0"),
+        (np.full((2, 3), "x"), "guesses: probabilities must be numbers; got an array of <U1"),
     ],
 )
 def test_a_strategys_distribution_is_checked(share: Any, text: str) -> None:
@@ -1305,9 +1305,9 @@ def test_a_strategys_distribution_is_checked(share: Any, text: str) -> None:
         story(), provides=("distribution",), levels=(1.0, 2.0, 3.0), predictor=Levels(None)
     )
     with pytest.raises(PluginError) as caught:
-        telling(whole, distribution=share).answer(FOUR)
+        guessing(whole, distribution=share).answer(FOUR)
     assert str(caught.value) == text
-    sound = telling(whole, distribution=np.full((2, 3), 0.2)).answer(FOUR).distribution
+    sound = guessing(whole, distribution=np.full((2, 3), 0.2)).answer(FOUR).distribution
     assert sound is not None
     assert sound[:, 0].tolist() == pytest.approx([0.2, 1 / 3, 0.2, 1 / 3])
 
@@ -1320,35 +1320,37 @@ def test_a_strategy_gets_introduced_newcomers_and_others_of_the_pairs() -> None:
         return Adapted(2.0, {})
 
     model = evolve(story(), policy=Policy("spy", "guess", adapt))
-    told = model.newcomers(ratings=pairs_of([("new", 1), ("new", 3)]).assign(rating=[5.0, None]))
-    model.predict(FOUR, newcomers=told)
+    introduced = model.newcomers(
+        ratings=pairs_of([("new", 1), ("new", 3)]).assign(rating=[5.0, None])
+    )
+    model.predict(FOUR, newcomers=introduced)
     assert seen[0].users["user"].tolist() == ["new", "c"]
     assert seen[0].items["item"].tolist() == [5]
     assert seen[0].ratings["item"].tolist() == [1, 3]
 
 
-def test_what_a_newcomer_has_rated_is_not_recommended_again_but_what_was_not_seen_is() -> None:
-    model = telling(story())
-    told = model.newcomers(
+def test_items_a_new_user_rated_are_left_out_but_unseen_ones_are_not() -> None:
+    model = guessing(story())
+    introduced = model.newcomers(
         ratings=pairs_of([("new", 1), ("new", 3), ("other", 2)]).assign(rating=[5.0, None, 4.0])
     )
-    assert model.recommend("new", 4, newcomers=told)["item"].tolist() == [2, 3, 4, 5]
-    assert model.recommend("new", 5, newcomers=told, exclude_seen=False)["item"].tolist() == [
+    assert model.recommend("new", 4, newcomers=introduced)["item"].tolist() == [2, 3, 4, 5]
+    assert model.recommend("new", 5, newcomers=introduced, exclude_seen=False)["item"].tolist() == [
         1,
         2,
         3,
         4,
         5,
     ]
-    assert model.recommend("other", 4, newcomers=told)["item"].tolist() == [1, 3, 4, 5]
+    assert model.recommend("other", 4, newcomers=introduced)["item"].tolist() == [1, 3, 4, 5]
 
 
 def test_a_new_item_that_another_user_has_rated_is_still_recommended() -> None:
     """Neither user is a newcomer; who rated what goes by the user's own id."""
-    model = telling(story())
-    told = model.newcomers(ratings=pairs_of([("b", 5)]).assign(rating=[4.0]))
-    assert 5 in model.recommend("a", 3, newcomers=told)["item"].tolist()
-    assert 5 not in model.recommend("b", 2, newcomers=told)["item"].tolist()
+    model = guessing(story())
+    introduced = model.newcomers(ratings=pairs_of([("b", 5)]).assign(rating=[4.0]))
+    assert 5 in model.recommend("a", 3, newcomers=introduced)["item"].tolist()
+    assert 5 not in model.recommend("b", 2, newcomers=introduced)["item"].tolist()
 
 
 def test_a_model_knows_from_which_ratings_it_learned() -> None:

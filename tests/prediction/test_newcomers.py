@@ -85,7 +85,7 @@ def test_a_newcomer_has_metadata_or_only_ratings() -> None:
     assert new.users["age"].isna().tolist() == [False, True]
     assert new.items["item"].tolist() == [5]
     assert new.items["out"].tolist() == [pd.Timestamp("1999-01-01")], (
-        "the catalogue knows of it, though nobody rated it"
+        "the catalogue knows of it, though no one rated it"
     )
     assert new.ratings["rating"].isna().tolist() == [False, False, False, True]
 
@@ -111,10 +111,10 @@ def test_ratings_may_be_text() -> None:
 
 
 def test_the_tables_that_are_given_stay_as_they_are() -> None:
-    given, told = users(90, age=["34"]), rated([(90, 1, "4")])
-    introduced(users=given, ratings=told)
+    given, revealed = users(90, age=["34"]), rated([(90, 1, "4")])
+    introduced(users=given, ratings=revealed)
     assert given["age"].tolist() == ["34"]
-    assert told["rating"].tolist() == ["4"]
+    assert revealed["rating"].tolist() == ["4"]
 
 
 # Ids by value
@@ -166,7 +166,7 @@ def test_a_fraction_is_not_an_id() -> None:
     assert new.places("user", pd.Series([17.5, np.nan, 18.0])).tolist() == [-1, -1, 1]
 
 
-def test_what_was_not_seen_was_not_rated() -> None:
+def test_items_not_seen_are_not_rated() -> None:
     new = introduced(ratings=rated([(90, 1, 4.0), (90, 3, None), (91, 2, 2.0)]))
     assert new.rated_by("90").tolist() == [1]
     assert new.rated_by(92).tolist() == []
@@ -254,7 +254,7 @@ def test_what_was_not_seen_was_not_rated() -> None:
         ),
     ],
 )
-def test_what_cannot_be_is_refused_with_its_place(
+def test_wrong_newcomers_are_refused_with_column_and_row(
     tables: dict[str, pd.DataFrame], text: str
 ) -> None:
     assert refusal(**tables) == text
@@ -290,21 +290,21 @@ def test_all_untrained_ids_of_pairs_are_newcomers_each_once() -> None:
 
 
 def test_who_was_introduced_is_not_looked_up_again() -> None:
-    told = introduced(users=users(17, 90, age=[48, None]), ratings=rated([(17, 1, 4.0)]))
+    revealed = introduced(users=users(17, 90, age=[48, None]), ratings=rated([(17, 1, 4.0)]))
     new = newcomers_among(
-        shop(), pd.DataFrame({"user": ["17", 91, 1], "item": [1, 1, 5]}, dtype=object), told
+        shop(), pd.DataFrame({"user": ["17", 91, 1], "item": [1, 1, 5]}, dtype=object), revealed
     )
     assert new.users["user"].tolist() == [17, 90, 91]
     assert new.users["age"].tolist()[0] == 48.0
     assert new.items["item"].tolist() == [5]
-    assert new.ratings is told.ratings
+    assert new.ratings is revealed.ratings
 
 
 # In answers
 
 
 @frozen(eq=False)
-class Told:
+class Revealed:
     """Predicts the age of each pair's new user and the sum of the user's ratings."""
 
     newcomers: Newcomers
@@ -323,16 +323,16 @@ class Told:
 
 
 class Nothing:
-    """A model that was asked about nobody whom it knows."""
+    """A model that was asked about no id that it knows."""
 
     def predict(self, batch: cfplug.Batch) -> np.ndarray:
         return np.zeros(len(batch))
 
 
-def model(policy: str = "told") -> FittedModel:
+def model(policy: str = "revealed") -> FittedModel:
     known = shop()
     policies = {
-        "told": Policy("told", "told", lambda fitted, new: Told(new)),
+        "revealed": Policy("revealed", "revealed", lambda fitted, new: Revealed(new)),
         "item-mean": Policy(
             "item-mean", "mean", lambda fitted, new: item_mean(ItemMean(2.0), fitted, new, CONTEXT)
         ),
@@ -356,11 +356,11 @@ def test_another_order_of_newcomers_is_another_order_of_answers(
     order: list[int], asked: list[int]
 ) -> None:
     table = users(90, 91, 92, 93, age=[31, 38, None, 45])
-    told = rated([(90, 1, 4.0), (92, 1, 2.0), (92, 3, 5.0), (93, 2, 1.0), (90, 2, 3.0)])
+    revealed = rated([(90, 1, 4.0), (92, 1, 2.0), (92, 3, 5.0), (93, 2, 1.0), (90, 2, 3.0)])
     pairs = pd.DataFrame({"user": [90, 91, 92, 93, 94], "item": [3, 3, 2, 1, 1]})
     one = model()
-    before = one.predict(pairs, newcomers=one.newcomers(users=table, ratings=told))
-    moved = one.newcomers(users=table.iloc[order], ratings=told.iloc[asked])
+    before = one.predict(pairs, newcomers=one.newcomers(users=table, ratings=revealed))
+    moved = one.newcomers(users=table.iloc[order], ratings=revealed.iloc[asked])
     pd.testing.assert_frame_equal(
         one.predict(pairs.iloc[asked], newcomers=moved), before.iloc[asked]
     )
@@ -369,8 +369,8 @@ def test_another_order_of_newcomers_is_another_order_of_answers(
 
 def test_no_ratings_and_no_metadata_are_answered_by_the_prior() -> None:
     one = model("item-mean")
-    nobody = one.newcomers(users=users(90))
-    answer = one.predict(pd.DataFrame({"user": [90, 90], "item": [1, 5]}), newcomers=nobody)
+    unknown = one.newcomers(users=users(90))
+    answer = one.predict(pd.DataFrame({"user": [90, 90], "item": [1, 5]}), newcomers=unknown)
     mean = (5.0 + 3.0 + 1.0 + 4.0) / 4
     assert answer["prediction"].tolist() == pytest.approx([(5.0 + 1.0 + 2 * mean) / 4, mean])
     assert answer["origin"].tolist() == ["mean", "mean"]

@@ -134,13 +134,13 @@ def test_a_rating_is_the_models_own_sum_with_the_vectors_that_are_given(
 ) -> None:
     one = model()
     vectors = drawn(one, seed)
-    told = ByVectors(one, newcomers(one), vectors).predict(asked(*pairs))
-    assert told.tolist() == pytest.approx([naive(one, vectors, *pair) for pair in pairs], abs=1e-5)
+    found = ByVectors(one, newcomers(one), vectors).predict(asked(*pairs))
+    assert found.tolist() == pytest.approx([naive(one, vectors, *pair) for pair in pairs], abs=1e-5)
 
 
 @quick
 @given(pairs=pairs_of_all, order=st.permutations(range(3)))
-def test_another_order_of_newcomers_and_their_vectors_is_the_same_answer(
+def test_order_of_newcomers_and_their_vectors_does_not_matter(
     pairs: list[Any], order: list[int]
 ) -> None:
     one = model()
@@ -153,13 +153,13 @@ def test_another_order_of_newcomers_and_their_vectors_is_the_same_answer(
 
 
 @pytest.mark.parametrize("kind", ["pmf", "tabular", "ordinal"])
-def test_who_is_known_gets_what_the_model_says_anyway(kind: str) -> None:
+def test_known_ids_get_the_models_own_prediction(kind: str) -> None:
     one = model(kind)
     known = asked((1, 15), (3, 12), (2, 11))
     alone = ByVectors(one, newcomers(one), drawn(one))
     assert alone.predict(known).tolist() == one.predict(known)["prediction"].tolist()
-    beside = asked((90, 11), *known.itertuples(index=False, name=None))
-    assert alone.predict(beside)[1:].tolist() == pytest.approx(
+    mixed = asked((90, 11), *known.itertuples(index=False, name=None))
+    assert alone.predict(mixed)[1:].tolist() == pytest.approx(
         one.predict(known)["prediction"].tolist(), abs=1e-5
     )
 
@@ -174,12 +174,12 @@ def test_a_newcomer_with_the_vector_and_metadata_of_one_who_is_known_is_answered
         items=pd.DataFrame({"item": [78], "genre": ["y|z|x"]}),
     )
     vectors = {"user": one.vectors("user")[[1]], "item": one.vectors("item")[[1]]}
-    told = ByVectors(one, twins, vectors)
+    found = ByVectors(one, twins, vectors)
     known = one.answer(asked((2, 11), (3, 12), (2, 12)))
-    assert told.predict(asked((92, 11), (3, 78), (92, 78))).tolist() == pytest.approx(
+    assert found.predict(asked((92, 11), (3, 78), (92, 78))).tolist() == pytest.approx(
         known.rating.tolist(), abs=1e-5
     )
-    share = told.distribution(asked((92, 11), (3, 78), (92, 78)))
+    share = found.distribution(asked((92, 11), (3, 78), (92, 78)))
     if kind == "ordinal":
         assert known.distribution is not None
         np.testing.assert_allclose(share, known.distribution, atol=1e-6)
@@ -190,39 +190,39 @@ def test_a_newcomer_with_the_vector_and_metadata_of_one_who_is_known_is_answered
 def test_metadata_of_a_newcomer_moves_a_model_that_looks_at_it() -> None:
     one = model("tabular")
     ages = pd.DataFrame({"user": [90, 91], "age": [20, 40], "job": ["a", "a"]})
-    told = ByVectors(one, one.newcomers(users=ages), {"user": one.vectors("user")[[0, 0]]})
-    first, second = told.predict(asked((90, 11), (91, 11)))
+    found = ByVectors(one, one.newcomers(users=ages), {"user": one.vectors("user")[[0, 0]]})
+    first, second = found.predict(asked((90, 11), (91, 11)))
     assert first != second
     (known,) = one.predict(asked((1, 11)))["prediction"]
     assert first == pytest.approx(known, abs=1e-5), "it has the vector and the metadata of user 1"
 
 
-def test_other_vectors_may_stand_in_the_place_of_all_that_was_learned() -> None:
+def test_learned_vectors_can_be_replaced() -> None:
     one = model()
     learned = {"item": one.vectors("item")[::-1].copy()}
     vectors = drawn(one)
-    told = ByVectors(one, newcomers(one), vectors, learned).predict(
+    found = ByVectors(one, newcomers(one), vectors, learned).predict(
         asked((90, 11), (1, 18 - 4), (4, 77))
     )
     swapped = {11: 18, 14: 15}
     p, q = vectors["user"][0].astype(float), one.vectors("item")[swapped[11] - 11]
-    assert told[0] == pytest.approx(float(p[:-1] @ q[:-1]) + p[-1] + q[-1], abs=1e-5)
+    assert found[0] == pytest.approx(float(p[:-1] @ q[:-1]) + p[-1] + q[-1], abs=1e-5)
     p, q = one.vectors("user")[0], one.vectors("item")[swapped[14] - 11]
-    assert told[1] == pytest.approx(float(p[:-1] @ q[:-1]) + p[-1] + q[-1], abs=1e-5)
-    assert told[2] == pytest.approx(naive(one, vectors, 4, 77), abs=1e-5)
+    assert found[1] == pytest.approx(float(p[:-1] @ q[:-1]) + p[-1] + q[-1], abs=1e-5)
+    assert found[2] == pytest.approx(naive(one, vectors, 4, 77), abs=1e-5)
 
 
-def test_an_id_of_which_nothing_is_known_is_refused() -> None:
+def test_unknown_id_without_a_vector_is_refused() -> None:
     one = model()
-    told = ByVectors(one, newcomers(one), drawn(one))
+    found = ByVectors(one, newcomers(one), drawn(one))
     with pytest.raises(UnknownIdError) as caught:
-        told.predict(asked((90, 11), (5, 11)))
+        found.predict(asked((90, 11), (5, 11)))
     assert str(caught.value) == "nothing is known of user 5"
     with pytest.raises(UnknownIdError) as caught:
-        told.predict(asked((90, 99)))
+        found.predict(asked((90, 99)))
     assert str(caught.value) == "nothing is known of item 99"
 
 
-def test_no_pairs_are_no_ratings() -> None:
+def test_no_pairs_give_no_ratings() -> None:
     one = model()
     assert ByVectors(one, newcomers(one), drawn(one)).predict(asked()).shape == (0,)

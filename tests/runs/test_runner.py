@@ -676,7 +676,7 @@ def fails(words: str) -> Any:
             },
             "data: synthetic\nmodels: [own]\n",
             PluginError,
-            "mine/own: expected 2000 ratings, got an array of shape (3,)",
+            "mine/own: expected ratings of shape (2000,), got (3,)",
             [
                 "in step predict: mine/own of plugin mine (tests 1.0), {recipe}:2:10",
                 "what was finished is kept; go on with: cfplug resume {partial}",

@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 
 from cfplug.prediction.fitted_model import FittedModel
-from cfplug.prediction.interview import question
-from cfplug.prediction.memo import Memo
+from cfplug.prediction.interview import Questionnaire
 from cfplug.testing.check import Check, CheckError, Subject, no_error
 from cfplug.testing.fixtures.cold_start import (
     ColdStartCase,
@@ -30,12 +29,12 @@ def asks_each_item_once(subject: Subject) -> None:
     """Ask about items that training saw, about none twice, and come to an end."""
     case = cold_start_case(subject)
     model, answer = case.model(), _answers(case)
-    interview = _interview(subject, model)
+    questionnaire = Questionnaire(model, _interview(subject, model))
     n_items = int((model.support.count["item"] > 0).sum())
     answers: dict[Any, float | None] = {}
     for _ in range(n_items + 1):
         with no_error(f"question after {len(answers)} answers"):
-            item = question(model, interview, dict(answers))
+            item = questionnaire.next(answers)
         if item is None:
             return
         answers[item] = answer(item)
@@ -51,7 +50,7 @@ def next_question_depends_only_on_answers(subject: Subject) -> None:
     answer, model = _answers(case), case.model()
     expected = _questions(_interview(subject, model), answer)
 
-    interview = _interview(subject, attrs.evolve(model, memo=Memo()))
+    interview = _interview(subject, attrs.evolve(model, memo={}))
     _questions(interview, lambda item: None)
     found = _questions(interview, answer)
     advice = "Keep nothing between two calls of next."
@@ -63,7 +62,7 @@ def next_question_depends_only_on_answers(subject: Subject) -> None:
         model,
         catalogue=without_ratings(model.catalogue, ~seen),
         support=attrs.evolve(model.support, rated=seen[seen]),
-        memo=Memo(),
+        memo={},
     )
     found = _questions(_interview(subject, hidden), answer)
     advice = "Look at fitted.train."
