@@ -27,6 +27,7 @@ from cfplug.prediction import predict as answers
 from cfplug.prediction import recommend as ranking
 from cfplug.prediction.evidence import Evidence
 from cfplug.prediction.interview import Questionnaire, questionnaire
+from cfplug.prediction.memo import Memo
 from cfplug.prediction.network import by_differences
 from cfplug.prediction.newcomers import KnownIds, Newcomers, introduce
 from cfplug.prediction.policy import Policy, strategy, with_strategy
@@ -58,7 +59,7 @@ class FittedModel:
     seconds: float = 0.0
     scale: Scale | None = None
     _evidence: Evidence | None = field(default=None, alias="evidence")
-    memo: dict[Hashable, Any] = field(factory=dict)
+    memo: Memo = field(factory=Memo)
 
     def __repr__(self) -> str:
         users, items = (int((self.support.count[side] > 0).sum()) for side in SIDES)
@@ -130,9 +131,7 @@ class FittedModel:
             key: Starts with the name of the plugin; has all that the result depends on.
             work: Computes the result.
         """
-        if key not in self.memo:
-            self.memo[key] = work()
-        return self.memo[key]
+        return self.memo.once(key, work)
 
     # Predictions
 

@@ -25,6 +25,7 @@ import cfplug
 from cfplug import Context, DataError, FittedModel
 from cfplug.data.dataset import Scale
 from cfplug.data.features import Spec
+from cfplug.prediction.memo import Memo
 from cfplug.prediction.network import NetworkPredictor
 from cfplug.recipe.settings import FeatureChoice
 from cfplug.training.features import learn
@@ -198,7 +199,7 @@ def network(here: Any, kind: str) -> FittedModel:
         predictor=NetworkPredictor(Scored(module, head, n_users=n[0]), "cpu"),
         provides=("vectors", "distribution") if kind == "ordinal" else ("vectors",),
         features=features,
-        memo={},
+        memo=Memo(),
     )
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from cfplug import FittedModel
 from cfplug.data.features import Feature, Features
 from cfplug.errors import CapabilityError
+from cfplug.prediction.memo import Memo
 
 quick = settings(max_examples=12, deadline=None)
 sides = pytest.mark.parametrize("side", ["user", "item"])
@@ -187,7 +188,7 @@ def only(here: Any, wanted: np.ndarray) -> FittedModel:
         "item": np.bincount(known.rated_item[rated], minlength=len(known.item)),
     }
     support = attrs.evolve(here.model.support, rated=rated, count=count)
-    model: FittedModel = attrs.evolve(here.model, support=support, memo={})
+    model: FittedModel = attrs.evolve(here.model, support=support, memo=Memo())
     return model
 
 

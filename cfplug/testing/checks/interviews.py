@@ -9,6 +9,7 @@ import attrs
 
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.interview import Questionnaire
+from cfplug.prediction.memo import Memo
 from cfplug.testing.check import Check, CheckError, Subject, no_error
 from cfplug.testing.fixtures.cold_start import (
     ColdStartCase,
@@ -50,7 +51,7 @@ def next_question_depends_only_on_answers(subject: Subject) -> None:
     answer, model = _answers(case), case.model()
     expected = _questions(_interview(subject, model), answer)
 
-    interview = _interview(subject, attrs.evolve(model, memo={}))
+    interview = _interview(subject, attrs.evolve(model, memo=Memo()))
     _questions(interview, lambda item: None)
     found = _questions(interview, answer)
     advice = "Keep nothing between two calls of next."
@@ -62,7 +63,7 @@ def next_question_depends_only_on_answers(subject: Subject) -> None:
         model,
         catalogue=without_ratings(model.catalogue, ~seen),
         support=attrs.evolve(model.support, rated=seen[seen]),
-        memo={},
+        memo=Memo(),
     )
     found = _questions(_interview(subject, hidden), answer)
     advice = "Look at fitted.train."
