@@ -768,8 +768,13 @@ def test_each_epoch_is_kept_before_it_is_told() -> None:
 
 def quiet(learner: Learner, act: Callable[[], Any]) -> Any:
     """By hand, with one thread: two that wait for each other take long where others work too."""
-    with learner.no_bar(), learner.no_logging(), training._threads(1):
-        return act()
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with learner.no_bar(), learner.no_logging():
+            return act()
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_learner_is_fastais_and_a_user_can_go_on_with_it() -> None:
