@@ -30,11 +30,8 @@ class Batch:
         return len(self.user)
 
     def __getitem__(self, rows: Any) -> Batch:
-        return Batch(
-            self.user[rows],
-            self.item[rows],
-            {name: column[rows] for name, column in self.context.items()},
-        )
+        context = {name: column[rows] for name, column in self.context.items()}
+        return Batch(self.user[rows], self.item[rows], context)
 
     def vector(self, side: Side) -> Any:
         """Return what replaces all that was learned about the ids of `side`, or None.
@@ -64,11 +61,9 @@ class Batch:
         for name, column in self.context.items():
             dtype = torch.float32 if name in VECTOR.values() else None
             context[name] = torch.as_tensor(column, device=device, dtype=dtype)
-        return Batch(
-            torch.as_tensor(self.user, device=device),
-            torch.as_tensor(self.item, device=device),
-            context,
-        )
+        user = torch.as_tensor(self.user, device=device)
+        item = torch.as_tensor(self.item, device=device)
+        return Batch(user, item, context)
 
 
 @frozen(eq=False)

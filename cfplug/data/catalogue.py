@@ -34,12 +34,16 @@ class Support:
         """Count the training ratings, and those of each level if there are levels."""
         sizes = {"user": train.n_users, "item": train.n_items}
         codes = {"user": train.batch.user, "item": train.batch.item}
+        level = np.searchsorted(levels, train.rating).clip(max=len(levels) - 1)
         counts, sums, by_level = {}, {}, {}
         for side in SIDES:
             counts[side] = np.bincount(codes[side], minlength=sizes[side])
             sums[side] = np.bincount(codes[side], train.rating, sizes[side])
             if levels:
-                by_level[side] = _level_counts(codes[side], train.rating, sizes[side], levels)
+                shape = sizes[side], len(levels)
+                cells = np.ravel_multi_index((codes[side], level), shape)
+                counted = np.bincount(cells, minlength=np.prod(shape))
+                by_level[side] = counted.reshape(shape)
         return cls(counts, sums, by_level)
 
     def trained(self, side: Side, codes: np.ndarray) -> np.ndarray:
@@ -56,15 +60,6 @@ class Support:
         """Return the share of each level among the training ratings, shape (n_levels,)."""
         share: np.ndarray = self.levels["user"].sum(axis=0) / self.count["user"].sum()
         return share
-
-
-def _level_counts(
-    codes: np.ndarray, rating: np.ndarray, size: int, levels: tuple[float, ...]
-) -> np.ndarray:
-    n_levels = len(levels)
-    level = np.searchsorted(levels, rating).clip(max=n_levels - 1)
-    counts = np.bincount(codes * n_levels + level, minlength=size * n_levels)
-    return counts.reshape(size, n_levels)
 
 
 @frozen(eq=False)

@@ -113,6 +113,11 @@ def floats(column: pd.Series[Any]) -> np.ndarray:
     return numbers
 
 
+def amounts(column: pd.Series[Any]) -> np.ndarray:
+    """Return the numbers, or times as days since 1970, float64 of shape (n,), NaN if missing."""
+    return seconds(column) / DAY if is_time(column) else floats(column)
+
+
 def words(column: pd.Series[Any]) -> list[str | None]:
     """Return each value as text, None where it is missing, whole numbers without a point."""
     texts: list[str | None] = []

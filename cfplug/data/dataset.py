@@ -38,8 +38,7 @@ class Scale:
     levels: tuple[float, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        is_finite = math.isfinite(self.low) and math.isfinite(self.high)
-        if not is_finite or self.low > self.high:
+        if not -math.inf < self.low <= self.high < math.inf:
             raise DataError(
                 f"a rating scale goes from a low to a high number; is {self.low} to {self.high}"
             )
@@ -167,28 +166,27 @@ class Dataset:
         """
         ratings = ratings.reset_index(drop=True)
         _check_columns("ratings", ratings)
-        for key in ("user", "item"):
-            ratings = ratings.assign(**{key: _clean_ids("ratings", key, ratings[key])})
-        ratings = ratings.assign(rating=_clean_ratings(ratings["rating"], scale))
+        ratings = ratings.assign(
+            user=_clean_ids("ratings", "user", ratings["user"]),
+            item=_clean_ids("ratings", "item", ratings["item"]),
+            rating=_clean_ratings(ratings["rating"], scale),
+        )
         _check_pairs(ratings)
-        users, n_new_users = _with_all_ids("users", "user", users, ratings["user"])
-        items, n_new_items = _with_all_ids("items", "item", items, ratings["item"])
+        tables = {"ratings": ratings}
         all_notes = list(notes)
-        for table, count in (("users", n_new_users), ("items", n_new_items)):
-            if count:
+        for table, key, given in (("users", "user", users), ("items", "item", items)):
+            tables[table], n_new = _with_all_ids(table, key, given, ratings[key])
+            if n_new:
                 all_notes.append(
-                    f"{count} ids in ratings are missing from {table}; they have no metadata"
+                    f"{n_new} ids in ratings are missing from {table}; they have no metadata"
                 )
-        tables = {"ratings": ratings, "users": users, "items": items}
         dataset = cls(
             name,
-            ratings,
-            users,
-            items,
-            _all_roles(tables, roles or {}),
-            scale or _scale_of(ratings["rating"]),
-            dict(folds or {}),
-            tuple(all_notes),
+            **tables,
+            roles=_all_roles(tables, roles or {}),
+            scale=scale or _scale_of(ratings["rating"]),
+            folds=dict(folds or {}),
+            notes=tuple(all_notes),
         )
         for fold in dataset.folds.values():
             fold.check(len(ratings))
@@ -206,10 +204,8 @@ class Dataset:
 
     def label(self, table: str) -> str | None:
         """Return the first column of `table` that is for people to read, such as a title."""
-        for name, role in self.roles[table].items():
-            if role == "label":
-                return name
-        return None
+        labels = (name for name, role in self.roles[table].items() if role == "label")
+        return next(labels, None)
 
     def hash(self) -> str:
         """Return the SHA-256 of all values of the three tables, in their order."""
@@ -217,9 +213,9 @@ class Dataset:
 
         digest = hashlib.sha256()
         for table, frame in self.tables().items():
-            for name in frame.columns:
+            for name, column in frame.items():
                 digest.update(f"\x00{table}\x00{name}\x00{len(frame)}\x00".encode())
-                hashes = pd.util.hash_pandas_object(_hashable(frame[name]), index=False)
+                hashes = pd.util.hash_pandas_object(_hashable(column), index=False)
                 digest.update(hashes.to_numpy().tobytes())
         return digest.hexdigest()
 
@@ -254,9 +250,8 @@ def _hashable(column: pd.Series[Any]) -> pd.Series[Any]:
     """Replace objects by their repr: pandas gives 1 and "1", () and ("",) the same hash."""
     import pandas as pd
 
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return column
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+    types = pd.api.types
+    if types.is_numeric_dtype(column.dtype) or types.is_datetime64_any_dtype(column.dtype):
         return column
     return column.astype(object).map(repr, na_action="ignore")
 
@@ -264,6 +259,14 @@ def _hashable(column: pd.Series[Any]) -> pd.Series[Any]:
 def _shown(column: pd.Series[Any], row: int) -> str:
     """Return one value as messages show it: 1, not np.int64(1)."""
     return repr(column.iloc[[row]].tolist()[0])
+
+
+def _first(is_bad: Any) -> int | None:
+    """Return the first row where `is_bad`, bool of shape (n,), is True; None if there is none."""
+    import numpy as np
+
+    rows = np.flatnonzero(is_bad)
+    return int(rows[0]) if len(rows) else None
 
 
 def _check_columns(table: str, frame: pd.DataFrame) -> None:
@@ -280,19 +283,15 @@ def _check_columns(table: str, frame: pd.DataFrame) -> None:
 
 
 def _check_pairs(ratings: pd.DataFrame) -> None:
-    repeated = ratings.duplicated(["user", "item"]).to_numpy()
-    if repeated.any():
-        row = int(repeated.argmax())
-        same_user = ratings["user"] == ratings["user"].iloc[row]
-        same_item = ratings["item"] == ratings["item"].iloc[row]
-        first = int((same_user & same_item).to_numpy().argmax())
-        user, item = _shown(ratings["user"], row), _shown(ratings["item"], row)
-        raise DataError(
-            f"user {user} rated item {item} before, in row {first}; "
-            "say what to do with repeats (repeats: last or mean)",
-            table="ratings",
-            row=row,
-        )
+    row = _first(ratings.duplicated(["user", "item"]))
+    if row is None:
+        return
+    pairs = ratings[["user", "item"]]
+    first = _first((pairs == pairs.iloc[row]).all(axis=1))
+    user, item = _shown(ratings["user"], row), _shown(ratings["item"], row)
+    advice = "say what to do with repeats (repeats: last or mean)"
+    message = f"user {user} rated item {item} before, in row {first}; {advice}"
+    raise DataError(message, table="ratings", row=row)
 
 
 def _clean_ids(table: str, key: str, ids: pd.Series[Any]) -> pd.Series[Any]:
@@ -300,26 +299,23 @@ def _clean_ids(table: str, key: str, ids: pd.Series[Any]) -> pd.Series[Any]:
     import numpy as np
     import pandas as pd
 
-    missing = ids.isna().to_numpy()
-    if missing.any():
-        raise DataError("an id is empty", table=table, row=int(missing.argmax()), column=key)
+    row = _first(ids.isna())
+    if row is not None:
+        raise DataError("an id is empty", table=table, row=row, column=key)
     if pd.api.types.is_integer_dtype(ids.dtype) and len(ids) and ids.max() < 2**63:
         return ids.astype("int64")
-    plain = [value.item() if isinstance(value, np.generic) else value for value in ids.tolist()]
-    values = [_clean_id(table, key, row, value) for row, value in enumerate(plain)]
+    values = []
+    for row, value in enumerate(ids.tolist()):
+        plain = value.item() if isinstance(value, np.generic) else value
+        if isinstance(plain, float) and plain.is_integer():
+            plain = int(plain)
+        fault = _fault_of_id(plain)
+        if fault:
+            raise DataError(fault, table=table, row=row, column=key)
+        values.append(plain)
     is_whole = bool(values) and all(isinstance(value, int) for value in values)
     dtype = "int64" if is_whole else object
     return pd.Series(values, index=ids.index, dtype=dtype, name=ids.name)
-
-
-def _clean_id(table: str, key: str, row: int, value: object) -> int | str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    fault = _fault_of_id(value)
-    if fault:
-        raise DataError(fault, table=table, row=row, column=key)
-    assert isinstance(value, int | str)
-    return value
 
 
 def _fault_of_id(value: object) -> str:
@@ -337,21 +333,20 @@ def _fault_of_id(value: object) -> str:
 
 
 def _clean_ratings(ratings: pd.Series[Any], scale: Scale | None) -> pd.Series[Any]:
+    """Return finite ratings on the scale, as float64."""
     import numpy as np
     import pandas as pd
 
     if len(ratings) == 0:
         raise DataError("there is no rating", table="ratings")
     numbers = _numbers(ratings)
-    bad = ~np.isfinite(numbers)
-    if bad.any():
-        row = int(bad.argmax())
+    row = _first(~np.isfinite(numbers))
+    if row is not None:
         message = f"a rating is a number; is {_shown(ratings, row)}"
         raise DataError(message, table="ratings", row=row, column="rating")
     if scale is not None:
-        off = (numbers < scale.low) | (numbers > scale.high)
-        if off.any():
-            row = int(off.argmax())
+        row = _first((numbers < scale.low) | (numbers > scale.high))
+        if row is not None:
             there = f"{scale.low:g} to {scale.high:g}"
             message = f"the rating {numbers[row]:g} is off the scale, {there}"
             raise DataError(message, table="ratings", row=row, column="rating")
@@ -365,11 +360,11 @@ def _numbers(column: pd.Series[Any]) -> np.ndarray:
 
     if pd.api.types.is_any_real_numeric_dtype(column.dtype):
         return column.to_numpy(dtype="float64", na_value=np.nan)
-    return np.array([float(value) if _is_number(value) else math.nan for value in column.tolist()])
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    numbers = np.full(len(column), np.nan)
+    for row, value in enumerate(column.tolist()):
+        if isinstance(value, Real) and not isinstance(value, bool):
+            numbers[row] = float(value)
+    return numbers
 
 
 def _scale_of(ratings: pd.Series[Any], most_levels: int = 50) -> Scale:
@@ -394,9 +389,8 @@ def _with_all_ids(
     _check_columns(table, given)
     frame = given.reset_index(drop=True)
     frame = frame.assign(**{key: _clean_ids(table, key, frame[key])})
-    repeated = frame[key].duplicated().to_numpy()
-    if repeated.any():
-        row = int(repeated.argmax())
+    row = _first(frame[key].duplicated())
+    if row is not None:
         message = f"the id {_shown(frame[key], row)} has two rows"
         raise DataError(message, table=table, row=row, column=key)
     extra = seen[~seen.isin(frame[key])]
@@ -404,12 +398,9 @@ def _with_all_ids(
         return frame, 0
     if len(extra) == len(seen):
         example = _shown(frame[key], 0) if len(frame) else "none"
-        raise DataError(
-            f"no id of the ratings is among the ids of {table}; ratings have {_shown(seen, 0)}, "
-            f"{table} has {example}",
-            table=table,
-            column=key,
-        )
+        fault = f"no id of the ratings is among the ids of {table}"
+        message = f"{fault}; ratings have {_shown(seen, 0)}, {table} has {example}"
+        raise DataError(message, table=table, column=key)
     merged = pd.concat([frame, extra.to_frame()], ignore_index=True)
     merged[key] = _clean_ids(table, key, merged[key])
     for name in frame.columns:
@@ -471,11 +462,12 @@ def infer_role(table: str, name: str, column: pd.Series[Any], most_categories: i
         return "id"
     if table == "ratings" and name == "rating":
         return "target"
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+    types = pd.api.types
+    if types.is_datetime64_any_dtype(column.dtype):
         return "time"
-    if pd.api.types.is_bool_dtype(column.dtype):
+    if types.is_bool_dtype(column.dtype):
         return "category"
-    if pd.api.types.is_numeric_dtype(column.dtype):
+    if types.is_numeric_dtype(column.dtype):
         return "number"
     if len(column) and _all_tuples(column):
         return "set"
@@ -494,12 +486,9 @@ def _check_role(table: str, name: str, role: str, column: pd.Series[Any]) -> Non
 
     typed = {"number": pd.api.types.is_numeric_dtype, "time": pd.api.types.is_datetime64_any_dtype}
     if role in typed and not typed[role](column.dtype):
-        raise DataError(
-            f"the role {role} does not fit a column of type {column.dtype}, "
-            f"with values such as {_shown(column, 0)}",
-            table=table,
-            column=name,
-        )
+        fault = f"the role {role} does not fit a column of type {column.dtype}"
+        message = f"{fault}, with values such as {_shown(column, 0)}"
+        raise DataError(message, table=table, column=name)
     if role != "set":
         return
     for row, value in enumerate(column):

@@ -16,18 +16,7 @@ import pandas as pd
 from attrs import frozen
 
 from cfplug.data.batch import Batch, Interactions
-from cfplug.data.columns import (
-    DAY,
-    as_numbers,
-    as_times,
-    floats,
-    is_time,
-    members,
-    padded,
-    seconds,
-    time_part,
-    words,
-)
+from cfplug.data.columns import amounts, as_numbers, as_times, members, padded, time_part, words
 from cfplug.data.vocabulary import UNKNOWN
 from cfplug.errors import DataError, did_you_mean
 
@@ -60,6 +49,11 @@ class Feature:
     table: np.ndarray | None = None
 
     @property
+    def column(self) -> str:
+        """Return the name without the table before it."""
+        return self.name.partition(".")[2]
+
+    @property
     def size(self) -> int:
         """Return the number of codes of a category or set, with the one for missing."""
         return len(self.values) + 1
@@ -79,7 +73,7 @@ class Feature:
             The array of the feature's kind, as the table above says.
         """
         if self.kind == "number":
-            return self._number(seconds(column) / DAY if is_time(column) else floats(column))
+            return self._number(amounts(column))
         codes: dict[str | None, int] = {}
         for code, value in enumerate(self.values, start=1):
             codes[value] = code
@@ -98,7 +92,7 @@ class Feature:
 
     def words(self) -> dict[str, Any]:
         """Return all but the table, as plain data for JSON."""
-        return {name: value for name, value in attrs.asdict(self).items() if name != "table"}
+        return attrs.asdict(self, filter=lambda attribute, _: attribute.name != "table")
 
 
 @frozen(eq=False)
@@ -120,12 +114,9 @@ class Features:
 
     def needs(self) -> tuple[str, ...]:
         """Return the columns that a table of pairs must have besides user and item."""
-        needs = []
-        if any(_part(feature) for feature in self):
-            needs.append("time")
-        for feature in self:
-            if feature.side == CONTEXT and not _part(feature):
-                needs.append(feature.name.partition(".")[2])
+        own = [each for each in self if each.side == CONTEXT]
+        needs = ["time"] if any(map(_part, own)) else []
+        needs += [each.column for each in own if not _part(each)]
         return tuple(needs)
 
     def context(self, pairs: pd.DataFrame, batch: Batch) -> dict[str, np.ndarray]:
@@ -138,13 +129,14 @@ class Features:
         Raises:
             DataError: a column is missing, or a text is not a time or number.
         """
-        for name in self.needs():
+        needs = self.needs()
+        for name in needs:
             if name not in pairs.columns:
                 guess = did_you_mean(name, map(str, pairs.columns))
                 raise DataError(
                     f"pairs need a column called {name}, which the model looks at{guess}"
                 )
-        if "time" in self.needs():
+        if "time" in needs:
             pairs = pairs.assign(time=as_times(pairs["time"]))
         return {
             feature.name: feature.encode(self._column(feature, pairs, batch))
@@ -155,8 +147,8 @@ class Features:
     def _column(self, feature: Feature, pairs: pd.DataFrame, batch: Batch) -> pd.Series[Any]:
         part = _part(feature)
         if not part:
-            name = feature.name.partition(".")[2]
-            return as_numbers(pairs[name]) if feature.kind == "number" else pairs[name]
+            column = pairs[feature.column]
+            return as_numbers(column) if feature.kind == "number" else column
         born = None
         if self.born is not None:
             born = np.where(batch.item == UNKNOWN, np.nan, self.born[batch.item])
@@ -205,5 +197,4 @@ def read(words: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Features
 
 def _part(feature: Feature) -> str:
     """Return which part of the time a feature is; empty if none."""
-    table, _, part = feature.name.partition(".")
-    return part if table == "time" else ""
+    return feature.column if feature.name.startswith("time.") else ""

@@ -65,18 +65,12 @@ class Groups:
         Args:
             take: row numbers, of shape (m,); groups that are empty then are removed.
         """
-        order = np.argsort(self.row, kind="stable")
-        row, group = self.row[order], self.group[order]
-        first = np.searchsorted(row, take)
-        many = np.searchsorted(row, take, side="right") - first
-        start = np.cumsum(many) - many
-        places = np.arange(many.sum()) - start.repeat(many) + first.repeat(many)
-        left = np.bincount(group[places], minlength=len(self.names)) > 0
-        names = tuple(name for name, there in zip(self.names, left, strict=True) if there)
-        found = (np.cumsum(left) - 1)[group[places]]
-        return Groups(
-            names, np.arange(len(take)).repeat(many), found, len(take), self.ordered, self.overlap
-        )
+        taken = pd.DataFrame({"row": take, "place": np.arange(len(take))})
+        found = taken.merge(pd.DataFrame({"row": self.row, "group": self.group}), on="row")
+        left, group = np.unique(found["group"], return_inverse=True)
+        names = tuple(self.names[number] for number in left)
+        place = found["place"].to_numpy()
+        return Groups(names, place, group, len(take), self.ordered, self.overlap)
 
 
 def groups_of(

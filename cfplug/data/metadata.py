@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,15 +54,19 @@ class Metadata:
             DataError: a column, category or member is unknown, or a number is not a number, or
                 below zero although no known one is.
         """
-        for name in given.columns:
+        self.check_known(given.columns)
+        columns = {name: self._read(name, role, given) for name, role in self.roles.items()}
+        return pd.DataFrame(columns, index=range(len(given)))
+
+    def check_known(self, names: Iterable[object]) -> None:
+        """Raise DataError for a name that is not a column of this table."""
+        for name in names:
             if name not in self.roles:
                 there = ", ".join(self.roles) or "none"
                 guess = did_you_mean(str(name), self.roles)
                 raise DataError(
                     f"nothing called {name} is known of {self.side}s{guess} (known are: {there})"
                 )
-        columns = {name: self._read(name, role, given) for name, role in self.roles.items()}
-        return pd.DataFrame(columns, index=range(len(given)))
 
     def _read(self, name: str, role: str, given: pd.DataFrame) -> pd.Series[Any]:
         if name not in given.columns:
@@ -76,7 +80,7 @@ class Metadata:
             column = column.map(_members)
         else:
             column = pd.Series(words(column), dtype=object, name=name)
-        self._check_known(name, role, column)
+        self._check_values(name, role, column)
         return column
 
     def _number(self, name: str, column: pd.Series[Any]) -> pd.Series[Any]:
@@ -88,31 +92,21 @@ class Metadata:
         low, high = float(np.nanmin(known)), float(np.nanmax(known))
         if low >= 0 and (numbers < 0).any():
             row = int((numbers < 0).argmax())
-            raise DataError(
-                f"must not be below 0; is {numbers[row]:g} "
-                f"(known ones go from {low:g} to {high:g})",
-                table=f"{self.side}s",
-                column=name,
-                row=row,
-            )
+            known_range = f"known ones go from {low:g} to {high:g}"
+            message = f"must not be below 0; is {numbers[row]:g} ({known_range})"
+            raise DataError(message, table=f"{self.side}s", column=name, row=row)
         return pd.Series(numbers.clip(low, high), name=name)
 
-    def _check_known(self, name: str, role: str, column: pd.Series[Any]) -> None:
-        known = set().union(*_values(self.table[name], role))
+    def _check_values(self, name: str, role: str, column: pd.Series[Any]) -> None:
+        known = sorted(set().union(*_values(self.table[name], role)))
         for row, values in enumerate(_values(column, role)):
-            for value in values:
-                if value in known:
-                    continue
-                there = sorted(known)
-                some = ", ".join(there[:20]) or "none"
-                more = ", ..." if len(there) > 20 else ""
-                raise DataError(
-                    f"no {self.side} has {value!r}{did_you_mean(value, there)} "
-                    f"(known are: {some}{more})",
-                    table=f"{self.side}s",
-                    column=name,
-                    row=row,
-                )
+            unknown = [value for value in values if value not in known]
+            if unknown:
+                some = ", ".join(known[:20]) or "none"
+                more = ", ..." if len(known) > 20 else ""
+                guess = did_you_mean(unknown[0], known)
+                message = f"no {self.side} has {unknown[0]!r}{guess} (known are: {some}{more})"
+                raise DataError(message, table=f"{self.side}s", column=name, row=row)
 
     def to_json(self) -> dict[str, Any]:
         """Return the table as plain data for JSON."""
@@ -126,10 +120,9 @@ class Metadata:
         Raises:
             KeyError, TypeError, ValueError: the data is something else.
         """
-        columns = {}
-        for name, role in data["roles"].items():
-            columns[name] = _from_json(data["columns"][name], role, size)
-        return cls(side, pd.DataFrame(columns, index=range(size)), dict(data["roles"]))
+        roles = dict(data["roles"])
+        columns = {name: _from_json(data["columns"][name], roles[name], size) for name in roles}
+        return cls(side, pd.DataFrame(columns, index=range(size)), roles)
 
 
 def _plain(column: pd.Series[Any], role: str) -> pd.Series[Any]:
@@ -161,14 +154,9 @@ def _values(column: pd.Series[Any], role: str) -> list[tuple[str, ...]]:
 
 def _as_json(column: pd.Series[Any]) -> list[Any]:
     if is_time(column):
-        return [None if pd.isna(time) else time.isoformat() for time in column]
-    return [_cell_as_json(cell) for cell in column.tolist()]
-
-
-def _cell_as_json(cell: Any) -> Any:
-    if isinstance(cell, tuple):
-        return list(cell)
-    return None if pd.isna(cell) else cell
+        column = column.map(pd.Timestamp.isoformat, na_action="ignore")
+    cells = [list(cell) if isinstance(cell, tuple) else cell for cell in column.tolist()]
+    return [None if missing else cell for cell, missing in zip(cells, column.isna(), strict=True)]
 
 
 def _from_json(values: list[Any], role: str, size: int) -> pd.Series[Any]:

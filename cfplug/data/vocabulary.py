@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -68,9 +68,8 @@ class Vocabulary:
         if isinstance(values, pd.Series | np.ndarray):
             if values.dtype == np.int64 and self._types == {int}:
                 return self._index.get_indexer(pd.Index(values))
-            asked = values.tolist()
-        else:
-            asked = list(values)
+            values = values.tolist()
+        asked = list(values)
         codes = np.array([self._code(row, value) for row, value in enumerate(asked)], np.int64)
         asked_text = any(isinstance(each, str) for each in asked)
         if asked and not asked_text and (codes == UNKNOWN).all() and self._all_text:
@@ -89,12 +88,10 @@ class Vocabulary:
     def _code(self, row: int, value: object) -> int:
         if isinstance(value, np.generic):
             value = value.item()
-        if isinstance(value, bool | None) or not isinstance(value, int | str | float):
-            raise DataError(self._wrong_type(value), row=row, column=self.side)
-        if isinstance(value, float):
-            if not value.is_integer():
-                raise DataError(self._wrong_type(value), row=row, column=self.side)
+        if isinstance(value, float) and value.is_integer():
             value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise DataError(self._wrong_type(value), row=row, column=self.side)
         if value in self._codes:
             return self._codes[value]
         if isinstance(value, int):
@@ -124,9 +121,7 @@ class Vocabulary:
         code = self._by_id(name)
         if code != UNKNOWN:
             return code
-        matches = self._matches(name.strip()) if isinstance(name, str) and name.strip() else ()
-        for fits in matches:
-            codes = [code for code in range(len(self)) if fits(self.label(code))]
+        for codes in self._by_label(name):
             if len(codes) == 1:
                 return codes[0]
             if codes:
@@ -142,16 +137,18 @@ class Vocabulary:
                 raise DataError(error.message) from None
             return UNKNOWN
 
-    def _matches(self, name: str) -> list[Callable[[str], bool]]:
-        """Return the tests of a label for `name`, strictest first; a part of an id does not fit."""
+    def _by_label(self, name: object) -> Iterator[list[int]]:
+        """Yield the codes that `name` fits, strictest first; a part of an id does not fit."""
+        if not isinstance(name, str) or not name.strip():
+            return
+        name = name.strip()
+        labels = [self.label(code) for code in range(len(self))]
+        yield [code for code, label in enumerate(labels) if label == name]
         folded = name.casefold()
-        tests: list[Callable[[str], bool]] = [
-            lambda label: label == name,
-            lambda label: label.casefold() == folded,
-        ]
+        labels = [label.casefold() for label in labels]
+        yield [code for code, label in enumerate(labels) if label == folded]
         if self.labels is not None:
-            tests.append(lambda label: folded in label.casefold())
-        return tests
+            yield [code for code, label in enumerate(labels) if folded in label]
 
     def _several(self, name: str, codes: list[int]) -> str:
         codes = sorted(codes, key=lambda code: len(self.label(code)))
@@ -166,15 +163,13 @@ class Vocabulary:
         folded = name.strip().casefold()
         if not folded or (self.labels is None and self._types == {int}):
             return ""
-        labels = {self.label(code): self.label(code).casefold() for code in range(len(self))}
-        whole = set(labels.values())
-        starts = {label[: len(folded)] for label in whole}
-        close = difflib.get_close_matches(folded, whole | starts, n=NEAREST, cutoff=0.7)
-        found: dict[str, None] = {}
-        for match in close:
-            for label, lower in labels.items():
-                if match in (lower, lower[: len(folded)]):
-                    found[label] = None
+        called: dict[str, list[str]] = {}
+        for label in dict.fromkeys(self.label(code) for code in range(len(self))):
+            lower = label.casefold()
+            for text in {lower, lower[: len(folded)]}:
+                called.setdefault(text, []).append(label)
+        close = difflib.get_close_matches(folded, called, n=NEAREST, cutoff=0.7)
+        found = dict.fromkeys(label for match in close for label in called[match])
         names = list(found)[:NEAREST]
         return f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
 

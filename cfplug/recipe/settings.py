@@ -18,6 +18,7 @@ AVERAGES = ("none", "ema", "mean")
 MONITORS = ("valid_loss", "mse", "rmse", "mae")
 
 DEFAULT_EPOCHS = 5
+MOST_EPOCHS = 1_000_000
 
 NEEDS = {
     **dict.fromkeys(("peak_share", "start_divisor"), ("schedule", ("one-cycle",))),
@@ -177,6 +178,9 @@ class TrainSettings:
         if self.schedule != "sgdr":
             return DEFAULT_EPOCHS if self.epochs is None else self.epochs
         needed = sum(self.cycle_lengths)
+        if needed > MOST_EPOCHS:
+            must = f"must take at most {MOST_EPOCHS:,} epochs in all, and these take more"
+            raise ValueError(f"cycles: {must}; lower cycle_multiplier, cycle_length or cycles")
         if self.epochs not in (None, needed):
             lengths = " + ".join(map(str, self.cycle_lengths))
             must = f"must be {needed}, as the cycles of sgdr are {lengths}, or left out"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from fastai.callback.core import Callback
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class Averager(Callback):  # type: ignore[misc]
     order, run_valid = 70, False  # before the keeper of checkpoints
 
     def __init__(self, model: nn.Module, settings: TrainSettings, steps: int) -> None:
-        """`steps` of the whole training; `model` lies on its device already."""
+        """Start without an average; `steps` are those of the whole training."""
         self.decay = settings.average_decay if settings.average == "ema" else None
         self.weights = _averaged(model) if settings.average != "none" else {}
         self.average = {name: tensor.clone() for name, tensor in self.weights.items()}
@@ -43,15 +44,15 @@ class Averager(Callback):  # type: ignore[misc]
     def begun(self) -> bool:
         return bool(self.weights) and self.steps_done > self.first
 
-    def after_batch(self) -> None:
-        number = self.epoch * self.n_iter + self.iter
-        self.steps_done = number + 1
-        if self.begun:
-            self._take_in(number - self.first)
-
     @torch.no_grad()
-    def _take_in(self, number: int) -> None:
-        share = 1.0 if number == 0 else 1 / (number + 1) if self.decay is None else 1 - self.decay
+    def after_batch(self) -> None:
+        self.steps_done = self.epoch * self.n_iter + self.iter + 1
+        if not self.begun:
+            return
+        number = self.steps_done - 1 - self.first
+        share = 1 / (number + 1)
+        if self.decay is not None and number > 0:
+            share = 1 - self.decay
         for name, average in self.average.items():
             average.lerp_(self.weights[name], share)
 
@@ -77,11 +78,11 @@ class Averager(Callback):  # type: ignore[misc]
         yield
         self.swap()
 
-    def restore(self, average: Mapping[str, Tensor], steps_done: int) -> None:
+    def restore(self, average: Mapping[str, np.ndarray], steps_done: int) -> None:
         """Go on with the average as it was after `steps_done` steps."""
         self.steps_done = steps_done
-        for name, tensor in average.items():
-            self.average[name].copy_(tensor)
+        for name, array in average.items():
+            self.average[name].copy_(torch.as_tensor(array))
 
 
 def _averaged(model: nn.Module) -> dict[str, Tensor]:

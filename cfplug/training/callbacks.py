@@ -35,16 +35,11 @@ class EpochKeeper(Callback):  # type: ignore[misc]
     def __init__(
         self, seed: int, name: str, watch: Watch, settings: TrainSettings, averager: Averager
     ) -> None:
-        self.seed, self.label, self.watch, self.settings, self.averager = (
-            seed,
-            name,
-            watch,
-            settings,
-            averager,
-        )
+        self.seed, self.label, self.watch = seed, name, watch
+        self.settings, self.averager = settings, averager
         self.history: list[Epoch] = []
         self.best: Best | None = None
-        self.told = 0.0
+        self.reported = 0.0
 
     def __call__(self, event_name: str) -> None:
         """Call an event, and leave errors as they are: fastai would change their text."""
@@ -78,30 +73,29 @@ class EpochKeeper(Callback):  # type: ignore[misc]
         loss = self.learn.loss.item()
         if not math.isfinite(loss):
             part = "training" if self.training else "validation"
+            step = f"epoch {self.epoch + 1}, step {self.iter + 1} of {self.n_iter}"
             rate = self.opt.hypers[-1]["lr"]
             raise TrainingError(
-                f"{self.label}: the {part} loss became {loss} in epoch {self.epoch + 1}, "
-                f"step {self.iter + 1} of {self.n_iter}, at learning rate {rate:.3g}; "
-                "a lower train.learning_rate may help"
+                f"{self.label}: the {part} loss became {loss} in {step}, "
+                f"at learning rate {rate:.3g}; a lower train.learning_rate may help"
             )
         self.total[self.training] += loss * len(self.yb[0])
         if not self.training:
-            self._measure()
+            if self.settings.monitor != "valid_loss":
+                self.error += self._error()
             return
         # fastai keeps a tensor a step, and between such crumbs freed memory cannot be used again
         self.recorder.losses[-1] = self.recorder.losses[-1].item()
         now = time.perf_counter()
-        if now - self.told > 0.1:
-            self.told = now
+        if now - self.reported > 0.1:
+            self.reported = now
             self.watch.progress(self.pct_train, f"{self.label}: training")
 
-    def _measure(self) -> None:
-        """Add up the errors of the predicted ratings, if they are monitored."""
-        if self.settings.monitor != "valid_loss":
-            error = self.model.head.decode(self.learn.pred) - self.yb[0]
-            self.error += (
-                (error.abs() if self.settings.monitor == "mae" else error.square()).sum().item()
-            )
+    def _error(self) -> float:
+        """Return the sum of the monitored errors of the predicted ratings."""
+        error = self.model.head.decode(self.learn.pred) - self.yb[0]
+        error = error.abs() if self.settings.monitor == "mae" else error.square()
+        return float(error.sum().item())
 
     def after_epoch(self) -> None:
         if len(self.history) > self.epoch:  # skipped: it was done before the run was stopped
@@ -131,20 +125,20 @@ class EpochKeeper(Callback):  # type: ignore[misc]
 
     def _state(self) -> dict[str, np.ndarray]:
         """What the next epoch depends on. The weights are those of training, not their average."""
-        average = {
-            f"average.{name}": to_array(tensor) for name, tensor in self.averager.average.items()
-        }
-        return {**learner_state(self.learn), **average, **(self.best.arrays() if self.best else {})}
+        arrays = learner_state(self.learn)
+        for name, tensor in self.averager.average.items():
+            arrays[f"average.{name}"] = to_array(tensor)
+        if self.best is not None:
+            arrays |= self.best.arrays()
+        return arrays
 
     def restore(self, learner: Learner, checkpoint: Checkpoint) -> None:
         """Go on where `checkpoint` was written."""
         arrays = checkpoint.arrays
         self.history, self.best = list(checkpoint.history), Best.of(arrays)
         restore_learner(learner, arrays)
-        average = {
-            name: torch.as_tensor(array) for name, array in with_prefix(arrays, "average.").items()
-        }
-        self.averager.restore(average, len(self.history) * len(learner.dls.train))
+        steps_done = len(self.history) * len(learner.dls.train)
+        self.averager.restore(with_prefix(arrays, "average."), steps_done)
 
     def finish(self, model: nn.Module) -> None:
         """Leave the best epoch's weights in `model`, or the average, or those of the last step."""

@@ -10,7 +10,7 @@ from attrs import frozen
 from fastai.callback.schedule import Learner
 from torch import Tensor
 
-from cfplug.training.module import load_weights, to_array
+from cfplug.training.module import load_weights, to_array, weights_of
 
 
 @frozen
@@ -33,7 +33,7 @@ class Checkpoint:
 
 @frozen(eq=False)
 class Watch:
-    """Who is told while a model trains: the part done, each finished epoch, each checkpoint."""
+    """What is called while a model trains: with the part done, each epoch, each checkpoint."""
 
     progress: Callable[[float, str], None] = lambda done, message: None
     epoch_finished: Callable[[Epoch, int], None] = lambda epoch, epochs: None
@@ -58,11 +58,8 @@ class Best:
     def of(cls, arrays: Mapping[str, np.ndarray]) -> Best | None:
         if "best.epoch" not in arrays:
             return None
-        return cls(
-            int(arrays["best.epoch"]),
-            float(arrays["best.value"]),
-            with_prefix(arrays, "best.model."),
-        )
+        weights = with_prefix(arrays, "best.model.")
+        return cls(int(arrays["best.epoch"]), float(arrays["best.value"]), weights)
 
 
 def _parameters(learner: Learner) -> list[Tensor]:
@@ -70,9 +67,8 @@ def _parameters(learner: Learner) -> list[Tensor]:
 
 
 def learner_state(learner: Learner) -> dict[str, np.ndarray]:
-    arrays = {
-        f"model.{name}": to_array(tensor) for name, tensor in learner.model.state_dict().items()
-    }
+    """Return the weights, and the optimizer's state of each parameter."""
+    arrays = {f"model.{name}": array for name, array in weights_of(learner.model).items()}
     for index, parameter in enumerate(_parameters(learner)):
         for key, value in learner.opt.opt.state[parameter].items():
             if isinstance(value, Tensor):
@@ -91,8 +87,5 @@ def restore_learner(learner: Learner, arrays: Mapping[str, np.ndarray]) -> None:
 
 def with_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """Return the arrays whose names begin with `prefix`, by the rest of their names."""
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
+    names = [name for name in arrays if name.startswith(prefix)]
+    return {name.removeprefix(prefix): arrays[name] for name in names}

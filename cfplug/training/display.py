@@ -8,16 +8,10 @@ from typing import Any
 import pandas as pd
 from fastai.callback.hook import layer_info
 from fastai.learner import Learner
-from fastai.torch_core import display_df
 from torch import Tensor
 
 from cfplug.data.batch import Batch
 from cfplug.data.vocabulary import Side, Vocabulary
-
-
-def display_table(table: pd.DataFrame) -> None:
-    """Display a table in a notebook, and print it elsewhere."""
-    display_df(table)
 
 
 def rating_table(
@@ -33,11 +27,8 @@ def rating_table(
     columns: dict[str, Any] = {}
     for side, codes in (("user", batch.user.tolist()), ("item", batch.item.tolist())):
         vocabulary = vocabularies.get(side)
-        if vocabulary is None:
-            columns[side] = codes
-            continue
-        columns[side] = vocabulary.decode(codes)
-        if vocabulary.labels is not None:
+        columns[side] = codes if vocabulary is None else vocabulary.decode(codes)
+        if vocabulary is not None and vocabulary.labels is not None:
             columns[f"{side} label"] = [vocabulary.label(code) for code in codes]
     for name, column in batch.context.items():
         columns[name] = column.tolist()
@@ -52,15 +43,12 @@ def layer_summary(learner: Learner) -> str:
     """
     batch, _ = learner.dls.train.one_batch()
     rows = []
-    for layer in layer_info(learner, batch):
-        if layer is None:
-            continue
-        kind, parameters, trained, shape, _ = layer
-        rows.append((kind, _shape(shape), parameters, trained))
+    for kind, parameters, trained, shape, _ in filter(None, layer_info(learner, batch)):
+        rows.append((kind, " x ".join(map(str, shape)), parameters, trained))
     table = pd.DataFrame(rows, columns=["Layer (type)", "Output shape", "Param #", "Trainable"])
-    parameters = [(each.numel(), each.requires_grad) for each in learner.model.parameters()]
-    total = sum(size for size, _ in parameters)
-    trained = sum(size for size, trained in parameters if trained)
+    parameters = list(learner.model.parameters())
+    total = sum(each.numel() for each in parameters)
+    trained = sum(each.numel() for each in parameters if each.requires_grad)
     callbacks = "\n".join(f"  - {each}" for each in learner.cbs.sorted("order"))
     return (
         f"{type(learner.model.module).__name__}, on a batch of one pair\n"
@@ -69,8 +57,3 @@ def layer_summary(learner: Learner) -> str:
         f"Optimizer used: {learner.opt_func}\nLoss function: {learner.model.loss}\n\n"
         f"Callbacks:\n{callbacks}\n"
     )
-
-
-def _shape(shape: object) -> str:
-    sizes = tuple(shape) if isinstance(shape, tuple) else ()
-    return " x ".join(map(str, sizes))

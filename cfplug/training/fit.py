@@ -19,7 +19,7 @@ from cfplug.data.dataset import Scale
 from cfplug.data.features import Features, Spec, read
 from cfplug.data.vocabulary import SIDES
 from cfplug.errors import ArtifactError, PluginError
-from cfplug.plugin.components import Component, Context
+from cfplug.plugin.components import Context
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.network import NetworkPredictor
 from cfplug.prediction.policy import Policy
@@ -66,37 +66,28 @@ def fit(task: Task, watch: Watch, resume: Checkpoint | None = None) -> Fitted:
     The seconds are those of the epochs, also of epochs before the run was stopped, or of the
     model's own fit.
     """
-    started = time.perf_counter()
-    fitted = _fitted(task, watch, resume)
-    wall = time.perf_counter() - started
-    seconds = sum(epoch.seconds for epoch in fitted.history) if fitted.history else wall
-    return attrs.evolve(fitted, model=attrs.evolve(fitted.model, fold=task.fold, seconds=seconds))
-
-
-def _fitted(task: Task, watch: Watch, resume: Checkpoint | None) -> Fitted:
-    support = attrs.evolve(
-        Support.of(task.train, task.scale.levels), rated=task.catalogue.which(task.train.batch)
-    )
-    if not task.use.model.learns_by_gradient:
-        predictor = task.use.model.function("fit")(task.use.use.params, task.train, task.context)
-        _check_has(predictor, ("predict", "state", *task.use.model.provides), "fit")
-        return Fitted(_model(task, support, predictor), None, ())
+    use, context = task.use, task.context
+    if not use.model.learns_by_gradient:
+        started = time.perf_counter()
+        predictor = use.model.function("fit")(use.use.params, task.train, context)
+        _check_has(predictor, ("predict", "state", *use.model.provides), "fit")
+        return Fitted(_model(task, predictor, time.perf_counter() - started), None, ())
     scored = untrained(task)
-    assert task.use.train is not None
+    assert use.train is not None
     learner, history = train(
         scored,
         (task.train, task.valid),
-        task.use.train,
-        name=task.use.name,
+        use.train,
+        name=use.name,
         seed=task.seed,
-        device=task.context.device,
+        device=context.device,
         watch=watch,
         resume=resume,
     )
     learner.dls.name_ids({side: task.catalogue.side(side) for side in SIDES})
-    return Fitted(
-        _model(task, support, NetworkPredictor(scored, task.context.device)), learner, history
-    )
+    seconds = sum(epoch.seconds for epoch in history)
+    model = _model(task, NetworkPredictor(scored, context.device), seconds)
+    return Fitted(model, learner, history)
 
 
 def untrained(task: Task) -> Scored:
@@ -117,71 +108,69 @@ def _build(
     assert use.loss is not None
     torch.manual_seed(seed_for(seed, f"build {use.name}"))
     loss = use.loss.component
-    head = _module(
-        use.loss, loss.function("build")(use.loss.params, scale), ("loss", "decode", *loss.provides)
-    )
+    head = _module(use.loss, ("loss", "decode", *loss.provides), scale)
     n_outputs = getattr(head, "n_outputs", None)
     if type(n_outputs) is not int or n_outputs < 1:
         raise PluginError(
             f"{use.loss.full_name}: n_outputs must be a whole number above 0; is {n_outputs!r}"
         )
-    spec = Spec(
-        len(catalogue.user), len(catalogue.item), n_outputs, features.each if features else ()
-    )
-    module = _module(use.use, use.model.function("build")(use.use.params, spec), use.model.provides)
+    each = features.each if features else ()
+    spec = Spec(len(catalogue.user), len(catalogue.item), n_outputs, each)
+    module = _module(use.use, use.model.provides, spec)
     return Scored(module, head, use.loss.full_name, spec.n_users)
 
 
-def _module(use: Use[Component], built: object, verbs: Iterable[str]) -> nn.Module:
+def _module(use: Use[Any], verbs: Iterable[str], argument: Scale | Spec) -> nn.Module:
+    """Return the module that a model or loss builds, which must have `verbs`."""
+    built = use.component.function("build")(use.params, argument)
     if not isinstance(built, nn.Module):
-        raise PluginError(
-            f"{use.full_name}: build gave {type(built).__name__}, not a torch.nn.Module"
-        )
+        given = type(built).__name__
+        raise PluginError(f"{use.full_name}: build gave {given}, not a torch.nn.Module")
     _check_has(built, verbs, f"{use.full_name}: build")
     return built
 
 
-def _model(task: Task, support: Support, predictor: Any) -> FittedModel:
+def _model(task: Task, predictor: Any, seconds: float) -> FittedModel:
+    support = Support.of(task.train, task.scale.levels)
     return FittedModel(
         task.use.name,
         task.use.use.full_name,
         task.seed,
-        _gives(task.use, predictor),
+        _provides(task.use, predictor),
         task.catalogue,
-        support,
+        attrs.evolve(support, rated=task.catalogue.which(task.train.batch)),
         predictor,
         task.policy,
         task.features,
         task.scale.levels,
-        scale=task.scale,
+        task.fold,
+        seconds,
+        task.scale,
     )
 
 
-def _gives(use: ModelUse, predictor: Any) -> tuple[str, ...]:
+def _provides(use: ModelUse, predictor: Any) -> tuple[str, ...]:
     """Return what model and loss provide; several outputs have no single bias or term."""
-    loss = getattr(use.loss.component, "provides", ()) if use.loss else ()
-    several = isinstance(predictor, NetworkPredictor) and predictor.n_outputs > 1
-    return (
-        *(each for each in use.model.provides if not (several and each in ("biases", "terms"))),
-        *loss,
-    )
+    provides = list(use.model.provides)
+    if isinstance(predictor, NetworkPredictor) and predictor.n_outputs > 1:
+        provides = [each for each in provides if each not in ("biases", "terms")]
+    if use.loss is not None:
+        provides += getattr(use.loss.component, "provides", ())
+    return tuple(provides)
 
 
 # To the artifact and back
 
 
 def arrays_of(model: FittedModel) -> dict[str, np.ndarray]:
-    """Everything that the model learned, as named arrays."""
+    """Return everything that the model learned, as named arrays."""
     arrays = {f"{WEIGHTS}{name}": array for name, array in _state(model).items()}
-    for side in SIDES:
-        arrays[f"{SUPPORT}{side}.count"] = model.support.count[side]
-        arrays[f"{SUPPORT}{side}.sum"] = model.support.sum[side]
-        if side in model.support.levels:
-            arrays[f"{SUPPORT}{side}.levels"] = model.support.levels[side]
-    if model.support.rated is not None:
-        arrays[f"{SUPPORT}rated"] = np.packbits(
-            model.support.rated
-        )  # a bit for each of the catalogue's ratings
+    support = model.support
+    for part in ("count", "sum", "levels"):
+        for side, array in getattr(support, part).items():
+            arrays[f"{SUPPORT}{side}.{part}"] = array
+    if support.rated is not None:  # a bit for each of the catalogue's ratings
+        arrays[f"{SUPPORT}rated"] = np.packbits(support.rated)
     if model.features is not None:
         arrays |= {f"{FEATURES}{name}": array for name, array in model.features.arrays().items()}
     return arrays
@@ -191,30 +180,22 @@ def _state(model: FittedModel) -> Mapping[str, np.ndarray]:
     if isinstance(model.predictor, NetworkPredictor):
         return weights_of(model.predictor.scored)
     state = model.predictor.state()
+    expected = f"{model.component}: state() gives arrays of numbers by name"
     if not isinstance(state, Mapping):
-        given = type(state).__name__
-        raise PluginError(
-            f"{model.component}: state() gives arrays of numbers by name; it gave a {given}"
-        )
-    wrong = [
-        name
-        for name, array in state.items()
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf"
-    ]
-    if wrong:
-        raise PluginError(
-            f"{model.component}: state() gives arrays of numbers by name; {wrong[0]} is none"
-        )
+        raise PluginError(f"{expected}; it gave a {type(state).__name__}")
+    for name, array in state.items():
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+            raise PluginError(f"{expected}; {name} is not one")
     return dict(state)
 
 
 def parameters_of(model: FittedModel) -> int:
-    """How many numbers the model learned."""
+    """Return how many numbers the model learned."""
     return sum(array.size for array in _state(model).values())
 
 
 def words_of(model: FittedModel, scale: Scale) -> dict[str, Any]:
-    """What a person or program may want to know of the model, as JSON holds it."""
+    """Return what a person or program may want to know of the model, as plain data for JSON."""
     sizes = {name: list(array.shape) for name, array in _state(model).items()}
     return {
         "name": model.name,
@@ -237,8 +218,8 @@ def restore(
     policy: Policy | None,
 ) -> FittedModel:
     """Return the model of `arrays_of` and `words_of`; ArtifactError if they do not fit."""
-    state = with_prefix(arrays, WEIGHTS)
     seed, fold, scale = _facts(use.name, words)
+    features = None
     try:
         support = Support(
             {side: arrays[f"{SUPPORT}{side}.count"] for side in SIDES},
@@ -246,19 +227,23 @@ def restore(
             {side: arrays[f"{SUPPORT}{side}.levels"] for side in SIDES} if scale.levels else {},
             np.unpackbits(arrays[f"{SUPPORT}rated"], count=len(catalogue.rated_user)).astype(bool),
         )
-        features = (
-            read(words["features"], with_prefix(arrays, FEATURES))
-            if use.features is not None
-            else None
-        )
-        predictor = _restored(use, catalogue, scale, seed, state, features)
+        if use.features is not None:
+            features = read(words["features"], with_prefix(arrays, FEATURES))
+        predictor: Any
+        if use.model.learns_by_gradient:
+            scored = _build(use, catalogue, scale, seed, features)
+            load_weights(scored, with_prefix(arrays, WEIGHTS))
+            predictor = NetworkPredictor(scored, "cpu")
+        else:
+            state = with_prefix(arrays, WEIGHTS)
+            predictor = use.model.function("restore")(use.use.params, state)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"the weights of {use.name} do not fit its recipe: {error}") from error
     return FittedModel(
         use.name,
         use.use.full_name,
         seed,
-        _gives(use, predictor),
+        _provides(use, predictor),
         catalogue,
         support,
         predictor,
@@ -271,26 +256,11 @@ def restore(
 
 
 def _facts(name: str, words: Mapping[str, Any]) -> tuple[int, str, Scale]:
+    """Return seed, fold and scale, which model.json holds."""
     try:
         scale = words["scale"]
         levels = Scale(scale["low"], scale["high"], tuple(scale["levels"]))
         return int(words["seed"]), str(words["fold"]), levels
     except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"model.json of {name} is damaged: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _restored(
-    use: ModelUse,
-    catalogue: Catalogue,
-    scale: Scale,
-    seed: int,
-    state: Mapping[str, np.ndarray],
-    features: Features | None,
-) -> Any:
-    if not use.model.learns_by_gradient:
-        return use.model.function("restore")(use.use.params, state)
-    scored = _build(use, catalogue, scale, seed, features)
-    load_weights(scored, state)
-    return NetworkPredictor(scored, "cpu")
+        fault = f"{type(error).__name__}: {error}"
+        raise ArtifactError(f"model.json of {name} is damaged: {fault}") from error

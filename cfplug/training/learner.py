@@ -1,6 +1,6 @@
-"""A module, a head and ratings in codes -> a fastai Learner, fitted.
+"""Train a module and a head on ratings in codes with a fastai Learner.
 
-Batches are slices of tensors that already lie on the device. What an epoch does depends on the seed
+Batches are slices of tensors that are on the device already. What an epoch does depends on the seed
 and the epoch's number alone, so a run that goes on from a checkpoint gives the same bits as one
 that was never stopped.
 """
@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 
 import pandas as pd
 import torch
-from fastai.callback.core import Callback
 from fastai.callback.hook import PrettyString
 
 # Importing the schedules adds lr_find and fit_one_cycle to Learner.
 from fastai.callback.schedule import Learner, ParamScheduler
+from fastai.torch_core import display_df
 from torch import Tensor
 
 from cfplug.data.batch import Batch, Interactions
@@ -26,7 +26,7 @@ from cfplug.recipe.settings import TrainSettings
 from cfplug.training.averaging import Averager
 from cfplug.training.callbacks import EpochKeeper, epochs_of
 from cfplug.training.checkpoint import Checkpoint, Epoch, Watch
-from cfplug.training.display import display_table, layer_summary
+from cfplug.training.display import layer_summary
 from cfplug.training.loader import Loaders, TensorLoader
 from cfplug.training.module import Scored
 from cfplug.training.optimizers import decays, optimizer_of, parameter_groups
@@ -36,18 +36,15 @@ VALID_BATCH = 4_096
 
 
 def resolve_device(name: str) -> str:
-    """`auto` as the best device that there is; TrainingError for one that there is not."""
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
+    """Return the device `name`, or the best one for `auto`; TrainingError if there is none."""
+    found = ["cuda"] if torch.cuda.is_available() else []
+    found += ["mps"] if torch.backends.mps.is_available() else []
+    found += ["cpu"]
     if name == "auto":
-        return next(device for device in ("cuda", "mps", "cpu") if there[device])
-    if not there[name]:
-        raise TrainingError(
-            f"device: this machine has no {name}; say `device: auto` or `device: cpu`"
-        )
+        return found[0]
+    if name not in found:
+        advice = "say `device: auto` or `device: cpu`"
+        raise TrainingError(f"device: this machine has no {name}; {advice}")
     return name
 
 
@@ -68,9 +65,8 @@ class DirectLearner(Learner):  # type: ignore[misc]
 
     def ratings_of(self, outputs: Tensor) -> Tensor:
         """Return the ratings, shape (n,), that the loss's head makes of outputs, (n, n_outputs)."""
-        device = next(self.model.parameters()).device
         with torch.no_grad():
-            decoded: Tensor = self.model.head.decode(outputs.to(device))
+            decoded: Tensor = self.model.head.decode(outputs.to(self.dls.device))
         return decoded.cpu()
 
     def get_preds(
@@ -127,7 +123,7 @@ class DirectLearner(Learner):  # type: ignore[misc]
         predicted = self.get_preds(dl=[(batch, rating)])[0]
         table: pd.DataFrame = loader.show_batch((batch, rating), max_n, show=False)
         table["prediction"] = predicted.tolist()
-        display_table(table)
+        display_df(table)
         return table
 
     def summary(self) -> str:
@@ -161,20 +157,28 @@ def train(
     watch: Watch,
     resume: Checkpoint | None = None,
 ) -> tuple[Learner, tuple[Epoch, ...]]:
-    """Fit `scored` on `data` (train, valid); gives the Learner and what each epoch gave.
+    """Fit `scored` on `data` (train, valid); return the Learner and the results of the epochs.
 
     The weights are those of the last step, or their average where one is asked for, and with
     `patience` those of the best epoch, measured with the average. With `resume` it goes on after
     the last epoch of that checkpoint. TrainingError if a loss is no number.
     """
     learner = learner_of(scored, data, settings, seed=seed, device=device)
-    averager = Averager(scored, settings, epochs_of(settings) * len(learner.dls.train))
+    epochs = epochs_of(settings)
+    averager = Averager(scored, settings, epochs * len(learner.dls.train))
     keeper = EpochKeeper(seed, name, watch, settings, averager)
+    callbacks = [keeper]
+    course = courses(settings, epochs)
+    if course:
+        callbacks.append(ParamScheduler(course))
+    if settings.average != "none":
+        callbacks.append(averager)
     if resume:
         keeper.restore(learner, resume)
+    done = len(keeper.history)
     if not keeper.done:
         with quietly(learner, settings.threads):
-            _fit(learner, settings, keeper)
+            learner.fit(epochs, settings.learning_rate, cbs=callbacks, start_epoch=done)
     keeper.finish(scored)
     return learner, tuple(keeper.history)
 
@@ -206,37 +210,21 @@ def learner_of(
     return learner
 
 
-def _unneeded(learner: Learner) -> list[Callback]:
-    """fastai's own bar, which `Watch` replaces, and a cast that plain tensors do not need."""
-    return [callback for callback in learner.cbs if callback.name in ("progress", "cast_to_tensor")]
-
-
 @contextmanager
 def quietly(learner: Learner, threads: int) -> Iterator[None]:
-    """Where a Learner prints nothing and works with so many threads."""
-    with learner.no_logging(), learner.removed_cbs(_unneeded(learner)), _threads(threads):
-        yield
+    """Let a Learner print nothing and work with `threads` threads for a while.
 
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
+    It works without fastai's bar, which `Watch` replaces, and without a cast that plain tensors do
+    not need.
+    """
+    unneeded = [each for each in learner.cbs if each.name in ("progress", "cast_to_tensor")]
     before = torch.get_num_threads()
-    torch.set_num_threads(number)
+    torch.set_num_threads(threads)
     try:
-        yield
+        with learner.no_logging(), learner.removed_cbs(unneeded):
+            yield
     finally:
         torch.set_num_threads(before)
-
-
-def _fit(learner: Learner, settings: TrainSettings, keeper: EpochKeeper) -> None:
-    """Train from the first epoch that is not done; fastai's fit_flat_cos would begin anew."""
-    epochs, callbacks = epochs_of(settings), [keeper]
-    course = courses(settings, epochs)
-    if course:
-        callbacks.append(ParamScheduler(course))
-    if settings.average != "none":
-        callbacks.append(keeper.averager)
-    learner.fit(epochs, settings.learning_rate, cbs=callbacks, start_epoch=len(keeper.history))
 
 
 def joined(batches: Sequence[Batch]) -> Batch:

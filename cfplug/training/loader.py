@@ -5,17 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
 import torch
+from fastai.data.core import DataLoaders
+from fastai.torch_core import display_df
 from torch import Tensor
 
 from cfplug.data.batch import Batch, Interactions
 from cfplug.data.vocabulary import Side, Vocabulary
 from cfplug.errors import CapabilityError
 from cfplug.random import seed_for
-from cfplug.training.display import display_table, rating_table
+from cfplug.training.display import rating_table
 from cfplug.training.schedules import steps_of
 
 
@@ -26,8 +28,10 @@ class MissingPartError(CapabilityError, AttributeError):
     """
 
 
-def _has_no(owner: str, name: str) -> NoReturn:
-    raise MissingPartError(
+def _missing(owner: str, name: str) -> AttributeError:
+    if name.startswith("__"):
+        return AttributeError(name)
+    return MissingPartError(
         f"{owner} has no {name}: cfplug keeps ratings as tensors of codes, without a fastai "
         "dataset. Ask the run's model (run.model.predict, run.model.recommend) instead."
     )
@@ -83,9 +87,7 @@ class TensorLoader:
     # What else a fastai Learner asks of a loader
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        _has_no("a loader of cfplug", name)
+        raise _missing("a loader of cfplug", name)
 
     def new(self, *, shuffle: bool | None = None, drop_last: bool = False) -> TensorLoader:
         """Return a loader of the same rows, in a random order if `shuffle`, in theirs if not.
@@ -119,7 +121,7 @@ class TensorLoader:
         batch, rating = self.one_batch() if b is None else b
         table = rating_table(batch[:max_n], rating[:max_n], self.vocabularies)
         if show:
-            display_table(table)
+            display_df(table)
         return table
 
     def empty(self) -> TensorLoader:
@@ -134,7 +136,7 @@ class TensorLoader:
         return self
 
 
-class Loaders:
+class Loaders(DataLoaders):  # type: ignore[misc]
     """The loaders of training and validation ratings, as the `dls` of a fastai Learner."""
 
     n_inp = 1
@@ -147,51 +149,18 @@ class Loaders:
             valid: the ratings that it is measured on.
             path: the folder of what the Learner saves and exports.
         """
-        self.train = train
-        self.valid = valid
-        self.path = path or Path()
-
-    def __getitem__(self, index: int) -> TensorLoader:
-        return (self.train, self.valid)[index]
-
-    def __len__(self) -> int:
-        return 2
+        super().__init__(train, valid, path=path or Path(), device=train.rating.device)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        _has_no("dls", name)
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the tensors."""
-        return self.train.rating.device
+        if name in ("one_batch", "show_batch"):
+            return getattr(self.train, name)
+        raise _missing("dls", name)
 
     def name_ids(self, vocabularies: Mapping[Side, Vocabulary]) -> None:
         """Let `show_batch` display ids and labels where the tensors have codes."""
-        self.train.vocabularies = vocabularies
-        self.valid.vocabularies = vocabularies
-
-    def one_batch(self) -> tuple[Batch, Tensor]:
-        """Return the first training batch."""
-        return self.train.one_batch()
-
-    def show_batch(
-        self, b: tuple[Batch, Tensor] | None = None, max_n: int = 9, show: bool = True
-    ) -> pd.DataFrame:
-        """Display rows of a training batch, as `TensorLoader.show_batch` does."""
-        return self.train.show_batch(b, max_n, show)
+        for loader in self.loaders:
+            loader.vocabularies = vocabularies
 
     def new_empty(self) -> Loaders:
         """Return loaders without ratings, for a Learner that is exported."""
         return Loaders(self.train.empty(), self.valid.empty(), self.path)
-
-    def to(self, device: str | torch.device) -> Loaders:
-        """Move both loaders to `device`, in place."""
-        self.train.to(device)
-        self.valid.to(device)
-        return self
-
-    def cpu(self) -> Loaders:
-        """Move both loaders to the CPU, in place."""
-        return self.to("cpu")

@@ -15,7 +15,7 @@ from cfplug.errors import PluginError
 class Scored(nn.Module):
     """A model's module and the loss's head as one, so that both are trained and saved.
 
-    A head with an attribute `per_user` above 0 gets so many numbers of each user beside the
+    A head with an attribute `per_user` above 0 gets that many numbers of each user besides the
     outputs: rows of an embedding of shape (n_users, per_user) that starts at zero.
     """
 
@@ -54,7 +54,7 @@ class Scored(nn.Module):
 
 
 def weights_of(module: nn.Module) -> dict[str, np.ndarray]:
-    """Every weight of `module` as a numpy array."""
+    """Return every weight of `module` as a numpy array."""
     return {name: to_array(tensor) for name, tensor in module.state_dict().items()}
 
 

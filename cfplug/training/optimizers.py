@@ -9,22 +9,12 @@ from typing import Any
 import torch
 from attrs import field, frozen
 from fastai.optimizer import OptimWrapper, pytorch_hp_map
+from fastai.torch_core import norm_types
 from torch import Tensor, nn
 
 from cfplug.recipe.settings import TrainSettings
 
-NORMS = (
-    *(
-        nn.BatchNorm1d,
-        nn.BatchNorm2d,
-        nn.BatchNorm3d,
-        nn.SyncBatchNorm,
-        nn.GroupNorm,
-        nn.LayerNorm,
-        nn.RMSNorm,
-    ),
-    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
-)
+NORMS = (*norm_types, nn.SyncBatchNorm, nn.GroupNorm, nn.RMSNorm)
 
 _OWN = "own_decay"
 """The weight decay of a group that this module decays; torch's `weight_decay` is 0 there."""
@@ -52,63 +42,59 @@ def optimizer_of(
     nn.Embedding and nn.EmbeddingBag, of metadata too.
     """
     coupled = settings.decay == "coupled"
-    torchs: Callable[..., torch.optim.Optimizer]
+    plain: Callable[..., torch.optim.Optimizer]
     if settings.optimizer == "sgd":
-        torchs = partial(torch.optim.SGD, momentum=settings.momentum)
+        plain = partial(torch.optim.SGD, momentum=settings.momentum)
     else:
         kind = torch.optim.Adam if coupled else torch.optim.AdamW
         betas = (settings.momentum, settings.beta2)
-        torchs = partial(kind, betas=betas, eps=settings.epsilon, fused=device != "mps")
+        plain = partial(kind, betas=betas, eps=settings.epsilon, fused=device != "mps")
     if settings.decay_rows == "all" and (coupled or settings.optimizer == "adam"):
-        return partial(OptimWrapper, opt=torchs)
+        return partial(OptimWrapper, opt=plain)
     lookups = Lookups.of(scored) if settings.decay_rows == "occurring" else Lookups()
-    words = {name: word for name, word in pytorch_hp_map.items() if word != "wd"} | {_OWN: "wd"}
-    return partial(
-        OptimWrapper, opt=partial(_decaying, torchs, _Decay(coupled, lookups)), hp_map=words
-    )
+    decaying = partial(_decaying, plain, _Decay(coupled, lookups))
+    names = {name: short for name, short in pytorch_hp_map.items() if short != "wd"}
+    return partial(OptimWrapper, opt=decaying, hp_map={**names, _OWN: "wd"})
 
 
 def parameter_groups(scored: nn.Module) -> list[list[nn.Parameter]]:
-    """The trained parameters of `scored` that decay, and those that never do, but no empty group.
+    """Return the trained parameters that decay, and those that never do, but no empty group.
 
     What never decays: the part `head`, which is the loss's, the layers of normalisation, and the
-    `bias` of a layer that has a `weight` beside it, such as nn.Linear. An embedding of biases
-    decays.
+    `bias` of a layer that also has a `weight`, such as nn.Linear. An embedding of biases decays.
     """
     exempt = _exempt(scored)
     groups: tuple[list[nn.Parameter], ...] = ([], [])
     for parameter in scored.parameters():
         if parameter.requires_grad:
-            groups[id(parameter) in exempt].append(parameter)
+            groups[parameter in exempt].append(parameter)
     return [group for group in groups if group] or [[]]
 
 
 def decays(scored: nn.Module, weight_decay: float) -> list[float]:
-    """The weight decay of each group of `parameter_groups`."""
+    """Return the weight decay of each group of `parameter_groups`."""
     exempt = _exempt(scored)
-    return [
-        0.0 if group and id(group[0]) in exempt else weight_decay
-        for group in parameter_groups(scored)
-    ]
+    groups = parameter_groups(scored)
+    return [0.0 if group and group[0] in exempt else weight_decay for group in groups]
 
 
-def _exempt(scored: nn.Module) -> set[int]:
-    """The ids of the parameters that never decay."""
-    found = set(map(id, scored.get_submodule("head").parameters()))
+def _exempt(scored: nn.Module) -> set[Tensor]:
+    """Return the parameters that never decay."""
+    found: set[Tensor] = set(scored.get_submodule("head").parameters())
     for module in scored.modules():
         own = dict(module.named_parameters(recurse=False))
         if isinstance(module, NORMS):
-            found |= set(map(id, own.values()))
+            found.update(own.values())
         elif {"weight", "bias"} <= set(own):
-            found.add(id(own["bias"]))
+            found.add(own["bias"])
     return found
 
 
 def _decaying(
-    torchs: Callable[..., torch.optim.Optimizer], decay: _Decay, groups: Any, **more: Any
+    plain: Callable[..., torch.optim.Optimizer], decay: _Decay, groups: Any, **more: Any
 ) -> Any:
-    """torch's optimizer, which decays nothing itself, with `decay` before each of its steps."""
-    optimizer = torchs(groups, weight_decay=0.0, **more)
+    """Return torch's optimizer, with `decay` before each of its steps in place of its own."""
+    optimizer = plain(groups, weight_decay=0.0, **more)
     for group in optimizer.param_groups:
         group[_OWN] = 0.0  # the Learner sets it, under fastai's name wd
     optimizer.register_step_pre_hook(decay)
@@ -123,7 +109,7 @@ class Lookups:
 
     @classmethod
     def of(cls, module: nn.Module) -> Lookups:
-        """Notes, from now on, what every embedding inside `module` is asked for in training."""
+        """Note, from now on, what every embedding inside `module` is asked for in training."""
         lookups = cls()
         for part in module.modules():
             if isinstance(part, nn.Embedding | nn.EmbeddingBag):
@@ -139,18 +125,15 @@ class Lookups:
             self.codes[embedding.weight].append(codes.detach().flatten())  # type: ignore[index]
 
     def share(self, weight: Tensor) -> Tensor | None:
-        """c_r * R / n of each row, shape (R, 1); None where all decay alike."""
+        """Return c_r * R / n of each row, shape (R, 1); None where all decay alike."""
         if weight not in self.codes:
             return None
         rows, noted = len(weight), self.codes[weight]
         if not noted:
             return torch.zeros(rows, 1, device=weight.device)
         codes = torch.cat(noted)
-        return (
-            (torch.bincount(codes, minlength=rows) * (rows / len(codes)))
-            .to(weight.dtype)
-            .unsqueeze(1)
-        )
+        share = torch.bincount(codes, minlength=rows) * (rows / len(codes))
+        return share.to(weight.dtype).unsqueeze(1)
 
     def forget(self) -> None:
         for noted in self.codes.values():

@@ -41,11 +41,8 @@ def courses(settings: TrainSettings, epochs: int) -> dict[str, Course]:
     if settings.schedule == "sgdr":
         return {"lr": _cycles(rate, settings.cycle_lengths, settings.warm_up)}
     if settings.schedule == "steps":
-        return {
-            "lr": _steps(
-                rate, settings.step_factor, [epoch / epochs for epoch in settings.step_epochs]
-            )
-        }
+        drops = [epoch / epochs for epoch in settings.step_epochs]
+        return {"lr": lambda done: rate * settings.step_factor ** bisect_right(drops, done)}
     return {}
 
 
@@ -59,22 +56,16 @@ def by_step(settings: TrainSettings | None, epochs: int, rows: int) -> pd.DataFr
     if settings is None or not epochs:
         return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
     an_epoch = steps_of(rows, settings.batch_size)
-    planned = an_epoch * (settings.epochs or epochs)
-    steps = np.unique(
-        np.linspace(0, an_epoch * epochs - 1, min(an_epoch * epochs, MOST_STEPS))
-        .round()
-        .astype(int)
-    )
-    course = courses(settings, settings.epochs or epochs)
-    rate, momentum = (
-        [course[name](step / planned) for step in steps]
-        if name in course
-        else [constant] * len(steps)
-        for name, constant in (("lr", settings.learning_rate), ("mom", settings.momentum))
-    )
-    return pd.DataFrame(
-        dict(zip(columns, (steps + 1, steps // an_epoch + 1, rate, momentum), strict=True))
-    )
+    planned_epochs = settings.epochs or epochs
+    n_steps = an_epoch * epochs
+    shown = np.linspace(0, n_steps - 1, min(n_steps, MOST_STEPS)).round()
+    steps = np.unique(shown.astype(int))
+    done = [step / (an_epoch * planned_epochs) for step in steps]
+    course = courses(settings, planned_epochs)
+    rate = course.get("lr", lambda done: settings.learning_rate)
+    momentum = course.get("mom", lambda done: settings.momentum)
+    values = (steps + 1, steps // an_epoch + 1, list(map(rate, done)), list(map(momentum, done)))
+    return pd.DataFrame(dict(zip(columns, values, strict=True)))
 
 
 def steps_of(rows: int, batch_size: int) -> int:
@@ -100,7 +91,3 @@ def _cycles(rate: float, lengths: Sequence[int], warm_up: float) -> Course:
         return value
 
     return course
-
-
-def _steps(rate: float, factor: float, drops: Sequence[float]) -> Course:
-    return lambda done: rate * factor ** bisect_right(drops, done)

@@ -383,10 +383,10 @@ BUILDS: dict[str, tuple[Callable[[], object], str]] = {
 
 @pytest.mark.parametrize("fault", BUILDS)
 def test_a_bad_table_is_refused(fault: str) -> None:
-    attempt, told = BUILDS[fault]
+    attempt, refusal = BUILDS[fault]
     with pytest.raises(DataError) as raised:
         attempt()
-    assert str(raised.value) == told
+    assert str(raised.value) == refusal
 
 
 @quick
@@ -637,7 +637,7 @@ def test_a_shared_row_is_named(parts: list[np.ndarray], data: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("train", "valid", "test", "told"),
+    ("train", "valid", "test", "refusal"),
     [
         ([0, 1, 2, 3, 4], [], None, "the split leaves no ratings to valid; it has 5 in all"),
         ([], [0, 1, 2, 3, 4], None, "the split leaves no ratings to train; it has 5 in all"),
@@ -650,7 +650,7 @@ def test_a_shared_row_is_named(parts: list[np.ndarray], data: Any) -> None:
         ([[0, 1, 2]], [3, 4], None, "int64 of shape (1, 3)"),
     ],
 )
-def test_a_split_that_is_none_is_refused(train: Any, valid: Any, test: Any, told: str) -> None:
+def test_a_split_that_is_none_is_refused(train: Any, valid: Any, test: Any, refusal: str) -> None:
     parts = [
         np.array(part, dtype=None if part else np.int64)
         for part in (train, valid, test)
@@ -658,8 +658,8 @@ def test_a_split_that_is_none_is_refused(train: Any, valid: Any, test: Any, told
     ]
     with pytest.raises(DataError) as raised:
         Split(*parts).check(5)
-    shape = f"the split's train part must be row numbers of shape (n,); is {told}"
-    assert str(raised.value) == (shape if "of shape" in told else told)
+    shape = f"the split's train part must be row numbers of shape (n,); is {refusal}"
+    assert str(raised.value) == (shape if "of shape" in refusal else refusal)
 
 
 # Real data

@@ -468,7 +468,7 @@ def test_a_table_of_ids_alone_says_that_it_has_nothing_else() -> None:
         learned(data(users=USERS[["user"]]), user=("age",))
     assert (
         str(caught.value)
-        == "features.user: users has no column called age (it has none beside the ids)"
+        == "features.user: users has no column called age (it has none besides the ids)"
     )
 
 
@@ -662,7 +662,7 @@ def test_without_a_year_or_time_of_items_there_is_no_age() -> None:
         assert words == (f"features.time: left out item-age: {why}",)
         with pytest.raises(DataError) as caught:
             learned(dataset, time=("item-age",))
-        assert str(caught.value) == f"features.time: item-age cannot be told: {why}"
+        assert str(caught.value) == f"features.time: item-age is unknown: {why}"
 
 
 def test_the_age_of_an_item_that_the_catalogue_lacks_is_not_known() -> None:
@@ -762,7 +762,7 @@ def test_a_batch_gets_the_columns_of_the_rating_and_nothing_of_users_and_items()
     }
     tables = [feature for feature in features if feature.side in ("user", "item")]
     assert len(tables) > 1
-    assert list(seen.features) == tables  # beside the ratings, a row for each code
+    assert list(seen.features) == tables  # besides the ratings, a row for each code
     assert seen.rating is train.rating
     assert seen.batch.user is train.batch.user
     assert train.batch.context == {}

@@ -51,7 +51,7 @@ def metadata(users: pd.DataFrame, roles: dict[str, str] = ROLES) -> Metadata:
 
 
 def staff() -> Metadata:
-    """Five users; nobody is below 18, somebody owes money, and nobody said where they live."""
+    """Five users; no one is below 18, one owes money, and no one said where they live."""
     users = pd.DataFrame(
         {
             "user": [1, 2, 3, 4, 5],
@@ -136,8 +136,8 @@ def test_an_empty_set_is_a_missing_one_and_a_whole_number_a_word_without_a_point
 def test_times_are_kept_in_utc_also_where_summer_and_winter_time_differ() -> None:
     born = pd.to_datetime(["2001-01-03", "2001-07-03", None]).tz_localize("Europe/Berlin")
     known = metadata(pd.DataFrame({"user": [1, 2, 3], "born": born}), {"born": "time"})
-    told = known.to_json()["columns"]["born"]
-    assert told == ["2001-01-02T23:00:00", "2001-07-02T22:00:00", None]
+    found = known.to_json()["columns"]["born"]
+    assert found == ["2001-01-02T23:00:00", "2001-07-02T22:00:00", None]
     assert Metadata.from_json("user", known.to_json(), 3).to_json() == known.to_json()
 
 
@@ -161,10 +161,10 @@ def test_a_damaged_file_is_no_metadata(words: dict[str, Any], error: type[Except
 
 
 def test_a_newcomer_may_be_told_in_text() -> None:
-    told = read(
+    found = read(
         age=["34"], likes=["rock | jazz|"], born=["2001-02-03 04:05"], job=["nurse"], balance=["-3"]
     )
-    row = {name: told[name].tolist()[0] for name in told.columns if name != "town"}
+    row = {name: found[name].tolist()[0] for name in found.columns if name != "town"}
     assert row == {
         "job": "nurse",
         "age": 34.0,
@@ -181,10 +181,10 @@ def test_a_time_with_a_zone_is_the_same_moment_in_utc() -> None:
 
 
 def test_what_is_not_told_is_missing() -> None:
-    told = read(job=["nurse", None])
-    assert list(told.columns) == list(staff().table.columns)
-    assert told.isna().to_numpy().tolist() == [[False, *[True] * 5], [True] * 6]
-    assert told["born"].dtype.kind == "M"
+    found = read(job=["nurse", None])
+    assert list(found.columns) == list(staff().table.columns)
+    assert found.isna().to_numpy().tolist() == [[False, *[True] * 5], [True] * 6]
+    assert found["born"].dtype.kind == "M"
     assert staff().read(pd.DataFrame(index=range(3))).shape == (3, 6)
 
 
@@ -200,15 +200,15 @@ def test_an_empty_text_of_a_set_is_no_member() -> None:
 @given(ages=st.lists(st.floats(0, 1e9) | st.none(), min_size=1, max_size=6))
 def test_a_number_beyond_the_known_ones_is_the_nearest_of_them(ages: list[float | None]) -> None:
     naive = [None if age is None else min(max(age, 18.0), 60.5) for age in ages]
-    told = read(age=ages)["age"].astype(object)
-    assert told.where(told.notna(), None).tolist() == naive
+    found = read(age=ages)["age"].astype(object)
+    assert found.where(found.notna(), None).tolist() == naive
 
 
 def test_a_column_where_all_is_missing_takes_any_number() -> None:
     users = pd.DataFrame({"user": [1, 2, 3], "age": pd.Series([None] * 3, dtype="float64")})
-    told = metadata(users, {"age": "number"}).read(pd.DataFrame({"age": ["-7", None]}))
-    assert told["age"].tolist()[0] == -7.0
-    assert told["age"].isna().tolist() == [False, True]
+    found = metadata(users, {"age": "number"}).read(pd.DataFrame({"age": ["-7", None]}))
+    assert found["age"].tolist()[0] == -7.0
+    assert found["age"].isna().tolist() == [False, True]
 
 
 def test_a_column_that_is_not_there_names_the_nearest() -> None:

@@ -200,7 +200,7 @@ def test_any_type_of_column_makes_a_catalogue(dtype: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "asked", "told"),
+    ("ids", "asked", "refusal"),
     [
         (
             (7, 30),
@@ -274,10 +274,12 @@ def test_any_type_of_column_makes_a_catalogue(dtype: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be_an_id_here_is_refused(ids: tuple[Any, ...], asked: Any, told: str) -> None:
+def test_what_cannot_be_an_id_here_is_refused(
+    ids: tuple[Any, ...], asked: Any, refusal: str
+) -> None:
     with pytest.raises(DataError) as raised:
         of(*ids).encode(asked)
-    assert str(raised.value) == told
+    assert str(raised.value) == refusal
 
 
 @quick
@@ -429,7 +431,7 @@ def test_the_sides_of_a_catalogue_have_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "refusal"),
     [
         (
             ["user", "items"],
@@ -440,11 +442,11 @@ def test_the_sides_of_a_catalogue_have_names() -> None:
         ([], "pairs need a column called user; found none"),
     ],
 )
-def test_pairs_without_a_needed_column_are_refused(columns: list[str], told: str) -> None:
+def test_pairs_without_a_needed_column_are_refused(columns: list[str], refusal: str) -> None:
     catalogue = Catalogue.of(Dataset.build("two", ratings(["u", "v"], [5, 5])))
     with pytest.raises(DataError) as raised:
         catalogue.encode(pd.DataFrame({name: [1] for name in columns}))
-    assert str(raised.value) == told
+    assert str(raised.value) == refusal
 
 
 # What a person calls an id
@@ -483,7 +485,7 @@ def test_an_id_is_found_by_itself_its_label_or_a_part_of_one_label(name: Any, co
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "refusal"),
     [
         (
             "HEAT (1995)",
@@ -515,11 +517,11 @@ def test_an_id_is_found_by_itself_its_label_or_a_part_of_one_label(name: Any, co
     ],
 )
 def test_a_name_that_does_not_fit_one_id_is_refused_with_those_that_are_near(
-    name: Any, told: str
+    name: Any, refusal: str
 ) -> None:
     with pytest.raises(DataError) as raised:
         FILMS.find(name)
-    assert str(raised.value) == told
+    assert str(raised.value) == refusal
 
 
 def test_no_more_than_five_names_are_told() -> None:
@@ -535,7 +537,7 @@ def test_no_more_than_five_names_are_told() -> None:
 def test_without_labels_an_id_is_found_by_itself_alone() -> None:
     people = Vocabulary("user", ("Ann", "bob", "bobby"))
     assert [people.find(name) for name in ("Ann", "ann", "bob", "BOBBY")] == [0, 0, 1, 2]
-    for known, name, told in (
+    for known, name, refusal in (
         (people, "bo", "no user is called 'bo'; did you mean 'bob' or 'bobby'?"),
         (people, "bobi", "no user is called 'bobi'; did you mean 'bob' or 'bobby'?"),
         (people, "Sue\x1b", "no user is called 'Sue\\x1b'"),
@@ -544,7 +546,7 @@ def test_without_labels_an_id_is_found_by_itself_alone() -> None:
     ):
         with pytest.raises(DataError) as raised:
             known.find(name)
-        assert str(raised.value) == told
+        assert str(raised.value) == refusal
 
 
 @quick

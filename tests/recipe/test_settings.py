@@ -234,6 +234,16 @@ def test_the_epochs_of_sgdr_are_those_of_its_cycles(
     assert made.epochs == sum(lengths)
 
 
+@pytest.mark.parametrize("multiplier", [2, 10**100])
+def test_cycles_of_sgdr_that_never_end_are_refused(multiplier: int) -> None:
+    with pytest.raises(ValueError, match="cycles") as caught:
+        TrainSettings(schedule="sgdr", cycles=100, cycle_multiplier=multiplier)
+    assert str(caught.value) == (
+        "cycles: must take at most 1,000,000 epochs in all, and these take more; "
+        "lower cycle_multiplier, cycle_length or cycles"
+    )
+
+
 def test_the_lessons_two_cycles_of_sgdr_are_three_epochs() -> None:
     assert TrainSettings(schedule="sgdr", cycles=2, cycle_length=1, cycle_multiplier=2).epochs == 3
 

@@ -347,7 +347,8 @@ def test_a_state_of_anything_but_arrays_of_numbers_is_the_plugins_fault(wrong: A
     with pytest.raises(PluginError) as caught:
         arrays_of(fitted.model)
     assert (
-        str(caught.value) == "ours/frozen: state() gives arrays of numbers by name; offsets is none"
+        str(caught.value)
+        == "ours/frozen: state() gives arrays of numbers by name; offsets is not one"
     )
 
 

@@ -93,7 +93,7 @@ def interactions(n: int, seed: int = 0) -> Interactions:
 
 
 def numbered(n: int) -> Interactions:
-    """Rows that can be told from each other in every column."""
+    """Rows that differ from each other in every column."""
     return Interactions(Batch(np.arange(n), np.arange(n) + 1000), np.arange(n) + 0.5, n, n + 1000)
 
 
@@ -458,9 +458,11 @@ def test_without_the_optimizers_state_a_resumed_training_differs(
 def test_a_training_that_was_done_is_not_done_again() -> None:
     chosen = TrainSettings(epochs=2, learning_rate=0.02, batch_size=9)
     last = watched(chosen)[-1]
-    told: list[Checkpoint] = []
-    learner, history = trained(network(), chosen, watch=Watch(checkpoint=told.append), resume=last)
-    assert told == []
+    reported: list[Checkpoint] = []
+    learner, history = trained(
+        network(), chosen, watch=Watch(checkpoint=reported.append), resume=last
+    )
+    assert reported == []
     assert history == last.history
     model = {f"model.{name}": array for name, array in weights_of(learner.model).items()}
     assert bits(model) == bits({name: last.arrays[name] for name in model})
@@ -551,12 +553,14 @@ def test_an_improvement_that_is_too_small_is_none() -> None:
 
 
 def test_a_patient_training_says_which_epoch_it_kept() -> None:
-    told: list[str] = []
+    reported: list[str] = []
     _, history = trained(
-        Wanders(), attrs.evolve(LEAVES, patience=2, monitor="rmse"), watch=Watch(say=told.append)
+        Wanders(),
+        attrs.evolve(LEAVES, patience=2, monitor="rmse"),
+        watch=Watch(say=reported.append),
     )
     value = math.sqrt(history[0].valid_loss)
-    assert told == [
+    assert reported == [
         f"ours: rmse was best in epoch 1 of the 3 trained: {value:.4f}; its weights are kept"
     ]
 
@@ -711,7 +715,7 @@ def test_what_a_watcher_raises_leaves_as_it_is() -> None:
     assert str(caught.value) == "cannot write here: No space left on device"
 
 
-# Threads, and who is told
+# Threads, and what a watch is called with
 
 
 class Spy(OneNumber):
@@ -742,16 +746,16 @@ def test_threads_are_given_back_after_an_error() -> None:
 
 
 def test_each_epoch_is_kept_before_it_is_told() -> None:
-    told: list[Any] = []
+    reported: list[Any] = []
     watch = Watch(
-        progress=lambda done, message: told.append((0 < done <= 1, message)),
-        epoch_finished=lambda epoch, epochs: told.append((epoch, epochs)),
-        checkpoint=lambda checkpoint: told.append(checkpoint.history),
+        progress=lambda done, message: reported.append((0 < done <= 1, message)),
+        epoch_finished=lambda epoch, epochs: reported.append((epoch, epochs)),
+        checkpoint=lambda checkpoint: reported.append(checkpoint.history),
     )
     _, history = trained(OneNumber(1.0), TrainSettings(epochs=2, batch_size=16), watch=watch)
-    words = [each for each in told if each[1:] == ("ours: training",)]
+    words = [each for each in reported if each[1:] == ("ours: training",)]
     assert words == [(True, "ours: training")] * len(words) != []
-    assert [each for each in told if each not in words] == [
+    assert [each for each in reported if each not in words] == [
         history[:1],
         (history[0], 2),
         history,
@@ -764,8 +768,13 @@ def test_each_epoch_is_kept_before_it_is_told() -> None:
 
 def quiet(learner: Learner, act: Callable[[], Any]) -> Any:
     """By hand, with one thread: two that wait for each other take long where others work too."""
-    with learner.no_bar(), learner.no_logging(), training._threads(1):
-        return act()
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with learner.no_bar(), learner.no_logging():
+            return act()
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_learner_is_fastais_and_a_user_can_go_on_with_it() -> None:

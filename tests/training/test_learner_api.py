@@ -165,7 +165,7 @@ def test_what_has_no_fastai_dataset_is_refused_in_a_sentence(learner: Any) -> No
     )
     with pytest.raises(CapabilityError, match="a loader of cfplug has no dataset"):
         _ = learner.dls.valid.dataset
-    with pytest.raises(CapabilityError, match="dls has no test_dl"):
+    with pytest.raises(CapabilityError, match="dls has no valid_ds"):
         learner.dls.test_dl(pd.DataFrame())
 
 

@@ -289,7 +289,7 @@ def bits(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[Any, bytes]]:
 
 @every_pair
 def test_a_batch_gives_what_its_rows_give_one_by_one(pair: Pair) -> None:
-    """But for the last bit: what a linear layer rounds depends on where in a batch a row stands."""
+    """But for the last bit: what a linear layer rounds depends on where in a batch a row is."""
     one, pairs = fitted(pair).model, asked()
     whole = one.answer(pairs)
     order = np.random.default_rng(1).permutation(len(pairs))
@@ -510,8 +510,8 @@ def test_a_run_says_once_what_features_are_left_out_and_its_models_answer_when_o
 ) -> None:
     words = Words()
     run_ = run(tmp_path, RUN + "seeds: [1, 2]\n", words)
-    told = [line.strip() for line in words.said if "features" in line]
-    assert told == [
+    reported = [line.strip() for line in words.said if "features" in line]
+    assert reported == [
         "features.item: left out title (label): models do not look at text",
     ]
     again = cfplug.open_run(run_.path)

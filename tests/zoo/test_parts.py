@@ -166,7 +166,7 @@ CAUGHT = [
         "models",
         "zoo-models/listed",
         cfplug.PluginError,
-        "zoo-models/listed: state() gives arrays of numbers by name; rating is none",
+        "zoo-models/listed: state() gives arrays of numbers by name; rating is not one",
         "train",
     ),
     Caught(
