@@ -51,7 +51,7 @@ def test_the_recipe_on_metadata_in_the_readme_is_a_recipe() -> None:
     assert [model.features is not None for model in recipe.models] == [False, True]
 
 
-def test_the_plugin_in_the_readme_works_as_it_stands(
+def test_the_plugin_in_the_readme_works_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(

@@ -144,7 +144,7 @@ WRONG: list[tuple[str, Any, tuple[str | int, ...], str]] = [
 @pytest.mark.parametrize(
     ("name", "value", "inside", "message"), WRONG, ids=[f"{w[0]}={w[1]!r}" for w in WRONG]
 )
-def test_a_wrong_value_is_told_at_its_own_path(
+def test_a_wrong_value_is_reported_at_its_own_path(
     name: str, value: Any, inside: tuple[str | int, ...], message: str
 ) -> None:
     assert made({"whole": 3, name: value}) == Structured(None, (Fault((name, *inside), message),))
@@ -155,7 +155,7 @@ def test_a_wrong_value_is_told_at_its_own_path(
     st.lists(st.sampled_from(WRONG), min_size=2, max_size=4, unique_by=lambda wrong: wrong[0]),
 )
 @settings(deadline=None, max_examples=30)
-def test_all_faults_are_found_in_one_pass_and_none_beside(
+def test_all_faults_and_no_others_are_found_in_one_pass(
     values: dict[str, Any], wrong: list[Any]
 ) -> None:
     outcome = made({**values, **{name: value for name, value, _, _ in wrong}})
@@ -174,18 +174,18 @@ def test_an_unknown_parameter_names_the_nearest_one() -> None:
     )
 
 
-def test_a_misspelt_key_may_have_meant_one_that_stands_beside_the_parameters() -> None:
+def test_a_misspelt_key_may_mean_a_key_next_to_the_parameters() -> None:
     outcome = structure(NoParams, {"nmae": "x"}, owner="mse", other_keys=("use", "name"))
     assert outcome.faults == (
         Fault(("nmae",), "unknown parameter of mse; did you mean name?", on_key=True),
     )
 
 
-def test_a_missing_parameter_is_told_with_its_help() -> None:
+def test_a_missing_parameter_is_reported_with_its_help() -> None:
     assert made({}).faults == (Fault((), "everything needs whole: needed"),)
 
 
-def test_a_missing_parameter_that_is_only_misspelt_is_told_once() -> None:
+def test_a_misspelt_parameter_is_reported_once() -> None:
     assert made({"wohle": 3}).faults == (
         Fault(("wohle",), "unknown parameter of everything; did you mean whole?", on_key=True),
     )
@@ -209,7 +209,7 @@ def test_relative_paths_are_taken_from_the_folder_of_their_key() -> None:
     assert outcome.value.files == (Path("/b/y.csv"), Path("/abs.csv"))
 
 
-def test_a_tilde_stands_for_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_means_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     outcome = structure(
         Everything, {"whole": 3, "file": "~/x.csv"}, owner="", base=lambda key: Path("/a")
@@ -251,7 +251,7 @@ BETWEEN: list[tuple[dict[str, Any], Fault]] = [
 
 
 @pytest.mark.parametrize(("values", "fault"), BETWEEN, ids=[str(values) for values, _ in BETWEEN])
-def test_a_rule_between_parameters_is_told_at_the_key_that_it_begins_with(
+def test_a_rule_between_parameters_is_reported_at_its_first_key(
     values: dict[str, Any], fault: Fault
 ) -> None:
     assert structure(Between, values, owner="between") == Structured(None, (fault,))

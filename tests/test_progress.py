@@ -52,7 +52,7 @@ def bar_of(console: Console) -> str:
 # Plain lines
 
 
-def test_what_is_said_is_a_line_as_it_stands() -> None:
+def test_a_message_is_printed_unchanged_as_one_line() -> None:
     stream = io.StringIO()
     Lines(stream).say("synthetic: 400 ratings [bold]")
     assert stream.getvalue() == "synthetic: 400 ratings [bold]\n"
@@ -77,12 +77,12 @@ def test_each_new_piece_of_work_is_a_line() -> None:
     assert lines(calls) == ["reading", "pmf: training", "writing"]
 
 
-def test_work_that_counts_is_told_at_each_quarter() -> None:
+def test_progress_is_reported_at_each_quarter() -> None:
     calls = [(n / 1000, f"{n:,} of 1,000 bytes") for n in range(1001)]
     assert lines(calls) == [f"{n} of 1,000 bytes" for n in ("0", "250", "500", "750", "1,000")]
 
 
-def test_work_that_counts_towards_an_unknown_end_is_told_once() -> None:
+def test_steps_of_unknown_number_are_reported_once() -> None:
     assert lines((None, f"{n} bytes so far") for n in range(1000)) == ["0 bytes so far"]
 
 
@@ -184,7 +184,7 @@ def test_an_error_leaves_the_bar_and_the_terminal_as_they_were() -> None:
 @pytest.mark.parametrize(
     "reporter", [Quiet(), Lines(io.StringIO()), Bar(terminal())], ids=["quiet", "lines", "bar"]
 )
-def test_every_teller_can_be_told_anything(reporter: Reporter) -> None:
+def test_every_reporter_accepts_every_event(reporter: Reporter) -> None:
     reporter.say("said")
     reporter.progress(None, "reading")
     reporter.progress(0.5, "reading")

@@ -160,7 +160,7 @@ def test_every_public_name_exists_and_is_listed_once() -> None:
     assert dir(cfplug) == sorted(cfplug.__all__)
 
 
-def test_an_unknown_public_name_is_told_with_the_nearest_one() -> None:
+def test_an_unknown_public_name_names_the_nearest_one() -> None:
     with pytest.raises(AttributeError) as caught:
         cfplug.Datset  # noqa: B018
     assert str(caught.value) == "module 'cfplug' has no attribute 'Datset'; did you mean Dataset?"

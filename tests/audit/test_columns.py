@@ -97,7 +97,7 @@ def test_users_go_by_how_much_they_rated_and_by_their_columns(
     assert activity.groups.sums(count).sum() == count.sum()
 
 
-def test_users_who_all_rated_as_much_are_not_told_apart_by_it(
+def test_users_with_equal_counts_are_not_distinguished_by_count(
     make: Callable[..., FittedModel],
 ) -> None:
     fitted = make(users=3, items=10, ratings=30, held_out=0, plain=True)

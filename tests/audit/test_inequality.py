@@ -29,7 +29,7 @@ def test_gini_is_0_for_equals_and_nearly_1_for_one_owner(n: int, amount: int) ->
     assert gini(np.eye(n)[0] * amount) == pytest.approx((n - 1) / n)
 
 
-def test_gini_of_nothing_is_no_number() -> None:
+def test_gini_of_nothing_is_nan() -> None:
     assert math.isnan(gini(np.zeros(3)))
 
 

@@ -158,7 +158,7 @@ def test_every_command_explains_itself_within_80_columns(path: tuple[str, ...]) 
         assert max(map(len, result.stdout.splitlines())) <= 80
 
 
-def test_an_unknown_command_is_told_with_the_nearest_one() -> None:
+def test_an_unknown_command_names_the_nearest_one() -> None:
     assert usage_error(call("chck")) == "No such command 'chck'. Did you mean 'check'?"
     assert usage_error(call("recipes", "lst")) == "No such command 'lst'. Did you mean 'list'?"
 
@@ -270,7 +270,7 @@ def test_recipes_are_listed_shown_and_copied_and_nothing_is_overwritten(here: Pa
     )
 
 
-def test_an_unknown_recipe_is_told_with_the_nearest_one() -> None:
+def test_an_unknown_recipe_names_the_nearest_one() -> None:
     for command in (["recipes", "show", "pfm"], ["recipes", "copy", "pfm"]):
         result = call(*command)
         assert (result.exit_code, result.stdout) == (2, "")
@@ -280,7 +280,7 @@ def test_an_unknown_recipe_is_told_with_the_nearest_one() -> None:
 # run, resume
 
 
-def test_run_says_what_it_does_and_prints_one_table_with_claimed_beside_measured(
+def test_run_reports_its_steps_and_prints_one_table_of_claims_and_results(
     finished: tuple[Path, Result],
 ) -> None:
     run, result = finished
@@ -421,7 +421,7 @@ def test_resume_goes_on_with_a_run_that_was_stopped_and_gives_the_same_numbers(h
     )
 
 
-def test_what_is_no_run_is_told(here: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_reported(here: Path) -> None:
     assert call("resume", "nowhere").stderr == f"{here / 'nowhere'}: there is no such run\n"
     for command in (
         ["predict", "nowhere", "--user", "1", "--item", "2"],
@@ -438,7 +438,7 @@ def test_what_is_no_run_is_told(here: Path) -> None:
 # compare
 
 
-def test_compare_shows_the_models_of_a_run_beside_the_first_or_the_one_named(run: Path) -> None:
+def test_compare_shows_the_models_of_a_run_against_the_first_or_the_named_one(run: Path) -> None:
     shown = call("compare", run)
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert shown.stdout == f"{cfplug.open_run(run).comparison_table()}\n"
@@ -459,7 +459,7 @@ def test_compare_tells_a_program_every_number(run: Path) -> None:
     assert rows[1]["difference"] == pytest.approx(mse["plain"] ** 0.5 - mse["pmf"] ** 0.5)
 
 
-def test_compare_sets_several_runs_beside_each_other(run: Path, here: Path) -> None:
+def test_compare_shows_several_runs_side_by_side(run: Path, here: Path) -> None:
     (here / "means.yaml").write_text(RECIPE.replace("train: {epochs: 2, batch_size: 32}\n", ""))
     one = ("--set", "metrics=[mae]", "--set", "claims=[]")
     ran = answer("run", "means.yaml", *one, "--set", "models=[bias, {use: mean, name: plain}]")
@@ -925,7 +925,9 @@ def test_a_drawn_table_has_its_title_left_numbers_right_names_whole_and_no_empty
     ]
 
 
-def test_the_title_of_a_drawn_table_is_no_markup(on_terminal: Callable[..., list[str]]) -> None:
+def test_the_title_of_a_generated_table_is_not_markup(
+    on_terminal: Callable[..., list[str]],
+) -> None:
     table = cfplug.Table("PMF [/x] [bold]loud[/bold]", ("name",), [("x" * 40,)])
     assert (
         on_terminal(lambda: output.print_table(table))[0].rstrip() == "PMF [/x] [bold]loud[/bold]"
@@ -951,7 +953,7 @@ def test_a_table_without_rows_keeps_its_columns(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == "name  what it is\n"
 
 
-def test_headings_are_broken_before_cells_are_and_a_note_stands_below(
+def test_headings_wrap_before_cells_and_a_note_follows_the_table(
     on_terminal: Callable[..., list[str]],
 ) -> None:
     columns = ("model", "mse", "difference", "95 % interval", "p (Wilcoxon, Holm)")

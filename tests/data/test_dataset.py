@@ -105,7 +105,7 @@ def test_many_values_are_no_levels() -> None:
     assert build(more).scale == Scale(0.0, 5.0)
 
 
-def test_a_given_scale_stands() -> None:
+def test_a_given_scale_is_kept() -> None:
     assert build(ratings(), scale=Scale(0, 10)).scale == Scale(0, 10)
 
 
@@ -488,7 +488,7 @@ def test_more_than_a_hundred_words_are_text() -> None:
     assert infer_role("items", "tag", column[column != "w100"]) == "category"
 
 
-def test_a_role_that_is_given_stands() -> None:
+def test_a_given_role_is_kept() -> None:
     dataset = build(
         ratings(), users(age=[30, 41], zip_code=["a", "b"]), roles={"users": {"age": "category"}}
     )

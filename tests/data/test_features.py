@@ -232,7 +232,7 @@ def test_a_number_may_have_any_type_of_number(dtype: str) -> None:
     assert plain(feature) == [[-1.0], [1.0], [1.0], [-1.0]]
 
 
-def test_one_known_value_among_gaps_is_told_apart_by_its_flag_and_blown_up_by_nothing() -> None:
+def test_one_known_value_among_gaps_is_marked_by_its_flag_and_stays_finite() -> None:
     feature = of_users(pd.Series([0.1, 0.1, np.nan, 0.1, 0.1, 0.1, 0.1]), "number")
     assert isinstance(feature, Feature)
     assert feature.deviation == 1.0
@@ -623,7 +623,7 @@ def ages(items: pd.DataFrame) -> np.ndarray:
     return np.where(array[:, 1] > 0, np.nan, years) if feature.flagged else years
 
 
-def test_the_age_of_an_item_is_told_by_its_year() -> None:
+def test_the_age_of_an_item_comes_from_its_year() -> None:
     known = times()
     year = [1970, 1990, 1999, 1980, np.nan, 1999]
     rated = [
@@ -635,7 +635,7 @@ def test_the_age_of_an_item_is_told_by_its_year() -> None:
     np.testing.assert_allclose(ages(ITEMS), np.array(rated) - year, atol=1e-3)
 
 
-def test_the_age_of_an_item_is_told_by_its_first_time_before_its_year() -> None:
+def test_the_first_time_of_an_item_has_precedence_over_its_year() -> None:
     came = pd.to_datetime(
         [
             "2002-01-01 06:00",

@@ -50,7 +50,7 @@ def test_bands_have_about_equal_weight() -> None:
     assert found.names == ("0 to 49", "50 to 66", "67 to 82", "83 to 99")
 
 
-def test_few_numbers_stay_as_they_are_and_close_ones_are_told_apart() -> None:
+def test_few_numbers_are_kept_and_close_ones_are_distinguished() -> None:
     assert cut([3.0, 1.5, 3.0], "number")[0].names == ("1.5", "3")
     assert len(set(cut([0.123451, 0.123452, 0.123453], "number")[0].names)) == 3
 

@@ -152,7 +152,7 @@ def test_times_are_kept_in_utc_also_where_summer_and_winter_time_differ() -> Non
         ({"roles": {"born": "time"}, "columns": {"born": None}}, TypeError),
     ],
 )
-def test_a_damaged_file_is_no_metadata(words: dict[str, Any], error: type[Exception]) -> None:
+def test_a_damaged_file_is_not_metadata(words: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         Metadata.from_json("user", words, 2)
 
@@ -160,7 +160,7 @@ def test_a_damaged_file_is_no_metadata(words: dict[str, Any], error: type[Except
 # Newcomers
 
 
-def test_a_newcomer_may_be_told_in_text() -> None:
+def test_a_new_user_may_be_given_as_text() -> None:
     found = read(
         age=["34"], likes=["rock | jazz|"], born=["2001-02-03 04:05"], job=["nurse"], balance=["-3"]
     )
@@ -180,7 +180,7 @@ def test_a_time_with_a_zone_is_the_same_moment_in_utc() -> None:
     ]
 
 
-def test_what_is_not_told_is_missing() -> None:
+def test_values_that_are_not_given_are_missing() -> None:
     found = read(job=["nurse", None])
     assert list(found.columns) == list(staff().table.columns)
     assert found.isna().to_numpy().tolist() == [[False, *[True] * 5], [True] * 6]
@@ -188,7 +188,7 @@ def test_what_is_not_told_is_missing() -> None:
     assert staff().read(pd.DataFrame(index=range(3))).shape == (3, 6)
 
 
-def test_an_empty_text_of_a_set_is_no_member() -> None:
+def test_an_empty_text_is_not_a_member_of_a_set() -> None:
     assert read(likes=["", " | ", [], ("rock",), ["pop", "jazz"]])["likes"].tolist() == [
         *[None] * 3,
         ("rock",),
@@ -262,11 +262,11 @@ def test_what_cannot_be_known_is_refused(columns: dict[str, list[Any]], text: st
     assert refusal(**columns) == text
 
 
-def test_below_zero_is_no_mistake_where_somebody_is() -> None:
+def test_groups_below_zero_are_not_an_error() -> None:
     assert read(balance=[-3, -99])["balance"].tolist() == [-3.0, -10.0]
 
 
-def test_of_many_known_categories_the_first_twenty_are_told() -> None:
+def test_of_many_known_categories_the_first_twenty_are_listed() -> None:
     users = pd.DataFrame({"user": range(25), "job": [f"j{n:02}" for n in range(25)]})
     with pytest.raises(DataError) as caught:
         metadata(users, {"job": "category"}).read(pd.DataFrame({"job": ["x"]}))

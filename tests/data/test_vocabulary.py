@@ -109,7 +109,7 @@ def test_codes_are_64_bit_and_of_the_length_that_was_asked() -> None:
             )
 
 
-def test_unknown_is_no_code() -> None:
+def test_unknown_is_not_a_valid_code() -> None:
     with pytest.raises(DataError) as raised:
         of(8, 5).decode([1, UNKNOWN])
     assert str(raised.value) == "column user: no user has the code -1"
@@ -316,7 +316,7 @@ def test_newcomers_of_the_right_kind_are_unknown() -> None:
 # Labels
 
 
-def test_a_label_stands_for_its_id_and_the_id_for_a_missing_one() -> None:
+def test_a_label_replaces_its_id_and_the_id_a_missing_label() -> None:
     items = pd.DataFrame({"item": [5, 6, 7], "title": ["Heat", None, "Heat"]})
     table = ratings([1, 2, 1, 2], [5, 5, 6, 7])
     items_side = vocabulary(Dataset.build("films", table, items=items), "item")
@@ -524,7 +524,7 @@ def test_a_name_that_does_not_fit_one_id_is_refused_with_those_that_are_near(
     assert str(raised.value) == refusal
 
 
-def test_no_more_than_five_names_are_told() -> None:
+def test_at_most_five_names_are_listed() -> None:
     many = Vocabulary("item", tuple(range(9)), tuple(f"Rocky {number}" for number in "123456789"))
     for name, words in (("Rocky", 5), ("Rockya", 5)):
         with pytest.raises(DataError) as raised:

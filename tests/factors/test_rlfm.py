@@ -268,7 +268,7 @@ def test_readable_vectors_give_the_same_ratings_and_are_centred_orthogonal_and_o
     assert (known[1].max(axis=0) == np.abs(known[1]).max(axis=0)).all()
 
 
-def test_a_factor_that_nobody_has_is_no_trouble() -> None:
+def test_a_factor_that_no_user_has_is_accepted() -> None:
     rng = np.random.default_rng(0)
     vectors = {"user": rng.normal(size=(6, 4)), "item": rng.normal(size=(11, 4))}
     for each in vectors.values():
@@ -482,9 +482,7 @@ def test_its_vectors_are_factors_and_bias(model: Any) -> None:
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_a_vector_that_the_batch_brings_stands_in_the_place_of_what_was_learned(
-    model: Any, side: str
-) -> None:
+def test_a_vector_in_the_batch_replaces_the_learned_one(model: Any, side: str) -> None:
     batch, codes = some(), getattr(some(), side)
     turned = evolve(batch, **{side: np.roll(codes, 1)})
     brought = turned.with_vectors(side, model.vectors(side)[codes])

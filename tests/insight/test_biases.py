@@ -77,7 +77,7 @@ def rows(section: Section) -> list[list[tuple[Any, ...]]]:
     return [list(table.rows) for table in section.tables[:2]]
 
 
-def test_the_lowest_and_highest_items_stand_beside_their_mean_rating() -> None:
+def test_the_lowest_and_highest_items_are_shown_with_their_mean_rating() -> None:
     section = bias_ranking(BiasRanking(show=2), model(), QUIET)
     assert section.title == "Item biases of hand-made"
     assert section.text[:2] == ("Among the 5 most rated of 6 items.", WHY_WITHOUT_FACTORS["item"])

@@ -144,7 +144,9 @@ def test_ratings_drawn_from_a_distribution_have_its_shares() -> None:
     ("sharpness", "word"),
     [(1.0, "is as sure as it should be"), (3.0, "is too sure"), (0.3, "is not sure enough")],
 )
-def test_a_model_is_told_too_sure_too_modest_or_right(sharpness: float, word: str) -> None:
+def test_a_model_is_called_overconfident_underconfident_or_calibrated(
+    sharpness: float, word: str
+) -> None:
     assert of(sharpness=sharpness).text[0].endswith(f"So on the whole the model {word}.")
 
 
@@ -164,7 +166,7 @@ def test_the_interval_of_the_error_is_as_wide_as_the_errors_of_other_samples_spr
     assert found.high - found.low == pytest.approx(2 * 1.96 * spread, rel=0.4)
 
 
-def test_the_share_of_each_level_stands_beside_what_was_said() -> None:
+def test_the_share_of_each_level_is_next_to_its_prediction() -> None:
     distribution, truth = rightly(500, np.random.default_rng(3))
     found = section(model(distribution, truth)).tables[1]
     for k, (level, said, given_, spread) in enumerate(found.rows):

@@ -142,19 +142,19 @@ def test_the_most_active_and_most_rated_come_first_and_no_more_than_asked() -> N
     assert told.endswith("make 4 pairs. 4 of them have a rating.")
 
 
-def test_an_item_that_nobody_rated_is_not_among_the_most_rated() -> None:
+def test_an_unrated_item_is_not_among_the_most_rated() -> None:
     chart, _ = cross(model(), 30)
     assert len(sheet(chart)) == 4
     assert "Never Seen" not in sheet(chart)
 
 
-def test_two_items_of_one_title_are_told_apart_by_their_ids() -> None:
+def test_two_items_of_one_title_are_distinguished_by_their_ids() -> None:
     chart, _ = cross(model(), 4)
     assert set(sheet(chart)) == {"Heat (1)", "Heat (4)", "Ran", HOSTILE}
     assert len({row[:2] for row in chart.rows}) == len(chart.rows) == 12
 
 
-def test_the_model_is_asked_only_for_pairs_that_nobody_rated() -> None:
+def test_the_model_is_asked_only_for_unrated_pairs() -> None:
     fitted = model()
     cells, _ = filled(fitted, np.arange(3), np.arange(4))
     assert fitted.predictor.pairs == [(2, 2)]

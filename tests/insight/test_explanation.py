@@ -127,7 +127,7 @@ def test_by_default_a_recommendation_of_the_most_active_user_is_explained() -> N
     assert chart.rows == (("factor 2", -0.8, ""), ("factor 1", 0.6, ""))
 
 
-def test_the_pair_that_is_named_is_taken_apart_and_its_own_rating_is_no_reason() -> None:
+def test_the_named_pair_is_explained_without_its_own_rating() -> None:
     section = analysed(Explain(user="ANN", item="heat", show=1))
     assert section.text[0].startswith("hand predicts 3.20 for user ann and Heat. ")
     assert section.tables[1].rows == (("<script>alert('1')</script>", 4.0, 0.8),)
@@ -204,7 +204,7 @@ def test_without_embeddings_nothing_is_said_of_the_users_ratings() -> None:
     assert len(section.tables) == 1
 
 
-def test_a_user_of_one_training_rating_has_none_to_set_beside_it() -> None:
+def test_a_user_with_one_training_rating_has_no_neighbor() -> None:
     fitted = model()
     train = evolve(fitted.evidence.split, train=np.array([3, 5]))
     fitted = evolve(fitted, evidence=evolve(fitted.evidence, split=train))

@@ -82,7 +82,7 @@ def test_both_losses_are_drawn_as_lines_by_epoch() -> None:
     assert section.tables == (), "the page has the losses of all models in one table"
 
 
-def test_a_loss_that_fell_to_the_end_is_no_sign_of_overfitting() -> None:
+def test_a_loss_that_fell_to_the_end_is_not_overfitting() -> None:
     assert course((3.0, 2.0), (2.0, 1.5), (1.0, 1.25)) == (
         "The validation loss was lowest after the last of 3 epochs, at 1.25: there is no sign of "
         "overfitting."
@@ -122,7 +122,7 @@ def test_a_negative_loss_may_rise_too() -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_is_left_out_and_said(bad: float) -> None:
+def test_a_loss_of_nan_is_left_out_with_a_note(bad: float) -> None:
     section = curve([(1.0, 2.0), (bad, bad)])
     assert section.text[1].endswith(
         "lowest after epoch 1 of 2, at 2, and was no finite number at the end."
@@ -143,7 +143,7 @@ def test_one_epoch_has_no_curve() -> None:
     )
 
 
-def test_rate_and_momentum_are_drawn_by_step_and_told() -> None:
+def test_rate_and_momentum_are_drawn_by_step_and_described() -> None:
     steps = [(0.125, 0.5), (0.5, 0.25), (0.25, 0.5)]
     section = curve([(1.0, 1.0)], steps)
     assert [(chart.title, chart.x, chart.y) for chart in section.charts] == [

@@ -229,9 +229,7 @@ def test_the_order_of_ids_does_not_matter_nor_turn_the_map_round(
 @given(
     signs=st.lists(st.sampled_from([-1.0, 1.0]), min_size=4, max_size=4), shift=st.integers(-5, 5)
 )
-def test_where_the_middle_of_the_factors_lies_does_not_matter(
-    signs: list[float], shift: int
-) -> None:
+def test_the_center_of_the_factors_does_not_matter(signs: list[float], shift: int) -> None:
     moved = {**factors(), "item": factors()["item"] + shift * np.array(signs)}
     one, other = (principal(model(tables), "item", 1000) for tables in (factors(), moved))
     np.testing.assert_allclose(other.place, one.place, atol=1e-9)
@@ -355,7 +353,7 @@ def test_a_parameter_that_does_not_fit_is_refused(params: EmbeddingMap, told: st
     assert str(raised.value) == told
 
 
-def test_a_colour_that_bears_the_name_of_another_column_of_the_map_is_told_apart() -> None:
+def test_a_colour_named_like_another_column_of_the_map_is_distinguished() -> None:
     data = model().evidence.dataset
     clash = evolve(
         data,
@@ -371,7 +369,7 @@ def test_a_colour_that_bears_the_name_of_another_column_of_the_map_is_told_apart
 # Users, and what cannot be shown
 
 
-def test_users_are_told_with_what_is_known_of_them() -> None:
+def test_users_are_described_with_their_metadata() -> None:
     one = model()
     assert [name_of(one, "user", code) for code in (0, 2, 10)] == [
         "user 1 (20, f)",
@@ -394,7 +392,7 @@ def test_users_are_told_with_what_is_known_of_them() -> None:
         (factors()["item"], 2, "1 (items: 2, factors of each: 4)."),
     ],
 )
-def test_where_there_is_no_second_direction_that_is_said(
+def test_a_missing_second_direction_is_reported(
     table: np.ndarray, most_rated: int, told: str
 ) -> None:
     section = embedding_map(

@@ -105,7 +105,7 @@ def test_an_item_without_a_training_rating_is_said_to_be_unknown_to_the_model() 
     assert section.text[-1] == "Never Seen has no training rating, so it has no factors."
 
 
-def test_an_item_that_stands_alone_has_no_table() -> None:
+def test_an_item_without_similar_ones_has_no_table() -> None:
     section = nearest(NearestItems(items=("Heat",), most_rated=1), model(), QUIET)
     assert section.tables == ()
     assert section.text[1:] == ("There is no other item to compare Heat with.",)

@@ -145,7 +145,7 @@ def test_a_long_tail_of_many_stays_a_short_line() -> None:
     assert len(long_tail({"item": np.arange(60_000), "user": np.arange(9)}).rows) <= 2 * MOST_RANKS
 
 
-def test_the_tail_is_told_in_one_sentence() -> None:
+def test_the_tail_is_described_in_one_sentence() -> None:
     assert section(films()).text[2] == (
         "The most active 10 % of users gave 57.1 % of the ratings; the most rated 10 % of items "
         "got 42.9 %. Half of "
@@ -190,7 +190,7 @@ def test_ratings_of_a_week_are_counted_by_day_with_the_empty_days() -> None:
     )
 
 
-def test_times_of_a_zone_are_counted_in_utc_and_missing_ones_are_told() -> None:
+def test_times_with_a_zone_are_counted_in_utc_and_missing_ones_are_reported() -> None:
     times = pd.Series(pd.to_datetime(["2001-02-01 23:30"] * 5 + [None] * 2)).dt.tz_localize(
         "America/New_York"
     )
@@ -245,7 +245,7 @@ def test_data_without_metadata_have_a_line_that_says_so() -> None:
     assert [table.title for table in found.tables] == ["In numbers"]
 
 
-def test_each_column_is_told_by_its_role() -> None:
+def test_each_column_is_described_by_its_role() -> None:
     items = pd.DataFrame(
         {
             "item": [1, 2, 3, 4],

@@ -146,7 +146,7 @@ def test_a_mean_error_within_its_interval_may_be_chance() -> None:
     )
 
 
-def test_the_pull_towards_the_mean_is_told_with_its_size() -> None:
+def test_shrinkage_towards_the_mean_is_reported_with_its_size() -> None:
     rating = model().evidence.held_out["rating"]
     found = section(model(0.75 * rating + 0.25 * 3))
     assert found.text[1].startswith(
@@ -232,7 +232,7 @@ def test_one_user_alone_gives_numbers_without_intervals_and_no_error_charts() ->
     assert [each.mark for each in found.charts] == ["heatmap", "bar"]
 
 
-def test_one_rating_alone_is_no_trouble() -> None:
+def test_a_single_rating_is_accepted() -> None:
     fitted = model()
     found = section(with_held_out(fitted, fitted.evidence.held_out.head(1)))
     assert found.text[0].startswith("pmf predicted one rating that")

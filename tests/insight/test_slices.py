@@ -175,7 +175,7 @@ def test_numbers_are_cut_into_groups_with_about_as_many_held_out_ratings_each() 
     assert max(row[1] for row in found.rows) < len(late) / 2
 
 
-def test_of_the_ratings_of_one_user_nobody_knows_how_others_would_differ() -> None:
+def test_ratings_of_one_user_give_no_interval() -> None:
     for row in table(section(model(), "users.zip_code", groups=20), "zip code").rows:
         assert (type(row[2]), type(row[3]), type(row[4]), row[5]) == (float, float, float, "")
 

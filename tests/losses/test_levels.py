@@ -64,7 +64,7 @@ def test_a_rating_that_is_off_by_rounding_is_its_level_still() -> None:
 @pytest.mark.parametrize(
     "build", [lambda s: cross_entropy(CrossEntropy(), s), lambda s: ordinal(Ordinal(), s)]
 )
-def test_a_rating_that_is_no_level_is_refused(
+def test_a_rating_that_is_not_a_level_is_refused(
     build: Any, scale: Scale, rating: float, told: str
 ) -> None:
     head = build(scale)
@@ -135,7 +135,7 @@ def test_smoothing_and_weights_are_those_of_torch(
     assert loss.item() == pytest.approx(rows.mean().item(), rel=1e-5)
 
 
-def test_smoothing_over_neighbors_gives_each_rating_to_the_levels_beside_it() -> None:
+def test_smoothing_over_neighbors_gives_weight_to_adjacent_levels() -> None:
     third = levels(HALF_STARS, label_smoothing=0.2, smooth_over="neighbors").weights
     assert third[0].tolist() == pytest.approx([0.8, 0.2, *[0.0] * 8])
     assert third[4].tolist() == pytest.approx([0, 0, 0, 0.1, 0.8, 0.1, 0, 0, 0, 0])

@@ -217,7 +217,7 @@ def test_truth_and_predictions_are_left_as_they_are(
 
 @every_metric
 @pytest.mark.parametrize("rating", [2.5, 0.0, 6.0])
-def test_a_rating_that_is_no_level_is_refused(
+def test_a_rating_that_is_not_a_level_is_refused(
     score: Callable[[np.ndarray, Predictions], float], rating: float
 ) -> None:
     given = predictions(np.full((3, 4), 0.25), np.array([1.0, 2.0, 3.0, 4.0]))

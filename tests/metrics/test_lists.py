@@ -343,7 +343,7 @@ def test_a_relevant_item_that_no_list_can_hold_is_truth_all_the_same() -> None:
     assert score("ndcg", truth, given, 3, "all") == pytest.approx(1 / (1 + 1 / math.log2(3)))
 
 
-def test_an_unknown_item_is_no_empty_place_and_nobody_else_s_item() -> None:
+def test_an_unknown_item_is_neither_empty_nor_another_item() -> None:
     given = predicted([(0, 0, 4.0), (1, -1, 3.0), (1, 2, 2.0)], [[5], [0]])
     truth = np.array([5.0, 5.0, 4.0])
     assert score("hit-rate", truth, given, 3, "all") == 0.0
@@ -359,7 +359,7 @@ def test_gains_by_rating_tell_a_five_from_a_four() -> None:
 
 @every_score
 @pytest.mark.parametrize("candidates", ["rated", "all"])
-def test_nobody_with_a_relevant_item_is_an_error(name: str, candidates: str) -> None:
+def test_no_user_with_a_relevant_item_is_an_error(name: str, candidates: str) -> None:
     given = predicted([(0, 0, 4.0), (0, 1, 3.0), (5, 0, 3.0)], [[0], [1]])
     told = (
         "relevant: expected a number that some rating reaches, got 4: the "

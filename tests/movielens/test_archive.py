@@ -193,7 +193,7 @@ def test_a_path_that_is_not_there_names_the_nearest_one(zipped: Zipped) -> None:
     )
 
 
-def test_a_file_missing_beside_the_others_names_the_nearest_one(zipped: Zipped) -> None:
+def test_a_missing_file_names_the_nearest_one(zipped: Zipped) -> None:
     path = zipped({"data/ml-100k/u.data": b"", "data/ml-100k/u.items": b""})
     archive = open_archive(path, LIMIT).find("u.data")
     assert archive is not None

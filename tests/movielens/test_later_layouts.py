@@ -358,7 +358,7 @@ def test_a_later_release_is_fetched_and_read(
     assert len(server.asked) == 1
 
 
-def test_a_copy_whose_hash_nobody_knows_is_compared_by_the_number_of_its_ratings(
+def test_a_copy_with_unknown_hash_is_compared_by_its_number_of_ratings(
     tiny_10m: Files, zipped: Zipped, release: Release, context: cfplug.Context, said: list[str]
 ) -> None:
     path = zipped(tiny_10m)
@@ -372,7 +372,7 @@ def test_a_copy_whose_hash_nobody_knows_is_compared_by_the_number_of_its_ratings
     ]
 
 
-def test_an_archive_of_10m_is_no_archive_of_1m(
+def test_an_archive_of_10m_is_not_accepted_for_1m(
     tiny_10m: Files, zipped: Zipped, context: cfplug.Context
 ) -> None:
     whole = tiny_10m | {"ml-10M100K/ratings.dat": b"1::122::5::838985046\n"}

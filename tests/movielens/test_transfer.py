@@ -171,7 +171,7 @@ def test_a_stream_without_end_is_cut_off(
     assert list(target.parent.iterdir()) == []
 
 
-def test_a_short_stream_of_unknown_length_is_no_whole_file(
+def test_a_short_stream_of_unknown_length_is_not_a_whole_file(
     release: Release, target: Path, context: cfplug.Context, server: Any
 ) -> None:
     server.content, server.says_length, server.ranges = server.content[:400], False, False

@@ -720,7 +720,7 @@ def check_fault(fault: Fault, style: int) -> None:
 
 @given(recipes(), styles, st.sampled_from(KINDS_OF_FAULT), st.data())
 @settings(deadline=None, max_examples=30)
-def test_one_fault_is_told_at_its_line_and_column_and_nothing_else_is(
+def test_one_fault_is_reported_at_its_line_and_column_and_nothing_else_is(
     tree: Table, style: int, kind: Callable[[Table], Iterator[Fault]], data: st.DataObject
 ) -> None:
     faults = list(kind(tree))
@@ -758,7 +758,7 @@ FULL = as_tree(
 )
 
 
-def test_every_key_of_a_full_recipe_is_told_when_it_is_misspelt_doubled_or_forbidden() -> None:
+def test_every_key_of_a_full_recipe_is_reported_when_misspelt_doubled_or_forbidden() -> None:
     faults = [
         fault
         for kind in (misspelt, doubled, forbidden)
@@ -1095,9 +1095,7 @@ MESSAGES: list[tuple[str, list[str]]] = [
 @pytest.mark.parametrize(
     ("text", "messages"), MESSAGES, ids=[messages[0][:60] for _, messages in MESSAGES]
 )
-def test_a_fault_is_told_with_its_place_its_key_and_what_to_do(
-    text: str, messages: list[str]
-) -> None:
+def test_a_fault_is_reported_with_place_key_and_advice(text: str, messages: list[str]) -> None:
     assert [str(problem) for problem in told(text)] == [
         f"{SOURCE}:{message}" for message in messages
     ]
@@ -1204,7 +1202,7 @@ def test_an_entry_of_analyzers_looks_at_all_models_or_at_those_that_it_names() -
     assert [entry.get("models") for entry in entries] == [None, ["pmf", "other"]]
 
 
-def test_an_analyzer_that_a_named_model_cannot_serve_is_told_before_the_run() -> None:
+def test_an_analyzer_that_a_named_model_cannot_serve_is_reported_before_the_run() -> None:
     plugins = with_plugin(
         analyzers=[cfplug.Analyzer("reliability", analyze="a:b", requires="distribution")]
     )
@@ -1235,7 +1233,7 @@ def test_a_model_has_its_own_loss_and_train_in_place_of_those_of_the_recipe() ->
 
 
 @pytest.mark.parametrize("policy", ["error", "{use: error}"])
-def test_the_policy_error_is_no_component(policy: str) -> None:
+def test_the_policy_error_is_not_a_component(policy: str) -> None:
     assert read(f"{LINES}unknown: {policy}\n").unknown is None
 
 
@@ -1386,7 +1384,7 @@ OVERRIDES: list[tuple[list[str], str]] = [
 @pytest.mark.parametrize(
     ("sets", "message"), OVERRIDES, ids=[message[18:70] for _, message in OVERRIDES]
 )
-def test_a_faulty_override_is_told_with_its_argument(sets: list[str], message: str) -> None:
+def test_a_faulty_override_is_reported_with_its_argument(sets: list[str], message: str) -> None:
     assert [str(problem) for problem in told(f"{LINES}seed: 3\n", *sets)] == [message]
 
 
@@ -1491,7 +1489,7 @@ def told_by(plugins: Registry, text: str) -> list[str]:
     return []
 
 
-def test_a_metric_that_the_loss_cannot_serve_is_told() -> None:
+def test_a_metric_that_the_loss_cannot_serve_is_reported() -> None:
     plugins = with_plugin(
         losses=[cfplug.Loss("levels", build="a:b", provides=["distribution"])],
         metrics=[cfplug.Metric("log-loss", score="a:b", requires=["distribution"])],
@@ -1598,7 +1596,7 @@ def test_a_component_alone_knows_nothing_of_the_defaults_of_recipes() -> None:
     assert read_use("source", "toy", set=["split.b=3"], registry=plugins).params == Parts({"b": 3})
 
 
-def test_the_problems_of_a_component_alone_are_told_like_those_of_a_recipe() -> None:
+def test_problems_of_a_single_component_are_reported_like_those_of_a_recipe() -> None:
     with pytest.raises(RecipeError) as raised:
         read_use("source", "csv", set=["ratings=5", "metrics.0=1", "nonsense"], registry=registry())
     assert str(raised.value) == (
@@ -1743,7 +1741,7 @@ PARTS_OF_TIME = "all, year, month, day-of-week, hour, elapsed, item-age"
         ("null", "r.yaml:3:11: features: must be a table of keys, or all; is null"),
     ],
 )
-def test_faults_of_features_are_told_at_their_place(features: str, message: str) -> None:
+def test_faults_of_features_are_reported_at_their_place(features: str, message: str) -> None:
     assert [*map(str, told(f"{TABULAR}features: {features}\n"))] == [message]
 
 
@@ -1799,7 +1797,7 @@ def test_faults_of_features_are_told_at_their_place(features: str, message: str)
         ),
     ],
 )
-def test_features_that_no_model_looks_at_are_told(text: str, messages: list[str]) -> None:
+def test_features_that_no_model_uses_are_reported(text: str, messages: list[str]) -> None:
     assert [*map(str, told(f"data: synthetic\n{text}"))] == messages
 
 
@@ -1843,7 +1841,7 @@ def test_strategies_on_newcomers_are_read_with_what_is_revealed() -> None:
     )
 
 
-def test_nobody_is_new_where_a_recipe_does_not_say_so() -> None:
+def test_no_user_is_new_unless_the_recipe_says_so() -> None:
     assert (read(LINES).cold_starts, read(LINES).reveal) == ((), (0, 1, 3, 5, 10))
 
 
@@ -1877,7 +1875,7 @@ def test_nobody_is_new_where_a_recipe_does_not_say_so() -> None:
         ("reveal: [0.5]", ["5:10: reveal[0]: must be a whole number; is 0.5"]),
     ],
 )
-def test_a_fault_in_what_is_tried_on_newcomers_is_told_at_its_place(
+def test_a_fault_in_a_cold_start_trial_is_reported_at_its_place(
     lines: str, messages: list[str]
 ) -> None:
     key = lines.partition(":")[0]
@@ -1919,7 +1917,7 @@ def test_a_fault_in_what_is_tried_on_newcomers_is_told_at_its_place(
         ),
     ],
 )
-def test_a_fault_in_a_claim_on_newcomers_is_told_at_its_key(
+def test_a_fault_in_a_cold_start_claim_is_reported_at_its_key(
     claim: str, messages: list[str]
 ) -> None:
     problems = told(f"{ON_NEWCOMERS}claims: [{claim}]\n")

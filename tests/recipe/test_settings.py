@@ -145,7 +145,7 @@ def test_every_setting_has_a_value_that_it_refuses() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"), REFUSED, ids=[f"{name}={value}" for name, value, _ in REFUSED]
 )
-def test_a_setting_out_of_bounds_is_told(name: str, value: Any, message: str) -> None:
+def test_a_setting_out_of_bounds_is_reported(name: str, value: Any, message: str) -> None:
     assert structure(TrainSettings, {name: value}, owner="train") == Structured(
         None, (Fault((name,), message),)
     )
@@ -197,7 +197,7 @@ CLASHES: list[tuple[dict[str, Any], Fault]] = [
 
 
 @pytest.mark.parametrize(("values", "fault"), CLASHES, ids=[str(values) for values, _ in CLASHES])
-def test_settings_that_clash_are_told(values: dict[str, Any], fault: Fault) -> None:
+def test_conflicting_settings_are_reported(values: dict[str, Any], fault: Fault) -> None:
     assert structure(TrainSettings, values, owner="train") == Structured(None, (fault,))
 
 

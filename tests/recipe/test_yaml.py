@@ -133,7 +133,7 @@ def test_a_number_of_json_is_the_same_number_in_a_recipe(word: str) -> None:
 
 @given(trees, st.integers(0, 3))
 @settings(deadline=None, max_examples=40)
-def test_every_value_and_key_stands_where_it_is_said_to_stand(tree: Any, blank: int) -> None:
+def test_every_value_and_key_has_its_true_place(tree: Any, blank: int) -> None:
     text = "\n" * blank + json.dumps(tree, indent=2)
     lines = text.split("\n")
 
@@ -173,7 +173,7 @@ def test_the_place_of_what_is_not_there_is_that_of_what_lacks_it() -> None:
     assert root.place_of(("b", 7), on_key=True) == root.place_of(("b",)) == Place("x.yaml", 3, 3)
 
 
-def test_a_value_that_is_left_out_stands_where_its_key_does() -> None:
+def test_a_missing_value_has_the_place_of_its_key() -> None:
     root = read("a:\n\n# c\nb: {c: , d}\n")
     assert root.plain() == {"a": None, "b": {"c": None, "d": None}}
     assert root.place_of(("a",)) == Place("x.yaml", 1, 1)
@@ -274,7 +274,9 @@ FORBIDDEN: list[tuple[str, list[str]]] = [
 @pytest.mark.parametrize(
     ("text", "messages"), FORBIDDEN, ids=[repr(text[:30]) for text, _ in FORBIDDEN]
 )
-def test_what_a_recipe_may_not_have_is_told_at_its_place(text: str, messages: list[str]) -> None:
+def test_what_a_recipe_may_not_have_is_reported_at_its_place(
+    text: str, messages: list[str]
+) -> None:
     assert told(text) == messages
 
 
@@ -429,7 +431,7 @@ BAD_OVERRIDES: list[tuple[str, str]] = [
 @pytest.mark.parametrize(
     ("argument", "message"), BAD_OVERRIDES, ids=[argument[:20] for argument, _ in BAD_OVERRIDES]
 )
-def test_a_bad_override_is_told_with_the_number_of_its_argument(
+def test_a_bad_override_is_reported_with_the_number_of_its_argument(
     argument: str, message: str
 ) -> None:
     root = read("models: [pmf]\nseeds: [1, 2, 3]\n")

@@ -287,7 +287,7 @@ def test_a_heatmap_is_a_grid_without_gaps_but_where_there_is_no_row() -> None:
         assert place == pytest.approx([left, top, width, height], abs=0.01)
 
 
-def test_the_diagonal_has_the_same_scale_on_both_axes_and_lies_above_a_heatmap() -> None:
+def test_the_diagonal_has_one_scale_on_both_axes_and_is_drawn_over_the_heatmap() -> None:
     plane = picture(specification(CHARTS["lines"]))
     (rule,) = items(plane, "layer_0_marks")
     ends = [rule["x"], rule["y"], rule["x2"], rule["y2"]]

@@ -331,7 +331,7 @@ def test_a_missing_file_says_what_the_folder_is_not(tmp_path: Path) -> None:
     )
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_bytes(b"title: \xff")
     with pytest.raises(ArtifactError) as caught:
         read_text(tmp_path / "recipe.yaml")
@@ -342,7 +342,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ['{"a": 1', "[1,]", "", "[" * 100_000])
-def test_a_file_that_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_json_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "metrics.json").write_text(text)
     with pytest.raises((json.JSONDecodeError, RecursionError)) as reason:
         json.loads(text)
@@ -457,7 +457,7 @@ def archive(path: Path) -> None:
     ],
     ids=["pickle", "npy", "torch.save", "empty", "noise", "cut header"],
 )
-def test_a_file_that_is_no_safetensors_is_refused_and_never_run(
+def test_a_file_that_is_not_safetensors_is_refused_and_never_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write
 ) -> None:
     monkeypatch.setenv("CFPLUG_TRAP", str(tmp_path / "sprung"))

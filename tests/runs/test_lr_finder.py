@@ -81,7 +81,7 @@ def test_each_model_that_learns_by_gradient_has_a_curve() -> None:
         assert all(LOWEST / 10 <= value <= HIGHEST for value in each.suggestions.values())
 
 
-def test_a_sweep_is_the_same_each_time_and_hangs_on_the_seed() -> None:
+def test_a_sweep_is_repeatable_and_depends_on_the_seed() -> None:
     torch.rand(3)
     first, again, other = (
         swept(recipe(), "pmf"),
@@ -133,7 +133,7 @@ def test_the_rules_find_their_places_on_a_curve_that_was_drawn_for_them() -> Non
     assert drawn["rate"][39] <= found.suggestions["steep"] < lowest
 
 
-def test_a_curve_ends_before_the_first_loss_that_is_no_number() -> None:
+def test_a_curve_ends_before_the_first_nan_loss() -> None:
     losses = [*np.linspace(3, 1, 60), float("nan"), 2.0, float("inf")]
     assert len(read_off("drawn", curve(losses)).curve) == 60
 
@@ -212,7 +212,7 @@ def test_the_command_can_be_asked_for_one_model_in_json_and_elsewhere(here: Path
         ([], "no model of it learns by gradient, so none has a learning rate"),
     ],
 )
-def test_a_model_without_a_rate_is_told_before_any_data_is_read(
+def test_a_model_without_a_rate_is_reported_before_data_is_read(
     here: Path, options: list[str], text: str
 ) -> None:
     if not options:

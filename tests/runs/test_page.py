@@ -111,7 +111,7 @@ def chart_of(word: str, n: int = 3) -> Chart:
 
 
 @pytest.mark.parametrize("hostile", [BAD, WORSE])
-def test_hostile_text_is_shown_as_text_wherever_it_stands(hostile: str) -> None:
+def test_hostile_text_is_shown_as_text_everywhere(hostile: str) -> None:
     def told(word: str, comment: str) -> str:
         table = Table(word, (word, "n"), [(word, 1), ("x", word)], word)
         section = Section(word, (word,), (table,), (chart_of(word),), model=word)
@@ -256,7 +256,7 @@ def test_every_table_has_its_own_box_to_scroll_in() -> None:
     assert text.count('<div class="wide"><table') == text.count("<table") == 2
 
 
-def test_claims_are_told_by_colour_and_only_there() -> None:
+def test_only_claims_are_shown_by_colour() -> None:
     claims = "claims: [{metric: mse, at_most: 0.1}, {metric: mae, at_most: 0.5}]\n"
     section = Section("s", "", [Table("t", ("met", "active"), [("no", "yes"), (True, False)])])
     cells = Page(page(run_of(sections=(section,), claims=claims))).cells
@@ -272,7 +272,7 @@ def test_results_without_claims_have_no_empty_columns() -> None:
     assert '<p class="note">Measured on the valid part.</p>' in page(run_of())
 
 
-def test_a_result_has_its_interval_below_it_and_its_verdict_beside_it() -> None:
+def test_a_result_has_its_interval_below_and_its_verdict_next_to_it() -> None:
     run = run_of(claims="claims: [{metric: mse, at_most: 0.6, source: a paper}]\n")
     metrics = run.metrics.assign(low=[0.4, np.nan], high=[0.61, np.nan])
     text = page(attrs.evolve(run, metrics=metrics))
@@ -297,7 +297,7 @@ def test_folds_have_their_intervals_and_all_of_them_their_deviation() -> None:
     assert "0.5000 ± 0.0000" in text
 
 
-def test_parts_are_told_apart_where_there_are_several() -> None:
+def test_parts_are_named_where_there_are_several() -> None:
     run = run_of()
     twice = pd.concat([run.metrics, run.metrics.assign(part="test", value=0.75)])
     text = page(attrs.evolve(run, metrics=twice))
@@ -305,7 +305,7 @@ def test_parts_are_told_apart_where_there_are_several() -> None:
     assert "Measured on the test and the valid part." in text
 
 
-def test_a_table_that_bears_the_title_of_a_chart_is_folded_below_it() -> None:
+def test_a_table_with_the_title_of_a_chart_is_folded_below_it() -> None:
     chart = Chart("Errors", "bar", ("kind", "error"), [("a", 0.5)], x="kind", y="error")
     tables = [
         Table("Errors", ("kind",), [("in numbers",)]),
@@ -320,7 +320,7 @@ def test_a_table_that_bears_the_title_of_a_chart_is_folded_below_it() -> None:
     assert text.index("</figure>") < text.index("<h3>Others</h3>") < text.index(">alone<")
 
 
-def test_an_interval_stands_small_in_the_cell_of_its_number() -> None:
+def test_an_interval_is_small_text_in_the_cell_of_its_number() -> None:
     section = Section(
         "s", "", [Table("t", ("mse", "n"), [(Interval(0.815, 0.8, 0.83), 3), (None, 4)])]
     )
@@ -340,7 +340,7 @@ def test_a_long_table_offers_all_of_its_rows(rows: int, folded: bool) -> None:
     )  # every row is there all the same
 
 
-def test_a_chart_stands_as_data_below_its_title_and_above_its_note() -> None:
+def test_a_chart_is_data_between_its_title_and_its_note() -> None:
     chart = Chart(
         "The map", "point", ("a", "b"), [(1, 2), (3, 5)], x="a", y="b", note="Two points."
     )

@@ -181,7 +181,7 @@ def test_a_point_shows_its_row_as_text(browser: Browser, address: str) -> None:
         assert visit.asked == [address]
 
 
-def test_words_beside_points_are_text_and_do_not_overlap(browser: Browser, address: str) -> None:
+def test_labels_of_points_are_text_and_do_not_overlap(browser: Browser, address: str) -> None:
     for width in (390, 1280):
         with Visit(browser, address, width=width) as visit:
             figure = visit.drawn().locator("figure.point").last

@@ -65,7 +65,7 @@ def test_a_page_that_was_lost_or_changed_is_made_again_and_is_in_the_index(copie
         assert json.loads((copied / "files.json").read_text())["report.html"] == sha256(before)
 
 
-def test_every_chart_becomes_a_picture_with_its_data_beside_it(run: Run, copied: Path) -> None:
+def test_every_chart_becomes_a_picture_with_its_data_next_to_it(run: Run, copied: Path) -> None:
     page, *figures = remake(copied, figures=True)
     names = [figure.relative_to(copied).as_posix() for figure in figures]
     charts = [

@@ -71,7 +71,7 @@ def test_the_table_has_a_row_for_each_model_part_and_metric() -> None:
     )
 
 
-def test_claims_stand_beside_what_was_measured() -> None:
+def test_claims_are_shown_next_to_results() -> None:
     run = run_of(
         "claims:\n"
         "- {metric: mse, at_most: 0.5, model: pmf, source: a paper}\n"
@@ -133,7 +133,7 @@ def test_a_claim_is_about_the_mean_over_the_seeds() -> None:
     assert run.values("pmf", "mse").tolist() == [0.5, 0.51, 0.52]
 
 
-def test_one_value_stands_beside_its_interval_and_several_beside_their_deviation() -> None:
+def test_one_value_is_shown_with_its_interval_and_several_with_their_deviation() -> None:
     rows = [
         ("pmf", 7, "", "valid", "mse", 0.5, 0.4, 0.61),
         ("pmf", 7, "", "valid", "mae", 0.25, None, None),
@@ -435,7 +435,7 @@ def test_a_claim_on_newcomers_is_about_the_rmse_of_its_strategy_and_number() -> 
     )
 
 
-def test_a_claim_on_newcomers_stands_beside_its_interval_and_all_folds() -> None:
+def test_a_cold_start_claim_is_shown_with_its_interval_and_all_folds() -> None:
     newcomers = on_newcomers(("pmf", "item-mean", 5, 1.0, 0.9, 1.125))
     rows = [("pmf", 42, fold, "valid", "mse", 0.5, 0.4, 0.6) for fold in ("1", "2")]
     claim = "claims: [{metric: rmse, model: pmf, cold_start: item-mean, revealed: 5, at_most: 1}]\n"

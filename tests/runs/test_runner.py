@@ -699,7 +699,7 @@ def fails(words: str) -> Any:
     ],
     ids=["read", "no dataset", "no split", "lost row", "build", "predict", "score"],
 )
-def test_what_a_component_does_wrong_is_told_with_step_plugin_and_place(
+def test_an_error_in_a_component_names_step_plugin_and_place(
     plugin: Callable[..., Registry],
     written: Callable[[str], Path],
     tmp_path: Path,
@@ -833,7 +833,7 @@ def test_a_device_that_is_not_there_writes_nothing(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_loss_that_is_no_number_is_told_with_the_model_and_its_place(
+def test_a_loss_of_nan_is_reported_with_the_model_and_its_place(
     written: Callable[[str], Path], tmp_path: Path
 ) -> None:
     train = "{learning_rate: 1e6, batch_size: 40, epochs: 30, optimizer: sgd, schedule: constant}"
@@ -1081,7 +1081,7 @@ def test_a_run_of_folds_that_was_stopped_goes_on_to_the_same_bytes(
     assert all(model.seconds > 0 for model in resumed.models)
 
 
-def test_observers_are_told_of_which_fold_a_step_and_an_epoch_are(
+def test_observers_receive_the_fold_of_each_step_and_epoch(
     plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
     told: list[Any] = []
@@ -1131,7 +1131,7 @@ HALVES = cfplug.Split(np.arange(100), np.arange(100, 200))
     ],
     ids=["none", "one folder", "lost row"],
 )
-def test_folds_that_are_none_are_told(
+def test_invalid_folds_are_reported(
     plugin: Callable[..., Registry],
     written: Callable[[str], Path],
     tmp_path: Path,
@@ -1188,7 +1188,7 @@ def test_a_claim_about_a_fold_that_will_not_be_measured_stops_before_training(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ids_that_training_never_saw_are_told_with_their_fold_before_any_training(
+def test_ids_without_training_ratings_are_reported_with_their_fold_before_training(
     plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
     frame = pd.DataFrame(
@@ -1227,7 +1227,7 @@ def test_ids_that_training_never_saw_are_told_with_their_fold_before_any_trainin
 # Observers
 
 
-def test_observers_are_told_everything_in_order(
+def test_observers_receive_every_event_in_order(
     plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
     told: list[Any] = []
@@ -1288,7 +1288,7 @@ def test_an_observer_that_raises_is_a_warning_and_costs_nothing(
     )
 
 
-def test_a_run_that_lacked_only_its_name_is_told_to_be_finished(
+def test_a_run_that_lacked_only_its_name_is_reported_as_finished(
     plugin: Callable[..., Registry], whole_one: Run, tmp_path: Path
 ) -> None:
     told: list[RunFinished] = []
@@ -1311,7 +1311,7 @@ def test_the_data_of_a_source_can_be_read_without_a_run(written: Callable[[str],
     )
 
 
-def test_words_of_the_data_are_told(
+def test_notes_of_the_data_are_reported(
     plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
     frame = pd.DataFrame(

@@ -293,7 +293,7 @@ def test_a_run_that_is_not_finished_says_how_to_go_on(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
         open_run(tmp_path)
     assert (
@@ -301,7 +301,7 @@ def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path: Path) -> None:
     )
 
 
-def test_an_index_that_is_no_table_is_refused(copied: Path) -> None:
+def test_an_index_that_is_not_a_table_is_refused(copied: Path) -> None:
     (copied / "files.json").write_text("[]")
     with pytest.raises(ArtifactError) as caught:
         open_run(copied)

@@ -45,7 +45,7 @@ def enough(minutes: list[int], test: float) -> bool:
 # The rule
 
 
-def test_the_newest_fifth_validates_wherever_it_stands(timed: Timed, context: Contexts) -> None:
+def test_the_newest_fifth_validates_wherever_its_rows_are(timed: Timed, context: Contexts) -> None:
     data = timed([90, 10, 20, 30, 80, 40, 50, 60, 70, 0])
     assert parts(split(data, ByTimeParams(), context())) == {
         "train": [1, 2, 3, 5, 6, 7, 8, 9],
@@ -53,7 +53,9 @@ def test_the_newest_fifth_validates_wherever_it_stands(timed: Timed, context: Co
     }
 
 
-def test_the_very_newest_test_and_valid_lies_before_them(timed: Timed, context: Contexts) -> None:
+def test_the_newest_rows_are_test_and_those_before_them_are_valid(
+    timed: Timed, context: Contexts
+) -> None:
     data = timed([90, 10, 20, 30, 80, 40, 50, 60, 70, 0])
     found = split(data, ByTimeParams(valid=0.2, test=0.3), context())
     assert parts(found) == {"train": [1, 2, 3, 5, 9], "valid": [6, 7], "test": [0, 4, 8]}

@@ -278,7 +278,9 @@ UNEVEN = (
 )
 
 
-def test_users_of_whom_support_takes_all_are_counted(context: Contexts, said: list[str]) -> None:
+def test_users_with_all_ratings_in_the_support_are_counted(
+    context: Contexts, said: list[str]
+) -> None:
     seed = next(seed for seed in range(50) if apart(seed))
     folds = users(rated(UNEVEN), ColdUsersParams(2, 2), context(seed))
     assert sum(len(each.valid) for each in folds.values()) == 3 + 2

@@ -108,7 +108,7 @@ def test_the_separator_may_have_several_letters(write: Write, context: Contexts)
     ] == [4]
 
 
-def test_a_pair_that_stands_twice_in_one_file_is_one_pair(write: Write, context: Contexts) -> None:
+def test_a_pair_twice_in_one_file_is_one_pair(write: Write, context: Contexts) -> None:
     valid = write("a.test", "17\t10\n17\t10\n")
     assert parts(split(SMALL, PredefinedParams(valid=valid), context()))["valid"] == [4]
 
@@ -222,7 +222,7 @@ def test_a_folder_that_is_not_there_is_named(context: Contexts, tmp_path: Path) 
     assert told(SMALL, context, valid=path) == f"{path}: there is no folder {tmp_path / 'folds'}"
 
 
-def test_a_folder_is_no_file_of_pairs(context: Contexts, tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file_of_pairs(context: Contexts, tmp_path: Path) -> None:
     assert told(SMALL, context, valid=tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
 
 

@@ -97,7 +97,7 @@ def test_a_recipe_says_it_in_one_line_and_once_resolved_says_it_again(
         ("{use: cold-both, suport: 1}", "25: split.suport: unknown parameter of cold-both"),
     ],
 )
-def test_a_fault_in_a_recipe_is_told_with_its_place(split: str, fault: str) -> None:
+def test_a_fault_in_a_recipe_is_reported_with_its_place(split: str, fault: str) -> None:
     with pytest.raises(cfplug.RecipeError) as raised:
         parse_recipe(RECIPE.format(split), "r.yaml")
     assert [str(problem) for problem in raised.value.problems] == [f"r.yaml:4:{fault}"]

@@ -147,7 +147,9 @@ def test_line_endings_and_blank_lines_do_not_change_the_data(
     ]
 
 
-def test_a_column_without_a_name_is_left_out_aloud(write: Write, context: cfplug.Context) -> None:
+def test_a_column_without_a_name_is_left_out_with_a_note(
+    write: Write, context: cfplug.Context
+) -> None:
     dataset = read(
         CsvParams(write("ratings.csv", ",user,item,rating\n0,1,10,4\n1,2,10,3\n")), context
     )
@@ -262,7 +264,7 @@ def test_texts_for_unknown_metadata_are_named(write: Write, context: cfplug.Cont
     assert dataset.roles["users"]["age"] == "number"
 
 
-def test_an_id_that_only_the_ratings_name_is_told(write: Write, context: cfplug.Context) -> None:
+def test_an_id_without_a_row_of_metadata_is_reported(write: Write, context: cfplug.Context) -> None:
     ratings = write("ratings.csv", RATINGS)
     users = write("users.csv", "user,age\n1,30\n")
     dataset = read(CsvParams(ratings, users), context)

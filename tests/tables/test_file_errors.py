@@ -44,7 +44,7 @@ def test_a_folder_that_is_not_there_is_named(context: cfplug.Context, tmp_path: 
     assert error_of(context, path) == f"{path}: there is no folder {tmp_path / 'data'}"
 
 
-def test_a_folder_is_no_file(context: cfplug.Context, tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file(context: cfplug.Context, tmp_path: Path) -> None:
     assert error_of(context, tmp_path) == f"{tmp_path}: expected a file, got a folder"
 
 
@@ -135,7 +135,7 @@ def test_a_file_without_a_header_is_recognized(write: Write, context: cfplug.Con
     )
 
 
-def test_a_header_without_names_is_no_header(write: Write, context: cfplug.Context) -> None:
+def test_a_header_without_names_is_not_a_header(write: Write, context: cfplug.Context) -> None:
     assert error_of(context, write("ratings.csv", ",,\n1,2,3\n")) == (
         "ratings.csv: there is no column user, no column item, no column rating; "
         "the file has no named column; "
@@ -212,7 +212,7 @@ def test_a_quote_that_swallows_a_whole_file_names_the_line(
 
 
 @pytest.mark.parametrize("cell", ["good", "", "nan", "inf", "3,5", "True"])
-def test_a_rating_that_is_no_number_names_the_line(
+def test_a_rating_that_is_not_a_number_names_the_line(
     cell: str, write: Write, context: cfplug.Context
 ) -> None:
     path = write("ratings.csv", RATINGS.replace(",", ";") + f"3;30;{cell}\n")

@@ -78,7 +78,7 @@ def test_whole_ids_kept_as_floats_are_whole(tmp_path: Path, context: cfplug.Cont
     assert read(ParquetParams(path), context).ratings["user"].tolist() == [1, 2, 1]
 
 
-def test_times_with_a_zone_are_told_in_utc(tmp_path: Path, context: cfplug.Context) -> None:
+def test_times_with_a_zone_are_reported_in_utc(tmp_path: Path, context: cfplug.Context) -> None:
     when = pd.Series(pd.to_datetime(["2024-05-31T14:00:00+02:00"] * 3)).dt.tz_convert(
         "Europe/Berlin"
     )
@@ -95,7 +95,7 @@ def test_a_folder_of_parquet_files_is_one_table(tmp_path: Path, context: cfplug.
     assert read(ParquetParams(folder), context).ratings["user"].tolist() == [1, 2, 1, 3]
 
 
-def test_nested_columns_are_left_out_aloud(
+def test_nested_columns_are_left_out_with_a_note(
     ratings: Path, tmp_path: Path, context: cfplug.Context
 ) -> None:
     users = stored(tmp_path / "users.parquet", {"user": [1, 2], "home": [{"city": "Bonn"}, None]})
@@ -113,7 +113,7 @@ def test_a_rating_that_is_missing_names_the_row(tmp_path: Path, context: cfplug.
     )
 
 
-def test_a_rating_that_is_true_is_no_number(tmp_path: Path, context: cfplug.Context) -> None:
+def test_a_rating_of_true_is_not_a_number(tmp_path: Path, context: cfplug.Context) -> None:
     path = stored(tmp_path / "ratings.parquet", {**RATINGS, "rating": [True, False, True]})
     assert (
         error_of(context, path)
@@ -138,7 +138,7 @@ def test_a_fraction_is_no_id(tmp_path: Path, context: cfplug.Context) -> None:
     )
 
 
-def test_a_moment_is_no_id(tmp_path: Path, context: cfplug.Context) -> None:
+def test_a_timestamp_is_not_an_id(tmp_path: Path, context: cfplug.Context) -> None:
     path = stored(
         tmp_path / "ratings.parquet", {**RATINGS, "user": [datetime.date(2020, 5, 31)] * 3}
     )
@@ -169,7 +169,7 @@ def test_a_file_without_rows_says_so(tmp_path: Path, context: cfplug.Context) ->
     assert error_of(context, path) == "ratings.parquet: expected rows, got none"
 
 
-def test_a_file_that_is_no_parquet_says_so(tmp_path: Path, context: cfplug.Context) -> None:
+def test_a_file_that_is_not_parquet_is_named(tmp_path: Path, context: cfplug.Context) -> None:
     path = tmp_path / "ratings.parquet"
     path.write_text("user,item,rating\n1,1,1\n")
     assert error_of(context, path) == "ratings.parquet: not a complete Parquet file"
@@ -190,7 +190,7 @@ def test_a_file_that_is_not_there_names_the_nearest(
 
 
 @pytest.mark.parametrize("kind", ["float64", "string", "null", "bool", "timestamp[s]", "int64"])
-def test_a_column_of_nothing_but_missing_values_is_no_obstacle(
+def test_a_column_of_missing_values_is_accepted(
     kind: str, ratings: Path, tmp_path: Path, context: cfplug.Context
 ) -> None:
     users = stored(tmp_path / "users.parquet", {"user": [1, 2], "x": pa.array([None, None], kind)})

@@ -173,7 +173,7 @@ def test_tags_say_where_a_run_comes_from(
         assert (data.dataset.name, data.dataset.digest) == ("tables/synthetic", ("ab" * 32)[:36])
 
 
-def test_files_for_people_go_along_and_lie_beside_the_database(
+def test_artifacts_are_stored_next_to_the_database(
     whole: tuple[MlflowClient, Run, list[Run]], database_once: Path
 ) -> None:
     client, parent, children = whole

@@ -31,7 +31,7 @@ def test_an_address_alone_is_enough_and_an_empty_variable_is_one_that_is_not_set
     assert read({"CFPLUG_MLFLOW": address, **empty}) == Settings(address, "cfplug", "report")
 
 
-def test_every_variable_is_taken_as_it_stands(tmp_path: Path) -> None:
+def test_every_variable_is_read_unchanged(tmp_path: Path) -> None:
     asked = read(
         {
             "CFPLUG_MLFLOW": f"sqlite:///{tmp_path}/a/m.db",
@@ -81,7 +81,7 @@ def test_unknown_artifacts_are_reported_with_the_nearest_choice() -> None:
     )
 
 
-def test_a_file_that_is_no_database_is_reported_at_once_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("nothing of the kind, and longer than a header of sqlite\n" * 30)
     before = file.read_bytes()

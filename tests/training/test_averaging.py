@@ -59,7 +59,7 @@ def test_mean_is_the_mean_of_the_steps_from_its_start(values: list[float], start
     )
 
 
-def test_the_average_stands_in_place_of_the_weights_and_they_come_back() -> None:
+def test_the_average_replaces_the_weights_and_they_are_restored() -> None:
     averager, module = averaged(TrainSettings(average="mean"), [2.0, 4.0])
     assert module.weight.item() == 4.0
     with averager.in_place():

@@ -525,7 +525,7 @@ LEAVES = TrainSettings(
 
 
 @pytest.mark.parametrize("patience", [1, 2, 4])
-def test_training_stops_after_so_many_epochs_without_improvement_and_keeps_the_best(
+def test_training_stops_after_patience_epochs_and_keeps_the_best(
     patience: int,
 ) -> None:
     learner, history = trained(Wanders(), attrs.evolve(LEAVES, patience=patience))
@@ -663,7 +663,7 @@ def test_the_best_epoch_of_an_averaged_training_is_kept_as_its_average() -> None
         ),
     ],
 )
-def test_a_loss_that_is_no_number_stops_with_epoch_step_and_rate(
+def test_a_loss_of_nan_stops_training_with_epoch_step_and_rate(
     call: int, value: float, text: str
 ) -> None:
     kept: list[Checkpoint] = []
@@ -745,7 +745,7 @@ def test_threads_are_given_back_after_an_error() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_each_epoch_is_kept_before_it_is_told() -> None:
+def test_each_epoch_is_stored_before_it_is_reported() -> None:
     reported: list[Any] = []
     watch = Watch(
         progress=lambda done, message: reported.append((0 < done <= 1, message)),

@@ -538,7 +538,7 @@ def test_a_loss_that_needs_levels_is_refused_on_continuous_ratings_before_traini
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_a_models_own_loss_that_needs_levels_is_told_at_its_place(tmp_path: Path) -> None:
+def test_a_models_own_loss_that_needs_levels_is_reported_at_its_place(tmp_path: Path) -> None:
     text = """\
 data: {use: synthetic, users: 31, items: 17, ratings: 220, step: null}
 models:
