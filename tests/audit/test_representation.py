@@ -147,7 +147,7 @@ def test_users_without_training_ratings_are_not_counted(make: Make, context: Qui
             )
 
 
-def test_without_metadata_a_line_says_so(make: Make, context: Quiet) -> None:
+def test_missing_metadata_is_noted(make: Make, context: Quiet) -> None:
     plain = section(make(plain=True), context)
     assert plain.text[1] == (
         "Items have no sets or categories, such as genres, so groups of items are left out."
@@ -174,7 +174,7 @@ def test_a_model_that_makes_no_lists_still_has_data_to_look_at(
     assert "point" not in {chart.mark for chart in silent.charts}
 
 
-def test_users_and_items_that_training_never_saw_are_no_part_of_it(
+def test_users_and_items_that_training_never_saw_are_not_part_of_it(
     fit: Make, context: Quiet
 ) -> None:
     rows = [(u, i, float(1 + (u + i) % 5)) for u in range(1, 9) for i in range(1, 6)]

@@ -213,7 +213,7 @@ def test_check_finds_every_problem_and_runs_nothing(here: Path) -> None:
     assert [path.name for path in here.iterdir()] == ["tiny.yaml"]
 
 
-def test_check_tells_a_program_the_place_of_each_problem(here: Path) -> None:
+def test_check_gives_a_program_the_place_of_each_problem(here: Path) -> None:
     (here / "bad.yaml").write_text(RECIPE.replace("factors: 3", "factros: 3"))
     assert answer("check", "bad.yaml", code=2) == [
         {
@@ -447,7 +447,7 @@ def test_compare_shows_the_models_of_a_run_against_the_first_or_the_named_one(ru
     assert other[3].split()[2] == "reference"
 
 
-def test_compare_tells_a_program_every_number(run: Path) -> None:
+def test_compare_gives_a_program_every_number(run: Path) -> None:
     rows = answer("compare", run, "--metric", "rmse")
     assert isinstance(rows, list)
     metrics = json.loads((run / "metrics.json").read_text())
@@ -486,7 +486,7 @@ def test_compare_shows_several_runs_side_by_side(run: Path, here: Path) -> None:
     )
 
 
-def test_compare_tells_what_there_is_not(run: Path) -> None:
+def test_compare_reports_what_is_missing(run: Path) -> None:
     wrong = call("compare", run, "--reference", "plane")
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert (
@@ -568,7 +568,7 @@ def test_data_fetch_says_what_there_is(here: Path) -> None:
     )
 
 
-def test_data_tells_an_unknown_source_or_parameter_and_a_missing_file(here: Path) -> None:
+def test_data_reports_an_unknown_source_or_parameter_and_a_missing_file(here: Path) -> None:
     unknown = call("data", "show", "synthetc")
     assert unknown.exit_code == 2
     assert (
@@ -652,7 +652,7 @@ def test_predict_answers_a_file_with_a_file(run: Path, here: Path) -> None:
     assert [row["user"] for row in rows] == [1, 3, 777]
 
 
-def test_ids_that_look_like_numbers_are_kept_as_they_stand_in_the_file(here: Path) -> None:
+def test_ids_that_look_like_numbers_are_kept_as_in_the_file(here: Path) -> None:
     (here / "ratings.csv").write_text(
         "user,item,rating\n" + "".join(f"00{n % 5},{n % 3}e2,{n % 4 + 1}\n" for n in range(15))
     )

@@ -144,7 +144,7 @@ def test_a_named_strategy_answers_and_its_word_is_the_origin(run: Path, ratings:
     assert 'no cold-start called "item-meen"; did you mean item-mean?' in text
 
 
-def test_a_model_that_cannot_be_adapted_says_so(run: Path, ratings: Path) -> None:
+def test_a_model_that_cannot_be_adapted_is_reported(run: Path, ratings: Path) -> None:
     code, text = refused("recommend", run, "--model", "plain", "--ratings", ratings)
     assert (code, text) == (1, "fold-in needs vectors, and plain (factors/mean) gives none\n")
 
@@ -256,7 +256,7 @@ def test_a_filled_in_form_is_a_file_of_ratings(run: Path, tmp_path: Path) -> Non
     }
 
 
-def test_a_strategy_that_asks_nothing_says_so(run: Path) -> None:
+def test_a_strategy_that_asks_nothing_is_reported(run: Path) -> None:
     code, text = refused("questions", run, "--cold-start", "item-mean")
     assert (code, text) == (
         1,

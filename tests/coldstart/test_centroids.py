@@ -130,7 +130,7 @@ def test_whose_group_is_missing_gets_the_representative_of_all(
         ("age", "group: age of users is a number; it must be a category"),
     ],
 )  # fmt: skip
-def test_a_group_that_is_none_is_refused(
+def test_an_invalid_group_is_refused(
     town: Callable[..., Any], quiet: Context, group: str, message: str
 ) -> None:
     here = town()

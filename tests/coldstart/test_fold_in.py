@@ -79,7 +79,7 @@ def test_ratings_bring_predictions_nearer_to_the_truth(
     assert spreads[0] > spreads[1] > spreads[2] > 0.28  # the noise of a rating is 0.3
 
 
-def test_origins_tell_what_each_prediction_rests_on(
+def test_origins_name_the_source_of_each_prediction(
     town: Callable[..., Any], quiet: Context
 ) -> None:
     here = town()

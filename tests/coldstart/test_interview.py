@@ -286,7 +286,7 @@ def test_every_candidate_is_asked_about_once_and_then_nothing(
 
 
 @pytest.mark.parametrize("choose", FIXED)
-def test_a_fixed_list_is_the_same_for_everybody(
+def test_a_fixed_list_is_the_same_for_every_user(
     town: Callable[..., Any], quiet: Context, choose: str
 ) -> None:
     model = town().model

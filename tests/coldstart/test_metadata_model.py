@@ -204,7 +204,7 @@ def test_an_unknown_column_is_refused(town: Callable[..., Any], quiet: Context) 
         answers(here, quiet, here.pairs("item"), columns=("gneres",))
 
 
-def test_a_side_that_is_none_is_refused() -> None:
+def test_an_invalid_side_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"^refold: must be one of user, item; is 'items'; did you mean item\?$"
     ):

@@ -97,7 +97,7 @@ def test_notes_of_the_source_come_first() -> None:
     )
 
 
-def test_many_values_are_no_levels() -> None:
+def test_many_values_are_not_levels() -> None:
     fifty, more = (
         pd.DataFrame({"user": 1, "item": range(n), "rating": np.arange(n) / 10}) for n in (50, 51)
     )
@@ -650,7 +650,7 @@ def test_a_shared_row_is_named(parts: list[np.ndarray], data: Any) -> None:
         ([[0, 1, 2]], [3, 4], None, "int64 of shape (1, 3)"),
     ],
 )
-def test_a_split_that_is_none_is_refused(train: Any, valid: Any, test: Any, refusal: str) -> None:
+def test_an_invalid_split_is_refused(train: Any, valid: Any, test: Any, refusal: str) -> None:
     parts = [
         np.array(part, dtype=None if part else np.int64)
         for part in (train, valid, test)

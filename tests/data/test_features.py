@@ -368,7 +368,7 @@ def test_a_table_of_ids_alone_has_no_features() -> None:
         ("time", pd.to_datetime(["2000-01-01"] * 4), "it has one value only"),
     ],
 )
-def test_a_column_that_tells_nothing_apart_is_left_out_with_a_word(
+def test_a_column_that_distinguishes_nothing_is_left_out_with_a_note(
     role: str, column: Any, why: str, names: tuple[str, ...]
 ) -> None:
     users = pd.DataFrame({"user": USERS["user"], "drawn": column})
@@ -387,7 +387,7 @@ def test_a_column_that_tells_nothing_apart_is_left_out_with_a_word(
         ("set", [("x",), (), ("x",), ("x",)]),
     ],
 )
-def test_a_column_that_tells_something_apart_is_kept(role: str, column: Any) -> None:
+def test_a_column_that_distinguishes_something_is_kept(role: str, column: Any) -> None:
     users = pd.DataFrame({"user": USERS["user"], "drawn": pd.Series(column)})
     dataset = Dataset.build("drawn", RATINGS, users, roles={"users": {"drawn": role}})
     features, words = learned(dataset, user=("drawn",))
@@ -569,7 +569,7 @@ def test_a_time_of_users_is_the_same_in_every_zone() -> None:
 ONE_TIME = RATINGS.assign(time=pd.Timestamp("2001-05-06 07:08:09"))
 
 
-def test_parts_that_are_the_same_everywhere_are_left_out_with_a_word() -> None:
+def test_parts_that_are_the_same_everywhere_are_left_out_with_a_note() -> None:
     features, words = learned(data(ratings=ONE_TIME), time=("all",))
     assert list(features) == ["time.item-age"]
     assert words == tuple(
@@ -883,7 +883,7 @@ def test_described_names_the_nearest_of_a_column_that_is_not_there() -> None:
     assert feature.name == f"user.{name}"
 
 
-def test_metadata_that_tells_nothing_apart_is_described_by_nothing() -> None:
+def test_metadata_that_distinguishes_nothing_is_left_out() -> None:
     table = pd.DataFrame({"town": ["Ulm"] * 3, "age": [None] * 3, "job": ["a", "b", "b"]}).astype(
         {"age": float}
     )

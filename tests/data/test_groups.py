@@ -113,7 +113,7 @@ def test_a_column_without_any_value_is_one_group() -> None:
     assert groups_of(pd.Series([], dtype=float), "number").names == ()
 
 
-def test_of_many_categories_the_heaviest_stand_for_themselves() -> None:
+def test_of_many_categories_the_heaviest_keep_their_names() -> None:
     found, of_row = cut([*"abcdefg"], "category", 1, [1, 5, 1, 1, 1, 9, 1])
     assert found.names == ("f", "b", "the other 5 values")
     assert of_row[0] == {"the other 5 values"}

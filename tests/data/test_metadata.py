@@ -123,7 +123,7 @@ def test_rows_are_those_of_the_codes_and_missing_for_an_unknown_one(
             )
 
 
-def test_labels_and_ids_are_no_metadata() -> None:
+def test_labels_and_ids_are_not_metadata() -> None:
     assert list(staff().table.columns) == ["job", "age", "balance", "likes", "born", "town"]
 
 

@@ -94,7 +94,7 @@ def test_json_keeps_a_vocabulary(ids: list[int | str]) -> None:
     assert after.encode(ids).tolist() == list(range(len(ids)))
 
 
-def test_json_keeps_that_there_are_no_labels() -> None:
+def test_json_keeps_missing_labels() -> None:
     assert of(3, "x").to_json() == {"ids": [3, "x"], "labels": None}
     assert Vocabulary.from_json("user", {"ids": [3, "x"], "labels": None}).labels is None
 

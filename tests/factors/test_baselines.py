@@ -176,7 +176,7 @@ def test_an_id_without_ratings_has_no_offset() -> None:
         assert fitted.biases("item")[[1, 3]].tolist() == [0.0, 0.0]
 
 
-def test_fitting_tells_every_round_and_changes_no_rating() -> None:
+def test_fitting_reports_every_round_and_changes_no_rating() -> None:
     told: list[tuple[float | None, str]] = []
     context = evolve(QUIET, progress=lambda done, message: told.append((done, message)))
     train = Interactions(

@@ -330,7 +330,7 @@ def test_the_count_of_an_id_without_ratings_is_the_mean_one() -> None:
     assert found[2].tolist() == [1.0, 0.0, 0.0]
 
 
-def test_equal_counts_tell_nothing() -> None:
+def test_equal_counts_carry_no_information() -> None:
     assert design((), np.array([4, 4, 4]), with_count=True).tolist() == [[1.0, 0.0, 0.0]] * 3
 
 
@@ -539,7 +539,7 @@ def test_a_single_rating_is_enough() -> None:
     assert model.predict(Batch(np.array([1, 0]), np.array([0, 2]))) == pytest.approx(4.0)
 
 
-def test_fitting_tells_every_round_and_changes_nothing_that_it_is_given() -> None:
+def test_fitting_reports_every_round_and_changes_nothing_that_it_is_given() -> None:
     told: list[tuple[float | None, str]] = []
     context = evolve(quiet(), progress=lambda done, message: told.append((done, message)))
     train = drawn(7, genres=1.0)

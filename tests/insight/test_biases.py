@@ -145,7 +145,7 @@ def test_both_ends_are_sorted_and_ties_go_to_the_more_rated(bias: list[float], s
         assert [row[:2] for row in table] == [(names[code], bias[code]) for code in order]
 
 
-def test_a_model_with_factors_is_said_to_allow_for_tastes() -> None:
+def test_a_model_with_factors_is_described_as_allowing_for_tastes() -> None:
     for side in ("item", "user"):
         section = bias_ranking(
             BiasRanking(side=side), evolve(model(), provides=("biases", "embeddings")), QUIET

@@ -180,9 +180,7 @@ def test_a_model_that_looks_at_the_time_is_asked_at_the_median_time() -> None:
     ]
 
 
-def test_a_model_that_looks_at_something_else_of_a_rating_leaves_the_cells_empty_and_says_so() -> (
-    None
-):
+def test_a_model_with_other_columns_of_a_rating_leaves_cells_empty_with_a_note() -> None:
     fitted = model(features=elapsed("ratings.price"), price=range(7))
     chart, told = cross(fitted)
     assert fitted.predictor.pairs == []

@@ -155,7 +155,7 @@ def test_where_a_user_rated_all_the_most_rated_item_is_taken_apart() -> None:
     assert "for user ann and Ran." in analysed(Explain(user="ann"), fitted).text[0]
 
 
-def test_an_item_without_a_training_rating_cannot_be_taken_apart_which_is_said() -> None:
+def test_an_item_without_a_training_rating_cannot_be_explained() -> None:
     section = analysed(Explain(item="Never"))
     told = "Training saw no rating of the item Never Seen, so there is nothing to take apart."
     assert (section.text, section.tables, section.charts) == ((told,), (), ())
@@ -216,7 +216,7 @@ def test_a_user_with_one_training_rating_has_no_neighbor() -> None:
     assert len(section.tables) == 1
 
 
-def test_a_model_of_which_all_pairs_are_the_same_says_so() -> None:
+def test_a_model_with_equal_predictions_for_all_pairs_is_reported() -> None:
     fitted = model(())
     same = evolve(
         fitted.catalogue, rated_user=np.array([0], np.int32), rated_item=np.array([0], np.int32)

@@ -61,7 +61,7 @@ def course(*losses: tuple[float, float]) -> str:
     return curve(list(losses)).text[1]
 
 
-def test_a_model_without_epochs_has_a_line_that_says_so() -> None:
+def test_a_model_without_epochs_is_noted() -> None:
     section = curve([])
     assert section == Section(
         "Training of pmf-2", "pmf-2 was not trained in epochs, so there is no curve to show."

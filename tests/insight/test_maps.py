@@ -171,7 +171,7 @@ def test_only_the_most_rated_are_on_the_map() -> None:
     assert sorted(column(chart, "ratings")) == sorted(sorted(count.tolist())[-5:])
 
 
-def test_labels_stand_on_the_first_rows_and_there_are_as_many_as_asked_for() -> None:
+def test_labels_are_on_the_first_rows_and_there_are_as_many_as_asked_for() -> None:
     for labels in (0, 1, 6, 99):
         chart = the_map(embedding_map(EmbeddingMap(labels=labels), model(), QUIET))
         shown = column(chart, chart.label)
@@ -307,7 +307,7 @@ def test_every_point_has_the_colour_of_its_own_id() -> None:
     assert len(years) == N_ITEMS - 2
 
 
-def test_eight_words_have_a_colour_and_a_missing_one_is_said() -> None:
+def test_eight_categories_have_a_colour_and_a_missing_one_is_reported() -> None:
     medium = color_by(model(), "item", "medium").values
     assert medium.count("other") == 2
     assert len(set(medium)) == 9

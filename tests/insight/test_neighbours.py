@@ -51,7 +51,7 @@ def rows(section: Section) -> list[list[tuple[Any, ...]]]:
     return [list(table.rows) for table in section.tables]
 
 
-def test_neighbours_of_a_named_item_stand_nearest_first() -> None:
+def test_neighbours_of_a_named_item_are_nearest_first() -> None:
     section = nearest(NearestItems(items=("heat",), show=2), model(), QUIET)
     assert section.title == "Nearest items of pmf"
     assert section.text == (
@@ -99,7 +99,7 @@ def test_only_the_most_rated_are_compared() -> None:
     assert section.text[1] == "Nearest to Heat: Ran, with a cosine of 0.60."
 
 
-def test_an_item_without_a_training_rating_is_said_to_be_unknown_to_the_model() -> None:
+def test_an_item_without_a_training_rating_is_reported_as_unknown_to_the_model() -> None:
     section = nearest(NearestItems(items=("Never Seen", "Ran")), model(), QUIET)
     assert [table.title for table in section.tables] == ["Nearest to Ran"]
     assert section.text[-1] == "Never Seen has no training rating, so it has no factors."
@@ -111,7 +111,7 @@ def test_an_item_without_similar_ones_has_no_table() -> None:
     assert section.text[1:] == ("There is no other item to compare Heat with.",)
 
 
-def test_a_model_that_looks_at_metadata_is_not_said_to_go_by_ratings_alone() -> None:
+def test_a_model_that_looks_at_metadata_is_not_described_as_using_ratings_alone() -> None:
     section = nearest(NearestItems(), evolve(model(), features=Features(())), QUIET)
     assert section.text[0] == WHAT["cosine"]
 

@@ -238,7 +238,7 @@ def test_weeks_are_those_of_pandas(start: int, counts: list[int]) -> None:
 # Columns
 
 
-def test_data_without_metadata_have_a_line_that_says_so() -> None:
+def test_data_without_metadata_is_noted() -> None:
     found = section(films())
     assert columns(films()) is None
     assert "Users and items have no metadata." in found.text

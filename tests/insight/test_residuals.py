@@ -127,7 +127,7 @@ def test_the_text_tells_how_far_off_predictions_are() -> None:
     assert "(the test part)" in section(model(prediction, part="test")).text[0]
 
 
-def test_predictions_that_are_all_too_high_or_too_low_are_said_to_be() -> None:
+def test_predictions_that_are_all_too_high_or_too_low_are_reported() -> None:
     held_out = model().evidence.held_out
     for shift, word in ((0.25, "high"), (-0.25, "low")):
         found = section(model(held_out["rating"] + shift))
@@ -350,7 +350,7 @@ def test_predictions_far_off_the_scale_stay_a_small_picture() -> None:
     assert len(chart(section(model(prediction)), "heatmap").rows) <= 5 * 30
 
 
-def test_many_small_cells_are_made_larger_and_the_note_says_so() -> None:
+def test_many_small_cells_are_made_larger_with_a_note() -> None:
     rng = np.random.default_rng(0)
     rating, prediction = rng.uniform(0, 10, (2, 40_000))
     found = heatmap(rating, prediction, Scale(0, 10), 100)

@@ -280,7 +280,7 @@ def test_without_metadata_popularity_and_activity_are_left() -> None:
     ]
 
 
-def test_a_column_with_one_group_is_left_out_with_a_word() -> None:
+def test_a_column_with_one_group_is_left_out_with_a_note() -> None:
     found = section(model(n_users=1, n_items=40, n=30))
     assert any(
         line.startswith(

@@ -136,7 +136,7 @@ def test_the_first_number_of_a_user_moves_all_cut_points_and_the_others_one_gap_
     assert widened[0] == shared[0]
 
 
-def test_a_users_own_cut_points_tell_a_giver_of_extremes_from_one_of_the_middle() -> None:
+def test_a_users_own_cut_points_distinguish_users_of_extremes_from_users_of_the_middle() -> None:
     head_ = head(5, "per-user")
     outputs = torch.zeros(2, 5, requires_grad=True)
     optimizer = torch.optim.Adam([outputs], lr=0.1)

@@ -217,6 +217,6 @@ def test_levels_start_equally_likely(build: Build) -> None:
 
 
 @every_head
-def test_a_file_keeps_what_was_learned_and_nothing_that_the_scale_tells(build: Build) -> None:
+def test_a_file_keeps_what_was_learned_and_nothing_that_the_scale_has(build: Build) -> None:
     head = build(Scale(1.0, 3.0, (1.0, 2.0, 3.0)))
     assert set(head.state_dict()) == {name for name, _ in head.named_parameters()}

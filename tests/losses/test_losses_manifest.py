@@ -32,7 +32,7 @@ def test_every_loss_can_be_built_of_its_defaults_and_has_what_it_declares(
 
 
 @pytest.mark.parametrize("loss", DECLARED.values(), ids=DECLARED)
-def test_the_losses_that_need_levels_are_those_that_say_so(loss: cfplug.Loss) -> None:
+def test_the_losses_that_need_levels_declare_it(loss: cfplug.Loss) -> None:
     build = loss.function("build")
     continuous = cfplug.Scale(1.0, 5.0)
     if loss.needs_levels:

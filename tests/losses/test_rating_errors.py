@@ -151,7 +151,7 @@ def test_the_head_has_one_output_and_nothing_to_learn(name: str) -> None:
         ((float("nan"), 5.0), "range: must be a finite number; is nan"),
     ],
 )
-def test_a_range_that_is_none_is_refused(
+def test_an_invalid_range_is_refused(
     params: Callable[..., object], span: tuple[float, float], told: str
 ) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):

@@ -349,7 +349,7 @@ def test_an_unknown_item_is_neither_empty_nor_another_item() -> None:
     assert score("hit-rate", truth, given, 3, "all") == 0.0
 
 
-def test_gains_by_rating_tell_a_five_from_a_four() -> None:
+def test_gains_by_rating_distinguish_a_five_from_a_four() -> None:
     given = predicted([(0, 0, 4.0), (0, 1, 3.0), (0, 2, 2.0)])
     truth = np.array([4.0, 5.0, 3.0])
     assert score("ndcg", truth, given, 3, "rated", "binary") == pytest.approx(1.0)

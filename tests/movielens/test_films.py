@@ -28,7 +28,7 @@ def test_a_films_tags_are_its_distinct_tags_without_regard_to_case(
     assert found == [tuple(sorted(tags)) for tags in naive]
 
 
-def test_genres_stand_between_bars() -> None:
+def test_genres_are_between_bars() -> None:
     assert genres_of("Drama|Film-Noir\r") == ("Drama", "Film-Noir")
     assert genres_of("(no genres listed)") == ()
     assert genres_of("") == ()

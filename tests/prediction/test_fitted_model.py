@@ -541,7 +541,7 @@ def test_embeddings_and_biases_have_the_ids_as_index() -> None:
     )
 
 
-def test_a_model_without_a_capability_says_so() -> None:
+def test_a_model_without_a_capability_is_reported() -> None:
     with pytest.raises(CapabilityError) as raised:
         story(model="bias").embeddings("user")
     assert str(raised.value) == "bias (factors/bias) has no embeddings"
@@ -1149,7 +1149,7 @@ def evidence_of(dataset: Dataset) -> Evidence:
     return Evidence(dataset, split, "valid", dataset.ratings.iloc[4:], None, none, none)
 
 
-def test_context_is_held_where_no_data_is_at_hand_and_that_is_said() -> None:
+def test_context_is_held_fixed_without_data_and_that_is_reported() -> None:
     found = looking().explain(
         "a", 3, context={"time": "2001-01-01 21:00", "device": "tv", "volume": 1.0}
     )
@@ -1418,7 +1418,7 @@ def test_slopes_are_those_of_small_steps(data: Data, model: str, side: str, seed
         np.testing.assert_allclose(slopes[:, column], naive, atol=2e-2)
 
 
-def test_vectors_are_a_copy_and_a_model_without_them_says_so() -> None:
+def test_vectors_are_a_copy_and_a_missing_capability_is_reported() -> None:
     one = evolve(story(model="pmf"), provides=("vectors",))
     one.vectors("item")[:] = 0.0
     assert one.vectors("item").any()

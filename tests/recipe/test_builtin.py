@@ -60,13 +60,13 @@ def test_the_title_is_the_first_comment_or_nothing(own: Path) -> None:
 # The shelf as it is
 
 
-def test_the_recipe_of_the_chapter_is_on_the_shelf() -> None:
+def test_the_recipe_of_the_chapter_is_built_in() -> None:
     assert "pmf" in builtin.names()
     assert builtin.find("pmf").parent == builtin.shelf()
 
 
 @pytest.mark.parametrize("name", builtin.names())
-def test_every_recipe_on_the_shelf_is_sound_and_says_what_it_is(name: str) -> None:
+def test_every_built_in_recipe_is_valid_and_has_a_title(name: str) -> None:
     registry = load(environment={})
     recipe = read_recipe(builtin.find(name), registry=registry)
     assert builtin.title(builtin.find(name))

@@ -54,7 +54,7 @@ def test_a_claim_may_name_a_fold_and_keeps_it_when_it_is_resolved() -> None:
     assert parse_recipe(recipe.resolved(), "small.yaml").claims == recipe.claims
 
 
-def test_a_claim_tells_its_bound_in_words() -> None:
+def test_a_claim_describes_its_bound() -> None:
     assert Claim("mse", at_most=0.8217).bound() == "at most 0.8217"
     assert Claim("ndcg", at_least=0.3).bound() == "at least 0.3"
 

@@ -197,7 +197,7 @@ def test_an_analyzer_looks_at_the_models_that_its_entry_names(
     assert cfplug.open_run(made.path).sections == made.sections
 
 
-def test_a_model_that_lacks_what_an_analyzer_needs_says_so_in_one_line(
+def test_a_model_that_lacks_what_an_analyzer_needs_is_reported_in_one_line(
     ran: Callable[..., Run],
 ) -> None:
     seen = Seen()

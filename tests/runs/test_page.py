@@ -353,7 +353,7 @@ def test_a_chart_is_data_between_its_title_and_its_note() -> None:
     assert "need JavaScript" not in page(run_of())
 
 
-def test_a_chart_without_rows_is_said_to_be_empty() -> None:
+def test_a_chart_without_rows_is_reported_as_empty() -> None:
     chart = Chart("The map", "point", ("a", "b"), [(None, 2)], x="a", y="b")
     text = page(run_of(sections=(Section("s", "", (), (chart,)),)))
     assert "There is nothing to draw." in text

@@ -359,7 +359,7 @@ def test_a_seed_or_fold_that_is_not_there_is_named(
     assert str(caught.value) == text
 
 
-def test_a_run_without_folds_says_so() -> None:
+def test_a_run_without_folds_is_reported() -> None:
     with pytest.raises(CapabilityError) as caught:
         run_of().find("pmf", fold="u1")
     assert str(caught.value) == "the run has no fold called 'u1' (it has none)"

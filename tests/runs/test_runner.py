@@ -728,7 +728,7 @@ class Constant:
         return {}
 
 
-def test_an_analyzer_whose_need_a_model_lacks_says_so_in_the_report(
+def test_an_analyzer_that_a_model_cannot_serve_is_named_in_the_report(
     plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
     made = cfplug.run(written(ONE.replace("bias]", "bias, mean]")), out=tmp_path, reporter=Quiet())

@@ -394,7 +394,7 @@ def words(copied: Path, change: dict) -> bytes:
         ({"seed": "import os"}, "ValueError: invalid literal for int() with base 10: 'import os'"),
     ],
 )
-def test_hostile_words_of_a_model_are_refused(copied: Path, change: dict, reason: str) -> None:
+def test_hostile_texts_of_a_model_are_refused(copied: Path, change: dict, reason: str) -> None:
     planted(copied, "models/pmf/model.json", words(copied, change))
     with pytest.raises(ArtifactError) as caught:
         open_run(copied)
@@ -455,9 +455,7 @@ def stopped(tmp_path: Path) -> Callable[[str], RunFolder]:
 
 
 @pytest.mark.parametrize("words", ['{"history": [3]}', '{"history": "no JSON"}', "{}"])
-def test_a_checkpoint_that_is_none_is_refused(
-    stopped: Callable[[str], RunFolder], words: str
-) -> None:
+def test_an_invalid_checkpoint_is_refused(stopped: Callable[[str], RunFolder], words: str) -> None:
     folder = stopped("epoch 1 of 2")
     path = folder.partial / "checkpoints/models/pmf.safetensors"
     write_bytes(

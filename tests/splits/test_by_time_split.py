@@ -92,7 +92,7 @@ def test_times_of_another_zone_are_times(timed: Timed, context: Contexts) -> Non
     assert parts(split(zoned, ByTimeParams(), context())) == {"train": [1, 2, 3, 4], "valid": [0]}
 
 
-def test_it_says_where_the_cuts_lie(timed: Timed, context: Contexts, said: list[str]) -> None:
+def test_the_cut_points_are_reported(timed: Timed, context: Contexts, said: list[str]) -> None:
     split(timed(list(range(10))), ByTimeParams(test=0.1), context())
     assert said == [
         "by-time: train 7 ratings until 2000-01-01 00:06:00; valid 2 ratings until 2000-01-01 "
@@ -219,7 +219,7 @@ def test_a_column_that_is_not_there_names_the_nearest(timed: Timed, context: Con
     )
 
 
-def test_a_column_of_another_role_is_none_of_times(timed: Timed, context: Contexts) -> None:
+def test_a_column_of_another_role_is_not_a_column_of_times(timed: Timed, context: Contexts) -> None:
     assert told(timed([0, 1, 2, 3, 4]), context, column="rating") == (
         "ratings: rating has the role target; a split by time needs the role time, as of time"
     )

@@ -105,7 +105,7 @@ def test_folds_that_are_named_are_taken_as_they_are_in_the_order_of_their_names(
     assert said == []
 
 
-def test_folds_that_share_what_they_validate_are_taken_with_a_word(
+def test_folds_that_share_what_they_validate_are_taken_with_a_note(
     rated: Rated, context: Contexts, said: list[str]
 ) -> None:
     data = attrs.evolve(rated(7), folds={"u1": fold(7, 0, 1, 2), "ua": fold(7, 1, 2, 6)})
@@ -122,7 +122,7 @@ def test_an_unknown_fold_names_the_nearest_and_all_there_are(
     )
 
 
-def test_data_without_folds_says_so(rated: Rated, context: Contexts) -> None:
+def test_data_without_folds_is_reported(rated: Rated, context: Contexts) -> None:
     assert told(rated(7), context, ("u1", "u2")) == (
         "rated has no folds of its own; have them drawn at random (folds: 5)"
     )

@@ -71,7 +71,7 @@ def test_the_very_last_test_and_those_before_them_validate(timed: Timed, context
     assert parts(found) == {"train": [0, 1, 2, 6, 7], "valid": [4, 5], "test": [3]}
 
 
-def test_of_ratings_at_one_time_those_that_stand_last_in_the_table_are_last(
+def test_of_ratings_at_one_time_the_last_ones_in_the_table_are_last(
     timed: Timed, context: Contexts
 ) -> None:
     data = timed([5, 5, 5, 5, 5, 1], [2, 2, 1, 2, 1, 2])

@@ -68,7 +68,7 @@ def test_an_unknown_fold_names_the_nearest_and_all_there_are(context: Contexts) 
     )
 
 
-def test_data_without_folds_says_so(context: Contexts) -> None:
+def test_data_without_folds_is_reported(context: Contexts) -> None:
     assert told(SMALL, context, fold="u1") == (
         "small has no folds; name the files of the split (valid: u1.test)"
     )
@@ -226,7 +226,7 @@ def test_a_folder_is_not_a_file_of_pairs(context: Contexts, tmp_path: Path) -> N
     assert told(SMALL, context, valid=tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
 
 
-def test_a_wrong_encoding_says_so(context: Contexts, tmp_path: Path) -> None:
+def test_a_wrong_encoding_is_reported(context: Contexts, tmp_path: Path) -> None:
     path = tmp_path / "a.test"
     path.write_bytes("Zoë\t10\n".encode("latin-1"))
     assert (

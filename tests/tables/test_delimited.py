@@ -247,7 +247,7 @@ def test_a_declared_role_is_taken_and_categories_keep_their_text(
     assert dataset.users["joined"].isna().tolist() == [False, True]
 
 
-def test_titles_with_the_set_separator_are_no_sets(
+def test_titles_with_the_set_separator_are_not_sets(
     write: Write, context: cfplug.Context, said: list[str]
 ) -> None:
     ratings = write("ratings.csv", RATINGS)
@@ -312,7 +312,7 @@ def test_a_column_that_looks_like_times_is_pointed_out(
 REPEATED = "user,item,rating\n1,10,1\n2,10,3\n1,10,4\n"
 
 
-def test_of_repeated_pairs_the_last_row_may_stand(write: Write, context: cfplug.Context) -> None:
+def test_of_repeated_pairs_the_last_row_may_count(write: Write, context: cfplug.Context) -> None:
     dataset = read(CsvParams(write("ratings.csv", REPEATED), repeats="last"), context)
     assert rows(dataset.ratings) == [(2, 10, 3.0), (1, 10, 4.0)]
     assert dataset.notes == ("1 rating was repeated later; the last row of each pair counts",)

@@ -48,7 +48,7 @@ def test_a_folder_is_not_a_file(context: cfplug.Context, tmp_path: Path) -> None
     assert error_of(context, tmp_path) == f"{tmp_path}: expected a file, got a folder"
 
 
-def test_a_file_that_may_not_be_read_says_so(
+def test_a_file_that_may_not_be_read_is_reported(
     write: Write, context: cfplug.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(path: Path) -> bytes:
@@ -60,12 +60,14 @@ def test_a_file_that_may_not_be_read_says_so(
 
 
 @pytest.mark.parametrize("content", ["", "\n \n"])
-def test_an_empty_file_says_so(content: str, write: Write, context: cfplug.Context) -> None:
+def test_an_empty_file_is_reported(content: str, write: Write, context: cfplug.Context) -> None:
     assert error_of(context, write("ratings.csv", content)) == "ratings.csv: the file is empty"
 
 
 @pytest.mark.parametrize("ending", ["", "\n"])
-def test_a_header_with_no_row_says_so(ending: str, write: Write, context: cfplug.Context) -> None:
+def test_a_header_with_no_row_is_reported(
+    ending: str, write: Write, context: cfplug.Context
+) -> None:
     path = write("ratings.csv", "user,item,rating" + ending)
     assert error_of(context, path) == "ratings.csv: expected rows, got only a header"
 

@@ -130,7 +130,7 @@ def test_an_empty_id_names_the_row(ids: list[Any], tmp_path: Path, context: cfpl
     )
 
 
-def test_a_fraction_is_no_id(tmp_path: Path, context: cfplug.Context) -> None:
+def test_a_fractional_id_is_refused(tmp_path: Path, context: cfplug.Context) -> None:
     path = stored(tmp_path / "ratings.parquet", {**RATINGS, "user": [1.0, 2.5, 3.0]})
     assert (
         error_of(context, path)
@@ -164,7 +164,7 @@ def test_a_missing_column_names_the_nearest(tmp_path: Path, context: cfplug.Cont
     )
 
 
-def test_a_file_without_rows_says_so(tmp_path: Path, context: cfplug.Context) -> None:
+def test_a_file_without_rows_is_reported(tmp_path: Path, context: cfplug.Context) -> None:
     path = stored(tmp_path / "ratings.parquet", {"user": pa.array([], "int64")})
     assert error_of(context, path) == "ratings.parquet: expected rows, got none"
 
@@ -175,7 +175,7 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path: Path, context: cfplug.Con
     assert error_of(context, path) == "ratings.parquet: not a complete Parquet file"
 
 
-def test_a_cut_file_says_so(ratings: Path, context: cfplug.Context) -> None:
+def test_a_cut_file_is_reported(ratings: Path, context: cfplug.Context) -> None:
     ratings.write_bytes(ratings.read_bytes()[:-20])
     assert error_of(context, ratings) == "ratings.parquet: not a complete Parquet file"
 

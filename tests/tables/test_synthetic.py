@@ -220,7 +220,7 @@ def test_drift_moves_activity_to_later_days() -> None:
     assert middle(0.0) < middle(1.0) < middle(4.0)
 
 
-def test_all_ratings_lie_within_the_given_days() -> None:
+def test_all_ratings_are_within_the_given_days() -> None:
     time = draw(evolve(DEFAULT, days=10)).ratings["time"]
     assert (time.max() - time.min()).days < 10
 

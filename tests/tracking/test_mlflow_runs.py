@@ -107,7 +107,7 @@ def test_parameters_are_those_of_the_resolved_recipe(
     assert "train.epochs" not in plain.data.params
 
 
-def test_losses_stand_by_epoch_in_the_run_of_their_model(
+def test_losses_are_listed_by_epoch_in_the_run_of_their_model(
     whole: tuple[MlflowClient, Run, list[Run]],
 ) -> None:
     client, parent, (pmf, plain, later, _) = whole
@@ -118,7 +118,7 @@ def test_losses_stand_by_epoch_in_the_run_of_their_model(
     assert "train_loss" not in {**plain.data.metrics, **parent.data.metrics}
 
 
-def test_metrics_stand_with_their_model_and_their_means_with_the_recipe(
+def test_metrics_are_with_their_model_and_their_means_with_the_recipe(
     whole: tuple[MlflowClient, Run, list[Run]],
 ) -> None:
     _, parent, children = whole

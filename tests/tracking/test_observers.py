@@ -128,6 +128,6 @@ def test_runs_at_the_same_time_do_not_hear_of_each_other(monkeypatch: pytest.Mon
     end(RunFinished(other.run, (), True))
 
 
-def test_a_run_whose_start_was_not_heard_is_none_of_our_business() -> None:
+def test_a_run_whose_start_was_not_heard_is_ignored() -> None:
     record(STEP)
     end(FINISHED)

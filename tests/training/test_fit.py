@@ -530,7 +530,7 @@ def test_a_model_that_fits_itself_with_features_survives_the_artifact(tmp_path: 
     assert names == {"features.user.age", "features.item.genres"}
 
 
-def test_tables_of_features_are_no_parameters_of_the_model() -> None:
+def test_tables_of_features_are_not_parameters_of_the_model() -> None:
     fitted = fit(looking(tabular()), Watch())
     weights = {name for name in arrays_of(fitted.model) if name.startswith("weights.")}
     assert not [name for name in weights if "user%2Eage" in name]
