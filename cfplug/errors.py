@@ -54,7 +54,7 @@ class ProblemsError(CfplugError):
         super().__init__("\n".join([*map(str, self.problems), closing]))
 
 
-class ParameterError(ValueError):
+class ParameterError(CfplugError, ValueError):
     """A parameter that breaks a rule, or two that do not fit together.
 
     Args:
