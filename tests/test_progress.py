@@ -91,9 +91,9 @@ def test_steps_of_unknown_number_are_reported_once() -> None:
 def test_lines_never_fail_never_repeat_themselves_and_invent_nothing(
     calls: list[tuple[float | None, str]],
 ) -> None:
-    told = lines(calls)
-    assert all(one != other for one, other in itertools.pairwise(told))
-    assert set(told) == {message for _, message in calls} - {""}
+    reported = lines(calls)
+    assert all(one != other for one, other in itertools.pairwise(reported))
+    assert set(reported) == {message for _, message in calls} - {""}
 
 
 # The bar

@@ -164,10 +164,10 @@ def test_pmf_keeps_its_promise_on_movielens(real: Run) -> None:
 def test_the_opened_run_gives_the_same_answers(real: Run) -> None:
     opened = cfplug.open_run(real.path)
     kept = pd.read_parquet(real.path / "predictions.parquet")
-    told = opened.model.predict(kept)
-    assert told["prediction"].tolist() == kept["prediction"].tolist()
-    assert told["origin"].tolist() == kept["origin"].tolist()
-    assert 0 < (told["origin"] == "mean").sum() < 100
+    message = opened.model.predict(kept)
+    assert message["prediction"].tolist() == kept["prediction"].tolist()
+    assert message["origin"].tolist() == kept["origin"].tolist()
+    assert 0 < (message["origin"] == "mean").sum() < 100
     pd.testing.assert_frame_equal(
         opened.model.recommend(196, 10), real.model.recommend(196, 10), check_exact=True
     )

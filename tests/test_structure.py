@@ -252,21 +252,21 @@ def looked() -> dict[str, dict[str, object]]:
     call = [sys.executable, "-c", LOOK, json.dumps([HEAVY, LIGHT_COMMANDS, COMPLETIONS])]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told: dict[str, dict[str, object]] = json.loads(done.stdout)
-    return told
+    message: dict[str, dict[str, object]] = json.loads(done.stdout)
+    return message
 
 
 def test_importing_cfplug_and_every_light_command_load_nothing_heavy(
     looked: dict[str, dict[str, object]],
 ) -> None:
     assert len(looked) == 2 + len(LIGHT_COMMANDS) + len(COMPLETIONS)
-    assert {name: told["loaded"] for name, told in looked.items() if told["loaded"]} == {}
+    assert {name: message["loaded"] for name, message in looked.items() if message["loaded"]} == {}
 
 
 def test_the_light_commands_did_their_work_while_they_were_watched(
     looked: dict[str, dict[str, object]],
 ) -> None:
-    codes = {name: told.get("code") for name, told in looked.items() if told.get("code")}
+    codes = {name: message.get("code") for name, message in looked.items() if message.get("code")}
     assert codes == {"check pmf --set models.0.factors=no": 2}
     assert "dot-product" in str(looked["list models"]["answer"])
     assert "title: PMF on MovieLens 100K" in str(looked["recipes show pmf"]["answer"])

@@ -1,4 +1,4 @@
-"""The built-in audits keep every law of analyzers."""
+"""The built-in audits pass every check of analyzers."""
 
 from __future__ import annotations
 

@@ -343,14 +343,14 @@ def test_a_run_without_claims_has_no_empty_columns(here: Path) -> None:
 
 
 def test_run_tells_a_program_the_folder_the_metrics_and_the_claims(here: Path) -> None:
-    told = answer("run", "tiny.yaml", "--out", "elsewhere")
-    assert isinstance(told, dict)
-    folder = here / told["path"]
+    reported = answer("run", "tiny.yaml", "--out", "elsewhere")
+    assert isinstance(reported, dict)
+    folder = here / reported["path"]
     assert folder.parent == here / "elsewhere"
-    assert told["metrics"] == json.loads((folder / "metrics.json").read_text())
-    assert told["claims"] == json.loads((folder / "claims.json").read_text())
-    assert [claim["met"] for claim in told["claims"]] == [True]
-    assert [(row["model"], row["reference"], row["metric"]) for row in told["comparison"]] == [
+    assert reported["metrics"] == json.loads((folder / "metrics.json").read_text())
+    assert reported["claims"] == json.loads((folder / "claims.json").read_text())
+    assert [claim["met"] for claim in reported["claims"]] == [True]
+    assert [(row["model"], row["reference"], row["metric"]) for row in reported["comparison"]] == [
         ("pmf", "pmf", "mse"),
         ("plain", "pmf", "mse"),
     ]
@@ -363,12 +363,16 @@ def test_run_tells_a_program_the_folder_the_metrics_and_the_claims(here: Path) -
 
 def test_check_turns_a_missed_claim_into_exit_code_1_and_only_then(here: Path) -> None:
     missed = ("run", "tiny.yaml", "--set", "claims.0.at_most=0.01")
-    met, told, failed = call("run", "tiny.yaml", "--check"), call(*missed), call(*missed, "--check")
-    assert [result.exit_code for result in (met, told, failed)] == [0, 0, 1]
+    met, reported, failed = (
+        call("run", "tiny.yaml", "--check"),
+        call(*missed),
+        call(*missed, "--check"),
+    )
+    assert [result.exit_code for result in (met, reported, failed)] == [0, 0, 1]
     rows = json.loads(next(here.glob("runs/*/metrics.json")).read_text())
     (mae,) = (row["value"] for row in rows if (row["model"], row["metric"]) == ("plain", "mae"))
     sentence = f"missed: plain: mae is {mae:.4f}, claimed at most 0.01\n"
-    assert told.stderr.endswith(sentence)
+    assert reported.stderr.endswith(sentence)
     assert failed.stderr.endswith(sentence)
     assert "missed" not in met.stderr
     assert len(list(here.glob("runs/*/report.html"))) == 3
@@ -771,8 +775,8 @@ def test_recommend_labels_items_for_an_untrained_user(run: Path) -> None:
 
 
 def test_recommend_needs_a_user_and_at_least_one_item(run: Path) -> None:
-    told = "give --user, or describe a new user by --ratings or --metadata"
-    assert usage_error(call("recommend", run)) == told
+    reported = "give --user, or describe a new user by --ratings or --metadata"
+    assert usage_error(call("recommend", run)) == reported
     assert usage_error(call("recommend", run, "--user", "1", "-n", "0")) == (
         "Invalid value for '-n': 0 is not in the range x>=1."
     )
@@ -815,16 +819,16 @@ def test_a_model_without_factors_has_no_similar_items(run: Path) -> None:
 
 @pytest.mark.parametrize("model", ["pmf", "plain"])
 def test_explain_takes_a_prediction_apart_into_parts_that_sum_to_it(run: Path, model: str) -> None:
-    told = answer("explain", run, "--model", model, "--user", "5", "--item", "3")
-    assert isinstance(told, dict)
+    reported = answer("explain", run, "--model", model, "--user", "5", "--item", "3")
+    assert isinstance(reported, dict)
     (asked,) = answer("predict", run, "--model", model, "--user", "5", "--item", "3")  # type: ignore[misc]
-    assert told["prediction"] == asked["prediction"]
-    assert told["base"] + sum(part["contribution"] for part in told["parts"]) == pytest.approx(
-        told["prediction"], abs=1e-5
-    )
+    assert reported["prediction"] == asked["prediction"]
+    assert reported["base"] + sum(
+        part["contribution"] for part in reported["parts"]
+    ) == pytest.approx(reported["prediction"], abs=1e-5)
     shown = call("explain", run, "--model", model, "--user", "5", "--item", title_of(run, 3)).stdout
     assert shown.startswith(
-        f"Why {model} predicts {told['prediction']:.2f} for user 5 and {title_of(run, 3)}\n"
+        f"Why {model} predicts {reported['prediction']:.2f} for user 5 and {title_of(run, 3)}\n"
     )
     assert "item bias" in shown
     mean = "Ratings by user 5 of the items most similar to "

@@ -215,11 +215,11 @@ def test_plugins_shows_one_in_full(tmp_path: Path) -> None:
         "metric  b     A score.\n"
         "metric  a     A score.\n"
     )
-    (told,) = answer("plugins", "zoo-full", "--plugins-dir", folder)
-    assert told["declares"] == [
+    (reported,) = answer("plugins", "zoo-full", "--plugins-dir", folder)
+    assert reported["declares"] == [
         {"kind": "metric", "name": name, "what it is": "A score."} for name in ("b", "a")
     ]
-    assert (told["file"], told["requires"]) == (
+    assert (reported["file"], reported["requires"]) == (
         str(folder / "zoo_full.py"),
         ["cfplug>=0.0.1,<99", "attrs"],
     )
@@ -488,9 +488,9 @@ def test_a_thousand_components_of_a_plugin_that_prints_are_listed_in_clean_json(
 
 
 def test_doctor_works_though_one_plugin_leaves_and_one_is_too_new(site: Path) -> None:
-    told = outside(site, "doctor")
-    assert told.returncode == 1
-    assert told.stdout.endswith(
+    reported = outside(site, "doctor")
+    assert reported.returncode == 1
+    assert reported.stdout.endswith(
         "\nplugin zoo-late (zoo_late 0.1) is broken: "
         "it is made for another version of cfplug\n"
         f"  expected cfplug>=9, got cfplug {cfplug.__version__}\n"

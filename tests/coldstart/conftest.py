@@ -47,7 +47,7 @@ class Town:
     cold: dict[str, list[Any]]
 
     def newcomers(self, pairs: pd.DataFrame, ratings: pd.DataFrame | None = None) -> Newcomers:
-        """Those of `pairs` whom the model does not know."""
+        """Return those of `pairs` that the model does not know."""
         model = self.model
         found = newcomers_among(KnownIds(model.catalogue, model.support, None), pairs)
         return found if ratings is None else Newcomers(found.users, found.items, ratings)
@@ -166,9 +166,9 @@ def _columns(table: pd.DataFrame) -> np.ndarray:
 
 
 def _true(columns: np.ndarray, matters: float, rng: np.random.Generator) -> np.ndarray:
-    told = columns @ rng.normal(size=(columns.shape[1], 3)) / np.sqrt(columns.shape[1])
-    own = rng.normal(size=told.shape)
-    vectors: np.ndarray = 0.5 * (np.sqrt(matters) * told + np.sqrt(1 - matters) * own) + [
+    revealed = columns @ rng.normal(size=(columns.shape[1], 3)) / np.sqrt(columns.shape[1])
+    own = rng.normal(size=revealed.shape)
+    vectors: np.ndarray = 0.5 * (np.sqrt(matters) * revealed + np.sqrt(1 - matters) * own) + [
         0.4,
         -0.2,
         0.1,

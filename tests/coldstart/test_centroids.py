@@ -58,11 +58,13 @@ def test_distance_in_ratings_is_that_of_the_predicted_ratings(town: Callable[...
     warm = TrainedIds.of(here.model, "user")
     items = here.model.catalogue.item.encode(pairs["item"].drop_duplicates())
     one, two = warm.codes[:2]
-    told = [
+    revealed = [
         here.model.predictor.predict(Batch(np.full(len(items), code), items)) for code in (one, two)
     ]
     apart = (warm.vectors[0] - warm.vectors[1]) @ in_ratings(here.model, "user")
-    assert np.linalg.norm(apart) == pytest.approx(np.sqrt(((told[0] - told[1]) ** 2).mean()))
+    assert np.linalg.norm(apart) == pytest.approx(
+        np.sqrt(((revealed[0] - revealed[1]) ** 2).mean())
+    )
 
 
 @pytest.mark.parametrize("side", ["user", "item"])
@@ -157,20 +159,20 @@ def test_permuting_ids_permutes_answers(
 @quick
 @given(data=st.data(), n=st.integers(3, 9))
 def test_predictions_are_followed_as_far_as_least_squares_is_sure(data: Any, n: int) -> None:
-    gaps, told = (data.draw(arrays(float, (n, 2), elements=numbers)) for _ in range(2))
+    gaps, revealed = (data.draw(arrays(float, (n, 2), elements=numbers)) for _ in range(2))
     weight = data.draw(arrays(float, n, elements=st.floats(0.1, 1)))
-    share = trust(gaps, told, weight)
+    share = trust(gaps, revealed, weight)
     assert 0 <= share <= 1
 
     def missed(part: float) -> float:
-        return float((weight * ((gaps - part * told) ** 2).sum(axis=1)).sum())
+        return float((weight * ((gaps - part * revealed) ** 2).sum(axis=1)).sum())
 
     assert missed(share) <= missed(0) + 1e-9
 
 
 def test_what_is_right_is_followed_and_what_is_wrong_is_not() -> None:
-    told = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]])
-    assert trust(told, told, np.ones(3)) == pytest.approx(1)
-    assert trust(0.5 * told, told, np.ones(3)) == pytest.approx(0.5)
-    assert trust(-told, told, np.ones(3)) == 0
-    assert trust(told, np.zeros((3, 2)), np.ones(3)) == 0
+    revealed = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]])
+    assert trust(revealed, revealed, np.ones(3)) == pytest.approx(1)
+    assert trust(0.5 * revealed, revealed, np.ones(3)) == pytest.approx(0.5)
+    assert trust(-revealed, revealed, np.ones(3)) == 0
+    assert trust(revealed, np.zeros((3, 2)), np.ones(3)) == 0

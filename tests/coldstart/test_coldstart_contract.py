@@ -1,4 +1,4 @@
-"""The built-in cold-start strategies keep every law of their kind."""
+"""The built-in cold-start strategies pass every check of their kind."""
 
 from __future__ import annotations
 

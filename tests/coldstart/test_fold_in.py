@@ -38,7 +38,7 @@ sides = pytest.mark.parametrize("side", ["user", "item"])
 MEAN = FoldIn(prior="mean", raters=False)
 
 
-def told(here: Any, side: str, n: int) -> pd.DataFrame:
+def revealed(here: Any, side: str, n: int) -> pd.DataFrame:
     """The first `n` ratings of each newcomer of `side` of, or by, somebody warm."""
     ratings, other = here.dataset.ratings, "item" if side == "user" else "user"
     own = ratings[ratings[side].isin(here.cold[side]) & ~ratings[other].isin(here.cold[other])]
@@ -71,7 +71,7 @@ def test_ratings_bring_predictions_nearer_to_the_truth(
     pairs = here.pairs(side)
     errors, spreads = [], []
     for n in (0, 2, 20):
-        found = fold_in(FoldIn(), here.model, here.newcomers(pairs, told(here, side, n)), quiet)
+        found = fold_in(FoldIn(), here.model, here.newcomers(pairs, revealed(here, side, n)), quiet)
         errors.append(rmse(found.predict(pairs), here.truth(pairs)))
         spreads.append(found.deviation(pairs).mean())
     assert errors[0] > errors[1] > errors[2]
@@ -84,7 +84,7 @@ def test_origins_name_the_source_of_each_prediction(
 ) -> None:
     here = town()
     pairs = here.pairs("user")
-    ratings = told(here, "user", 2)
+    ratings = revealed(here, "user", 2)
     rater = ratings["user"].iloc[0]
     ratings = ratings[ratings["user"] == rater].reset_index(drop=True)
     newcomers = here.newcomers(pairs, ratings)
@@ -108,7 +108,7 @@ def test_not_seen_and_ratings_of_new_items_are_ignored(
 ) -> None:
     here = town()
     pairs = here.pairs(side)
-    ratings, other = told(here, side, 3), "item" if side == "user" else "user"
+    ratings, other = revealed(here, side, 3), "item" if side == "user" else "user"
     unseen = ratings.assign(rating=np.nan)
     strangers = ratings.assign(**{other: here.cold[other][0]}).drop_duplicates([side])
     silent, *found = (
@@ -126,7 +126,7 @@ def test_permuting_ids_permutes_answers(
 ) -> None:
     answers = []
     for here in (town(matters=0.5), town(matters=0.5, shuffle=1)):
-        pairs, ratings = town(matters=0.5).pairs(*new), told(town(matters=0.5), new[0], 3)
+        pairs, ratings = town(matters=0.5).pairs(*new), revealed(town(matters=0.5), new[0], 3)
         found = fold_in(FoldIn(), here.model, here.newcomers(pairs, ratings), quiet)
         answers.append((found.predict(pairs), found.deviation(pairs), found.origins(pairs)))
     assert answers[0][0] == pytest.approx(answers[1][0], abs=1e-5)
@@ -140,7 +140,7 @@ def test_nothing_is_learned_of_ratings_that_were_not_revealed(
 ) -> None:
     answers = []
     for here in (town(matters=0.5), town(matters=0.5, cold_rating=99.0)):
-        pairs, ratings = here.pairs(*new), told(town(matters=0.5), new[0], 2)
+        pairs, ratings = here.pairs(*new), revealed(town(matters=0.5), new[0], 2)
         found = fold_in(FoldIn(), here.model, here.newcomers(pairs, ratings), quiet)
         answers.append((found.predict(pairs), found.deviation(pairs)))
     assert (answers[0][0] == answers[1][0]).all()
@@ -210,7 +210,7 @@ def test_every_model_with_vectors_can_be_folded_into(
 ) -> None:
     here = town()
     model, pairs = network(here, kind), here.pairs(*new)
-    found = fold_in(FoldIn(), model, here.newcomers(pairs, told(here, new[0], 4)), quiet)
+    found = fold_in(FoldIn(), model, here.newcomers(pairs, revealed(here, new[0], 4)), quiet)
     rating, deviation = found.predict(pairs), found.deviation(pairs)
     assert rating.shape == deviation.shape == (len(pairs),)
     assert ((rating > 0) & (rating < 5.5) & (deviation > 0)).all()

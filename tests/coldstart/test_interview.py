@@ -52,18 +52,18 @@ def heard(draw: st.DrawFn) -> tuple[JointPrior, list[tuple[int, float | None]]]:
     """Draw a distribution, and answers about different items: code, and residual or None."""
     both = drawn(draw(st.integers(0, 9999)))
     items = draw(st.lists(st.sampled_from(range(8)), unique=True, max_size=6))
-    told = [draw(st.none() | st.floats(-3, 3)) for _ in items]
+    revealed = [draw(st.none() | st.floats(-3, 3)) for _ in items]
     return both, [
         (item, residual)
-        for item, residual in zip(items, told, strict=True)
+        for item, residual in zip(items, revealed, strict=True)
         if residual is not None or item in both.items
     ]
 
 
-def answers_of(both: JointPrior, told: list[tuple[int, float | None]]) -> Answers:
+def answers_of(both: JointPrior, revealed: list[tuple[int, float | None]]) -> Answers:
     place = {int(item): place for place, item in enumerate(both.items)}
-    asked = [(place[item], residual is not None) for item, residual in told if item in place]
-    rated = [(item, residual) for item, residual in told if residual is not None]
+    asked = [(place[item], residual is not None) for item, residual in revealed if item in place]
+    rated = [(item, residual) for item, residual in revealed if residual is not None]
     return Answers(
         np.array([place for place, _ in asked], dtype=np.int64),
         np.array([seen for _, seen in asked], dtype=np.float64),
@@ -73,11 +73,11 @@ def answers_of(both: JointPrior, told: list[tuple[int, float | None]]) -> Answer
 
 
 def one_by_one(
-    both: JointPrior, told: list[tuple[int, float | None]]
+    both: JointPrior, revealed: list[tuple[int, float | None]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of (v, s), one observation after the other."""
     mean, cov, width = np.r_[np.zeros(both.width), both.rate], both.cov, both.width
-    for item, residual in told:
+    for item, residual in revealed:
         rows = [(np.eye(len(mean))[width + place], float(residual is not None), SURE)
                 for place in np.flatnonzero(both.items == item)]  # fmt: skip
         if residual is not None:
@@ -95,9 +95,9 @@ def one_by_one(
 def test_the_posterior_is_that_of_one_answer_after_the_other_in_any_order(
     case: tuple[JointPrior, list[tuple[int, float | None]]],
 ) -> None:
-    both, told = case
-    found = joint_posterior(both, answers_of(both, told))
-    mean, cov = one_by_one(both, told[::-1])
+    both, revealed = case
+    found = joint_posterior(both, answers_of(both, revealed))
+    mean, cov = one_by_one(both, revealed[::-1])
     prior = np.r_[np.zeros(both.width), both.rate]
     assert found.moved == pytest.approx(mean - prior, abs=1e-3)
     assert found.cov == pytest.approx(cov[:, : both.width], abs=1e-3)
@@ -109,13 +109,13 @@ def test_the_posterior_is_that_of_one_answer_after_the_other_in_any_order(
 def test_variance_never_grows_with_an_answer(
     case: tuple[JointPrior, list[tuple[int, float | None]]], item: int, residual: float | None
 ) -> None:
-    both, told = case
-    if item in dict(told) or (residual is None and item not in both.items):
+    both, revealed = case
+    if item in dict(revealed) or (residual is None and item not in both.items):
         return
     width = both.width
     before, after = (
         joint_posterior(both, answers_of(both, each)).cov[:width]
-        for each in (told, [*told, (item, residual)])
+        for each in (revealed, [*revealed, (item, residual)])
     )
     assert np.linalg.eigvalsh(before - after).min() > -1e-6
 
@@ -242,11 +242,11 @@ def kinds(town: Callable[..., Any]) -> FittedModel:
 
 
 def said(
-    model: FittedModel, params: Interview, *told: tuple[str, float], of: str, quiet: Context
+    model: FittedModel, params: Interview, *revealed: tuple[str, float], of: str, quiet: Context
 ) -> Any:
     """What an interview says of a newcomer's rating of `of`, after some answers."""
     rows = pd.DataFrame(
-        [("new", item, rating) for item, rating in told], columns=["user", "item", "rating"]
+        [("new", item, rating) for item, rating in revealed], columns=["user", "item", "rating"]
     )
     newcomers = model.newcomers(users=pd.DataFrame({"user": ["new"]}), ratings=rows)
     return interview(params, model, newcomers, quiet), pd.DataFrame({"user": ["new"], "item": [of]})
@@ -256,10 +256,10 @@ def test_not_seen_says_what_a_newcomer_will_like(town: Callable[..., Any], quiet
     model, answer = kinds(town), ("west 3", float("nan"))
     for params, moves in ((Interview(), True), (Interview(not_seen=False), False)):
         silent, pair = said(model, params, of="west 5", quiet=quiet)
-        told, _ = said(model, params, answer, of="west 5", quiet=quiet)
-        assert (told.predict(pair) < silent.predict(pair) - 0.2).all() == moves
-        assert (told.deviation(pair) < silent.deviation(pair)).all() == moves
-        assert told.origins(pair).tolist() == ["folded-in" if moves else "mean"]
+        revealed, _ = said(model, params, answer, of="west 5", quiet=quiet)
+        assert (revealed.predict(pair) < silent.predict(pair) - 0.2).all() == moves
+        assert (revealed.deviation(pair) < silent.deviation(pair)).all() == moves
+        assert revealed.origins(pair).tolist() == ["folded-in" if moves else "mean"]
         assert silent.origins(pair).tolist() == ["mean"]
 
 
@@ -279,10 +279,10 @@ def test_every_candidate_is_asked_about_once_and_then_nothing(
 ) -> None:
     model = town().model
     asked = ask(Interview(choose=choose, candidates=9), model, quiet)
-    told = list(Questionnaire(model, asked).conversation({3: 4.0, 10: 1.0}.get, 50))
-    items = [item for item, _ in told]
+    revealed = list(Questionnaire(model, asked).conversation({3: 4.0, 10: 1.0}.get, 50))
+    items = [item for item, _ in revealed]
     assert sorted(items) == sorted(model.catalogue.item.decode(most_rated(model, 9)))
-    assert asked.next(dict(told)) is None
+    assert asked.next(dict(revealed)) is None
 
 
 @pytest.mark.parametrize("choose", FIXED)
@@ -369,9 +369,9 @@ def test_a_rating_of_no_candidate_counts_as_a_rating(
     (only,) = model.catalogue.item.decode(most_rated(model, 1))
     other = next(item for item in ("west 3", "west 4") if item != only)
     silent, pair = said(model, params, of="west 5", quiet=quiet)
-    told, _ = said(model, params, (other, 6.0), of="west 5", quiet=quiet)
+    revealed, _ = said(model, params, (other, 6.0), of="west 5", quiet=quiet)
     ignored, _ = said(model, params, (other, float("nan")), of="west 5", quiet=quiet)
-    assert told.predict(pair) > silent.predict(pair)
+    assert revealed.predict(pair) > silent.predict(pair)
     assert ignored.predict(pair) == silent.predict(pair)
     assert ignored.origins(pair).tolist() == ["mean"]
 

@@ -178,10 +178,10 @@ def test_an_answer_is_a_rating_or_that_it_was_not_seen_and_both_are_zero_for_wha
         (np.array(each) for each in zip(*given_, strict=True)) if given_ else [np.zeros(0, int)] * 3
     )
     found = questions.answers(4, users, items, ratings.astype(float))
-    told = {(user, item): rating for user, item, rating in given_}
+    revealed = {(user, item): rating for user, item, rating in given_}
     for user in range(4):
         for place, code in enumerate(codes):
-            rating = told.get((user, code))
+            rating = revealed.get((user, code))
             missing = rating is not None and np.isnan(rating)
             expected = [0.0 if rating is None or missing else rating - place / 2, float(missing)]
             assert found[user, place].tolist() == expected

@@ -31,7 +31,7 @@ def rmse(found: np.ndarray, truth: np.ndarray) -> float:
     return float(np.sqrt(((found - truth) ** 2).mean()))
 
 
-def told(here: Any, quiet: Context, pairs: pd.DataFrame) -> np.ndarray:
+def revealed(here: Any, quiet: Context, pairs: pd.DataFrame) -> np.ndarray:
     from cfplug_coldstart.centroids import mean_embedding
 
     return mean_embedding(NoParams(), here.model, here.newcomers(pairs), quiet).predict(pairs)
@@ -109,7 +109,7 @@ def test_metadata_that_matters_pays(
     pairs = here.pairs(*new)
     adapted = answers(here, quiet, pairs, k=8)
     truth = here.truth(pairs)
-    assert rmse(adapted.predict(pairs), truth) < 0.8 * rmse(told(here, quiet, pairs), truth)
+    assert rmse(adapted.predict(pairs), truth) < 0.8 * rmse(revealed(here, quiet, pairs), truth)
     assert set(adapted.origins(pairs)) == {"metadata"}
 
 
@@ -124,7 +124,7 @@ def test_metadata_that_says_nothing_costs_next_to_nothing(
     truth = rating + 0.3 * noise
     assert (
         rmse(answers(here, quiet, pairs).predict(pairs), truth)
-        < rmse(told(here, quiet, pairs), truth) + 0.005
+        < rmse(revealed(here, quiet, pairs), truth) + 0.005
     )
 
 

@@ -145,13 +145,13 @@ def test_a_given_prior_that_is_right_leaves_less_to_explain(
 ) -> None:
     here = town(matters=0.0)
     true = here.model.vectors(side)
-    plain, told = (
+    plain, revealed = (
         population(here.model, side, prior=prior)
         for prior in (None, true + np.array([0.3, 0.0, 0.0]))
     )
-    assert np.trace(told.cov) < 0.1 * np.trace(plain.cov)
-    assert told.shift == pytest.approx([-0.3, 0.0, 0.0], abs=0.06)
-    assert told.prior == pytest.approx(true, abs=0.06)
+    assert np.trace(revealed.cov) < 0.1 * np.trace(plain.cov)
+    assert revealed.shift == pytest.approx([-0.3, 0.0, 0.0], abs=0.06)
+    assert revealed.prior == pytest.approx(true, abs=0.06)
 
 
 @sides

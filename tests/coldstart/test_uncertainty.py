@@ -37,13 +37,13 @@ def test_uncertainty_is_the_variance_of_the_rating_when_the_other_vector_varies(
     covs = roots @ roots.swapaxes(1, 2)
     mean, step = own.mean(axis=0), rng.normal(0, 0.5, own.shape[1])
     doubt = Uncertainty.of(model, side, mean, covs)
-    told = (
+    revealed = (
         doubt.constant
         + 2 * doubt.linear @ step
         + np.einsum("i,nij,j->n", step, doubt.quadratic, step)
     )
     factors = np.append((mean + step)[:-1], 1.0)  # of a rating <p, q> + b + c, by (q, c)
-    assert told == pytest.approx(np.einsum("i,nij,j->n", factors, covs, factors), rel=1e-3)
+    assert revealed == pytest.approx(np.einsum("i,nij,j->n", factors, covs, factors), rel=1e-3)
 
 
 def test_without_uncertainty_the_posterior_is_the_ridge_solution() -> None:

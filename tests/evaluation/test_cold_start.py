@@ -118,8 +118,8 @@ class Listening:
     def predict(self, pairs: pd.DataFrame) -> np.ndarray:
         """Return the mean of the newcomer's revealed ratings, or a constant."""
         self.spy.seen.append((self.newcomers, pairs))
-        told = self.newcomers.ratings
-        mean = told.dropna().groupby("user")["rating"].mean()
+        reported = self.newcomers.ratings
+        mean = reported.dropna().groupby("user")["rating"].mean()
         return np.array([mean.get(user, self.spy.ratings) for user in pairs["user"]])
 
     def deviation(self, pairs: pd.DataFrame) -> np.ndarray | None:
@@ -177,13 +177,15 @@ def test_no_rating_of_the_query_reaches_a_strategy(trial: Trial, seed: int) -> N
     )
     first, second = Spy([]), Spy([])
     one, other = run(trial, first, (0, 2)), run(trial_of(changed, trial.split), second, (0, 2))
-    for (told, asked), (told_too, asked_too) in zip(first.seen, second.seen, strict=True):
-        pd.testing.assert_frame_equal(told.ratings, told_too.ratings)
-        pd.testing.assert_frame_equal(told.users, told_too.users)
+    for (reported, asked), (told_too, asked_too) in zip(first.seen, second.seen, strict=True):
+        pd.testing.assert_frame_equal(reported.ratings, told_too.ratings)
+        pd.testing.assert_frame_equal(reported.users, told_too.users)
         pd.testing.assert_frame_equal(asked, asked_too)
         assert "rating" not in asked.columns
         hidden = set(zip(trial.query["user"], trial.query["item"], strict=True))
-        assert not hidden & set(zip(told.ratings["user"], told.ratings["item"], strict=True))
+        assert not hidden & set(
+            zip(reported.ratings["user"], reported.ratings["item"], strict=True)
+        )
     assert one.drop(columns=["squared_error", "floor"]).equals(
         other.drop(columns=["squared_error", "floor"])
     )
@@ -218,7 +220,7 @@ def test_items_are_new_if_all_users_are_known() -> None:
     )
     assert trial.side == "item"
     assert outcomes["newcomer"].tolist() == ["12", "13"] * 2
-    assert [triples(told.ratings) for told, _ in spy.seen] == [[], [(2, 12, 2.0)]]
+    assert [triples(reported.ratings) for reported, _ in spy.seen] == [[], [(2, 12, 2.0)]]
 
 
 def test_a_split_without_newcomers_is_refused() -> None:
@@ -317,8 +319,11 @@ def quiz() -> Trial:
 def test_answers_come_from_the_support_and_an_item_of_the_query_was_not_seen() -> None:
     asks, spy = Asks((11, 13, 12)), Spy([])
     run(quiz(), spy, (0, 1, 2, 3), ask=lambda params, fitted, context: asks)
-    told = [told.ratings.astype(object).where(told.ratings.notna(), None) for told, _ in spy.seen]
-    assert [triples(each) for each in told] == [
+    reported = [
+        reported.ratings.astype(object).where(reported.ratings.notna(), None)
+        for reported, _ in spy.seen
+    ]
+    assert [triples(each) for each in reported] == [
         [],
         [(8, 11, 5.0), (9, 11, None)],
         [(8, 11, 5.0), (8, 13, None), (9, 11, None), (9, 13, None)],
@@ -330,14 +335,14 @@ def test_answers_come_from_the_support_and_an_item_of_the_query_was_not_seen() -
 def test_an_interview_may_end_early() -> None:
     spy = Spy([])
     outcomes = run(quiz(), spy, (1, 5), ask=lambda params, fitted, context: Asks((12,)))
-    assert [len(told.ratings) for told, _ in spy.seen] == [2, 2]
+    assert [len(reported.ratings) for reported, _ in spy.seen] == [2, 2]
     assert outcomes["revealed"].tolist() == [1, 1, 5, 5]
 
 
 def test_an_interview_without_questions_reveals_nothing() -> None:
     spy = Spy([])
     run(quiz(), spy, (0, 2), ask=lambda params, fitted, context: Asks(()))
-    assert [len(told.ratings) for told, _ in spy.seen] == [0, 0]
+    assert [len(reported.ratings) for reported, _ in spy.seen] == [0, 0]
 
 
 def test_an_interview_cannot_change_the_answers() -> None:
@@ -415,14 +420,19 @@ def drawn(draw: st.DrawFn) -> pd.DataFrame:
                     for revealed in (0, 3):
                         error = float(rng.uniform(0.1, 4) * ratings)
                         covered = NAN if strategy == "z" else float(rng.integers(0, ratings + 1))
-                        told = {"model": model, "seed": seed, "fold": fold, "cold_start": strategy}
+                        reported = {
+                            "model": model,
+                            "seed": seed,
+                            "fold": fold,
+                            "cold_start": strategy,
+                        }
                         sums = {
                             "newcomer": name,
                             "ratings": ratings,
                             "squared_error": error,
                             "floor": floor,
                         }
-                        rows.append({**told, "revealed": revealed, **sums, "covered": covered})
+                        rows.append({**reported, "revealed": revealed, **sums, "covered": covered})
     return table_of(rows)
 
 

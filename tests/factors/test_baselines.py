@@ -177,13 +177,13 @@ def test_an_id_without_ratings_has_no_offset() -> None:
 
 
 def test_fitting_reports_every_round_and_changes_no_rating() -> None:
-    told: list[tuple[float | None, str]] = []
-    context = evolve(QUIET, progress=lambda done, message: told.append((done, message)))
+    reported: list[tuple[float | None, str]] = []
+    context = evolve(QUIET, progress=lambda done, message: reported.append((done, message)))
     train = Interactions(
         Batch(np.array([0, 1, 1]), np.array([2, 0, 1])), np.array([5.0, 2.0, 4.0]), 2, 3
     )
     fit_bias(Bias(rounds=4), train, context)
-    assert told == [
+    assert reported == [
         (0.25, "round 1 of 4"),
         (0.5, "round 2 of 4"),
         (0.75, "round 3 of 4"),
@@ -211,15 +211,15 @@ def test_the_baselines_declare_what_they_give() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reported"),
     [
         ({"user_damping": -0.5}, "user_damping: must be at least 0; is -0.5"),
         ({"item_damping": float("inf")}, "item_damping: must be a finite number; is inf"),
         ({"rounds": 0}, "rounds: must be at least 1; is 0"),
     ],
 )
-def test_a_parameter_out_of_bounds_is_refused(values: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+def test_a_parameter_out_of_bounds_is_refused(values: dict[str, Any], reported: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reported)}$"):
         Bias(**values)
 
 

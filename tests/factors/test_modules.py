@@ -165,7 +165,7 @@ def test_a_seed_gives_the_same_start_and_another_seed_another() -> None:
 
 @pytest.mark.parametrize("model", [Pmf, DotProduct])
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"factors": 0}, "factors: must be at least 1; is 0"),
         ({"init_deviation": 0.0}, "init_deviation: must be above 0; is 0.0"),
@@ -173,9 +173,9 @@ def test_a_seed_gives_the_same_start_and_another_seed_another() -> None:
     ],
 )
 def test_a_parameter_out_of_bounds_is_refused(
-    model: Any, values: dict[str, Any], told: str
+    model: Any, values: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         model(**values)
 
 

@@ -371,10 +371,10 @@ def test_features_of_chance_do_no_harm() -> None:
     train, held = parted(drawn(3))
     chance = np.random.default_rng(8).normal(size=(train.n_users, 1)).astype(np.float32)
     noise = Feature("user.chance", "user", "number", table=chance)
-    plain, told = (
+    plain, reported = (
         rlfm.fit(SMALL, evolve(train, features=each), quiet()) for each in ((), (noise,))
     )
-    assert error(told, held) < error(plain, held) + 0.02
+    assert error(reported, held) < error(plain, held) + 0.02
 
 
 def test_an_id_that_training_never_saw_is_what_its_features_say() -> None:
@@ -540,11 +540,11 @@ def test_a_single_rating_is_enough() -> None:
 
 
 def test_fitting_reports_every_round_and_changes_nothing_that_it_is_given() -> None:
-    told: list[tuple[float | None, str]] = []
-    context = evolve(quiet(), progress=lambda done, message: told.append((done, message)))
+    reported: list[tuple[float | None, str]] = []
+    context = evolve(quiet(), progress=lambda done, message: reported.append((done, message)))
     train = drawn(7, genres=1.0)
     rlfm.fit(evolve(SMALL, rounds=4), train, context)
-    assert told == [
+    assert reported == [
         (0.25, "round 1 of 4"),
         (0.5, "round 2 of 4"),
         (0.75, "round 3 of 4"),
@@ -561,7 +561,7 @@ def test_it_declares_what_it_gives() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reported"),
     [
         ({"factors": 0}, "factors: must be at least 1; is 0"),
         ({"rounds": 0}, "rounds: must be at least 1; is 0"),
@@ -571,6 +571,6 @@ def test_it_declares_what_it_gives() -> None:
         ({"noise_pooling": 0.0}, "noise_pooling: must be above 0; is 0.0"),
     ],
 )
-def test_a_parameter_out_of_bounds_is_refused(values: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+def test_a_parameter_out_of_bounds_is_refused(values: dict[str, Any], reported: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reported)}$"):
         Rlfm(**values)

@@ -39,8 +39,8 @@ def rightly(
     """Return distributions, shape (n, 4), and ratings drawn from them, as positions of levels."""
     distribution = rng.dirichlet(np.ones(4), n)
     truth = drawn_from(distribution, rng)
-    told = distribution**sharpness
-    return told / told.sum(axis=1, keepdims=True), truth
+    reported = distribution**sharpness
+    return reported / reported.sum(axis=1, keepdims=True), truth
 
 
 def model(distribution: np.ndarray | None, truth: np.ndarray, n_items: int = 50) -> FittedModel:
@@ -132,8 +132,8 @@ def test_claims_are_what_the_distribution_says(seed: int) -> None:
 
 
 def test_ratings_drawn_from_a_distribution_have_its_shares() -> None:
-    told = np.tile([0.1, 0.0, 0.6, 0.3], (20_000, 1))
-    shares = np.bincount(drawn_from(told, np.random.default_rng(0)), minlength=4) / 20_000
+    reported = np.tile([0.1, 0.0, 0.6, 0.3], (20_000, 1))
+    shares = np.bincount(drawn_from(reported, np.random.default_rng(0)), minlength=4) / 20_000
     assert shares == pytest.approx([0.1, 0, 0.6, 0.3], abs=0.015)
 
 

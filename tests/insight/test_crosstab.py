@@ -104,7 +104,7 @@ def sheet(chart: Chart) -> dict[str, tuple[str, ...]]:
 
 
 def test_known_ratings_and_marked_predictions_are_shown() -> None:
-    chart, told = cross(model())
+    chart, message = cross(model())
     assert list(dict.fromkeys(row[0] for row in chart.rows)) == ["ann", "bob", "eve"]
     assert sheet(chart) == {
         "Heat": ("5", "4", "3"),
@@ -112,7 +112,7 @@ def test_known_ratings_and_marked_predictions_are_shown() -> None:
         "Ran": ("4.5", "", ""),
     }
     assert chart.note == "* predicted by pmf; all other numbers are ratings that users gave."
-    assert told == (
+    assert message == (
         "The 3 most active users and the 3 most rated items make 9 pairs. 6 of them have a rating; "
         "1 have a prediction of pmf, marked with *. 2 stay empty, since training never saw their "
         "user or item."
@@ -135,11 +135,11 @@ def test_the_chart_has_a_row_for_each_pair_and_says_what_it_is() -> None:
 
 
 def test_the_most_active_and_most_rated_come_first_and_no_more_than_asked() -> None:
-    chart, told = cross(model(), 2)
+    chart, message = cross(model(), 2)
     assert [row[:2] for row in chart.rows] == [
         (user, item) for user in ("ann", "bob") for item in ("Heat", HOSTILE)
     ]
-    assert told.endswith("make 4 pairs. 4 of them have a rating.")
+    assert message.endswith("make 4 pairs. 4 of them have a rating.")
 
 
 def test_an_unrated_item_is_not_among_the_most_rated() -> None:
@@ -162,9 +162,9 @@ def test_the_model_is_asked_only_for_unrated_pairs() -> None:
 
 
 def test_a_cold_start_strategy_fills_what_training_never_saw() -> None:
-    chart, told = cross(model(policy=True), 3)
+    chart, message = cross(model(policy=True), 3)
     assert sheet(chart)["Ran"] == ("4.5", "2.8*", "2.8*")
-    assert "stay empty" not in told
+    assert "stay empty" not in message
 
 
 def elapsed(column: str = "time.elapsed") -> Features:
@@ -182,10 +182,10 @@ def test_a_model_that_looks_at_the_time_is_asked_at_the_median_time() -> None:
 
 def test_a_model_with_other_columns_of_a_rating_leaves_cells_empty_with_a_note() -> None:
     fitted = model(features=elapsed("ratings.price"), price=range(7))
-    chart, told = cross(fitted)
+    chart, message = cross(fitted)
     assert fitted.predictor.pairs == []
     assert {row[3] for row in chart.rows} == {"rating", "empty"}
-    assert told.endswith(
+    assert message.endswith(
         "3 stay empty, since the model also looks at price of a rating, which they do not have."
     )
 

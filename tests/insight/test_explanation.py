@@ -157,21 +157,21 @@ def test_where_a_user_rated_all_the_most_rated_item_is_taken_apart() -> None:
 
 def test_an_item_without_a_training_rating_cannot_be_explained() -> None:
     section = analysed(Explain(item="Never"))
-    told = "Training saw no rating of the item Never Seen, so there is nothing to take apart."
-    assert (section.text, section.tables, section.charts) == ((told,), (), ())
+    reported = "Training saw no rating of the item Never Seen, so there is nothing to take apart."
+    assert (section.text, section.tables, section.charts) == ((reported,), (), ())
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "reported"),
     [
         (Explain(user="zoe"), "no user is called 'zoe'"),
         (Explain(item="Hate"), "no item is called 'Hate'; did you mean 'Heat'?"),
     ],
 )
-def test_a_name_that_is_not_there_is_refused(params: Explain, told: str) -> None:
+def test_a_name_that_is_not_there_is_refused(params: Explain, reported: str) -> None:
     with pytest.raises(DataError) as raised:
         analysed(params)
-    assert str(raised.value) == told
+    assert str(raised.value) == reported
 
 
 # A model that is asked again and again

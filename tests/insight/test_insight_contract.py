@@ -1,4 +1,4 @@
-"""The built-in analyzers of data and models keep every law of their kind."""
+"""The built-in analyzers of data and models pass every check of their kind."""
 
 from __future__ import annotations
 

@@ -100,11 +100,11 @@ def test_a_validation_loss_that_rose_while_training_went_on_is_overfitting() -> 
 
 
 def test_a_rise_of_less_than_a_hundredth_is_none() -> None:
-    told = (
+    reported = (
         "The validation loss was lowest after epoch 1 of 2, at 2, and has hardly moved since: "
         "2.019 at the end."
     )
-    assert course((3.0, 2.0), (1.0, 2.019)) == told
+    assert course((3.0, 2.0), (1.0, 2.019)) == reported
     assert "by 1.05 %" in course((3.0, 2.0), (1.0, 2.021))
 
 

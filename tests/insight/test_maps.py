@@ -326,7 +326,7 @@ def test_of_a_set_the_first_frequent_member_is_the_colour(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "reported"),
     [
         (
             EmbeddingMap(color="genre"),
@@ -347,10 +347,10 @@ def test_of_a_set_the_first_frequent_member_is_the_colour(monkeypatch: pytest.Mo
         ),
     ],
 )
-def test_a_parameter_that_does_not_fit_is_refused(params: EmbeddingMap, told: str) -> None:
+def test_a_parameter_that_does_not_fit_is_refused(params: EmbeddingMap, reported: str) -> None:
     with pytest.raises(DataError) as raised:
         embedding_map(params, model(), QUIET)
-    assert str(raised.value) == told
+    assert str(raised.value) == reported
 
 
 def test_a_colour_named_like_another_column_of_the_map_is_distinguished() -> None:
@@ -384,7 +384,7 @@ def test_users_are_described_with_their_metadata() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "most_rated", "told"),
+    ("table", "most_rated", "reported"),
     [
         (np.zeros((N_ITEMS, 3)), 9, "0 (items: 9, factors of each: 3)."),
         (factors(1)["item"], 9, "1 (items: 9, factors of each: 1)."),
@@ -393,14 +393,14 @@ def test_users_are_described_with_their_metadata() -> None:
     ],
 )
 def test_a_missing_second_direction_is_reported(
-    table: np.ndarray, most_rated: int, told: str
+    table: np.ndarray, most_rated: int, reported: str
 ) -> None:
     section = embedding_map(
         EmbeddingMap(most_rated=most_rated), model({**factors(), "item": table}), QUIET
     )
     assert section.text == (
         "There is no map: it was to show component 2 of the factors, and as many as they have are "
-        f"{told}",
+        f"{reported}",
     )
     assert (section.tables, section.charts) == ((), ())
 

@@ -67,8 +67,8 @@ def section(data: Dataset) -> Section:
 
 
 def test_the_text_counts_ratings_items_users_and_their_density() -> None:
-    told = section(films()).text[0]
-    assert told == (
+    reported = section(films()).text[0]
+    assert reported == (
         "7 ratings of 4 items by 3 users: 58.3 % of all their pairs have a rating. Ratings go from "
         "1 to 5, with a mean "
         "of 3.79; the most frequent is 4.5, with 42.9 % of all."
@@ -170,7 +170,9 @@ def test_ratings_without_a_time_cost_one_line_and_no_chart() -> None:
 
 def test_ratings_of_a_week_are_counted_by_day_with_the_empty_days() -> None:
     days = ["01", "01", "03", "03", "03", "05", "01"]
-    (chart,), told = timeline(films(time=pd.to_datetime([f"2001-02-{day} 23:59" for day in days])))
+    (chart,), reported = timeline(
+        films(time=pd.to_datetime([f"2001-02-{day} 23:59" for day in days]))
+    )
     assert chart.rows == (
         ("2001-02-01", 3),
         ("2001-02-02", 0),
@@ -184,7 +186,7 @@ def test_ratings_of_a_week_are_counted_by_day_with_the_empty_days() -> None:
         "day",
         "ratings",
     )
-    assert told == (
+    assert reported == (
         "The ratings were given from 2001-02-01 to 2001-02-05; the busiest day, 2001-02-01, "
         "brought 42.9 % of them."
     )
@@ -194,9 +196,9 @@ def test_times_with_a_zone_are_counted_in_utc_and_missing_ones_are_reported() ->
     times = pd.Series(pd.to_datetime(["2001-02-01 23:30"] * 5 + [None] * 2)).dt.tz_localize(
         "America/New_York"
     )
-    (chart,), told = timeline(films(time=times))
+    (chart,), reported = timeline(films(time=times))
     assert chart.rows == (("2001-02-02", 5),)
-    assert told == "The ratings were given from 2001-02-02 to 2001-02-02; 2 have no time."
+    assert reported == "The ratings were given from 2001-02-02 to 2001-02-02; 2 have no time."
 
 
 @pytest.mark.parametrize(

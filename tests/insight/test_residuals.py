@@ -133,7 +133,7 @@ def test_predictions_that_are_all_too_high_or_too_low_are_reported() -> None:
         found = section(model(held_out["rating"] + shift))
         assert found.text[0].endswith(f"On average they are 0.25 points too {word}.")
         assert all(value(row[2]) == shift for table in found.tables[1:] for row in table.rows)
-        assert not any("best guess" in told for told in found.text)
+        assert not any("best guess" in reported for reported in found.text)
 
 
 def test_a_mean_error_within_its_interval_may_be_chance() -> None:
@@ -174,7 +174,7 @@ def test_a_model_that_answers_one_number_has_no_picture_and_no_correlation() -> 
 def test_substitutes_for_unseen_ids_are_counted() -> None:
     fitted = model()
     held_out = fitted.evidence.held_out
-    assert not any("cold-start" in told for told in section(fitted).text)
+    assert not any("cold-start" in reported for reported in section(fitted).text)
     origin = np.where(np.arange(110) < 3, "metadata", np.where(np.arange(110) < 7, "mean", "warm"))
     assert section(with_held_out(fitted, held_out.assign(origin=origin))).text[-1] == (
         "7 of these ratings are of users or items without training ratings; a cold-start strategy "
@@ -364,11 +364,11 @@ def test_a_whole_number_has_the_decimals_of_its_ends_in_a_sentence() -> None:
     held_out = model().evidence.held_out
     prediction = held_out["rating"] + np.where(np.arange(110) % 2, 1.0, -1.0)
     prediction[:10] = held_out["rating"][:10] + np.sqrt([2, 0] * 5)
-    (told,) = re.findall(
+    (reported,) = re.findall(
         r"squared error is (\S+) \((\S+) to (\S+)\);", section(model(prediction)).text[0]
     )
-    assert float(told[0]) == 1
-    assert len({len(word.partition(".")[2]) for word in told}) == 1
+    assert float(reported[0]) == 1
+    assert len({len(word.partition(".")[2]) for word in reported}) == 1
 
 
 def test_every_chart_and_table_has_rows_and_plain_cells() -> None:

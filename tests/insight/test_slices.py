@@ -92,7 +92,7 @@ def errors(fitted: FittedModel) -> pd.Series[float]:
     return held_out["prediction"] - held_out["rating"]
 
 
-# The laws
+# Properties
 
 
 @given(st.integers(0, 99), st.integers(2, 12))
@@ -255,8 +255,8 @@ def test_a_chart_has_all_ratings_first_and_then_the_groups_in_their_order() -> N
     assert year.rows[0][0] == gender.rows[0][0] == "all held-out ratings"
     starts = [int(row[0].split()[0]) for row in year.rows[1:] if row[0] != MISSING]
     assert starts == sorted(starts)
-    told = [row[2] for row in gender.rows[1:]]
-    assert told == sorted(told, reverse=True)
+    reported = [row[2] for row in gender.rows[1:]]
+    assert reported == sorted(reported, reverse=True)
     assert all(row[3] <= row[2] <= row[4] for row in gender.rows)
     assert year.columns[-1] == ERROR
 

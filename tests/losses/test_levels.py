@@ -49,7 +49,7 @@ def test_a_rating_that_is_off_by_rounding_is_its_level_still() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scale", "rating", "told"),
+    ("scale", "rating", "reported"),
     [
         (STARS, 3.5, "rating: expected one of the levels 1, 2, 3, 4, 5, got 3.5"),
         (STARS, 0.0, "rating: expected one of the levels 1, 2, 3, 4, 5, got 0"),
@@ -65,10 +65,10 @@ def test_a_rating_that_is_off_by_rounding_is_its_level_still() -> None:
     "build", [lambda s: cross_entropy(CrossEntropy(), s), lambda s: ordinal(Ordinal(), s)]
 )
 def test_a_rating_that_is_not_a_level_is_refused(
-    build: Any, scale: Scale, rating: float, told: str
+    build: Any, scale: Scale, rating: float, reported: str
 ) -> None:
     head = build(scale)
-    with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
+    with pytest.raises(DataError, match=f"^{re.escape(reported)}$"):
         head.loss(torch.zeros(2, head.n_outputs), torch.tensor([2.0, rating]))
 
 
@@ -189,8 +189,8 @@ PARAMS = [
 ]
 
 
-@pytest.mark.parametrize(("params", "told"), PARAMS)
-def test_parameters_that_mean_nothing_are_refused(params: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("params", "reported"), PARAMS)
+def test_parameters_that_mean_nothing_are_refused(params: dict[str, Any], reported: str) -> None:
     for cls in (CrossEntropy, Ordinal):
-        with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        with pytest.raises(ValueError, match=f"^{re.escape(reported)}$"):
             cls(**params)

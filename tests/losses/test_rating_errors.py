@@ -143,7 +143,7 @@ def test_the_head_has_one_output_and_nothing_to_learn(name: str) -> None:
 
 @pytest.mark.parametrize("params", [Mse, Mae, partial(Huber, 1.0)])
 @pytest.mark.parametrize(
-    ("span", "told"),
+    ("span", "message"),
     [
         ((5.5, 0.0), "range: must go from low to high; is [5.5, 0.0]"),
         ((3.0, 3.0), "range: must go from low to high; is [3.0, 3.0]"),
@@ -152,9 +152,9 @@ def test_the_head_has_one_output_and_nothing_to_learn(name: str) -> None:
     ],
 )
 def test_an_invalid_range_is_refused(
-    params: Callable[..., object], span: tuple[float, float], told: str
+    params: Callable[..., object], span: tuple[float, float], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         params(span)
 
 

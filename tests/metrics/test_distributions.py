@@ -221,8 +221,8 @@ def test_a_rating_that_is_not_a_level_is_refused(
     score: Callable[[np.ndarray, Predictions], float], rating: float
 ) -> None:
     given = predictions(np.full((3, 4), 0.25), np.array([1.0, 2.0, 3.0, 4.0]))
-    told = f"row 1: rating: expected one of the predicted levels 1, 2, 3, 4, got {rating:g}"
-    with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
+    message = f"row 1: rating: expected one of the predicted levels 1, 2, 3, 4, got {rating:g}"
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         score(np.array([4.0, rating, 1.0]), given)
 
 
@@ -231,11 +231,11 @@ def test_predictions_without_a_distribution_are_refused(
     score: Callable[[np.ndarray, Predictions], float],
 ) -> None:
     given = Predictions(np.array([3.0, 2.0, 3.5]), np.array(["warm", "mean", "mean"], dtype=object))
-    told = (
+    message = (
         "this metric needs a distribution for every rating: "
         "2 of 3 are for ids that are not in training"
     )
-    with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         score(np.array([3.0, 3.0, 3.0]), given)
     warm = evolve(given, origin=np.full(3, "warm", dtype=object))
     with pytest.raises(DataError, match=r"^this metric needs a distribution for every rating$"):

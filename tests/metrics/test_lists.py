@@ -361,21 +361,21 @@ def test_gains_by_rating_distinguish_a_five_from_a_four() -> None:
 @pytest.mark.parametrize("candidates", ["rated", "all"])
 def test_no_user_with_a_relevant_item_is_an_error(name: str, candidates: str) -> None:
     given = predicted([(0, 0, 4.0), (0, 1, 3.0), (5, 0, 3.0)], [[0], [1]])
-    told = (
+    message = (
         "relevant: expected a number that some rating reaches, got 4: the "
         "greatest of the 3 ratings of 2 users is 3.5. Lower it."
     )
-    with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         score(name, np.array([3.5, 2.0, 3.0]), given, 10, candidates)
 
 
 def test_a_gain_that_is_not_above_zero_is_an_error() -> None:
     given = predicted([(0, 0, 4.0), (0, 1, 3.0)])
-    told = (
+    message = (
         "gains: rating needs relevant ratings above 0, got -2; "
         "raise `relevant` above 0 or set `gains: binary`"
     )
-    with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         ndcg(GradedTopK(10, -5.0, "rated", "rating"), np.array([-2.0, 7.0]), given)
     assert ndcg(
         GradedTopK(10, -5.0, "rated", "binary"), np.array([-2.0, 7.0]), given
@@ -385,11 +385,11 @@ def test_a_gain_that_is_not_above_zero_is_an_error() -> None:
 @every_score
 def test_predictions_without_codes_or_lists_are_refused(name: str) -> None:
     bare = Predictions(np.array([4.0]), np.array(["warm"], dtype=object))
-    told = "lists need the user and the item of each prediction, got predictions without them"
-    with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
+    message = "lists need the user and the item of each prediction, got predictions without them"
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         score(name, np.array([5.0]), bare, 10, "rated")
-    told = "candidates: all needs a model that ranks all items, got none; use candidates: rated"
-    with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
+    message = "candidates: all needs a model that ranks all items, got none; use candidates: rated"
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         score(name, np.array([5.0]), predicted([(0, 0, 4.0)]), 10, "all")
 
 

@@ -47,7 +47,7 @@ def test_each_metric_says_which_way_is_better_and_what_it_needs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cls", "params", "told"),
+    ("cls", "params", "message"),
     [
         (TopK, {"k": 0}, "k: must be at least 1; is 0"),
         (TopK, {"relevant": float("nan")}, "relevant: must be a finite number; is nan"),
@@ -71,7 +71,7 @@ def test_each_metric_says_which_way_is_better_and_what_it_needs() -> None:
     ],
 )
 def test_parameters_that_mean_nothing_are_refused(
-    cls: Any, params: dict[str, Any], told: str
+    cls: Any, params: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         cls(**params)

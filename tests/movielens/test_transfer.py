@@ -64,10 +64,12 @@ def test_pooch_writes_nothing_to_the_terminal(
 
 
 def test_progress_rises_to_one(release: Release, target: Path, context: cfplug.Context) -> None:
-    told: list[tuple[float | None, str]] = []
-    listening = attrs.evolve(context, progress=lambda done, message: told.append((done, message)))
+    reported: list[tuple[float | None, str]] = []
+    listening = attrs.evolve(
+        context, progress=lambda done, message: reported.append((done, message))
+    )
     transfer.download(release, target, listening)
-    assert told[-1] == (1.0, f"{release.size:,} of {release.size:,} bytes")
+    assert reported[-1] == (1.0, f"{release.size:,} of {release.size:,} bytes")
 
 
 def test_a_broken_transfer_goes_on_where_it_stopped(

@@ -464,7 +464,7 @@ def test_the_networks_declare_what_they_give_and_look_at() -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "values", "told"),
+    ("params", "values", "message"),
     [
         (Layers, {"user_factors": 0}, "user_factors: must be at least 1; is 0"),
         (Layers, {"layers": (10, 0)}, "layers: must be at least 1; is 0"),
@@ -482,9 +482,9 @@ def test_the_networks_declare_what_they_give_and_look_at() -> None:
     ],
 )
 def test_a_parameter_out_of_bounds_is_refused(
-    params: Any, values: dict[str, Any], told: str
+    params: Any, values: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         params(**values)
 
 

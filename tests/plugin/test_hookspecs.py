@@ -234,7 +234,7 @@ def thawed(value: object) -> object:
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     """A run, what was said, and what zoo/watchers/listener.py was told."""
     run, said = carry_out(tmp_path_factory.mktemp("watched"), "listener")
-    return run, said, sys.modules["listener"].told
+    return run, said, sys.modules["listener"].reported
 
 
 def told_of(watched: Watched, hook: str) -> list[object]:
@@ -315,7 +315,7 @@ def test_cfplug_run_failed_is_called_instead_of_finished_with_the_error_and_wher
 ) -> None:
     with pytest.raises(OSError, match="the server does not answer"):
         carry_out(tmp_path, "listener", "zoo_sources", text=UNREADABLE)
-    started, failed = (event for _, event in sys.modules["listener"].told)
+    started, failed = (event for _, event in sys.modules["listener"].reported)
     assert failed == RunFailed(
         started.folder,
         "OSError: the server does not answer",
@@ -336,14 +336,14 @@ def test_cfplug_run_failed_says_that_a_person_stopped_the_run_and_a_resumed_one_
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         carry_out(tmp_path, "listener", "stopper")
-    told = sys.modules["listener"].told
-    (_, started), *_, (hook, failed) = told
+    reported = sys.modules["listener"].reported
+    (_, started), *_, (hook, failed) = reported
     assert hook == "cfplug_run_failed"
     assert failed == RunFailed(started.folder, "KeyboardInterrupt", (), True, True, started.run)
     assert not started.resumed
-    told.clear()
+    reported.clear()
     resumed = cfplug.resume(failed.folder, plugins_dir=[tmp_path / "plugins"], reporter=Listening())
-    (_, again), *_, (_, finished) = told
+    (_, again), *_, (_, finished) = reported
     assert attrs.evolve(again, resumed=False, recipe=started.recipe) == started
     assert again.resumed
     assert finished.run == resumed.path == started.run

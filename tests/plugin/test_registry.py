@@ -323,11 +323,11 @@ def test_the_advised_setting_removes_the_broken_plugins_and_keeps_the_others(
     after = assemble(every, before.switching_off(*before.broken).removeprefix("CFPLUG_PLUGINS="))
     assert after.broken == []
     assert after.messages == before.messages
-    told = [
+    message = [
         [plugin.title for plugin in each.plugins if plugin.state == "ok"]
         for each in (before, after)
     ]
-    assert told[0] == told[1]
+    assert message[0] == message[1]
 
 
 def test_what_is_switched_off_already_stays_off_in_the_advice() -> None:
@@ -625,12 +625,12 @@ def test_a_recipe_that_needs_a_broken_plugin_says_why_with_its_own_line() -> Non
 # Observers
 
 
-def observer(name: str, told: list[object], error: BaseException | None = None) -> Candidate:
+def observer(name: str, message: list[object], error: BaseException | None = None) -> Candidate:
     module = ModuleType(name)
 
     @cfplug.hookimpl
     def cfplug_run_started(event: RunStarted) -> None:
-        told.append((name, event))
+        message.append((name, event))
         if error is not None:
             raise error
 
@@ -645,9 +645,9 @@ STARTED = RunStarted("Tiny", "tiny.yaml", Path("runs/tiny.partial"))
 def test_an_observer_that_raises_becomes_a_warning_and_the_others_are_still_called(
     error: BaseException,
 ) -> None:
-    told: list[tuple[str, object]] = []
+    message: list[tuple[str, object]] = []
     registry = assemble(
-        [observer("ant", told), observer("bee", told, error), observer("cat", told)]
+        [observer("ant", message), observer("bee", message, error), observer("cat", message)]
     )
     (warning,) = registry.notify("cfplug_run_started", STARTED)
     words = f"{type(error).__name__}: {error}".removesuffix(": ")
@@ -656,8 +656,8 @@ def test_an_observer_that_raises_becomes_a_warning_and_the_others_are_still_call
     )
     assert warning.split("\n")[1].startswith(f"  at {__file__}:")
     assert warning.endswith(": raise error")
-    assert [name for name, _ in told] == ["ant", "bee", "cat"]
-    assert all(event is STARTED for _, event in told)
+    assert [name for name, _ in message] == ["ant", "bee", "cat"]
+    assert all(event is STARTED for _, event in message)
 
 
 def test_an_observer_cannot_change_its_event() -> None:
@@ -672,9 +672,9 @@ def test_ctrl_c_in_an_observer_stops_the_run() -> None:
 
 
 def test_an_observer_of_another_event_is_not_asked() -> None:
-    told: list[object] = []
-    assert list(assemble([observer("ant", told)]).notify("cfplug_run_finished", STARTED)) == []
-    assert told == []
+    message: list[object] = []
+    assert list(assemble([observer("ant", message)]).notify("cfplug_run_finished", STARTED)) == []
+    assert message == []
 
 
 # Where plugins are found

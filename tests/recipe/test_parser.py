@@ -1,8 +1,8 @@
 """Recipes: what is accepted, what is refused and where, overrides, and the resolved text.
 
-The laws are held with recipes that hypothesis makes. A recipe is a tree that knows which values
-each place may not have; `Page` writes it in one of many styles and notes where everything stands,
-so that the places in messages are held against another hand's counting.
+The properties are tested with recipes that hypothesis draws. A recipe is a tree that knows which
+values each place may not have; `Page` writes it in one of many styles and notes every place, so
+that the places in messages are compared with an independent count.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def read(text: str, *sets: str) -> Recipe:
     return parse_recipe(text, SOURCE, set=sets, registry=registry())
 
 
-def told(text: str, *sets: str) -> list[Problem]:
+def reported(text: str, *sets: str) -> list[Problem]:
     """The problems of a recipe; none if it has none."""
     try:
         read(text, *sets)
@@ -702,7 +702,7 @@ KINDS_OF_FAULT = (dropped, misspelt, doubled, mistaken, forbidden)
 def check_fault(fault: Fault, style: int) -> None:
     """The fault is told at its own place, and nothing else but a missing key that was misspelt."""
     page = Page.of(fault.tree, style)
-    problems = told(page.text)
+    problems = reported(page.text)
     place = page.place(fault.at, on_key=fault.on_key)
     assert [problem.place for problem in problems if problem.path == path_text(fault.at)][:1] == [
         place
@@ -771,7 +771,7 @@ def test_every_key_of_a_full_recipe_is_reported_when_misspelt_doubled_or_forbidd
         for fault in kind(FULL)
         if fault.at[:2] == ("data", "roles")
     ]
-    assert not told(Page.of(FULL, 0).text)
+    assert not reported(Page.of(FULL, 0).text)
     assert len(faults) > 150
     for style, fault in enumerate(faults):
         check_fault(fault, style)
@@ -802,7 +802,7 @@ def test_several_faults_are_found_in_one_pass_in_file_order(
         if isinstance(node, Leaf) and path in paths and not node.wrong
     }
     page = Page.of(tree, style)
-    problems = told(page.text)
+    problems = reported(page.text)
     assert {(problem.path, problem.place) for problem in problems} == {
         (path_text(path), page.place(path)) for path in wrong
     }
@@ -1096,7 +1096,7 @@ MESSAGES: list[tuple[str, list[str]]] = [
     ("text", "messages"), MESSAGES, ids=[messages[0][:60] for _, messages in MESSAGES]
 )
 def test_a_fault_is_reported_with_place_key_and_advice(text: str, messages: list[str]) -> None:
-    assert [str(problem) for problem in told(text)] == [
+    assert [str(problem) for problem in reported(text)] == [
         f"{SOURCE}:{message}" for message in messages
     ]
 
@@ -1264,7 +1264,7 @@ def test_a_recipe_with_slips_of_the_pen_is_a_recipe_or_an_error(
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(text)))
         text = text[:at] + data.draw(slips) + text[at + data.draw(st.integers(0, 6)) :]
-    problems = told(text)
+    problems = reported(text)
     event("refused" if problems else "accepted")
     check_places(text, problems)
     if not problems:
@@ -1275,8 +1275,8 @@ def test_a_recipe_with_slips_of_the_pen_is_a_recipe_or_an_error(
 @given(st.text() | st.text("ab: -[]{},&*!|>'\"%#\n\t\\.~<=01e", max_size=50))
 @settings(deadline=None, max_examples=30)
 def test_any_text_is_a_recipe_or_an_error(text: str) -> None:
-    check_places(text, told(text))
-    check_places(text, told(f"{LINES}{text}"))
+    check_places(text, reported(text))
+    check_places(text, reported(f"{LINES}{text}"))
 
 
 def check_places(text: str, problems: Sequence[Problem]) -> None:
@@ -1325,11 +1325,11 @@ def test_an_override_is_checked_like_the_file(tree: Table, style: int, data: st.
         if not any("." in str(step) for step in fault.at) and fault.at
     }
     fault = faults[data.draw(st.sampled_from(sorted(faults, key=str)))]
-    in_file = told(Page.of(fault.tree, style).text)
+    in_file = reported(Page.of(fault.tree, style).text)
     value = functools.reduce(lambda node, step: dict(children(node))[step], fault.at, fault.tree)
     before = data.draw(st.integers(0, 11))
     argument = ".".join(map(str, fault.at)) + "=" + flowing(value)
-    problems = told(Page.of(tree, style).text, *["device=cpu"] * before, argument)
+    problems = reported(Page.of(tree, style).text, *["device=cpu"] * before, argument)
     place = Place(f"--set argument {before + 1}")
     assert [(each.place, each.path, each.message) for each in problems] == [
         (place, each.path, each.message) for each in in_file
@@ -1339,7 +1339,7 @@ def test_an_override_is_checked_like_the_file(tree: Table, style: int, data: st.
 def test_problems_of_overrides_come_after_those_of_the_file_in_the_order_of_the_arguments() -> None:
     sets = ["train.epochs=0", *["device=cpu"] * 8, "nonsense", "train={momentum: 2}"]
     sets[1] = "title='x"
-    messages = [str(problem) for problem in told("data: synthetc\nmodels: [pmf]\n", *sets)]
+    messages = [str(problem) for problem in reported("data: synthetc\nmodels: [pmf]\n", *sets)]
     assert messages == [
         'r.yaml:1:7: data: no source called "synthetc"; did you mean synthetic? (cfplug list '
         "sources)",
@@ -1385,7 +1385,7 @@ OVERRIDES: list[tuple[list[str], str]] = [
     ("sets", "message"), OVERRIDES, ids=[message[18:70] for _, message in OVERRIDES]
 )
 def test_a_faulty_override_is_reported_with_its_argument(sets: list[str], message: str) -> None:
-    assert [str(problem) for problem in told(f"{LINES}seed: 3\n", *sets)] == [message]
+    assert [str(problem) for problem in reported(f"{LINES}seed: 3\n", *sets)] == [message]
 
 
 def test_an_override_may_change_a_part_of_a_default() -> None:
@@ -1742,7 +1742,7 @@ PARTS_OF_TIME = "all, year, month, day-of-week, hour, elapsed, item-age"
     ],
 )
 def test_faults_of_features_are_reported_at_their_place(features: str, message: str) -> None:
-    assert [*map(str, told(f"{TABULAR}features: {features}\n"))] == [message]
+    assert [*map(str, reported(f"{TABULAR}features: {features}\n"))] == [message]
 
 
 @pytest.mark.parametrize(
@@ -1798,7 +1798,7 @@ def test_faults_of_features_are_reported_at_their_place(features: str, message: 
     ],
 )
 def test_features_that_no_model_uses_are_reported(text: str, messages: list[str]) -> None:
-    assert [*map(str, told(f"data: synthetic\n{text}"))] == messages
+    assert [*map(str, reported(f"data: synthetic\n{text}"))] == messages
 
 
 # Metrics that need a distribution
@@ -1811,7 +1811,7 @@ def test_a_metric_that_needs_a_distribution_is_accepted_where_there_is_one(
 ) -> None:
     text = f"data: synthetic\nmodels: [pmf]\nloss: {loss}\nunknown: {unknown}\n"
     text += "metrics: [nll, accuracy, ece, rps]\n"
-    assert told(text) == []
+    assert reported(text) == []
 
 
 # Newcomers
@@ -1881,7 +1881,7 @@ def test_a_fault_in_a_cold_start_trial_is_reported_at_its_place(
     key = lines.partition(":")[0]
     kept = [line for line in ON_NEWCOMERS.splitlines() if not line.startswith(key)]
     text = "\n".join([*kept, *["#"] * (4 - len(kept)), lines, ""])
-    assert [str(problem) for problem in told(text)] == [
+    assert [str(problem) for problem in reported(text)] == [
         f"{SOURCE}:{message}" for message in messages
     ]
 
@@ -1920,12 +1920,12 @@ def test_a_fault_in_a_cold_start_trial_is_reported_at_its_place(
 def test_a_fault_in_a_cold_start_claim_is_reported_at_its_key(
     claim: str, messages: list[str]
 ) -> None:
-    problems = told(f"{ON_NEWCOMERS}claims: [{claim}]\n")
+    problems = reported(f"{ON_NEWCOMERS}claims: [{claim}]\n")
     assert [f"{problem.path}: {problem.message}" for problem in problems] == messages
 
 
 def test_a_claim_on_newcomers_needs_strategies() -> None:
-    (problem,) = told(f"{LINES}claims: [{{metric: rmse, cold_start: shrunk, at_most: 1}}]\n")
+    (problem,) = reported(f"{LINES}claims: [{{metric: rmse, cold_start: shrunk, at_most: 1}}]\n")
     assert (problem.path, problem.message) == (
         "claims[0].cold_start",
         "the recipe has no cold_starts",

@@ -26,7 +26,7 @@ def test_a_claim_is_met_on_its_side_of_the_bound_and_at_it(bound: float, measure
 
 
 @pytest.mark.parametrize(
-    ("bounds", "told"),
+    ("bounds", "message"),
     [
         ({}, "a claim needs at_most or at_least"),
         (
@@ -35,10 +35,10 @@ def test_a_claim_is_met_on_its_side_of_the_bound_and_at_it(bound: float, measure
         ),
     ],
 )
-def test_a_claim_has_one_bound(bounds: dict[str, float], told: str) -> None:
+def test_a_claim_has_one_bound(bounds: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=r"^a") as caught:
         Claim("mse", **bounds)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 def test_a_claim_is_about_a_part_that_models_did_not_learn_from() -> None:
@@ -75,7 +75,7 @@ def test_a_model_that_fits_itself_resolves_without_loss_and_train() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (
             {"cold_start": "fold-in", "fold": "2"},
@@ -91,11 +91,11 @@ def test_a_model_that_fits_itself_resolves_without_loss_and_train() -> None:
     ],
 )
 def test_a_claim_on_newcomers_is_about_a_strategy_on_all_folds(
-    more: dict[str, Any], told: str
+    more: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=r"^(cold_start|revealed): ") as caught:
         Claim("rmse", at_most=1.0, **more)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 def test_strategies_on_newcomers_are_resolved_with_names_and_every_default() -> None:

@@ -39,7 +39,7 @@ def read(text: str) -> Node:
     return root
 
 
-def told(text: str) -> list[str]:
+def reported(text: str) -> list[str]:
     """What is wrong with `text`, line by line."""
     try:
         _, problems = parse(text, "x.yaml")
@@ -277,7 +277,7 @@ FORBIDDEN: list[tuple[str, list[str]]] = [
 def test_what_a_recipe_may_not_have_is_reported_at_its_place(
     text: str, messages: list[str]
 ) -> None:
-    assert told(text) == messages
+    assert reported(text) == messages
 
 
 BOMB = "a: &a [x, x]\n" + "".join(
@@ -343,7 +343,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_text_is_an_error_or_a_value(text: str) -> None:
-    assert told(text) or read(text) is not None
+    assert reported(text) or read(text) is not None
 
 
 # Overrides

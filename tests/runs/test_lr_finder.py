@@ -138,13 +138,13 @@ def test_a_curve_ends_before_the_first_nan_loss() -> None:
     assert len(read_off("drawn", curve(losses)).curve) == 60
 
 
-@pytest.mark.parametrize(("numbers", "told"), [(0, 0), (16, 16)])
-def test_a_curve_that_is_too_short_is_an_error(numbers: int, told: int) -> None:
+@pytest.mark.parametrize(("numbers", "message"), [(0, 0), (16, 16)])
+def test_a_curve_that_is_too_short_is_an_error(numbers: int, message: int) -> None:
     with pytest.raises(TrainingError) as caught:
         read_off("ours", curve([2.0] * numbers + [float("nan")] * 20))
     assert (
         str(caught.value)
-        == f"ours: the loss is no number after {told} steps, at a rate of 1e-07 and more"
+        == f"ours: the loss is no number after {message} steps, at a rate of 1e-07 and more"
     )
 
 

@@ -112,7 +112,7 @@ def chart_of(word: str, n: int = 3) -> Chart:
 
 @pytest.mark.parametrize("hostile", [BAD, WORSE])
 def test_hostile_text_is_shown_as_text_everywhere(hostile: str) -> None:
-    def told(word: str, comment: str) -> str:
+    def message(word: str, comment: str) -> str:
         table = Table(word, (word, "n"), [(word, 1), ("x", word)], word)
         section = Section(word, (word,), (table,), (chart_of(word),), model=word)
         quoted = word.replace("'", "''")
@@ -121,8 +121,8 @@ def test_hostile_text_is_shown_as_text_everywhere(hostile: str) -> None:
         history = Table("Training", (word,), [(word,)])
         return page(run, word, history, Table(word, (word,), [(word,)], word))
 
-    text = told(hostile, hostile)
-    found, harmless = Page(text), Page(told("plain", "plain"))
+    text = message(hostile, hostile)
+    found, harmless = Page(text), Page(message("plain", "plain"))
     assert found.tags == harmless.tags
     assert [(tag, name) for tag, name, _ in found.attributes] == [
         (tag, name) for tag, name, _ in harmless.attributes
@@ -131,7 +131,7 @@ def test_hostile_text_is_shown_as_text_everywhere(hostile: str) -> None:
     recipe = yaml_of(text)
     assert recipe.count(hostile) >= 1
     assert everything.count(hostile) - recipe.count(hostile) == plain.count("plain") - yaml_of(
-        told("plain", "plain")
+        message("plain", "plain")
     ).count("plain")
     assert "49" not in everything
     assert not any(

@@ -987,11 +987,11 @@ def test_every_model_is_trained_and_measured_on_each_fold_of_each_seed(
     assert [text for text in words.said if text.startswith("fold ")] == ["fold u2", "fold u1"] * 2
     kept = made.predictions()
     for (model, seed, fold), rows in kept.groupby(["model", "seed", "fold"]):
-        told = made.find(model, seed, fold).predict(rows)["prediction"]
-        assert told.tolist() == rows["prediction"].tolist()
+        reported = made.find(model, seed, fold).predict(rows)["prediction"]
+        assert reported.tolist() == rows["prediction"].tolist()
         metrics = made.metrics.set_index(["model", "seed", "fold", "metric"])["value"]
         assert metrics[model, seed, fold, "mae"] == pytest.approx(
-            (told - rows["rating"]).abs().mean(), rel=1e-12
+            (reported - rows["rating"]).abs().mean(), rel=1e-12
         )
     history = pd.read_csv(made.path / "history.csv")
     assert history[["seed", "fold", "epoch"]].values.tolist() == [
@@ -1084,20 +1084,20 @@ def test_a_run_of_folds_that_was_stopped_goes_on_to_the_same_bytes(
 def test_observers_receive_the_fold_of_each_step_and_epoch(
     plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    told: list[Any] = []
+    reported: list[Any] = []
     registry = plugin(
         cfplug_splits=lambda: [cfplug.SplitMethod("own", split=two_folds)],
-        cfplug_step_finished=lambda event: told.append(event),
-        cfplug_epoch_finished=lambda event: told.append(event),
+        cfplug_step_finished=lambda event: reported.append(event),
+        cfplug_epoch_finished=lambda event: reported.append(event),
     )
     run_with(registry, written(FOLDED.replace("seeds: [7, 3]", "seed: 7")), tmp_path)
-    assert [each.fold for each in told if isinstance(each, EpochFinished)] == [
+    assert [each.fold for each in reported if isinstance(each, EpochFinished)] == [
         "u2",
         "u2",
         "u1",
         "u1",
     ]
-    steps = [each for each in told if isinstance(each, StepFinished)]
+    steps = [each for each in reported if isinstance(each, StepFinished)]
     assert {
         step: [each.fold for each in steps if each.step == step]
         for step in ("split", "train", "analyze")
@@ -1230,24 +1230,24 @@ def test_ids_without_training_ratings_are_reported_with_their_fold_before_traini
 def test_observers_receive_every_event_in_order(
     plugin: Callable[..., Registry], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    told: list[Any] = []
+    reported: list[Any] = []
     registry = plugin(
-        cfplug_run_started=lambda event: told.append(event),
-        cfplug_step_finished=lambda event: told.append(event),
-        cfplug_epoch_finished=lambda event: told.append(event),
-        cfplug_run_finished=lambda event: told.append(event),
+        cfplug_run_started=lambda event: reported.append(event),
+        cfplug_step_finished=lambda event: reported.append(event),
+        cfplug_epoch_finished=lambda event: reported.append(event),
+        cfplug_run_finished=lambda event: reported.append(event),
     )
     recipe = written(RECIPE)
     made = run_with(registry, recipe, tmp_path)
     partial = made.path.with_name(f"{made.path.name}.partial")
-    assert told[0] == RunStarted("ours", str(recipe), partial, run=made.path)
+    assert reported[0] == RunStarted("ours", str(recipe), partial, run=made.path)
     rows = tuple(made.metrics[list(METRICS[:6])].itertuples(index=False, name=None))
-    assert told[-1] == RunFinished(made.path, rows, False)
+    assert reported[-1] == RunFinished(made.path, rows, False)
     steps = [
         (each.step, each.model, each.seed)
         if isinstance(each, StepFinished)
         else (each.epoch, each.model, each.seed)
-        for each in told[1:-1]
+        for each in reported[1:-1]
     ]
 
     def of_seed(seed: int, analyzed: bool) -> list[tuple[object, str, int]]:
@@ -1264,7 +1264,7 @@ def test_observers_receive_every_event_in_order(
         return every
 
     assert steps == [("read", "", 7), *of_seed(7, True), *of_seed(3, False), ("write", "", 7)]
-    epochs = [each for each in told if isinstance(each, EpochFinished)]
+    epochs = [each for each in reported if isinstance(each, EpochFinished)]
     history = pd.read_csv(made.path / "history.csv")
     assert [each.train_loss for each in epochs] == history["train_loss"].tolist()
     assert [(each.epoch, each.epochs) for each in epochs] == [(1, 2), (2, 2)] * 2
@@ -1291,13 +1291,13 @@ def test_an_observer_that_raises_is_a_warning_and_costs_nothing(
 def test_a_run_that_lacked_only_its_name_is_reported_as_finished(
     plugin: Callable[..., Registry], whole_one: Run, tmp_path: Path
 ) -> None:
-    told: list[RunFinished] = []
-    plugin(cfplug_run_finished=lambda event: told.append(event))
+    reported: list[RunFinished] = []
+    plugin(cfplug_run_finished=lambda event: reported.append(event))
     shutil.copytree(whole_one.path, tmp_path / "ours.partial")
     resumed = cfplug.resume(tmp_path / "ours", reporter=Quiet())
     assert_same(resumed.path, whole_one.path)
     rows = tuple(whole_one.metrics[list(METRICS[:6])].itertuples(index=False, name=None))
-    assert told == [RunFinished(tmp_path / "ours", rows, False)]
+    assert reported == [RunFinished(tmp_path / "ours", rows, False)]
 
 
 # The source alone

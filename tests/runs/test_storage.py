@@ -183,8 +183,8 @@ def test_the_predictions_of_the_folder_are_the_models_own(run: Run) -> None:
     ]
     assert len(kept) == 2 * 40
     for name, rows in kept.groupby("model"):
-        told = run.find(str(name)).predict(rows)
-        assert told["prediction"].tolist() == rows["prediction"].tolist()
+        reported = run.find(str(name)).predict(rows)
+        assert reported["prediction"].tolist() == rows["prediction"].tolist()
         mse = ((rows["prediction"] - rows["rating"]) ** 2).mean()
         assert run.values(str(name), "mse").item() == pytest.approx(mse, rel=1e-12)
 
@@ -666,8 +666,8 @@ def test_metadata_of_another_shape_is_a_damaged_file(tried: Run, tmp_path: Path)
     )
     with pytest.raises(ArtifactError) as caught:
         open_run(folder)
-    told = "is damaged: ValueError: a column has 1 values; there are 31 ids"
-    assert str(caught.value) == f"{folder / 'metadata.json'} {told}"
+    reported = "is damaged: ValueError: a column has 1 values; there are 31 ids"
+    assert str(caught.value) == f"{folder / 'metadata.json'} {reported}"
 
 
 def test_a_run_that_tried_nothing_on_newcomers_has_no_file_of_them(run: Run) -> None:

@@ -31,7 +31,7 @@ def parts(found: cfplug.Split) -> dict[str, list[int]]:
     return {name: rows.tolist() for name, rows in found.parts().items()}
 
 
-def told(data: cfplug.Dataset, context: Contexts, **params: Any) -> str:
+def message(data: cfplug.Dataset, context: Contexts, **params: Any) -> str:
     """The text of the error that splitting raises."""
     with pytest.raises(cfplug.DataError) as raised:
         split(data, ByTimeParams(**params), context())
@@ -206,7 +206,7 @@ def test_several_of_which_none_is_called_time_must_be_chosen_from(
     timed: Timed, context: Contexts
 ) -> None:
     data = two_times(timed([0, 1, 2, 3, 4]), "seen", "given")
-    assert told(data, context) == (
+    assert message(data, context) == (
         "ratings: seen and given have the role time; say which of them the split goes by "
         "(column: seen)"
     )
@@ -214,13 +214,13 @@ def test_several_of_which_none_is_called_time_must_be_chosen_from(
 
 def test_a_column_that_is_not_there_names_the_nearest(timed: Timed, context: Contexts) -> None:
     data = two_times(timed([0, 1, 2, 3, 4]), "seen", "given")
-    assert told(data, context, column="sean") == (
+    assert message(data, context, column="sean") == (
         "ratings: no column called 'sean'; did you mean seen? (with the role time: seen, given)"
     )
 
 
 def test_a_column_of_another_role_is_not_a_column_of_times(timed: Timed, context: Contexts) -> None:
-    assert told(timed([0, 1, 2, 3, 4]), context, column="rating") == (
+    assert message(timed([0, 1, 2, 3, 4]), context, column="rating") == (
         "ratings: rating has the role target; a split by time needs the role time, as of time"
     )
 
@@ -232,7 +232,7 @@ def test_data_without_times_says_which_columns_there_are_and_what_to_do(context:
     ratings = pd.DataFrame(
         {"user": [1, 2, 1], "item": [7, 7, 8], "rating": 3.0, "time": [880, 881, 882]}
     )
-    assert told(cfplug.Dataset.build("untimed", ratings), context) == (
+    assert message(cfplug.Dataset.build("untimed", ratings), context) == (
         "ratings: a split by time needs a column with the role time; there is none among user "
         "(id), item (id), "
         "rating (target), time (number); if the data has times, name their column to its source "
@@ -244,28 +244,28 @@ def test_data_without_times_says_which_columns_there_are_and_what_to_do(context:
 def test_ratings_without_a_time_are_counted_and_the_first_is_named(
     timed: Timed, context: Contexts
 ) -> None:
-    assert told(timed([0, 1, None, 3, None]), context) == (
+    assert message(timed([0, 1, None, 3, None]), context) == (
         "ratings, row 2, column time: 2 of 5 ratings have no time; give them one, leave them out, "
         "or split in another way (split: random)"
     )
 
 
 def test_times_that_are_all_missing_are_refused(timed: Timed, context: Contexts) -> None:
-    assert told(timed([None] * 5), context) == (
+    assert message(timed([None] * 5), context) == (
         "ratings, row 0, column time: 5 of 5 ratings have no time; give them one, leave them out, "
         "or split in another way (split: random)"
     )
 
 
 def test_times_that_are_all_the_same_are_refused(timed: Timed, context: Contexts) -> None:
-    assert told(timed([60] * 5), context) == (
+    assert message(timed([60] * 5), context) == (
         "ratings, column time: a split by time needs 2 different times; the 5 ratings have only "
         "2000-01-01 01:00:00; split in another way (split: random)"
     )
 
 
 def test_a_third_part_needs_a_third_time(timed: Timed, context: Contexts) -> None:
-    assert told(timed([0, 0, 60, 60, 60]), context, test=0.2) == (
+    assert message(timed([0, 0, 60, 60, 60]), context, test=0.2) == (
         "ratings, column time: a split by time needs 3 different times; the 5 ratings have only "
         "2000-01-01 00:00:00 and 2000-01-01 01:00:00; split in another way (split: random)"
     )

@@ -316,7 +316,7 @@ def test_a_share_of_the_ratings_is_rounded(context: Contexts) -> None:
 
 
 def test_more_folds_than_ids_with_ratings_are_refused(context: Contexts) -> None:
-    told = {}
+    reported = {}
     for name, draw in (
         ("users", lambda data: users(data, ColdUsersParams(5, 0), context())),
         ("items", lambda data: items(data, ColdItemsParams(6), context())),
@@ -324,8 +324,8 @@ def test_more_folds_than_ids_with_ratings_are_refused(context: Contexts) -> None
     ):
         with pytest.raises(cfplug.DataError) as raised:
             draw(attrs.evolve(rated(UNEVEN, idle=3)))
-        told[name] = str(raised.value)
-    assert told == {
+        reported[name] = str(raised.value)
+    assert reported == {
         "users": "5 folds need at least as many users with ratings; there are 4; ask for fewer "
         "(folds: 4)",
         "items": "6 folds need at least as many items with ratings; there are 5; ask for fewer "
@@ -430,14 +430,14 @@ def test_two_blocks_that_go_cold_together_have_no_support(context: Contexts) -> 
 def test_with_both_cold_a_fold_without_ratings_to_learn_or_to_measure_is_refused(
     pairs: list[tuple[int, int]], cold: str, advice: str, fold: int, context: Contexts
 ) -> None:
-    told = set()
+    reported = set()
     for seed in range(30):
         try:
             both(rated(pairs), ColdBothParams(3), context(seed))
         except cfplug.DataError as error:
-            told.add(str(error))
+            reported.add(str(error))
     rule = f"cold-both: no rating has both its user and its item {cold} in fold {fold}"
-    assert f"{rule}; ask for {advice} or take another seed" in told
+    assert f"{rule}; ask for {advice} or take another seed" in reported
 
 
 # Real data

@@ -30,7 +30,7 @@ quick = settings(
 )
 
 
-def told(data: cfplug.Dataset, context: Contexts, folds: int | tuple[str, ...]) -> str:
+def reported(data: cfplug.Dataset, context: Contexts, folds: int | tuple[str, ...]) -> str:
     """The text of the error that splitting raises."""
     with pytest.raises(cfplug.DataError) as raised:
         split(data, KFoldParams(folds), context())
@@ -86,7 +86,7 @@ def test_fold_1_of_k_is_the_random_split_of_one_kth(
 
 def test_more_folds_than_ratings_are_refused(rated: Rated, context: Contexts) -> None:
     assert (
-        told(rated(7), context, 8)
+        reported(rated(7), context, 8)
         == "8 folds need at least as many ratings; there are 7; ask for fewer (folds: 7)"
     )
 
@@ -117,13 +117,13 @@ def test_an_unknown_fold_names_the_nearest_and_all_there_are(
     rated: Rated, context: Contexts
 ) -> None:
     data = attrs.evolve(rated(7), folds={"u1": fold(7, 0), "ua": fold(7, 1)})
-    assert told(data, context, ("u1", "u11")) == (
+    assert reported(data, context, ("u1", "u11")) == (
         "rated has no fold called 'u11'; did you mean u1? (the folds are u1, ua)"
     )
 
 
 def test_data_without_folds_is_reported(rated: Rated, context: Contexts) -> None:
-    assert told(rated(7), context, ("u1", "u2")) == (
+    assert reported(rated(7), context, ("u1", "u2")) == (
         "rated has no folds of its own; have them drawn at random (folds: 5)"
     )
 

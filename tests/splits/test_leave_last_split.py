@@ -33,7 +33,7 @@ def parts(found: cfplug.Split) -> dict[str, list[int]]:
     return {name: rows.tolist() for name, rows in found.parts().items()}
 
 
-def told(data: cfplug.Dataset, context: Contexts, **params: Any) -> str:
+def message(data: cfplug.Dataset, context: Contexts, **params: Any) -> str:
     """The text of the error that splitting raises."""
     with pytest.raises(cfplug.DataError) as raised:
         split(data, LeaveLastParams(**params), context())
@@ -141,7 +141,7 @@ def test_where_all_times_differ_the_order_of_the_rows_and_the_seed_change_nothin
 def test_data_where_no_user_has_ratings_enough_says_how_many_are_needed(
     timed: Timed, context: Contexts
 ) -> None:
-    assert told(timed(MINUTES, USERS), context, valid=3, test=1, keep=2) == (
+    assert message(timed(MINUTES, USERS), context, valid=3, test=1, keep=2) == (
         "leave-last: no user has the 6 ratings that it takes to be split (valid 3 + test 1 + "
         "keep 2); "
         "the most that a user has is 4; ask for fewer"
@@ -150,7 +150,7 @@ def test_data_where_no_user_has_ratings_enough_says_how_many_are_needed(
 
 def test_data_without_times_is_refused_as_it_is_by_the_split_by_time(context: Contexts) -> None:
     ratings = pd.DataFrame({"user": [1, 2, 1], "item": [7, 7, 8], "rating": 3.0})
-    assert told(cfplug.Dataset.build("untimed", ratings), context) == (
+    assert message(cfplug.Dataset.build("untimed", ratings), context) == (
         "ratings: a split by time needs a column with the role time; there is none among user "
         "(id), item (id), "
         "rating (target); if the data has times, name their column to its source (time: COLUMN), "
@@ -161,14 +161,14 @@ def test_data_without_times_is_refused_as_it_is_by_the_split_by_time(context: Co
 def test_times_that_are_all_the_same_say_nothing_of_what_was_last(
     timed: Timed, context: Contexts
 ) -> None:
-    assert told(timed([60] * 5), context) == (
+    assert message(timed([60] * 5), context) == (
         "ratings, column time: a split by time needs 2 different times; the 5 ratings have only "
         "2000-01-01 01:00:00; split in another way (split: random)"
     )
 
 
 def test_a_missing_time_is_refused(timed: Timed, context: Contexts) -> None:
-    assert told(timed([0, 1, None, 3, 4]), context) == (
+    assert message(timed([0, 1, None, 3, 4]), context) == (
         "ratings, row 2, column time: 1 of 5 ratings have no time; give them one, leave them out, "
         "or split in another way (split: random)"
     )

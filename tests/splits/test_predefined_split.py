@@ -41,7 +41,7 @@ def parts(found: cfplug.Split) -> dict[str, list[int]]:
     return {name: rows.tolist() for name, rows in found.parts().items()}
 
 
-def told(data: cfplug.Dataset, context: Contexts, **params: Any) -> str:
+def reported(data: cfplug.Dataset, context: Contexts, **params: Any) -> str:
     """The text of the error that splitting raises."""
     with pytest.raises(cfplug.DataError) as raised:
         split(data, PredefinedParams(**params), context())
@@ -63,13 +63,13 @@ def test_a_fold_of_the_data_is_taken_by_its_name(context: Contexts) -> None:
 
 def test_an_unknown_fold_names_the_nearest_and_all_there_are(context: Contexts) -> None:
     data = dataset([1, 2], {"u1": fold(), "ua": fold()})
-    assert told(data, context, fold="u11") == (
+    assert reported(data, context, fold="u11") == (
         "small has no fold called 'u11'; did you mean u1? (the folds are u1, ua)"
     )
 
 
 def test_data_without_folds_is_reported(context: Contexts) -> None:
-    assert told(SMALL, context, fold="u1") == (
+    assert reported(SMALL, context, fold="u1") == (
         "small has no folds; name the files of the split (valid: u1.test)"
     )
 
@@ -152,14 +152,14 @@ def test_ids_are_matched_by_value_and_the_split_is_complete(
 def test_a_pair_that_the_data_lacks_names_its_line(write: Write, context: Contexts) -> None:
     valid = write("a.test", "1\t10\n\n2\t30\n")
     assert (
-        told(SMALL, context, valid=valid)
+        reported(SMALL, context, valid=valid)
         == "a.test:3: user 2, item 30: the data has no such rating"
     )
 
 
 def test_further_unknown_pairs_are_counted(write: Write, context: Contexts) -> None:
     valid = write("a.test", "1\t10\n3\t10\n3\t20\n4\t10\n")
-    assert told(SMALL, context, valid=valid) == (
+    assert reported(SMALL, context, valid=valid) == (
         "a.test:2: user 3, item 10: the data has no such rating (nor 2 more pairs of the file)"
     )
 
@@ -167,14 +167,14 @@ def test_further_unknown_pairs_are_counted(write: Write, context: Contexts) -> N
 def test_a_pair_in_two_files_names_both_lines(write: Write, context: Contexts) -> None:
     train = write("a.base", "1\t10\n1\t20\n")
     valid = write("a.test", "2\t10\n1\t20\n")
-    assert told(SMALL, context, train=train, valid=valid) == (
+    assert reported(SMALL, context, train=train, valid=valid) == (
         "a.test:2: user 1, item 20: is in a.base:2 too; a rating belongs to one part of a split"
     )
 
 
 def test_ratings_in_no_file_are_counted(write: Write, context: Contexts) -> None:
     train, valid = write("a.base", "1\t10\n1\t20\n"), write("a.test", "2\t20\n")
-    assert told(SMALL, context, train=train, valid=valid) == (
+    assert reported(SMALL, context, train=train, valid=valid) == (
         "3 of 6 ratings are not named in a.base or a.test; the first is user 2, item 10; "
         "name them there, or leave out `train` to train on all that no other file names"
     )
@@ -185,7 +185,8 @@ def test_files_that_leave_nothing_to_train_are_refused(write: Write, context: Co
         "a.test", "".join(f"{user}\t{item}\n" for user in (1, 2, 17) for item in (10, 20))
     )
     assert (
-        told(SMALL, context, valid=valid) == "the split leaves no ratings to train; it has 6 in all"
+        reported(SMALL, context, valid=valid)
+        == "the split leaves no ratings to train; it has 6 in all"
     )
 
 
@@ -193,18 +194,20 @@ def test_a_row_without_a_pair_names_its_line_and_the_separator(
     write: Write, context: Contexts
 ) -> None:
     valid = write("a.test", "1\t10\n17,10\n")
-    assert told(SMALL, context, valid=valid) == (
+    assert reported(SMALL, context, valid=valid) == (
         "a.test:2: a row begins with a user and an item; is '17,10'; is the separator ','?"
     )
 
 
 def test_a_quote_that_is_never_closed_names_its_line(write: Write, context: Contexts) -> None:
     valid = write("a.test", '1\t10\t"open\n17\t10\t\n')
-    assert told(SMALL, context, valid=valid) == "a.test:1: cannot be read: unexpected end of data"
+    assert (
+        reported(SMALL, context, valid=valid) == "a.test:1: cannot be read: unexpected end of data"
+    )
 
 
 def test_a_file_without_pairs_is_refused(write: Write, context: Contexts) -> None:
-    assert told(SMALL, context, valid=write("a.test", "\n")) == "a.test: the file names no pair"
+    assert reported(SMALL, context, valid=write("a.test", "\n")) == "a.test: the file names no pair"
 
 
 def test_a_file_that_is_not_there_names_the_nearest(
@@ -213,24 +216,27 @@ def test_a_file_that_is_not_there_names_the_nearest(
     write("u1.test", "1\t10\n")
     path = tmp_path / "u1.tset"
     assert (
-        told(SMALL, context, valid=path) == f"{path}: there is no such file; did you mean u1.test?"
+        reported(SMALL, context, valid=path)
+        == f"{path}: there is no such file; did you mean u1.test?"
     )
 
 
 def test_a_folder_that_is_not_there_is_named(context: Contexts, tmp_path: Path) -> None:
     path = tmp_path / "folds" / "u1.test"
-    assert told(SMALL, context, valid=path) == f"{path}: there is no folder {tmp_path / 'folds'}"
+    assert (
+        reported(SMALL, context, valid=path) == f"{path}: there is no folder {tmp_path / 'folds'}"
+    )
 
 
 def test_a_folder_is_not_a_file_of_pairs(context: Contexts, tmp_path: Path) -> None:
-    assert told(SMALL, context, valid=tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
+    assert reported(SMALL, context, valid=tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
 
 
 def test_a_wrong_encoding_is_reported(context: Contexts, tmp_path: Path) -> None:
     path = tmp_path / "a.test"
     path.write_bytes("Zoë\t10\n".encode("latin-1"))
     assert (
-        told(SMALL, context, valid=path)
+        reported(SMALL, context, valid=path)
         == "a.test: is not utf-8; say which encoding it is (encoding: latin-1)"
     )
 

@@ -1,4 +1,4 @@
-"""The built-in splits keep every law of their kind."""
+"""The built-in splits pass every check of their kind."""
 
 from __future__ import annotations
 

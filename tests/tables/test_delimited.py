@@ -130,8 +130,8 @@ def test_an_encoding_does_not_change_the_data(
     encoding: str, write: Write, context: cfplug.Context
 ) -> None:
     path = write("ratings.csv", "user,item,rating\nZoë,1,4\nRené,1,3\n", encoding)
-    told = "utf-8" if encoding == "utf-8-sig" else encoding
-    dataset = read(CsvParams(path, encoding=told), context)
+    message = "utf-8" if encoding == "utf-8-sig" else encoding
+    dataset = read(CsvParams(path, encoding=message), context)
     assert dataset.ratings["user"].tolist() == ["Zoë", "René"]
 
 

@@ -1,4 +1,4 @@
-"""The sources of tables keep every law of their kind, on small files of ours."""
+"""The sources of tables pass every check of their kind, on small files of ours."""
 
 from __future__ import annotations
 

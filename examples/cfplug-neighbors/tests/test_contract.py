@@ -1,4 +1,4 @@
-"""The laws that cfplug holds every plugin to."""
+"""The checks that every plugin must pass."""
 
 from cfplug.testing import plugin_checks
 

@@ -136,7 +136,7 @@ def naive_moved(rests: np.ndarray, params: Knn, u: int, i: int) -> float:
     )
 
 
-# The laws
+# Properties
 
 
 @pytest.mark.parametrize("side", SIDES)
