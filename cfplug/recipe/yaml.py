@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from numbers import Integral, Real
 from pathlib import PurePath
 from typing import Any
 
 from attrs import evolve, field, frozen
 from ruamel.yaml import YAML
-from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
 from ruamel.yaml.reader import ReaderError
 
 from cfplug.errors import Place, Problem, RecipeError, printable, shown
@@ -100,54 +107,24 @@ def parse(text: str, source: str) -> tuple[Node, list[Problem]]:
     Raises:
         RecipeError: the text is not YAML.
     """
-    documents = _composed(text, source)
-    builder = _Builder(text, source)
-    if not documents:
+    events = _events(text, source)
+    starts = [event for event in events if isinstance(event, DocumentStartEvent)]
+    if not starts:
         return Node(None, Place(source, 1, 1)), []
-    start, composed = documents[0]
-    if start.version not in (None, (1, 2)):
-        builder.report(start, (), "a recipe is YAML 1.2; leave out the line with %YAML")
-    root = builder.node(composed, ())
-    for after, _ in documents[1:2]:
-        builder.report(after, (), "a recipe is one document; here begins another")
+    content = iter(events[events.index(starts[0]) + 1 :])
+    builder = _Builder(source, content)
+    if starts[0].version not in (None, (1, 2)):
+        builder.report(starts[0], (), "a recipe is YAML 1.2; leave out the line with %YAML")
+    root = builder.node(next(content), ())
+    if len(starts) > 1:
+        builder.report(starts[1], (), "a recipe is one document; here begins another")
     return root, builder.problems
 
 
-class _Composer(Composer):
-    """Composes each document with the event that starts it.
-
-    No alias is looked up, and nothing that is nested too deeply is composed.
-    """
-
-    def compose_document(self) -> Any:
-        return self.parser.peek_event(), super().compose_document()
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.parser.peek_event()
-        event.anchor = None
-        marks = event.start_mark, event.end_mark
-        if isinstance(event, AliasEvent):
-            self.parser.get_event()
-            return ScalarNode("alias", "", *marks)
-        if isinstance(event, CollectionStartEvent) and self.depth > DEEPEST:
-            self._skip()
-            return SequenceNode("too deep", [], *marks)
-        return super().compose_node(parent, index)
-
-    def _skip(self) -> None:
-        depth = None
-        while depth != 0:
-            event = self.parser.get_event()
-            change = isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-            depth = (depth or 0) + change
-
-
-def _composed(text: str, source: str) -> list[tuple[Any, Any]]:
-    """Return what ruamel.yaml composes of each document; RecipeError for whatever it raises."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Composer = _Composer
+def _events(text: str, source: str) -> list[Any]:
+    """Return the events of ruamel.yaml's parser; RecipeError for whatever it raises."""
     try:
-        return list(yaml.compose_all(text))
+        return list(YAML(typ="safe", pure=True).parse(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
@@ -176,94 +153,111 @@ _TOO_DEEP = f"nested too deeply; at most {DEEPEST} levels"
 
 @frozen
 class _Builder:
-    """Turns what ruamel.yaml composed into nodes and collects what a recipe may not have."""
+    """Turns events into nodes and collects what a recipe may not have.
 
-    text: str
+    A method that gets the first event of a value reads the rest of that value from `events`.
+    """
+
     source: str
+    events: Iterator[Any]
     problems: list[Problem] = field(factory=list)
 
-    def node(self, composed: Any, path: tuple[str | int, ...]) -> Node:
-        place = self._place(composed)
-        written = self.text[composed.start_mark.index : composed.end_mark.index]
-        first = written[:1]
+    def node(self, event: Any, path: tuple[str | int, ...]) -> Node:
         if len(path) > DEEPEST:
-            return self._refused(composed, path, _TOO_DEEP)
-        if first == "!":
-            return self._refused(composed, path, _NO_TAG)
-        if first == "*":
-            return self._refused(composed, path, _NO_ANCHOR)
-        if first == "&":
-            self.report(composed, path, _NO_ANCHOR)
-        if isinstance(composed, MappingNode):
-            return self._mapping(composed, path)
-        if isinstance(composed, SequenceNode):
-            items = [self.node(item, (*path, at)) for at, item in enumerate(composed.value)]
-            return Node(tuple(items), place)
-        tag = composed.tag
-        if composed.style is None and _NO_LEADING_DIGIT.fullmatch(composed.value):
-            tag = _FLOAT
+            return self._refused(event, path, _TOO_DEEP)
+        if isinstance(event, AliasEvent):
+            return self._refused(event, path, _NO_ANCHOR)
+        if event.tag is not None:
+            return self._refused(event, path, _NO_TAG)
+        if event.anchor is not None:
+            self.report(event, path, _NO_ANCHOR)
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(event, path)
+        if isinstance(event, SequenceStartEvent):
+            items = [self.node(item, (*path, at)) for at, item in enumerate(self._entries())]
+            return Node(tuple(items), self._place(event))
+        is_plain, _ = event.implicit
         try:
-            return Node(_READERS.get(tag, _joined_surrogates)(composed.value), place)
+            value = _plain_scalar(event.value) if is_plain else _joined_surrogates(event.value)
         except ValueError as error:
-            return self._refused(composed, path, str(error))
+            return self._refused(event, path, str(error))
+        return Node(value, self._place(event))
 
-    def _mapping(self, composed: Any, path: tuple[str | int, ...]) -> Node:
+    def _entries(self) -> Iterator[Any]:
+        """Yield the first event of each entry, up to the end of the table or list."""
+        return takewhile(lambda event: not isinstance(event, CollectionEndEvent), self.events)
+
+    def _mapping(self, event: Any, path: tuple[str | int, ...]) -> Node:
         values: dict[str, Node] = {}
         keys: dict[str, Place] = {}
-        for key_node, value_node in composed.value:
-            key = self._key(key_node, path)
-            node = self.node(value_node, (*path, key or "?"))
-            if value_node.start_mark.index == value_node.end_mark.index:
+        for key_event in self._entries():
+            key = self._key(key_event, path)
+            value_event = next(self.events)
+            node = self.node(value_event, (*path, key or "?"))
+            begin, end = value_event.start_mark.index, value_event.end_mark.index
+            if isinstance(value_event, ScalarEvent) and begin == end:
                 # nothing was written, which YAML places at the next key
-                node = evolve(node, place=self._place(key_node))
+                node = evolve(node, place=self._place(key_event))
             if key in keys:
-                self.report(key_node, (*path, key), f"given twice; first on line {keys[key].line}")
+                self.report(key_event, (*path, key), f"given twice; first on line {keys[key].line}")
             elif key is not None:
-                keys[key] = self._place(key_node)
+                keys[key] = self._place(key_event)
                 values[key] = node
-        return Node(values, self._place(composed), keys)
+        return Node(values, self._place(event), keys)
 
-    def _key(self, composed: Any, path: tuple[str | int, ...]) -> str | None:
-        if not isinstance(composed, ScalarNode):
-            self.report(composed, path, "a key is text; is a table or a list")
+    def _key(self, event: Any, path: tuple[str | int, ...]) -> str | None:
+        if isinstance(event, CollectionStartEvent):
+            self._refused(event, path, "a key is text; is a table or a list")
             return None
-        key = self.node(composed, path).value
+        key = self.node(event, path).value
         if isinstance(key, str):
             return key
         if key is not REFUSED:
-            self.report(composed, path, f"a key is text; is {shown(key)}")
+            self.report(event, path, f"a key is text; is {shown(key)}")
         return None
 
-    def report(self, marked: Any, path: tuple[str | int, ...], message: str) -> None:
-        problem = Problem(self._place(marked), path_text(path), message)
+    def report(self, event: Any, path: tuple[str | int, ...], message: str) -> None:
+        problem = Problem(self._place(event), path_text(path), message)
         if problem not in self.problems:  # a table and its first key begin at one place
             self.problems.append(problem)
 
-    def _refused(self, composed: Any, path: tuple[str | int, ...], message: str) -> Node:
-        self.report(composed, path, message)
-        return Node(REFUSED, self._place(composed))
+    def _refused(self, event: Any, path: tuple[str | int, ...], message: str) -> Node:
+        """Report a value, and leave out all that is in it."""
+        self.report(event, path, message)
+        depth = int(isinstance(event, CollectionStartEvent))
+        while depth:
+            inner = next(self.events)
+            depth += isinstance(inner, CollectionStartEvent)
+            depth -= isinstance(inner, CollectionEndEvent)
+        return Node(REFUSED, self._place(event))
 
-    def _place(self, marked: Any) -> Place:
-        return Place(self.source, marked.start_mark.line + 1, marked.start_mark.column + 1)
-
-
-def _whole_number(text: str) -> int | str:
-    """Read an integer; `1_000`, `0b11` and `-0x1f`, which ruamel.yaml takes too, are text."""
-    if "_" in text:
-        return text
-    if len(text) > 40:
-        raise ValueError("a number of more than 40 digits")
-    base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-    try:
-        return int(text, base)
-    except ValueError:
-        return text
+    def _place(self, event: Any) -> Place:
+        return Place(self.source, event.start_mark.line + 1, event.start_mark.column + 1)
 
 
-def _real_number(text: str) -> float | str:
-    if "_" in text:
-        return text
-    return float(text.replace(".", "") if text[-1:].isalpha() else text)
+_NULL = ("", "~", "null", "Null", "NULL")
+_TRUE = ("true", "True", "TRUE")
+_FALSE = ("false", "False", "FALSE")
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+def _plain_scalar(text: str) -> Any:
+    """Return the value of text without quotes, by the core schema of YAML 1.2.2, section 10.3.2."""
+    if text in _NULL:
+        return None
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    if _INTEGER.fullmatch(text):
+        if len(text) > 40:
+            raise ValueError("a number of more than 40 digits")
+        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _NOT_FINITE.fullmatch(text):
+        return float(text.replace(".", ""))
+    return _joined_surrogates(text)
 
 
 def _joined_surrogates(text: str) -> str:
@@ -272,20 +266,6 @@ def _joined_surrogates(text: str) -> str:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError:
         raise ValueError("half of a surrogate pair is not text") from None
-
-
-_FLOAT = "tag:yaml.org,2002:float"
-
-_NO_LEADING_DIGIT = re.compile(r"[-+]?\.[0-9]+[eE][0-9]+")
-"""A float of YAML 1.2, such as `.5e3`, that ruamel.yaml takes for text."""
-
-_READERS: Mapping[str, Callable[[str], Any]] = {
-    "tag:yaml.org,2002:null": lambda text: None,
-    "tag:yaml.org,2002:bool": lambda text: text.lower() == "true",
-    "tag:yaml.org,2002:int": _whole_number,
-    _FLOAT: _real_number,
-}
-"""How a scalar of each tag is read; any other is text."""
 
 
 # From Python
@@ -359,12 +339,11 @@ def override(root: Node, argument: str, place: Place) -> Node:
     try:
         node, problems = parse(text, "")
     except RecipeError as error:
-        node, problems = Node(None, place), list(error.problems)
+        problems = list(error.problems)
     if problems:
         outer = path_text(steps)
-        paths = [_joined(outer, each.path) for each in problems]
         raise RecipeError(
-            Problem(place, path, each.message) for path, each in zip(paths, problems, strict=True)
+            Problem(place, _joined(outer, each.path), each.message) for each in problems
         )
     return override_value(root, key, node.plain(), place)
 
