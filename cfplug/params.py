@@ -208,8 +208,8 @@ def _default_of(field: attrs.Attribute[Any]) -> Any:
 
 def rule_of(field: attrs.Attribute[Any]) -> Rule:
     """Return the rule that `param()` gave `field`; a plain attrs field has an empty one."""
-    rule = field.metadata.get(_KEY)
-    return rule if isinstance(rule, Rule) else Rule(help="")
+    rule: Rule = field.metadata.get(_KEY, Rule(help=""))
+    return rule
 
 
 @functools.cache
@@ -255,16 +255,12 @@ class Structured:
     faults: tuple[Fault, ...] = ()
 
 
-def _here(_key: str) -> Path:
-    return Path()
-
-
 def structure(
     cls: type,
     values: Mapping[str, Any],
     *,
     owner: str,
-    base: Callable[[str], Path] = _here,
+    base: Callable[[str], Path] = lambda _key: Path(),
     other_keys: Iterable[str] = (),
 ) -> Structured:
     """Make a `cls` of plain values, strictly, and find every fault in one pass.
@@ -319,15 +315,13 @@ def _rebased(value: Any, folder: Path) -> Any:
 def _made(cls: type, found: Mapping[str, Any], owner: str, values: Mapping[str, Any]) -> Structured:
     try:
         return Structured(cls(**found))
-    except ParameterError as error:  # a rule between parameters, in __attrs_post_init__
-        if error.path[0] in values:
-            return Structured(None, (Fault(error.path, error.message),))
-        return Structured(None, (Fault((), str(error)),))
-    except ValueError as error:
-        return Structured(None, (Fault((), str(error)),))
+    except ValueError as error:  # a rule between parameters, in __attrs_post_init__
+        fault = Fault((), str(error))
+        if isinstance(error, ParameterError) and error.path[0] in values:
+            fault = Fault(error.path, error.message)
     except Exception as error:  # an error in such a rule, which must not stop the reader
-        message = f"checking {owner} raised {type(error).__name__}: {error}"
-        return Structured(None, (Fault((), message),))
+        fault = Fault((), f"checking {owner} raised {type(error).__name__}: {error}")
+    return Structured(None, (fault,))
 
 
 def structure_value(value: Any, kind: Any) -> Structured:

@@ -63,6 +63,9 @@ def _some_of(
     return check
 
 
+_requirable = _some_of(*CAPABILITIES, DISTRIBUTION)
+
+
 def _ordered(
     _instance: object,
     attribute: attrs.Attribute[tuple[float, float] | None],
@@ -73,19 +76,9 @@ def _ordered(
 
 
 def _parameter_class(_instance: object, _attribute: object, value: object) -> None:
-    if not isinstance(value, type) or not attrs.has(value) or not _is_frozen(value):
+    is_frozen = getattr(value, "__setattr__", None) is NoParams.__setattr__
+    if not isinstance(value, type) or not attrs.has(value) or not is_frozen:
         raise ValueError(f"params: must be a frozen attrs class; got {value!r}")
-
-
-def _is_frozen(cls: type) -> bool:
-    """Return whether objects of `cls` refuse to be changed, unlike those of `attrs.define`."""
-    try:
-        object.__new__(cls).__setattr__("a_field_of_no_class", None)
-    except attrs.exceptions.FrozenError:
-        return True
-    except AttributeError:
-        return False
-    return False
 
 
 @frozen
@@ -185,7 +178,7 @@ def _check_signature(function: Callable[..., Any], verb: str, expected: tuple[st
         )
 
 
-@frozen
+@frozen(kw_only=True)
 class Source(Component):
     """Where ratings and the tables about users and items come from.
 
@@ -193,10 +186,10 @@ class Source(Component):
     """
 
     signatures = {"read": ("params", "context")}
-    read: FunctionName = field(kw_only=True)
+    read: FunctionName
 
 
-@frozen
+@frozen(kw_only=True)
 class SplitMethod(Component):
     """Which rows train and which validate.
 
@@ -206,10 +199,10 @@ class SplitMethod(Component):
     """
 
     signatures = {"split": ("dataset", "params", "context")}
-    split: FunctionName = field(kw_only=True)
+    split: FunctionName
 
 
-@frozen
+@frozen(kw_only=True)
 class Model(Component):
     """What learns to predict ratings, either by gradient or by itself.
 
@@ -240,13 +233,13 @@ class Model(Component):
         "restore": ("params", "state"),
     }
     reserved = (*Component.reserved, "loss", "train", "features")
-    build: FunctionName | None = field(default=None, kw_only=True)
-    fit: FunctionName | None = field(default=None, kw_only=True)
-    restore: FunctionName | None = field(default=None, kw_only=True)
+    build: FunctionName | None = None
+    fit: FunctionName | None = None
+    restore: FunctionName | None = None
     provides: tuple[str, ...] = field(
-        default=(), kw_only=True, converter=_strings, validator=_some_of(*CAPABILITIES)
+        default=(), converter=_strings, validator=_some_of(*CAPABILITIES)
     )
-    uses_features: bool = field(default=False, kw_only=True)
+    uses_features: bool = False
 
     def __attrs_post_init__(self) -> None:
         Component.__attrs_post_init__(self)
@@ -263,7 +256,7 @@ class Model(Component):
         return self.build is not None
 
 
-@frozen
+@frozen(kw_only=True)
 class Loss(Component):
     """A head and an objective for models that learn by gradient.
 
@@ -276,14 +269,14 @@ class Loss(Component):
     """
 
     signatures = {"build": ("params", "scale")}
-    build: FunctionName = field(kw_only=True)
+    build: FunctionName
     provides: tuple[str, ...] = field(
-        default=(), kw_only=True, converter=_strings, validator=_some_of(DISTRIBUTION)
+        default=(), converter=_strings, validator=_some_of(DISTRIBUTION)
     )
-    needs_levels: bool = field(default=False, kw_only=True)
+    needs_levels: bool = False
 
 
-@frozen
+@frozen(kw_only=True)
 class Metric(Component):
     """One number on how good predictions are.
 
@@ -295,20 +288,15 @@ class Metric(Component):
     """
 
     signatures = {"score": ("params", "truth", "prediction")}
-    score: FunctionName = field(kw_only=True)
-    lower_is_better: bool = field(default=True, kw_only=True)
-    range: tuple[float, float] | None = field(default=None, kw_only=True, validator=_ordered)
-    formula: str = field(default="", kw_only=True)
-    unit: str = field(default="", kw_only=True)
-    requires: tuple[str, ...] = field(
-        default=(),
-        kw_only=True,
-        converter=_strings,
-        validator=_some_of(*CAPABILITIES, DISTRIBUTION),
-    )
+    score: FunctionName
+    lower_is_better: bool = True
+    range: tuple[float, float] | None = field(default=None, validator=_ordered)
+    formula: str = ""
+    unit: str = ""
+    requires: tuple[str, ...] = field(default=(), converter=_strings, validator=_requirable)
 
 
-@frozen
+@frozen(kw_only=True)
 class ColdStart(Component):
     """What predicts for users and items that training never saw.
 
@@ -329,21 +317,16 @@ class ColdStart(Component):
         "adapt": ("params", "fitted", "newcomers", "context"),
         "ask": ("params", "fitted", "context"),
     }
-    adapt: FunctionName = field(kw_only=True)
-    ask: FunctionName | None = field(default=None, kw_only=True)
-    origin: str = field(default="mean", kw_only=True)
+    adapt: FunctionName
+    ask: FunctionName | None = None
+    origin: str = "mean"
     provides: tuple[str, ...] = field(
-        default=(), kw_only=True, converter=_strings, validator=_some_of(DISTRIBUTION, DEVIATION)
+        default=(), converter=_strings, validator=_some_of(DISTRIBUTION, DEVIATION)
     )
-    requires: tuple[str, ...] = field(
-        default=(),
-        kw_only=True,
-        converter=_strings,
-        validator=_some_of(*CAPABILITIES, DISTRIBUTION),
-    )
+    requires: tuple[str, ...] = field(default=(), converter=_strings, validator=_requirable)
 
 
-@frozen
+@frozen(kw_only=True)
 class Analyzer(Component):
     """A section of the report.
 
@@ -355,14 +338,9 @@ class Analyzer(Component):
 
     signatures = {"analyze": ("params", "fitted", "context")}
     reserved = (*Component.reserved, "models")
-    analyze: FunctionName = field(kw_only=True)
-    once: bool = field(default=False, kw_only=True)
-    requires: tuple[str, ...] = field(
-        default=(),
-        kw_only=True,
-        converter=_strings,
-        validator=_some_of(*CAPABILITIES, DISTRIBUTION),
-    )
+    analyze: FunctionName
+    once: bool = False
+    requires: tuple[str, ...] = field(default=(), converter=_strings, validator=_requirable)
 
 
 KINDS: Mapping[str, type[Component]] = {

@@ -12,7 +12,6 @@ import json
 import math
 import types
 from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 from urllib.parse import quote
@@ -21,7 +20,7 @@ from cfplug.params import Parameter, Rule, parameters, plain, types_of
 from cfplug.plugin.components import KINDS, Analyzer, Component, Model
 from cfplug.plugin.registry import Entry, Registry
 from cfplug.recipe.reader import DEFAULTS
-from cfplug.recipe.recipe import ERROR, KEYS, AnalyzerOptions, Claim, Heading
+from cfplug.recipe.recipe import ERROR, KEYS, MEMORY, AnalyzerOptions, Claim, Heading
 from cfplug.recipe.settings import ALL, FeatureChoice, TrainSettings
 
 Schema = dict[str, Any]
@@ -56,6 +55,13 @@ HELP = {
     "claims": "what the recipe promises, checked after the run",
 }
 """The description of each key that is not a plain value."""
+
+
+WORDS = {
+    ERROR: "an id without training ratings is an error",
+    MEMORY: "the data that Python gives to `cfplug.run`",
+}
+"""The description of each word that is in place of a component."""
 
 
 def recipe_schema(registry: Registry) -> Schema:
@@ -99,6 +105,8 @@ def _key(key: str) -> Schema:
         value: Schema = {"type": "array", "items": _ref(LISTS[key])}
     elif key == "claims":
         value = {"type": "array", "items": _ref("claim")}
+    elif key == "data":
+        value = {"anyOf": [*_either(MEMORY), _ref("source")]}
     elif key in ("unknown", "train", "features"):
         value = _ref(key)
     else:
@@ -108,8 +116,12 @@ def _key(key: str) -> Schema:
 
 
 def _unknown() -> Schema:
-    error = {"const": ERROR, "description": "an id without training ratings is an error"}
-    return {"anyOf": [error, {"const": {"use": ERROR}}, _ref("cold-start")]}
+    return {"anyOf": [*_either(ERROR), _ref("cold-start")]}
+
+
+def _either(name: str) -> list[Schema]:
+    """Return the two forms of an entry that is a word of recipes and names no component."""
+    return [{"const": name, "description": WORDS[name]}, {"const": {"use": name}}]
 
 
 def _features() -> Schema:
@@ -233,22 +245,22 @@ def value_schema(kind: Any, rule: Rule) -> Schema:
         return {**items, "minItems": len(arguments), "maxItems": len(arguments)}
     if origin is dict:
         return {"type": "object", "additionalProperties": value_schema(arguments[1], rule)}
-    return {**_SCALARS.get(kind, {}), **_bounds(kind, rule), **_choices(kind, rule)}
+    schema = dict(_SCALARS.get(kind, {}))
+    if kind in (int, float):
+        schema |= _bounds(rule)
+    if kind in (int, float, str) and rule.choices is not None:
+        schema["enum"] = [_python_number(each) for each in rule.choices]
+    return schema
 
 
 def _any_of(kinds: Sequence[Any], rule: Rule) -> Schema:
     options = [value_schema(kind, rule) for kind in kinds if kind is not type(None)]
-    if type(None) not in kinds:
-        return {"anyOf": options}
-    if len(options) > 1 or "type" not in options[0]:
-        return {"anyOf": [*options, {"type": "null"}]}
-    schema = {**options[0], "type": [options[0]["type"], "null"]}
-    if "enum" in schema:
-        schema["enum"] = [*schema["enum"], None]
-    return schema
+    if type(None) in kinds:
+        options.append({"type": "null"})
+    return {"anyOf": options}
 
 
-def _bounds(kind: Any, rule: Rule) -> Schema:
+def _bounds(rule: Rule) -> Schema:
     """Return the bounds of a number; JSON has no infinity, and every number is finite anyway."""
     bounds = {
         "minimum": rule.at_least,
@@ -258,27 +270,14 @@ def _bounds(kind: Any, rule: Rule) -> Schema:
     }
     schema = {}
     for keyword, bound in bounds.items():
-        if kind in (int, float) and bound is not None and math.isfinite(bound):
-            schema[keyword] = _json_number(bound)
+        if bound is not None and math.isfinite(bound):
+            schema[keyword] = _python_number(bound)
     return schema
 
 
-def _choices(kind: Any, rule: Rule) -> Schema:
-    """Return the choices of a value; those of paths are the reader's: ./a and a are the same."""
-    if rule.choices is None or kind not in (int, float, str, bool):
-        return {}
-    if kind in (int, float):
-        return {"enum": [_json_number(each) for each in rule.choices if isinstance(each, Real)]}
-    return {"enum": [each for each in rule.choices if isinstance(each, kind)]}
-
-
-def _json_number(value: Any) -> int | float | bool:
-    """Return a number, such as one of numpy, as JSON writes it."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, Integral) or float(value).is_integer():
-        return int(value)
-    return float(value)
+def _python_number(value: Any) -> Any:
+    """Return a number of numpy as one of Python, which JSON can hold; others as they are."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def _is_json(value: Any) -> bool:

@@ -9,7 +9,16 @@ from typing import Any, TypeVar, cast
 import attrs
 from attrs import frozen
 
-from cfplug.errors import Place, PluginError, Problem, is_one_line, nearest, plural, shown
+from cfplug.errors import (
+    Place,
+    PluginError,
+    Problem,
+    is_one_line,
+    nearest,
+    plural,
+    shown,
+    with_article,
+)
 from cfplug.params import structure
 from cfplug.plugin.components import KINDS, Component
 from cfplug.plugin.registry import Entry, Registry
@@ -161,9 +170,9 @@ class Reading:
         if "use" not in table:
             self._report_no_use(kind, path, table)
             return None
-        where, what = path, f"the name of {a_kind(kind_name)}, or a table with it under `use`"
+        where, what = path, f"the name of {with_article(kind_name)}, or a table with it under `use`"
         if isinstance(self.at(path).value, dict):
-            where, what = (*path, "use"), f"the name of {a_kind(kind_name)}"
+            where, what = (*path, "use"), f"the name of {with_article(kind_name)}"
         name = table["use"].plain()
         if not isinstance(name, str) or not is_one_line(name):
             self.problem(where, f"must be {what}; is {shown(name)}")
@@ -178,11 +187,11 @@ class Reading:
         kind_name = KIND_NAMES[kind]
         odd = self._misspelt(kind, table, "use")
         if odd:
-            message = f"unknown key of {a_kind(kind_name)}; did you mean use?"
+            message = f"unknown key of {with_article(kind_name)}; did you mean use?"
             self.problem((*path, odd), message, on_key=True)
         else:
             command = f"cfplug list {plural(kind_name)}"
-            self.problem(path, f"{a_kind(kind_name)} needs use: its name ({command})")
+            self.problem(path, f"{with_article(kind_name)} needs use: its name ({command})")
 
     def _misspelt(self, kind: type[Component], table: object, meant: str) -> str | None:
         """Return a key that was probably meant to be `meant`: one that no component has."""
@@ -247,11 +256,6 @@ class Reading:
     def _folder(self, place: Place) -> Path:
         """Return the folder from which a relative path at `place` starts."""
         return Path(self.source).parent.absolute() if place.source == self.source else Path.cwd()
-
-
-def a_kind(kind: str) -> str:
-    """Return a kind with its article: `an analyzer`, `a model`."""
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def can_name_a_folder(name: object) -> bool:

@@ -199,6 +199,13 @@ def test_both_refuse_a_wrong_name_type_choice_or_bound(recipe: Table) -> None:
     assert not accepted(recipe)
 
 
+@pytest.mark.parametrize("data", ["memory", {"use": "memory"}], ids=str)
+def test_both_accept_data_that_python_gives(data: Any) -> None:
+    recipe = {**simple(), "data": data}
+    assert is_readable(recipe)
+    assert accepted(recipe)
+
+
 @pytest.mark.parametrize(
     "recipe",
     [
@@ -456,8 +463,7 @@ def test_a_plugin_in_a_folder_changes_the_schema(house: Registry) -> None:
     }
     assert definition["properties"]["side"] == {
         "description": "whose weather",
-        "type": ["string", "null"],
-        "enum": ["user", "item", None],
+        "anyOf": [{"type": "string", "enum": ["user", "item"]}, {"type": "null"}],
         "default": None,
     }
     assert definition["required"] == ["strength"]
