@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,11 +14,18 @@ from typing import Any, Union, get_args, get_origin
 import attrs
 import cattrs
 from attrs import frozen
-from cattrs.cols import mapping_structure_factory
 
 from cfplug.errors import ParameterError, did_you_mean, nearest, shown
 
 _KEY = "cfplug"
+
+_COMPARISONS = {
+    "at_least": operator.ge,
+    "above": operator.gt,
+    "at_most": operator.le,
+    "below": operator.lt,
+}
+"""How a value compares with each bound of a rule that it keeps."""
 
 
 @frozen
@@ -46,19 +54,17 @@ class Rule:
 
     def words(self) -> str:
         """Return the rule in words, such as `at least 1`; empty if anything goes."""
-        bounds = {
-            "at least": self.at_least,
-            "above": self.above,
-            "at most": self.at_most,
-            "below": self.below,
-        }
         words = []
-        for word, bound in bounds.items():
-            if bound is not None:
-                words.append(f"{word} {number_words(bound)}")
+        for name, bound in self.bounds().items():
+            words.append(f"{name.replace('_', ' ')} {number_words(bound)}")
         if self.choices is not None:
             words.append("one of " + ", ".join(map(str, self.choices)))
         return " and ".join(words)
+
+    def bounds(self) -> dict[str, float]:
+        """Return the bounds that are given, by name."""
+        bounds = {name: getattr(self, name) for name in _COMPARISONS}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
 
     def broken_by(self, value: Any) -> str | None:
         """Return why `value`, or an item of it, breaks the rule; None if it keeps it.
@@ -86,15 +92,10 @@ class Rule:
             return None
         if not math.isfinite(value):
             return f"must be a finite number; is {value!r}"
-        return None if self._within(value) else f"must be {self.words()}; is {value!r}"
-
-    def _within(self, value: float) -> bool:
-        return (
-            (self.at_least is None or value >= self.at_least)
-            and (self.at_most is None or value <= self.at_most)
-            and (self.above is None or value > self.above)
-            and (self.below is None or value < self.below)
-        )
+        for name, bound in self.bounds().items():
+            if not _COMPARISONS[name](value, bound):
+                return f"must be {self.words()}; is {value!r}"
+        return None
 
 
 def number_words(number: float) -> str:
@@ -387,18 +388,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(Path, _as_path)
     converter.register_structure_hook_func(_originates(tuple), _as_tuple)
     converter.register_structure_hook_func(_originates(Union, types.UnionType), _as_union)
-
-    @converter.register_structure_hook_factory(_originates(dict))
-    def as_table(kind: Any) -> Callable[[Any, Any], Any]:
-        inner = mapping_structure_factory(kind, converter)
-
-        def hook(value: Any, _kind: Any) -> Any:
-            if not isinstance(value, Mapping):
-                raise _refused(value, kind)
-            return inner(value, kind)
-
-        return hook
-
+    converter.register_structure_hook_func(_originates(dict), _as_table)
     return converter
 
 
@@ -412,6 +402,14 @@ def _as_tuple(value: Any, kind: Any) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple) or exact not in (None, len(value)):
         raise _refused(value, kind)
     return tuple(_converter().structure(list(value), list[arguments[0]]))  # type: ignore[valid-type]
+
+
+def _as_table(value: Any, kind: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _refused(value, kind)
+    key, item = get_args(kind)
+    table: Any = Mapping[key, item]  # type: ignore[valid-type]
+    return dict(_converter().structure(value, table))
 
 
 def _as_union(value: Any, kind: Any) -> Any:

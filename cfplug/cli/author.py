@@ -16,7 +16,8 @@ import rich_click as click
 
 from cfplug.cli.options import json_option, naming, plugins_dir
 from cfplug.cli.output import print_json, print_table, telling
-from cfplug.errors import CfplugError, Place, did_you_mean, plural
+from cfplug.cli.plugins import load
+from cfplug.errors import CfplugError, Place, counted, did_you_mean, plural, with_article
 from cfplug.report.elements import Table
 from cfplug.scaffold import new as scaffold
 
@@ -27,11 +28,10 @@ STOPPED = 130
 """The exit code of a command that Ctrl-C ended."""
 
 DESCRIPTIONS = {
-    "analyzer": "an analyzer",
     "cold-start": "a cold-start strategy",
     scaffold.SELF_FITTING: "a model that fits itself",
 }
-"""How the choices of `--kind` are described, where `a CHOICE` is not enough."""
+"""How the choices of `--kind` are described, where their name is not enough."""
 
 
 # New plugins
@@ -117,7 +117,7 @@ def new_file(name: str, kind: str, out: Path) -> None:
 
 
 def _print_created(path: Path, name: str, kinds: Iterable[str]) -> None:
-    components = ", ".join(DESCRIPTIONS.get(kind, f"a {kind}") for kind in kinds)
+    components = ", ".join(DESCRIPTIONS.get(kind, with_article(kind)) for kind in kinds)
     click.echo(f"{path}: the plugin {scaffold.parse_name(name).plugin}, with {components}")
 
 
@@ -224,8 +224,6 @@ def _items(
     known_failures: Mapping[str, str],
     folders: Sequence[Path],
 ) -> list[Item]:
-    from cfplug.plugin.registry import load
-
     try:
         from cfplug.testing.check import EXAMPLES, items
     except ModuleNotFoundError as error:
@@ -278,7 +276,7 @@ def _print_outcomes(outcomes: Sequence[Outcome], traceback: bool) -> None:
         if outcome.state != "passed":
             _print_message(outcome, traceback)
     counts = Counter(outcome.state for outcome in outcomes)
-    checks = "1 check" if len(outcomes) == 1 else f"{len(outcomes)} checks"
+    checks = counted(len(outcomes), "check")
     summary = ", ".join(f"{count} {state}" for state, count in counts.items())
     hint = "; --traceback shows where a failure comes from"
     click.echo(f"\n{checks}: {summary}{hint if counts['failed'] and not traceback else ''}")

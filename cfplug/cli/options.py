@@ -16,34 +16,23 @@ BAD_OPTION = 2
 """The exit code for a wrong option or argument."""
 
 
-def plugins_dir(command: Command) -> Command:
-    """Add `--plugins-dir`, given to the command as `folders`."""
-    option = click.option(
-        "--plugins-dir",
-        "folders",
-        multiple=True,
-        type=click.Path(path_type=Path, exists=True, file_okay=False),
-        help="Load single-file plugins from a folder; repeatable.",
-    )
-    return option(command)
+plugins_dir = click.option(
+    "--plugins-dir",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Load single-file plugins from a folder; repeatable.",
+)
 
+overrides = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override one key; repeatable.",
+)
 
-def overrides(command: Command) -> Command:
-    """Add `--set`, given to the command as `sets`."""
-    option = click.option(
-        "--set",
-        "sets",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Override one key; repeatable.",
-    )
-    return option(command)
-
-
-def json_option(command: Command) -> Command:
-    """Add `--json`, given to the command as `as_json`."""
-    option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-    return option(command)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def of_run(command: Command) -> Command:
@@ -64,16 +53,14 @@ def _columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str])
     return values
 
 
-def context_option(command: Command) -> Command:
-    """Add `--context`: a column that the model looks at, with one value for every pair."""
-    option = click.option(
-        "--context",
-        multiple=True,
-        metavar="COLUMN=VALUE",
-        callback=_columns,
-        help="Set a context column, such as time=1998-04-01.",
-    )
-    return option(command)
+context_option = click.option(
+    "--context",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    callback=_columns,
+    help="Set a context column, such as time=1998-04-01.",
+)
+"""A column that the model looks at, with one value for every pair."""
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from cfplug.cli import plugins
 from cfplug.cli.main import Group
 from cfplug.cli.options import json_option, naming
 from cfplug.cli.output import print_rows
-from cfplug.errors import CfplugError
+from cfplug.files import writing
 from cfplug.recipe import builtin
 
 if TYPE_CHECKING:
@@ -84,9 +84,6 @@ def copy_recipe(name: str, target: Path) -> None:
     source = built_in(name)
     if target.is_dir():
         target = target / source.name
-    try:
-        with target.open("x", encoding="utf-8") as file:
-            file.write(source.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CfplugError(f"cannot write {target}: {error.strerror}") from error
+    with writing(target), target.open("x", encoding="utf-8") as file:
+        file.write(source.read_text(encoding="utf-8"))
     click.echo(target)

@@ -97,7 +97,15 @@ def in_folders(folders: Iterable[Path]) -> Iterator[Candidate]:
         PluginError: a folder does not exist.
     """
     for file in plugin_files(folders):
-        yield _of_file(file)
+        requires: tuple[str, ...] = ()
+        fault = ""
+        try:
+            requires = _script_requirements(file)
+        except ValueError as error:
+            fault = f"its `# /// script` block cannot be read: {error}"
+        name = file.stem.replace("_", "-")
+        load = functools.partial(_load_file, file.resolve())
+        yield Candidate(name, str(file), "", load, requires=requires, fault=fault)
 
 
 def plugin_files(folders: Iterable[Path]) -> list[Path]:
@@ -108,18 +116,6 @@ def plugin_files(folders: Iterable[Path]) -> list[Path]:
             raise PluginError(f"--plugins-dir {folder}: there is no such folder")
         files += [file for file in sorted(folder.glob("*.py")) if not file.name.startswith("_")]
     return files
-
-
-def _of_file(file: Path) -> Candidate:
-    requires: tuple[str, ...] = ()
-    fault = ""
-    try:
-        requires = _script_requirements(file)
-    except ValueError as error:
-        fault = f"its `# /// script` block cannot be read: {error}"
-    name = file.stem.replace("_", "-")
-    load = functools.partial(_load_file, file.resolve())
-    return Candidate(name, str(file), "", load, requires=requires, fault=fault)
 
 
 _SCRIPT = re.compile(r"^# /// script\r?\n((?:#(?: .*)?\r?\n)*)# ///\s*$", re.MULTILINE)

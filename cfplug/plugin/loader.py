@@ -19,7 +19,7 @@ import attrs
 import pluggy
 from attrs import frozen
 
-from cfplug.errors import error_text, nearest
+from cfplug.errors import error_text, nearest, plural
 from cfplug.plugin import hookspecs
 from cfplug.plugin.components import KINDS, Component
 from cfplug.plugin.discovery import BrokenError, Candidate
@@ -27,15 +27,7 @@ from cfplug.plugin.requirements import unmet, unmet_lines
 
 LIMIT = "CFPLUG_PLUGINS"
 
-HOOK_OF = {
-    "source": "cfplug_sources",
-    "split": "cfplug_splits",
-    "model": "cfplug_models",
-    "loss": "cfplug_losses",
-    "metric": "cfplug_metrics",
-    "cold-start": "cfplug_cold_starts",
-    "analyzer": "cfplug_analyzers",
-}
+HOOK_OF = {kind: f"cfplug_{plural(kind).replace('-', '_')}" for kind in KINDS}
 """The hook of each kind."""
 
 
@@ -84,15 +76,21 @@ class Loader:
 
     def load(self, candidate: Candidate, earlier: Sequence[Plugin]) -> Plugin:
         """Return the plugin, ok or broken; the names of `earlier` plugins are taken."""
+        plugin = self._plugin(candidate)
         try:
             _check_candidate(candidate, earlier)
             with contextlib.redirect_stdout(sys.stderr):  # `--json` must stay JSON
                 module = _import(candidate)
                 components = self._register(candidate.name, module)
         except BrokenError as error:
-            return self._broken(candidate, error)
+            lines = [
+                f"plugin {plugin.title} is broken: {error}",
+                *unmet_lines(plugin.requires),
+                f"  switch it off with {switching_off(self.limit, plugin.key)}",
+            ]
+            return attrs.evolve(plugin, state="broken", why="\n".join(lines))
         return attrs.evolve(
-            self._plugin(candidate, "ok"),
+            plugin,
             components=components,
             hooks=self._hooks(module),
             file=str(getattr(module, "__file__", None) or ""),
@@ -100,27 +98,17 @@ class Loader:
 
     def off(self, candidate: Candidate) -> Plugin:
         """Return the plugin that CFPLUG_PLUGINS leaves out; it is not imported."""
-        return self._plugin(candidate, "off", f"switched off by {LIMIT}")
+        return attrs.evolve(self._plugin(candidate), state="off", why=f"switched off by {LIMIT}")
 
-    def _plugin(self, candidate: Candidate, state: str, why: str = "") -> Plugin:
+    def _plugin(self, candidate: Candidate) -> Plugin:
         return Plugin(
             candidate.name,
             candidate.distribution,
             candidate.version,
-            state,
-            why,
+            "ok",
             requires=candidate.requires,
             key=candidate.exact_name if candidate.name in self.shared else candidate.name,
         )
-
-    def _broken(self, candidate: Candidate, error: BrokenError) -> Plugin:
-        plugin = self._plugin(candidate, "broken")
-        lines = [
-            f"plugin {plugin.title} is broken: {error}",
-            *unmet_lines(plugin.requires),
-            f"  switch it off with {switching_off(self.limit, plugin.key)}",
-        ]
-        return attrs.evolve(plugin, why="\n".join(lines))
 
     def _register(self, name: str, module: ModuleType) -> tuple[tuple[str, Component], ...]:
         """Register `module` and collect its components; unregister it if anything is wrong."""

@@ -224,6 +224,14 @@ def _property(parameter: Parameter, kind: Any) -> Schema:
     return schema
 
 
+KEYWORDS = {
+    "at_least": "minimum",
+    "at_most": "maximum",
+    "above": "exclusiveMinimum",
+    "below": "exclusiveMaximum",
+}
+"""What JSON Schema calls each bound of a rule."""
+
 _SCALARS: dict[Any, Schema] = {
     int: {"type": "integer"},
     float: {"type": "number"},
@@ -262,16 +270,10 @@ def _any_of(kinds: Sequence[Any], rule: Rule) -> Schema:
 
 def _bounds(rule: Rule) -> Schema:
     """Return the bounds of a number; JSON has no infinity, and every number is finite anyway."""
-    bounds = {
-        "minimum": rule.at_least,
-        "maximum": rule.at_most,
-        "exclusiveMinimum": rule.above,
-        "exclusiveMaximum": rule.below,
-    }
     schema = {}
-    for keyword, bound in bounds.items():
-        if bound is not None and math.isfinite(bound):
-            schema[keyword] = _python_number(bound)
+    for name, bound in rule.bounds().items():
+        if math.isfinite(bound):
+            schema[KEYWORDS[name]] = _python_number(bound)
     return schema
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import cast
 
 import attrs
@@ -39,7 +38,7 @@ def read_models(reading: Reading) -> list[ModelUse]:
     shared = _shared(reading, models)
     found = []
     for position, use in enumerate(uses):
-        model = _ModelEntry(reading, position, models[position]).read(use, shared)
+        model = _read_entry(reading, ("models", position), models[position], use, shared)
         if model is not None:
             found.append(model)
     return found
@@ -87,47 +86,32 @@ def _check_of_ids(reading: Reading, features: FeatureChoice | None, path: At) ->
             reading.problem((*path, key), why, on_key=True)
 
 
-@frozen
-class _ModelEntry:
-    """One entry of `models`; `model` is None where it names no component."""
-
-    reading: Reading
-    position: int
-    model: Model | None
-
-    @property
-    def path(self) -> At:
-        return ("models", self.position)
-
-    def read(self, use: Use[Model] | None, shared: _Shared) -> ModelUse | None:
-        node = self.reading.at(self.path)
-        own = [key for key in ("loss", "train", "features") if node.step(key) is not None]
-        uses_features = self.model is not None and self.model.uses_features
-        features = shared.features if uses_features else None
-        if "features" in own and uses_features:
-            features = _features(self.reading, (*self.path, "features"))
-        if self.model is not None and not self.model.learns_by_gradient:
-            self._check_keys_of_own_fit(own, features)
-            if features is not None:
-                features = attrs.evolve(features, **dict.fromkeys(OF_RATINGS, ()))
-            return ModelUse(use, None, None, features) if use else None
-        loss, train = shared.loss, shared.train
-        if "loss" in own:
-            loss = self.reading.use(Loss, (*self.path, "loss"))
-        if "train" in own:
-            train = self.reading.structure(TrainSettings, (*self.path, "train"), "train")
-        if "features" in own and self.model is not None and not uses_features:
-            self._refuse("features", f"{self.model.name} uses no features")
-        return ModelUse(use, loss, train, features) if use and loss and train else None
-
-    def _check_keys_of_own_fit(self, own: Iterable[str], features: FeatureChoice | None) -> None:
-        """Report the keys that a model that fits itself cannot have."""
-        assert self.model is not None
+def _read_entry(
+    reading: Reading, path: At, model: Model | None, use: Use[Model] | None, shared: _Shared
+) -> ModelUse | None:
+    """Read the entry of `models` at `path`; `model` is None where it names no component."""
+    node = reading.at(path)
+    own = [key for key in ("loss", "train", "features") if node.step(key) is not None]
+    uses_features = model is not None and model.uses_features
+    features = shared.features if uses_features else None
+    if "features" in own and uses_features:
+        features = _features(reading, (*path, "features"))
+    if model is not None and not model.learns_by_gradient:
         for key in own:
-            if key == "features" and self.model.uses_features:
-                _check_of_ids(self.reading, features, (*self.path, key))
+            if key == "features" and uses_features:
+                _check_of_ids(reading, features, (*path, key))
             else:
-                self._refuse(key, f"{self.model.name} fits itself and takes no {key}")
-
-    def _refuse(self, key: str, why: str) -> None:
-        self.reading.problem((*self.path, key), why, on_key=True)
+                why = f"{model.name} fits itself and takes no {key}"
+                reading.problem((*path, key), why, on_key=True)
+        if features is not None:
+            features = attrs.evolve(features, **dict.fromkeys(OF_RATINGS, ()))
+        return ModelUse(use, None, None, features) if use else None
+    loss, train = shared.loss, shared.train
+    if "loss" in own:
+        loss = reading.use(Loss, (*path, "loss"))
+    if "train" in own:
+        train = reading.structure(TrainSettings, (*path, "train"), "train")
+    if "features" in own and model is not None and not uses_features:
+        why = f"{model.name} uses no features"
+        reading.problem((*path, "features"), why, on_key=True)
+    return ModelUse(use, loss, train, features) if use and loss and train else None

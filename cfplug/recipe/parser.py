@@ -47,7 +47,11 @@ def read_recipe(
         CfplugError: there is neither a file nor a built-in recipe of that name.
     """
     if isinstance(recipe, Mapping):
-        return _read_mapping(recipe, set, overrides, registry)
+        problems: list[Problem] = []
+        root = from_python(recipe, Place(FROM_PYTHON), problems)
+        text = "" if problems else yaml_text(root.plain())
+        document = _Document(root, FROM_PYTHON, text, problems)
+        return _checked(document, set, overrides, registry)
     path = Path(recipe)
     is_name = isinstance(recipe, str) and path.name == recipe and not path.suffix
     if is_name and not path.exists():
@@ -66,19 +70,6 @@ def _read_text(path: Path) -> str:
         near = did_you_mean(path.name, (each.name for each in path.parent.glob("*.y*ml")))
         why = f"cannot be read: {error.strerror or error}{near}"
         raise RecipeError([Problem(Place(str(path)), "", why)]) from error
-
-
-def _read_mapping(
-    recipe: Mapping[str, object],
-    set: Sequence[str],
-    overrides: Mapping[str, object],
-    registry: Registry | None,
-) -> Recipe:
-    problems: list[Problem] = []
-    root = from_python(recipe, Place(FROM_PYTHON), problems)
-    text = "" if problems else yaml_text(root.plain())
-    document = _Document(root, FROM_PYTHON, text, problems)
-    return _checked(document, set, overrides, registry)
 
 
 def parse_recipe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import keyword
 import re
@@ -86,7 +87,7 @@ def make_plugin(
         "kinds": [kind for kind in CHOICES if kind in kinds],
         "title": _line("title", title or f"{names.plugin}, a plugin for cfplug"),
         "author": _line("author", author or f"the authors of {names.distribution}"),
-        "cfplug": minimum_version(_installed_version()),
+        "cfplug": minimum_version(importlib.metadata.version("cfplug")),
     }
     texts = {target: _render(source, values) for target, source in _sources(names, kinds).items()}
     _write(folder, texts)
@@ -164,12 +165,6 @@ def _line(key: str, text: str) -> str:
     return text
 
 
-def _installed_version() -> str:
-    from importlib import metadata
-
-    return metadata.version("cfplug")
-
-
 def minimum_version(version: str) -> str:
     """Return the oldest cfplug that a plugin made with `version` requires.
 
@@ -200,13 +195,15 @@ def _sources(names: Names, kinds: Collection[str]) -> Mapping[str, Path]:
 def _render(source: Path, values: Mapping[str, object]) -> str:
     import jinja2
 
-    environment = jinja2.Environment(
+    template = jinja2.Template(
+        source.read_text(encoding="utf-8"),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.from_string(source.read_text(encoding="utf-8")).render(values)
+    text: str = template.render(values)
+    return text
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
