@@ -187,7 +187,7 @@ def test_a_hook_that_returns_a_declaration_of_another_kind_is_refused(kind: str)
 # Observers, through a whole run
 
 Watched = tuple[cfplug.Run, list[str], list[tuple[str, object]]]
-"""A run, what was said while it went, and what zoo/watchers/listener.py was told."""
+"""A run, what was said while it went, and what was reported to zoo/watchers/listener.py."""
 
 
 class Listening:
@@ -232,19 +232,19 @@ def thawed(value: object) -> object:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    """A run, what was said, and what zoo/watchers/listener.py was told."""
+    """A run, what was said, and what was reported to zoo/watchers/listener.py."""
     run, said = carry_out(tmp_path_factory.mktemp("watched"), "listener")
     return run, said, sys.modules["listener"].reported
 
 
-def told_of(watched: Watched, hook: str) -> list[object]:
+def reported_of(watched: Watched, hook: str) -> list[object]:
     return [event for name, event in watched[2] if name == hook]
 
 
 def test_cfplug_run_started_is_called_once_before_anything_is_read(
     watched: Watched,
 ) -> None:
-    (event,) = told_of(watched, "cfplug_run_started")
+    (event,) = reported_of(watched, "cfplug_run_started")
     run = watched[0]
     assert watched[2][0] == ("cfplug_run_started", event)
     assert event == RunStarted(
@@ -258,7 +258,7 @@ def test_cfplug_run_started_is_called_once_before_anything_is_read(
 def test_cfplug_step_finished_is_called_after_each_step_in_the_order_of_the_run(
     watched: Watched,
 ) -> None:
-    events = told_of(watched, "cfplug_step_finished")
+    events = reported_of(watched, "cfplug_step_finished")
     assert all(
         type(event) is StepFinished and event.seed == 7 and event.seconds >= 0 for event in events
     )
@@ -289,7 +289,7 @@ def test_every_event_of_a_run_says_which_run_it_is(
 def test_cfplug_epoch_finished_is_called_with_the_numbers_of_the_history(
     watched: Watched,
 ) -> None:
-    events = told_of(watched, "cfplug_epoch_finished")
+    events = reported_of(watched, "cfplug_epoch_finished")
     assert [(event.model, event.seed, event.epoch, event.epochs) for event in events] == [  # type: ignore[attr-defined]
         ("pmf", 7, 1, 2),
         ("pmf", 7, 2, 2),
@@ -302,7 +302,7 @@ def test_cfplug_epoch_finished_is_called_with_the_numbers_of_the_history(
 def test_cfplug_run_finished_is_called_once_last_with_the_metrics_and_the_claims(
     watched: Watched,
 ) -> None:
-    (event,) = told_of(watched, "cfplug_run_finished")
+    (event,) = reported_of(watched, "cfplug_run_finished")
     run = watched[0]
     assert watched[2][-1] == ("cfplug_run_finished", event)
     rows = json.loads((run.path / "metrics.json").read_text())
