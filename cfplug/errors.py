@@ -169,8 +169,10 @@ def printable(text: str) -> str:
 def with_article(noun: str) -> str:
     """Return `a metric`, `an analyzer`, `a user`."""
     word = noun.lower()
-    is_vowel = word[:1] in tuple("aeiou") and not word.startswith(("us", "uni"))
-    return f"{'an' if is_vowel else 'a'} {noun}"
+    sounds_like_you = word.startswith(("us", "uni"))
+    if word.startswith(tuple("aeiou")) and not sounds_like_you:
+        return f"an {noun}"
+    return f"a {noun}"
 
 
 def plural(noun: str) -> str:

@@ -94,10 +94,10 @@ def list_components(kind: str, as_json: bool, folders: Sequence[Path]) -> None:
 def list_kind(kind: str, folders: Sequence[Path], as_json: bool) -> None:
     """Print the components of one kind."""
     registry = load(folders)
-    rows = [
-        (each.component.name, each.plugin.name, each.component.summary)
-        for each in registry.entries(kind)
-    ]
+    rows = []
+    for entry in registry.entries(kind):
+        component = entry.component
+        rows.append((component.name, entry.plugin.name, component.summary))
     print_rows(("name", "plugin", "what it is"), rows, as_json)
     warn(registry)
 

@@ -59,7 +59,8 @@ class Plugin:
 def switching_off(limit: str, *keys: str) -> str:
     """Return the setting that leaves out these plugins too, after the setting `limit`."""
     settings = [limit] if limit else []
-    settings += [f"-{key}" for key in dict.fromkeys(keys)]
+    for key in dict.fromkeys(keys):
+        settings.append(f"-{key}")
     return f"{LIMIT}={','.join(settings)}"
 
 

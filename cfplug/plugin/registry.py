@@ -58,7 +58,8 @@ class Registry:
 
     def switching_off(self, *plugins: Plugin) -> str:
         """Return the setting that leaves out these plugins and those that are off now."""
-        return switching_off(self.limit, *(plugin.key for plugin in plugins))
+        keys = [plugin.key for plugin in plugins]
+        return switching_off(self.limit, *keys)
 
     def in_short(self, broken: Sequence[Plugin]) -> str:
         """Return the names of broken plugins and what to do about them, in one line."""

@@ -262,9 +262,10 @@ def value_schema(kind: Any, rule: Rule) -> Schema:
 
 
 def _any_of(kinds: Sequence[Any], rule: Rule) -> Schema:
-    options = [value_schema(kind, rule) for kind in kinds if kind is not type(None)]
-    if type(None) in kinds:
-        options.append({"type": "null"})
+    options = []
+    for kind in kinds:
+        is_null = kind is type(None)
+        options.append({"type": "null"} if is_null else value_schema(kind, rule))
     return {"anyOf": options}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import takewhile
 from numbers import Integral, Real
 from pathlib import PurePath
 from typing import Any
@@ -185,7 +184,10 @@ class _Builder:
 
     def _entries(self) -> Iterator[Any]:
         """Yield the first event of each entry, up to the end of the table or list."""
-        return takewhile(lambda event: not isinstance(event, CollectionEndEvent), self.events)
+        for event in self.events:
+            if isinstance(event, CollectionEndEvent):
+                return
+            yield event
 
     def _mapping(self, event: Any, path: tuple[str | int, ...]) -> Node:
         values: dict[str, Node] = {}
