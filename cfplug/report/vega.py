@@ -364,7 +364,7 @@ def _side_by_side(plot: Plot) -> Spec:
     """Return the offset of marks that share a place, if there are any."""
     if not plot.is_grouped:
         return {}
-    channel = {"field": plot.field("color"), "type": "nominal", "sort": None}
+    channel: Spec = {"field": plot.field("color"), "type": "nominal", "sort": None}
     channel["scale"] = {"domain": plot.different("color")}
     return {"yOffset" if plot.is_horizontal else "xOffset": channel}
 
