@@ -22,7 +22,6 @@ from cfplug.evaluation.resampling import bootstrap
 from cfplug.plugin.components import ColdStart, Context
 from cfplug.prediction.fitted_model import FittedModel
 from cfplug.prediction.interview import Interview, Questionnaire
-from cfplug.prediction.newcomers import Newcomers
 from cfplug.prediction.policy import Policy
 from cfplug.prediction.predictions import Predictions
 from cfplug.recipe.recipe import Use
@@ -118,8 +117,7 @@ class Trial:
         new = {side: self._new(side, self.pool) for side in SIDES}
         wanted = np.zeros(len(self.pool), dtype=bool)
         for side in SIDES:
-            first = self.pool.groupby(side).cumcount().to_numpy() < n
-            wanted |= new[side] & first
+            wanted |= new[side] & (self.pool.groupby(side).cumcount() < n).to_numpy()
         shown: pd.DataFrame = self.pool.loc[wanted & ~(new["user"] & new["item"])]
         return shown
 
@@ -128,9 +126,7 @@ class Trial:
 
         The columns are user, item and rating, which is NaN for an item that was not seen.
         """
-        known: dict[Any, dict[Any, float]] = {}
-        for user in self.query["user"]:
-            known[user] = {}
+        known: dict[Any, dict[Any, float]] = {user: {} for user in self.query["user"]}
         pool = self.pool[["user", "item", "rating"]]
         for user, item, rating in pool.itertuples(index=False, name=None):
             known.setdefault(user, {})[item] = rating
@@ -140,10 +136,6 @@ class Trial:
             for item, answer in questionnaire.conversation(ratings.get, most):
                 rows.append((user, item, np.nan if answer is None else answer))
         return pd.DataFrame(rows, columns=["user", "item", "rating"])
-
-    def newcomers(self, ratings: pd.DataFrame) -> Newcomers:
-        """Return all newcomers of the fold, with their metadata and the ratings they reveal."""
-        return self.model.newcomers(ratings=ratings)
 
     def outcome(self, answers: Predictions) -> pd.DataFrame:
         """Return how good `answers` to the query are, one row for each newcomer."""
@@ -191,7 +183,7 @@ def try_strategy(
             ratings = trial.revealed(n)
         else:
             ratings = asked[asked.groupby("user").cumcount() < n]
-        answers = model.answer(trial.query, newcomers=trial.newcomers(ratings))
+        answers = model.answer(trial.query, newcomers=model.newcomers(ratings=ratings))
         outcomes.append(trial.outcome(answers).assign(revealed=n))
     rows = pd.concat(outcomes, ignore_index=True)
     rows = rows.assign(model=model.name, seed=model.seed, fold=model.fold, cold_start=use.name)
@@ -218,13 +210,13 @@ def _rows_of_model(outcomes: pd.DataFrame) -> Iterator[tuple[object, ...]]:
 
     def figures(*totals: np.ndarray) -> np.ndarray:
         """Return RMSE, gain and floor gain of each key of `sums`, shape (draws, 3 n_keys)."""
-        rmse, floor = {}, {}
+        rmse = {}
         for key, total in zip(sums, totals, strict=True):
             rmse[key] = np.sqrt(total[:, 1] / total[:, 0])
-            floor[key] = np.sqrt(total[:, 2] / total[:, 0])
         found = []
-        for (name, n), own in rmse.items():
-            found += [own, rmse[first, n] - own, floor[name, n] - own]
+        for key, total in zip(sums, totals, strict=True):
+            floor = np.sqrt(total[:, 2] / total[:, 0])
+            found += [rmse[key], rmse[first, key[1]] - rmse[key], floor - rmse[key]]
         return np.column_stack(found)
 
     totals = [own[["ratings", "squared_error", "floor"]].to_numpy() for own in sums.values()]

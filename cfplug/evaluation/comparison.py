@@ -6,7 +6,7 @@ resemble each other, so users, not ratings, are resampled and ranked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import attrs
@@ -15,7 +15,7 @@ import pandas as pd
 from attrs import frozen
 
 from cfplug.errors import CapabilityError, DataError, did_you_mean
-from cfplug.evaluation.resampling import BOOTSTRAP, DRAWS, LEVEL, bootstrap
+from cfplug.evaluation.resampling import BOOTSTRAP, LEVEL, bootstrap, user_sums
 from cfplug.report.elements import Interval, Table
 
 METRICS = ("mse", "rmse", "mae")
@@ -134,12 +134,16 @@ def compare(
         CapabilityError: The metric, the reference or a second model does not exist.
         DataError: The models were not measured on the same ratings.
     """
-    _check_metric(metric)
+    if metric not in METRICS:
+        guess = did_you_mean(metric, METRICS)
+        known = ", ".join(METRICS)
+        raise CapabilityError(f"metric: expected one of {known}, got {metric!r}{guess}")
     reference = _reference(reference, list(predictions))
     rows, answers = _paired(predictions, reference)
+    size_of = np.abs if metric == "mae" else np.square
     errors = {}
     for name, answer in answers.items():
-        errors[name] = _ERRORS[metric](answer - rows["rating"].to_numpy(float))
+        errors[name] = size_of(answer - rows["rating"].to_numpy(float))
     compared: list[ComparedModel] = []
     for key, where in rows.groupby(["fold", "part"], sort=False).indices.items():
         fold, part = cast(tuple[str, str], key)
@@ -159,21 +163,6 @@ def compare(
                 )
             compared.append(row)
     return Comparison(metric, reference, rows["seed"].nunique(), tuple(_corrected(compared)))
-
-
-_ERRORS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-    "mse": np.square,
-    "rmse": np.square,
-    "mae": np.abs,
-}
-
-
-def _check_metric(metric: str) -> None:
-    if metric not in METRICS:
-        guess = did_you_mean(metric, METRICS)
-        raise CapabilityError(
-            f"metric: expected one of {', '.join(METRICS)}, got {metric!r}{guess}"
-        )
 
 
 def _reference(name: str, names: Sequence[str]) -> str:
@@ -199,16 +188,9 @@ def _paired(
     expected = np.bincount(codes[reference], minlength=n_codes)
     answers = {}
     for name, frame in predictions.items():
-        missing, extra = _unpaired(expected, np.bincount(codes[name], minlength=n_codes))
-        if missing or extra:
-            one, other = predictions[reference], frame
-            raise DataError(
-                f"{reference} and {name} were not measured on the same ratings: "
-                f"{missing:,} of {len(one):,} of {reference} are not among those of {name}, and "
-                f"{extra:,} of {len(other):,} the other way round (the same are "
-                f"{', '.join(PAIR[:-1])} and rating){_different(one, other)}; "
-                "compare runs of the same data, split and seeds"
-            )
+        more = np.bincount(codes[name], minlength=n_codes) - expected
+        if more.any():
+            raise DataError(_unpaired(reference, name, predictions, more))
         by_code = np.empty(n_codes)
         by_code[codes[name]] = frame["prediction"].to_numpy(float)
         answers[name] = by_code[codes[reference]]
@@ -226,10 +208,19 @@ def _row_codes(frames: Sequence[pd.DataFrame]) -> list[np.ndarray]:
     return np.split(codes, np.cumsum([len(frame) for frame in frames])[:-1])
 
 
-def _unpaired(expected: np.ndarray, found: np.ndarray) -> tuple[int, int]:
-    """Return how many rows are missing and how many are extra, by the counts of each code."""
-    more = found - expected
-    return int(-more[more < 0].sum()), int(more[more > 0].sum())
+def _unpaired(
+    one: str, other: str, predictions: Mapping[str, pd.DataFrame], more: np.ndarray
+) -> str:
+    """Say how many rows two models do not share; `more` of each code are those of `other`."""
+    missing, extra = int(-more[more < 0].sum()), int(more[more > 0].sum())
+    mine, theirs = predictions[one], predictions[other]
+    return (
+        f"{one} and {other} were not measured on the same ratings: "
+        f"{missing:,} of {len(mine):,} of {one} are not among those of {other}, and "
+        f"{extra:,} of {len(theirs):,} the other way round (the same are "
+        f"{', '.join(PAIR[:-1])} and rating){_different(mine, theirs)}; "
+        "compare runs of the same data, split and seeds"
+    )
 
 
 def _different(one: pd.DataFrame, other: pd.DataFrame) -> str:
@@ -261,13 +252,11 @@ class _Block:
     def of(cls, rows: pd.DataFrame, errors: Mapping[str, np.ndarray], metric: str) -> _Block:
         user, users = pd.factorize(rows["user"])
         seed, seeds = pd.factorize(rows["seed"])
-        shape = (len(users), len(seeds))
-        cell = user * len(seeds) + seed
-        size = len(users) * len(seeds)
         total = {}
         for name, error in errors.items():
-            total[name] = np.bincount(cell, error, minlength=size).reshape(shape)
-        return cls(metric, total, np.bincount(cell, minlength=size).reshape(shape))
+            total[name] = user_sums(user, len(users), error, seed, len(seeds))
+        count = user_sums(user, len(users), np.ones(len(rows)), seed, len(seeds))
+        return cls(metric, total, count)
 
     def row(self, name: str, fold: str, part: str, cost: Cost) -> ComparedModel:
         """Return a model's row without its difference from the reference."""
@@ -296,7 +285,7 @@ class _Block:
             apart = [np.nanmean(each - values[reference], axis=1) for each in values.values()]
             return np.column_stack(apart)
 
-        cells = bootstrap(figures, self.count, *self.total.values(), draws=DRAWS)
+        cells = bootstrap(figures, self.count, *self.total.values())
         return dict(zip(self.total, map(Interval.of, cells), strict=True))
 
     def by_user(self, name: str, reference: str) -> np.ndarray:

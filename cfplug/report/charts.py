@@ -40,10 +40,11 @@ class Plot:
         names = [f"c{index}" for index in range(len(columns))]
         rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         plot = cls(_printable(chart), tuple(rows))
-        plot = evolve(plot, rows=tuple(row for row in plot.rows if plot._can_be_drawn(row)))
+        plot = evolve(plot, rows=tuple(filter(plot._can_be_drawn, rows)))
         if not plot.rows:
             return evolve(plot, chart=evolve(plot.chart, facet=""))
-        return plot._with_spans()
+        plot._add_spans()
+        return plot
 
     def field(self, role: str) -> str:
         """Return the field of the column that has a role, empty if no column has it."""
@@ -132,17 +133,11 @@ class Plot:
             return low / margin, high * margin
         return low - 0.03 * (high - low), high + 0.03 * (high - low)
 
-    def with_labels_placed(self, height: float, step: float) -> Plot:
-        """Return the plot whose rows know where their labels go.
-
-        Args:
-            height: pixels of the picture if its y axis holds numbers.
-            step: pixels of one name if it holds names.
-        """
+    def with_labels_placed(self, height: float) -> Plot:
+        """Return the plot, `height` pixels high, whose rows know where their labels go."""
         labels = [row[self.field("label")] for row in self.rows]
         at = [index for index, label in enumerate(labels) if label not in (None, "")]
-        pixels = height if self.is_number("y") else step * len(self.different("y"))
-        x, y = self._shares("x")[at], self._shares("y")[at] * pixels
+        x, y = self._shares("x")[at], self._shares("y")[at] * height
         sides, least = place_labels(x, y, [str(labels[index]) for index in at])
         rows = list(self.rows)
         for index, side, width in zip(at, sides.tolist(), least.tolist(), strict=True):
@@ -173,22 +168,21 @@ class Plot:
         log = set(self.chart.log) | (set(ends) if "x" in self.chart.log else set())
         return all(isinstance(cells[role], str) or cells[role] > 0 for role in log)
 
-    def _with_spans(self) -> Plot:
-        added: list[dict[str, Any]] = [{} for _ in self.rows]
+    def _add_spans(self) -> None:
+        """Add to the rows, which are new, the spans that they fill and their order in a line."""
         if self.chart.mark == "line":
-            added = [{"order": number} for number in range(len(self.rows))]
+            for number, row in enumerate(self.rows):
+                row["order"] = number
         filled = _BAR if self.is_histogram else 1.0
         for axis in self.spans:
-            values = np.array(self.values(axis), dtype=float)
             is_log = axis in self.chart.log
+            values = np.array(self.values(axis), dtype=float)
             centers = np.log(values) if is_log else values
             half = pitch(centers) * filled / 2
-            for end, edges in enumerate((centers - half, centers + half)):
-                shown = np.exp(edges) if is_log else edges
-                for extra, edge in zip(added, shown.tolist(), strict=True):
-                    extra[f"{axis}{end}"] = edge
-        rows = (row | extra for row, extra in zip(self.rows, added, strict=True))
-        return evolve(self, rows=tuple(rows))
+            edges = np.column_stack([centers - half, centers + half])
+            shown = np.exp(edges) if is_log else edges
+            for row, (low, high) in zip(self.rows, shown.tolist(), strict=True):
+                row |= {f"{axis}0": low, f"{axis}1": high}
 
 
 def pitch(values: Iterable[float]) -> float:

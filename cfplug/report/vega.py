@@ -47,30 +47,24 @@ def specification(chart: Chart) -> Spec:
     """
     plot = Plot.of(chart)
     if plot.has_labels:
-        plot = plot.with_labels_placed(TALL, STEP)
+        plot = plot.with_labels_placed(_height(plot))
     layers = _MARKS[plot.chart.mark](plot)
     line = _reference_line(plot)
-    is_heatmap = plot.chart.mark == "heatmap"
-    layers = [*layers, *line] if is_heatmap else [*line, *layers]
+    meta = {"columns": list(plot.chart.columns), "label": plot.field("label") or None}
     spec: Spec = {
         "data": {"name": "rows", "values": list(plot.rows)},
         "description": describe(plot),
         "params": [{"name": "room", "value": WIDTH}],
-        "usermeta": {
-            "columns": list(plot.chart.columns),
-            "label": plot.field("label") or None,
-            **_size(plot),
-        },
+        "usermeta": meta | _size(plot),
+    }
+    picture: Spec = {
+        "layer": layers + line if plot.chart.mark == "heatmap" else line + layers,
+        "width": FACET if plot.chart.facet else WIDTH,
+        "height": _height(plot),
     }
     if plot.chart.facet:
-        return spec | _small_charts(plot, layers)
-    autosize = {"type": "fit-x", "contains": "padding"}
-    return spec | {
-        "layer": layers,
-        "width": WIDTH,
-        "height": _height(plot),
-        "autosize": autosize,
-    }
+        return spec | _small_charts(plot, picture)
+    return spec | picture | {"autosize": {"type": "fit-x", "contains": "padding"}}
 
 
 def svg(chart: Chart, theme: str = "light") -> str:
@@ -103,7 +97,7 @@ def describe(plot: Plot) -> str:
     return f"{chart.title}: {text}."
 
 
-def _small_charts(plot: Plot, layers: list[Spec]) -> Spec:
+def _small_charts(plot: Plot, picture: Spec) -> Spec:
     """Return one small chart for each value of the facet, with axes of its own."""
     header = {"labelFontWeight": 600, "labelAnchor": "start", "labelPadding": 6}
     facet = {
@@ -113,27 +107,25 @@ def _small_charts(plot: Plot, layers: list[Spec]) -> Spec:
         "sort": plot.different("facet"),
         "header": header | {"labelLimit": FACET},
     }
-    return {
-        "facet": facet,
-        "columns": 2,
-        "spacing": GAP,
-        "spec": {"layer": layers, "width": FACET, "height": _height(plot)},
-        "resolve": {"axis": {"x": "independent", "y": "independent"}},
-    }
+    axes = {"x": "independent", "y": "independent"}
+    small = {"facet": facet, "columns": 2, "spacing": GAP, "resolve": {"axis": axes}}
+    return small | {"spec": picture}
 
 
 def _size(plot: Plot) -> dict[str, int]:
     """Return the pixels that a picture needs, for `usermeta`."""
     if not plot.rows:
         return {"least": 0, "height": 0}
-    has_names = plot.chart.mark == "cell" or not plot.is_number("x")
-    names = len(plot.different("x")) if has_names else 0
-    least = {"cell": 130 + 27 * names, "bar": 50 + 14 * names}.get(plot.chart.mark, 0)
     height = _height(plot)
     if plot.chart.facet:
         height *= len(plot.different("facet")) // 3 + 1
+    least = 0
+    names = len(plot.different("x"))
+    if plot.chart.mark == "cell":
+        least = 130 + 27 * names
+    elif plot.chart.mark == "bar" and not plot.is_number("x"):
+        least = 50 + 14 * names
     around = _NAMES + 8 if plot.is_horizontal else 48
-    least = least if names else 0
     return {"least": least, "height": 80 + height, "around": around, "narrowest": FACET}
 
 
@@ -227,63 +219,55 @@ def _color(plot: Plot) -> Spec:
     """Return the channel of colour, with a legend above the picture, if the chart has one."""
     if not plot.chart.color:
         return {}
-    is_number = plot.is_number("color")
-    scale, legend = _color_ramp(plot) if is_number else _color_names(plot)
-    legend |= {"orient": "top", "titleLimit": 300, "labelLimit": 150, "offset": 8}
-    channel: Spec = {
-        "field": plot.field("color"),
-        "title": plot.chart.color,
-        "type": "quantitative" if is_number else "nominal",
-        "scale": scale,
-        "legend": legend,
-    }
-    if not is_number:
-        channel["sort"] = None
-    elif len(plot.values("color")) < len(plot.rows):
-        missing = _expr("paper" if plot.chart.mark == "cell" else "soft")
-        channel["condition"] = {"test": f"!{_is_given(plot, 'color')}", "value": missing}
+    channel: Spec = {"field": plot.field("color"), "title": plot.chart.color}
+    channel |= _color_ramp(plot) if plot.is_number("color") else _color_names(plot)
+    channel["legend"] |= {"orient": "top", "titleLimit": 300, "labelLimit": 150, "offset": 8}
     return {"color": channel}
 
 
-def _color_ramp(plot: Plot) -> tuple[Spec, Spec]:
-    """Return scale and legend of a colour that is a number."""
+def _color_ramp(plot: Plot) -> Spec:
+    """Return the channel of a colour that is a number."""
     is_filled = plot.chart.mark in ("cell", "heatmap")
-    scale: Spec = {"range": "heatmap" if is_filled else "ramp"}
     length = _expr("min(240, room * 0.6)")
     legend: Spec = {"gradientLength": length, "gradientThickness": 10, "gradientOpacity": 1}
     legend["tickCount"] = 4
     if are_years(plot.values("color")):
         legend["format"] = "d"
-    return scale, legend
+    scale = {"range": "heatmap" if is_filled else "ramp"}
+    channel: Spec = {"type": "quantitative", "scale": scale, "legend": legend}
+    if len(plot.values("color")) < len(plot.rows):
+        missing = _expr("paper" if plot.chart.mark == "cell" else "soft")
+        channel["condition"] = {"test": f"!{_is_given(plot, 'color')}", "value": missing}
+    return channel
 
 
-def _color_names(plot: Plot) -> tuple[Spec, Spec]:
-    """Return scale and legend of a colour that is a name."""
+def _color_names(plot: Plot) -> Spec:
+    """Return the channel of a colour that is a name."""
     columns = _expr("max(1, floor(room / 130))")
     legend = {"columns": columns, "symbolType": "circle", "symbolOpacity": 1}
-    return {"domain": plot.different("color")}, legend
+    scale = {"domain": plot.different("color")}
+    return {"type": "nominal", "sort": None, "scale": scale, "legend": legend}
 
 
 # Marks
 
 
 def _bars(plot: Plot) -> list[Spec]:
-    bar = _mark("bar", cornerRadiusEnd=1.5)
-    if not plot.is_histogram:
-        return [bar | _encoding(plot, _position(plot), _side_by_side(plot))]
-    base = {"value": "height"} if "y" in plot.chart.log else {"datum": 0}
-    return [bar | _encoding(plot, _span(plot, "x"), {"y": _axis(plot, "y"), "y2": base})]
+    channels = _position(plot) | _side_by_side(plot)
+    if plot.is_histogram:
+        base = {"value": "height"} if "y" in plot.chart.log else {"datum": 0}
+        channels |= _span(plot, "x") | {"y2": base}
+    return [_layer("bar", _color(plot) | channels, cornerRadiusEnd=1.5)]
 
 
 def _lines(plot: Plot) -> list[Spec]:
     """Return lines in the order of the rows, with points for the mouse, visible if they are few."""
     are_few = len(plot.rows) <= 60
-    line = _mark("line", strokeWidth=2.2, tooltip=None)
-    points = _points_mark(size=36 if are_few else 90, opacity=1 if are_few else 0)
+    channels = _color(plot) | _position(plot)
     order = {"order": {"field": "order", "type": "quantitative"}}
     return [
-        line | _encoding(plot, _position(plot), order),
-        points | _encoding(plot, _position(plot)),
+        _layer("line", channels | order, strokeWidth=2.2, tooltip=None),
+        _points_layer(channels, size=36 if are_few else 90, opacity=1 if are_few else 0),
     ]
 
 
@@ -291,36 +275,36 @@ def _points(plot: Plot) -> list[Spec]:
     """Return points and, above them, those with a label and the labels that can be read."""
     size = 70 if len(plot.rows) <= 300 else 30
     position = _position(plot)
-    points = _points_mark(size=size, opacity=0.55 if plot.chart.label else 0.75)
-    points |= _encoding(plot, position)
+    channels = _color(plot) | position
+    points = _points_layer(channels, size=size, opacity=0.55 if plot.chart.label else 0.75)
     if not plot.has_labels:
         return [points]
-    bold = _points_mark(size=size + 24, opacity=1, stroke=_expr("paper"), strokeWidth=0.8)
-    bold |= _encoding(plot, position) | {"transform": [{"filter": "isValid(datum.side)"}]}
-    halo = {"stroke": _expr("paper"), "strokeWidth": 3}
+    paper = _expr("paper")
+    bold = _points_layer(channels, size=size + 24, opacity=1, stroke=paper, strokeWidth=0.8)
+    bold["transform"] = [{"filter": "isValid(datum.side)"}]
+    halo = {"stroke": paper, "strokeWidth": 3}
     align = _expr("datum.side > 0 ? 'left' : 'right'")
     place = {"align": align, "dx": _expr(f"{OFFSET} * datum.side"), "limit": LIMIT}
-    text = _mark("text", fill=_expr("ink"), fontSize=FONT_SIZE, tooltip=None, **halo, **place)
-    label = {"text": {"field": plot.field("label"), "type": "nominal"}}
-    text |= {"name": "labels", "encoding": position | label}
+    look = {"fill": _expr("ink"), "fontSize": FONT_SIZE, "tooltip": None}
+    text = _layer("text", position | _text(plot), **look, **halo, **place)
+    text["name"] = "labels"
     text["transform"] = [{"filter": "datum.least <= width"}]
     return [points, bold, text]
 
 
 def _heatmap(plot: Plot) -> list[Spec]:
     """Return rectangles of a grid around the places of the rows."""
-    spans = [_span(plot, role) for role in ("x", "y")]
-    return [_mark("rect") | _encoding(plot, *spans)]
+    return [_layer("rect", _color(plot) | _span(plot, "x") | _span(plot, "y"))]
 
 
 def _cells(plot: Plot) -> list[Spec]:
-    cells = _mark("rect", stroke=_expr("paper"), strokeWidth=1) | _encoding(plot, _position(plot))
+    position = _position(plot)
+    cells = _layer("rect", _color(plot) | position, stroke=_expr("paper"), strokeWidth=1)
     if not plot.chart.label:
         return [cells]
     font_size = _expr("min(11.5, max(7, bandwidth('x') * 0.4))")
-    text = _mark("text", fontSize=font_size, tooltip=None)
-    label = {"text": {"field": plot.field("label"), "type": "nominal"}}
-    text["encoding"] = _position(plot) | label | {"color": {"value": _ink_on_color(plot)}}
+    ink = {"color": {"value": _ink_on_color(plot)}}
+    text = _layer("text", position | _text(plot) | ink, fontSize=font_size, tooltip=None)
     return [cells, text]
 
 
@@ -334,13 +318,10 @@ def _ink_on_color(plot: Plot) -> Spec:
 
 
 def _intervals(plot: Plot) -> list[Spec]:
-    place = {"y": _axis(plot, "y"), **_side_by_side(plot)}
-    low = _axis(plot, "x", plot.field("low"))
-    ends = {"x": low, "x2": {"field": plot.field("high")}}
-    bar = _mark("rule", strokeWidth=2.5, opacity=0.6)
-    point = _points_mark(size=44, opacity=1)
-    middle = {"x": _axis(plot, "x")}
-    return [bar | _encoding(plot, place, ends), point | _encoding(plot, place, middle)]
+    place = _color(plot) | {"y": _axis(plot, "y")} | _side_by_side(plot)
+    ends = {"x": _axis(plot, "x", plot.field("low")), "x2": {"field": plot.field("high")}}
+    bar = _layer("rule", place | ends, strokeWidth=2.5, opacity=0.6)
+    return [bar, _points_layer(place | {"x": _axis(plot, "x")}, size=44, opacity=1)]
 
 
 _MARKS: Mapping[str, Callable[[Plot], list[Spec]]] = {
@@ -353,22 +334,19 @@ _MARKS: Mapping[str, Callable[[Plot], list[Spec]]] = {
 }
 
 
-def _mark(kind: str, **look: Any) -> Spec:
-    usual: Spec = {"tooltip": {"content": "data"}}
+def _layer(kind: str, channels: Spec, **look: Any) -> Spec:
+    usual: Spec = {"type": kind, "aria": False, "invalid": None, "tooltip": {"content": "data"}}
     if "fill" not in look:
         usual["color"] = _expr("accent")
-    return {"mark": {"type": kind, "aria": False, "invalid": None, **usual, **look}}
+    return {"mark": usual | look, "encoding": channels}
 
 
-def _points_mark(**look: Any) -> Spec:
-    return _mark("point", filled=True, **look)
+def _points_layer(channels: Spec, **look: Any) -> Spec:
+    return _layer("point", channels, filled=True, **look)
 
 
-def _encoding(plot: Plot, *channels: Spec) -> Spec:
-    encoding = _color(plot)
-    for each in channels:
-        encoding |= each
-    return {"encoding": encoding}
+def _text(plot: Plot) -> Spec:
+    return {"text": {"field": plot.field("label"), "type": "nominal"}}
 
 
 def _position(plot: Plot) -> Spec:
@@ -386,23 +364,23 @@ def _side_by_side(plot: Plot) -> Spec:
     """Return the offset of marks that share a place, if there are any."""
     if not plot.is_grouped:
         return {}
-    channel = {"field": plot.field("color"), "type": "nominal", "sort": None}
-    scale = {"scale": {"domain": plot.different("color")}}
-    return {"yOffset" if plot.is_horizontal else "xOffset": channel | scale}
+    channel: Spec = {"field": plot.field("color"), "type": "nominal", "sort": None}
+    channel["scale"] = {"domain": plot.different("color")}
+    return {"yOffset" if plot.is_horizontal else "xOffset": channel}
 
 
 def _reference_line(plot: Plot) -> list[Spec]:
     """Return the line to measure by, if there is one."""
-    if not (plot.has_zero or plot.has_diagonal):
-        return []
-    rule = _mark("rule", color=_expr("soft"), strokeDash=[4, 4], tooltip=None)
-    rule["data"] = {"values": [{}]}
+    channels: Spec = {}
     if plot.has_zero:
-        axis = "x" if plot.is_horizontal else "y"
-        return [rule | {"encoding": {axis: {"datum": 0}}}]
-    limits = plot.limits("x")
-    low, high = ({"datum": end} for end in limits or ())
-    return [rule | {"encoding": {"x": low, "y": low, "x2": high, "y2": high}}]
+        channels = {"x" if plot.is_horizontal else "y": {"datum": 0}}
+    elif plot.has_diagonal:
+        low, high = ({"datum": end} for end in plot.limits("x") or ())
+        channels = {"x": low, "y": low, "x2": high, "y2": high}
+    if not channels:
+        return []
+    rule = _layer("rule", channels, color=_expr("soft"), strokeDash=[4, 4], tooltip=None)
+    return [rule | {"data": {"values": [{}]}}]
 
 
 def _is_given(plot: Plot, role: str) -> str:

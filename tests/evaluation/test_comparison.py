@@ -86,7 +86,7 @@ def contests(draw: st.DrawFn, models: Sequence[str] = ("a", "b", "c")) -> dict[s
 def _few_draws() -> object:
     """A property holds for any number of draws."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparison, "DRAWS", 60)
+        patch.setattr(resampling, "DRAWS", 60)
         yield
 
 
@@ -212,7 +212,7 @@ def naive_interval(one: pd.DataFrame, other: pd.DataFrame, metric: str) -> tuple
     users = list(dict.fromkeys(one["user"]))
     rng = np.random.default_rng(resampling.SEED)
     differences = []
-    for drawn in rng.integers(len(users), size=(comparison.DRAWS, len(users))):
+    for drawn in rng.integers(len(users), size=(resampling.DRAWS, len(users))):
         by_model = [
             pd.concat([frame[frame["user"] == users[user]] for user in drawn])
             for frame in (one, other)
@@ -243,7 +243,7 @@ def test_the_interval_is_that_of_ratings_written_out_user_by_user(
 def test_the_interval_of_many_users_is_near_that_of_a_normal_distribution(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(comparison, "DRAWS", 4_000)
+    monkeypatch.setattr(resampling, "DRAWS", 4_000)
     rng = np.random.default_rng(2)
     rows = pd.DataFrame(
         {"user": range(3_000), "item": 1, "seed": 0, "fold": "", "part": "valid", "rating": 3.0}
