@@ -127,7 +127,7 @@ def error_text(error: BaseException) -> str:
     """Return `ValueError: its text`, whatever an error class of a plugin does."""
     try:
         text = str(error)
-    except Exception:
+    except Exception:  # its __str__ is a plugin's code
         text = "(it has no readable text)"
     name = type(error).__name__
     return f"{name}: {text}" if text else name

@@ -401,14 +401,15 @@ def _as_tuple(value: Any, kind: Any) -> tuple[Any, ...]:
     exact = None if arguments[-1] is Ellipsis else len(arguments)
     if not isinstance(value, list | tuple) or exact not in (None, len(value)):
         raise _refused(value, kind)
-    return tuple(_converter().structure(list(value), list[arguments[0]]))  # type: ignore[valid-type]
+    items: Any = list[arguments[0]]  # type: ignore[valid-type]  # known at run time only
+    return tuple(_converter().structure(list(value), items))
 
 
 def _as_table(value: Any, kind: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise _refused(value, kind)
     key, item = get_args(kind)
-    table: Any = Mapping[key, item]  # type: ignore[valid-type]
+    table: Any = Mapping[key, item]  # type: ignore[valid-type]  # known at run time only
     return dict(_converter().structure(value, table))
 
 

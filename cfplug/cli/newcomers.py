@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from attrs import frozen
 
-from cfplug.cli.options import Command, json_option, naming, of_run, overrides, plugins_dir
+from cfplug.cli.options import (
+    Command,
+    json_option,
+    key_value,
+    naming,
+    of_run,
+    overrides,
+    plugins_dir,
+)
 from cfplug.cli.output import print_frame, printing_aside, put
 
 if TYPE_CHECKING:
@@ -34,9 +42,7 @@ def _metadata(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]
     """Return the pairs of `key=value,key=value` as a mapping."""
     metadata = {}
     for text in ",".join(given).split(",") if given else ():
-        key, sign, value = text.partition("=")
-        if not sign or not key.strip():
-            raise click.BadParameter(f"must look like age=34,occupation=engineer; is {text!r}")
+        key, value = key_value(text, "age=34,occupation=engineer")
         metadata[key.strip()] = value.strip()
     return metadata
 

@@ -42,15 +42,17 @@ def of_run(command: Command) -> Command:
     return argument(option(command))
 
 
+def key_value(text: str, example: str) -> tuple[str, str]:
+    """Return the two sides of `KEY=VALUE`; a usage error that shows `example` for another form."""
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise click.BadParameter(f"must look like {example}; got {text!r}")
+    return key, value
+
+
 def _columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
     """Return the values of COLUMN=VALUE by column."""
-    values = {}
-    for text in given:
-        column, mark, value = text.partition("=")
-        if not column or not mark:
-            raise click.BadParameter(f"must look like time=1998-04-01; got {text!r}")
-        values[column] = value
-    return values
+    return dict(key_value(text, "time=1998-04-01") for text in given)
 
 
 context_option = click.option(

@@ -83,7 +83,7 @@ def _metadata(distribution: Distribution) -> Message:
     """Return the fields of a distribution; none if its METADATA is missing or damaged."""
     try:
         return cast(Message, distribution.metadata)
-    except Exception:
+    except Exception:  # importlib.metadata raises whatever a damaged file makes it raise
         return Message()
 
 

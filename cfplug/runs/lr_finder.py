@@ -144,7 +144,7 @@ def read_off(model: str, curve: pd.DataFrame) -> Sweep:
     inner = curve.iloc[first : len(curve) - last]
     if len(inner) < 2:
         raise TrainingError(
-            f"{model}: the loss is no number after {len(curve)} steps, "
+            f"{model}: the loss is not a number after {len(curve)} steps, "
             f"at a rate of {LOWEST:g} and more"
         )
     rates, losses = (torch.tensor(inner[name].to_numpy()) for name in ("rate", "loss"))

@@ -165,7 +165,7 @@ class OpenedFolder:
         """Open a folder that has every file, whatever its name."""
         index = read_json(path / INDEX)
         if not isinstance(index, dict):
-            raise ArtifactError(f"{path / INDEX} is damaged: it is no table of files")
+            raise ArtifactError(f"{path / INDEX} is damaged: it is not a table of files")
         return cls(path, index)
 
     def check(self, name: str) -> Path:

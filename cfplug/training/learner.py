@@ -161,7 +161,7 @@ def train(
 
     The weights are those of the last step, or their average where one is asked for, and with
     `patience` those of the best epoch, measured with the average. With `resume` it goes on after
-    the last epoch of that checkpoint. TrainingError if a loss is no number.
+    the last epoch of that checkpoint. TrainingError if a loss is NaN or infinite.
     """
     learner = learner_of(scored, data, settings, seed=seed, device=device)
     epochs = epochs_of(settings)

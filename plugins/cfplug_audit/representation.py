@@ -174,28 +174,27 @@ def _user_shares(fitted: FittedModel, column: Column, seen: Batch, places: Place
     groups, count = column.groups, fitted.support.count["user"]
     members, ratings = groups.sums(count > 0), groups.sums(count)
     behind = None if places is None else 100 * places.share(_parts(fitted, groups, seen))
-    rows = [
-        (
-            name,
-            int(members[at]),
-            round(100 * members[at] / (count > 0).sum(), 1),
-            round(100 * ratings[at] / count.sum(), 1),
-            round(ratings[at] / members[at], 1),
-            *([] if behind is None else [rounded(jackknife(behind[:, at], (0, 100)), 1)]),
+    rows = []
+    for at, name in enumerate(groups.names):
+        if not members[at]:
+            continue
+        share_of_users = round(100 * members[at] / (count > 0).sum(), 1)
+        share_of_ratings = round(100 * ratings[at] / count.sum(), 1)
+        per_user = round(ratings[at] / members[at], 1)
+        row = [name, int(members[at]), share_of_users, share_of_ratings, per_user]
+        if behind is not None:
+            row.append(rounded(jackknife(behind[:, at], (0, 100)), 1))
+        rows.append(tuple(row))
+    columns = ["group", "users", "share of users, %", "share of ratings, %", "ratings per user"]
+    note = "A user counts in every group to which they belong. " if groups.overlap else ""
+    if behind is not None:
+        columns.append(BEHIND)
+        note += (
+            "Behind recommendations: the part of the recommended items' ratings from the group. "
+            + BY_JACKKNIFE
         )
-        for at, name in enumerate(groups.names)
-        if members[at]
-    ]
-    columns = ("group", "users", "share of users, %", "share of ratings, %", "ratings per user")
-    overlap = "A user counts in every group to which they belong. " * groups.overlap
-    why = (
-        ""
-        if places is None
-        else "Behind recommendations: the part of the recommended items' ratings from the group. "
-        + BY_JACKKNIFE
-    )
     title = f"Users by {column.name}"
-    return Table(title, columns if behind is None else (*columns, BEHIND), rows, overlap + why)
+    return Table(title, columns, rows, note)
 
 
 def _user_chart(fitted: FittedModel, users: Sequence[Column], group: np.ndarray) -> Iterator[Chart]:

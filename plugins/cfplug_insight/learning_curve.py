@@ -55,7 +55,7 @@ def _course(history: pd.DataFrame) -> str:
     valid = history["valid_loss"].to_numpy(dtype=float)
     n = len(history)
     if not np.isfinite(valid).any():
-        return f"The validation loss was no finite number after any of the {n:,} epochs."
+        return f"The validation loss was not a finite number after any of the {n:,} epochs."
     best = int(np.nanargmin(np.where(np.isfinite(valid), valid, np.nan)))
     if n == 1:
         return (
@@ -79,7 +79,7 @@ def _since(history: pd.DataFrame, best: int) -> str:
     train, valid = (history[name].to_numpy(dtype=float) for name in ("train_loss", "valid_loss"))
     rise = valid[-1] - valid[best]
     if not math.isfinite(rise):
-        return ", and was no finite number at the end."
+        return ", and was not a finite number at the end."
     if rise <= LEVEL * abs(valid[best]):
         return f", and has hardly moved since: {valid[-1]:.4g} at the end."
     share = f", by {100 * rise / abs(valid[best]):.3g} %," if valid[best] else ""

@@ -39,7 +39,7 @@ class ByTimeParams:
     """The newest ratings validate: one cut in time for all users.
 
     Ratings of one time are never split. Of n ratings the newest round(test n) test, the
-    round(valid n) before them validate, the others train; each cut lies between two different
+    round(valid n) before them validate, the others train; each cut is between two different
     times, where the part that it begins comes nearest to that size, and is rather larger than
     smaller where two are equally near. No part is empty. The seed changes nothing, nor does the
     order of the rows.

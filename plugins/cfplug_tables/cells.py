@@ -81,7 +81,8 @@ def numbers(column: Column) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype="float64", na_value=float("nan"))
     try:  # all at once, if all are numbers
-        return pa.array(column, from_pandas=True).cast("float64").to_pandas().to_numpy()  # type: ignore[no-any-return]
+        parsed = pa.array(column, from_pandas=True).cast("float64")
+        return parsed.to_pandas().to_numpy()  # type: ignore[no-any-return]
     except pa.ArrowException:
         return _one_by_one(column)
 
@@ -91,7 +92,7 @@ def _one_by_one(column: Column) -> np.ndarray:
 
     codes, uniques = pd.factorize(column)
     parsed = pd.Series([_number(each) for each in uniques], dtype="float64")
-    return parsed.reindex(codes).to_numpy()  # a missing value has the code -1, which is no row
+    return parsed.reindex(codes).to_numpy()  # a missing value has the code -1, which has no row
 
 
 def _number(value: object) -> float:

@@ -223,4 +223,5 @@ def _times(params: SyntheticParams, user: np.ndarray, rng: np.random.Generator) 
     joined = span * rng.random(params.users) ** (1 / (1 + params.drift))
     since = (span - joined[user]) * rng.beta(1, 3, len(user))
     seconds = (joined[user] + since).astype(np.int64)
-    return np.datetime64("2020-01-01", "s") + seconds.astype("timedelta64[s]")  # type: ignore[no-any-return]
+    start = np.datetime64("2020-01-01", "s")
+    return start + seconds.astype("timedelta64[s]")  # type: ignore[no-any-return]

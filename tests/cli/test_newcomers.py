@@ -210,7 +210,7 @@ def test_a_user_or_a_description_is_required(run: Path) -> None:
     two = ("--user", "61", "--item", "1", "--user", "62", "--item", "2")
     message = usage("predict", run, *two, "--metadata", "age=34")
     assert message == "--ratings and --metadata describe one user; the pairs have 2"
-    assert "must look like age=34,occupation=engineer; is 'age'" in usage(
+    assert "must look like age=34,occupation=engineer; got 'age'" in usage(
         "recommend", run, "--metadata", "age"
     )
 

@@ -125,12 +125,12 @@ def test_a_negative_loss_may_rise_too() -> None:
 def test_a_loss_of_nan_is_left_out_with_a_note(bad: float) -> None:
     section = curve([(1.0, 2.0), (bad, bad)])
     assert section.text[1].endswith(
-        "lowest after epoch 1 of 2, at 2, and was no finite number at the end."
+        "lowest after epoch 1 of 2, at 2, and was not a finite number at the end."
     )
     assert section.charts[0].rows[1] == (2, None, "training")
     assert (
         course((bad, bad), (bad, bad))
-        == "The validation loss was no finite number after any of the 2 epochs."
+        == "The validation loss was not a finite number after any of the 2 epochs."
     )
 
 

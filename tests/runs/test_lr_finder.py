@@ -144,7 +144,7 @@ def test_a_curve_that_is_too_short_is_an_error(numbers: int, message: int) -> No
         read_off("ours", curve([2.0] * numbers + [float("nan")] * 20))
     assert (
         str(caught.value)
-        == f"ours: the loss is no number after {message} steps, at a rate of 1e-07 and more"
+        == f"ours: the loss is not a number after {message} steps, at a rate of 1e-07 and more"
     )
 
 

@@ -305,7 +305,7 @@ def test_an_index_that_is_not_a_table_is_refused(copied: Path) -> None:
     (copied / "files.json").write_text("[]")
     with pytest.raises(ArtifactError) as caught:
         open_run(copied)
-    assert str(caught.value) == f"{copied}/files.json is damaged: it is no table of files"
+    assert str(caught.value) == f"{copied}/files.json is damaged: it is not a table of files"
 
 
 def test_a_file_that_the_index_does_not_name_is_refused(copied: Path) -> None:
