@@ -74,14 +74,19 @@ def svg(chart: Chart, theme: str = "light") -> str:
         chart: what to draw.
         theme: a name of `THEMES`.
     """
-    import vl_convert
-
     spec = specification(chart)
     title = {"anchor": "start", "frame": "group", "fontSize": 14, "offset": 12, "limit": 620}
     spec["title"] = {"text": Plot.of(chart).chart.title, **title}
     spec["background"] = _expr("paper")
-    drawn: str = vl_convert.vegalite_to_svg(spec, config=THEMES[theme], show_warnings=False)
-    return drawn.replace("<text ", '<text paint-order="stroke" ')
+    return drawn(spec, theme).replace("<text ", '<text paint-order="stroke" ')
+
+
+def drawn(spec: Spec, theme: str = "light") -> str:
+    """Return the picture of a Vega-Lite specification as SVG text, in a theme of `THEMES`."""
+    import vl_convert
+
+    picture: str = vl_convert.vegalite_to_svg(spec, config=THEMES[theme], show_warnings=False)
+    return picture
 
 
 def describe(plot: Plot) -> str:

@@ -23,7 +23,6 @@ from cfplug.progress import Reporter
 from cfplug.random import seed_for
 from cfplug.recipe.recipe import Recipe
 from cfplug.report import vega
-from cfplug.report.elements import Chart
 from cfplug.runs.runner import tasks
 from cfplug.training.fit import Task, untrained
 from cfplug.training.learner import learner_of, quietly
@@ -54,17 +53,27 @@ class Sweep:
     suggestions: Mapping[str, float]
 
     def svg(self) -> str:
-        """Return a drawing of the curve, with the suggestions named on it."""
-        curve = self.curve
-        rates = np.log(list(self.suggestions.values()))
-        losses = np.interp(rates, np.log(curve["rate"]), curve["loss"])
-        rows = [(rate, loss, "curve", "") for rate, loss in curve.to_numpy().tolist()]
-        for (rule, rate), loss in zip(self.suggestions.items(), losses.tolist(), strict=True):
-            rows.append((rate, loss, rule, rule))
-        columns = ("learning rate", "training loss, smoothed", "suggestion", "label")
-        roles = dict(zip(("x", "y", "color", "label"), columns, strict=True))
+        """Return a drawing of the curve as a line, with the suggestions as points on it."""
+        curve = self.curve[["rate", "loss"]]
+        rates = list(self.suggestions.values())
+        losses = np.interp(np.log(rates), np.log(curve["rate"]), curve["loss"]).tolist()
+        points = []
+        for rule, rate, loss in zip(self.suggestions, rates, losses, strict=True):
+            points.append({"suggestion": rule, "rate": rate, "loss": loss})
+        rate_axis = {"title": "learning rate", "axis": {"format": ".0e"}, "scale": {"type": "log"}}
+        loss_axis = {"title": "training loss, smoothed", "scale": {"zero": False}}
+        axes = {"x": {"field": "rate", "type": "quantitative", **rate_axis}}
+        axes["y"] = {"field": "loss", "type": "quantitative", **loss_axis}
+        line = {"type": "line", "color": "#555"}
+        point = {"type": "point", "filled": True, "size": 90, "opacity": 1}
+        color = {"field": "suggestion", "type": "nominal", "sort": None}
+        layers = [
+            {"data": {"values": curve.to_dict("records")}, "mark": line, "encoding": axes},
+            {"data": {"values": points}, "mark": point, "encoding": {**axes, "color": color}},
+        ]
         title = f"{self.model}: the loss as the rate grows"
-        return vega.svg(Chart(title, "point", columns, rows, log=("x",), **roles))
+        size = {"width": 560, "height": 320, "padding": 12}
+        return vega.drawn({"title": title, **size, "layer": layers})
 
     def write(self, folder: Path, stem: str) -> tuple[Path, Path]:
         """Write the plot `stem`.svg and the curve `stem`.csv to `folder`."""
