@@ -34,12 +34,13 @@ class Support:
         """Count the training ratings, and those of each level if there are levels."""
         sizes = {"user": train.n_users, "item": train.n_items}
         codes = {"user": train.batch.user, "item": train.batch.item}
-        level = np.searchsorted(levels, train.rating).clip(max=len(levels) - 1)
         counts, sums, by_level = {}, {}, {}
         for side in SIDES:
             counts[side] = np.bincount(codes[side], minlength=sizes[side])
             sums[side] = np.bincount(codes[side], train.rating, sizes[side])
-            if levels:
+        if levels:
+            level = np.searchsorted(levels, train.rating).clip(max=len(levels) - 1)
+            for side in SIDES:
                 shape = sizes[side], len(levels)
                 cells = np.ravel_multi_index((codes[side], level), shape)
                 counted = np.bincount(cells, minlength=np.prod(shape))
